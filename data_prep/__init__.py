@@ -1,0 +1,1 @@
+"""Turn a corpus on disk into manifests and feature caches."""

@@ -1,0 +1,1 @@
+"""Miniatures of the corpora, in the layout of the real ones."""

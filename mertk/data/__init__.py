@@ -1,0 +1,1 @@
+"""Corpora, manifests, feature caches and the batches made from them."""

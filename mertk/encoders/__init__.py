@@ -1,0 +1,1 @@
+"""Backbones that turn audio, video and text into sequences of vectors."""

@@ -1,0 +1,13 @@
+"""The error a user can act on."""
+
+from __future__ import annotations
+
+
+class MertkError(ValueError):
+    """Something the user can mend: bad input, a wrong option, a damaged file.
+
+    The message says what was got, what was expected, where (file, line, utterance, key) and what to do.
+    Programs print it without a stack trace and exit with `exit_code`.
+    """
+
+    exit_code = 1

@@ -1,0 +1,1 @@
+"""Parameter-free loss functions, exact on any number of processes."""

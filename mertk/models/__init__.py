@@ -1,0 +1,1 @@
+"""Methods: one file each, plain PyTorch behind the contract of `mertk.models.base`."""
