@@ -1,0 +1,235 @@
+"""The files of a data directory, one by one: `utterance value` lines and lists of utterances.
+
+A column file is UTF-8, one `utterance value` a line, separated by one space, sorted by code point, every utterance
+once. The value is all that follows the first space, so that paths and transcripts may hold spaces. Reading takes a
+fast way through a sound file; a file that is not sound is gone through again line by line, to say where and why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from operator import lt
+from pathlib import Path
+
+from mertk.errors import MertkError
+
+#: every column a data directory may have
+COLUMN_NAMES = (
+    "wav.scp",
+    "video.scp",
+    "video_segments",
+    "text",
+    "utt2spk",
+    "utt2session",
+    "utt2dialogue",
+    "utt2label",
+    "utt2dur",
+    "utt2vad",
+)
+HALVES = ("left", "right", "whole")
+
+#: columns with few distinct values: each distinct value is checked once
+_NAMES = ("utt2spk", "utt2session", "utt2dialogue")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of a data directory; `line` is 0 and `utterance` empty where it has none."""
+
+    file: str
+    line: int
+    utterance: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.utterance}: {self.message}" if self.utterance else f"{place}: {self.message}"
+
+
+def read_text(path: Path) -> str:
+    """Content of a UTF-8 file.
+
+    Raises:
+        MertkError: missing or unreadable file, or bytes that are not UTF-8 (names the line).
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise MertkError(f"{path} does not exist; make it again (stage 1) or mend the path.") from None
+    except OSError as error:
+        raise MertkError(f"{path} cannot be read ({error.strerror}); mend the path or its permissions.") from error
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise MertkError(
+            f"{path}:{line}: byte {content[error.start]:#04x} is not UTF-8; save the file as UTF-8."
+        ) from None
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a UTF-8 file without their line ends; raises like `read_text`."""
+    lines = read_text(path).split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return lines
+
+
+def value_problem(name: str, value: str, classes: Collection[str] | None) -> str | None:
+    """What is wrong with one value of column `name`, or None.
+
+    Args:
+        classes: names allowed in `utt2label`; None when labels are intensities.
+    """
+    if value != value.strip() or "\t" in value or "\r" in value or "\n" in value:
+        return f"value {value!r} has blanks or control characters around or in it; expected one space after the id"
+    if value == "":
+        return None if name == "text" else "no value; expected `utterance value`"
+    fields = value.split(" ")
+    if name in _NAMES:
+        return None if len(fields) == 1 else f"expected one name without blanks, got {value!r}"
+    if name == "utt2label":
+        if classes is None:
+            return None if _finite(value) else f"label {value!r} is neither a number nor is there a classes.txt"
+        return None if value in classes else f"label {value!r} is not in classes.txt ({', '.join(classes)})"
+    if name == "utt2dur":
+        return None if _finite(value) and float(value) > 0 else f"expected a duration above 0 seconds, got {value!r}"
+    if name == "utt2vad":
+        sound = len(fields) == 3 and all(map(_finite, fields))
+        return None if sound else f"expected `valence activation dominance` as three numbers, got {value!r}"
+    if name == "video_segments":
+        return _segment_problem(fields)
+    return None
+
+
+def _finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _segment_problem(fields: list[str]) -> str | None:
+    if len(fields) != 3 or not (_finite(fields[0]) and _finite(fields[1])):
+        return f"expected `start_seconds end_seconds half`, got {' '.join(fields)!r}"
+    start, end = float(fields[0]), float(fields[1])
+    if fields[2] not in HALVES:
+        return f"half {fields[2]!r} is none of {', '.join(HALVES)}"
+    if start < 0 or end <= start:
+        return f"end {fields[1]} s is not after start {fields[0]} s, or the start is negative"
+    return None
+
+
+def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem]:
+    """Every fault of one column file, line by line."""
+    problems = []
+    first_line: dict[str, int] = {}
+    previous = ""
+    for number, line in enumerate(read_lines(path), start=1):
+        utterance, _, value = line.partition(" ")
+
+        def add(message: str, number: int = number, utterance: str = utterance) -> None:
+            problems.append(Problem(str(path), number, utterance, message))
+
+        if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip():
+            add(f"expected `utterance value` separated by one space, got {line!r}")
+            continue
+        if utterance in first_line:
+            add(f"the utterance was already on line {first_line[utterance]}; keep one")
+        elif utterance < previous:
+            add(f"not sorted: it comes after {previous}; sort the file by code point (LC_ALL=C sort)")
+        first_line.setdefault(utterance, number)
+        previous = max(previous, utterance)
+        message = value_problem(path.name, value, classes)
+        if message:
+            add(message)
+    if not first_line and not problems:
+        problems.append(Problem(str(path), 0, "", "the file holds no utterance"))
+    return problems
+
+
+def read_column(path: Path, classes: Collection[str] | None = None) -> tuple[list[str], list[str]]:
+    """Utterances and values of one column file, checked.
+
+    Raises:
+        MertkError: the first fault, as `file:line: utterance: message`.
+    """
+    text = read_text(path)
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    pairs = [line.partition(" ") for line in lines]
+    del lines
+    ids = [pair[0] for pair in pairs]
+    values = [pair[2] for pair in pairs]
+    del pairs
+    if not _sound(path.name, text, ids, values, classes):
+        problems = column_problems(path, classes)
+        more = f" ({len(problems) - 1} more like it in this file)" if len(problems) > 1 else ""
+        raise MertkError(f"{problems[0]}{more}. Mend the file or make it again (stage 1).")
+    return ids, values
+
+
+def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Collection[str] | None) -> bool:
+    """Whether a column file has no fault; bulk operations only, see `column_problems` for the words."""
+    if not ids or "" in ids or "\t" in text or "\r" in text or " \n" in text or text.endswith(" "):
+        return False
+    if not all(map(lt, ids, islice(ids, 1, None))):
+        return False
+    # What other blank characters split is rare enough to be looked at in one go.
+    if not text.isascii() and any(len(utterance.split()) != 1 for utterance in ids):
+        return False
+    if name in ("wav.scp", "video.scp", "text"):
+        return (name == "text" or all(values)) and not any(value[:1] == " " for value in values)
+    distinct = set(values)
+    return not any(value_problem(name, value, classes) for value in distinct)
+
+
+def format_column(column: dict[str, str]) -> str:
+    """Text of a column file."""
+    return "".join(f"{utterance} {column[utterance]}".rstrip(" ") + "\n" for utterance in sorted(column))
+
+
+def read_ids(path: str | Path) -> list[str]:
+    """Utterances of a list, one a line, in the order of the file.
+
+    Raises:
+        MertkError: blank line, more than one word on a line, or an utterance named twice.
+    """
+    path = Path(path)
+    first_line: dict[str, int] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        utterance = line.strip()
+        if len(utterance.split()) != 1:
+            raise MertkError(f"{path}:{number}: expected one utterance id, got {line!r}.")
+        if utterance in first_line:
+            raise MertkError(f"{path}:{number}: {utterance}: already on line {first_line[utterance]}; keep one.")
+        first_line[utterance] = number
+    return list(first_line)
+
+
+def write_ids(path: str | Path, ids: Iterable[str]) -> None:
+    """Write a list of utterances, sorted by code point, one a line, atomically."""
+    from mertk import atomic
+
+    atomic.write_text(Path(path), "".join(f"{utterance}\n" for utterance in sorted(ids)))
+
+
+def read_classes(path: Path) -> list[str]:
+    """Class names in the order of their indices.
+
+    Raises:
+        MertkError: no class, an empty or repeated one.
+    """
+    classes = read_lines(path)
+    for number, name in enumerate(classes, start=1):
+        if len(name.split()) != 1 or name != name.strip():
+            raise MertkError(f"{path}:{number}: expected one class name without blanks, got {name!r}.")
+        if name in classes[: number - 1]:
+            raise MertkError(f"{path}:{number}: class {name} is already on line {classes.index(name) + 1}; keep one.")
+    if not classes:
+        raise MertkError(f"{path}: no class; expected one class name a line.")
+    return classes

@@ -1,0 +1,235 @@
+"""Which utterances train, select and test: cross-validation by session or by speaker, under named protocols.
+
+| protocol      | training            | validation               | test      |
+|---------------|---------------------|--------------------------|-----------|
+| `clean`       | all other sessions  | the session after test's | session k |
+| `clean-refit` | every other session | none                     | session k |
+| `published`   | every other session | the test part itself     | session k |
+
+By speaker, the test part is one speaker. Both speakers of a session are in the audio and in the picture of each of
+its dialogues, so the partner of the test speaker is left out of every part, and validation is a whole session.
+`clean-refit` takes the number of steps from the `clean` run of the same fold. `published` is what released code often
+does: it picks the best epoch on the test part, so its scores are too good.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mertk.data.columns import read_ids, read_text
+from mertk.data.manifest import Manifest
+from mertk.data.scripts import scripted_overlap
+from mertk.errors import MertkError
+
+CROSS_VALIDATIONS = ("session", "speaker")
+PROTOCOLS = ("clean", "clean-refit", "published")
+
+#: columns whose values may not be shared between parts, and what they are called in messages
+_APART = {"utt2spk": "speaker", "utt2session": "session", "utt2dialogue": "dialogue", "wav.scp": "audio file"}
+
+
+@dataclass
+class Fold:
+    """Utterances of the three parts, sorted, and what fold.json says about them."""
+
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """How messages call the fold, e.g. `session-clean fold 3`."""
+        keys = ("cv", "protocol", "fold")
+        cv, protocol, number = (self.info.get(key, "?") for key in keys)
+        return f"{cv}-{protocol} fold {number}"
+
+
+def make_folds(manifest: Manifest, cv: str = "session", protocol: str = "clean") -> list[Fold]:
+    """Folds of a cross-validation, numbered from 1 in the order of the sessions or speakers.
+
+    Raises:
+        MertkError: unknown cv or protocol, or too few sessions for it.
+    """
+    if cv not in CROSS_VALIDATIONS:
+        raise MertkError(f"cross-validation {cv!r} is not known; expected one of {', '.join(CROSS_VALIDATIONS)}.")
+    if protocol not in PROTOCOLS:
+        raise MertkError(f"protocol {protocol!r} is not known; expected one of {', '.join(PROTOCOLS)}.")
+    session_of = dict(zip(manifest.ids, manifest.column("utt2session"), strict=True))
+    speaker_of = dict(zip(manifest.ids, manifest.column("utt2spk"), strict=True))
+    sessions = sorted(set(session_of.values()))
+    needed = 3 if protocol == "clean" else 2
+    if len(sessions) < needed:
+        raise MertkError(
+            f"{manifest.source}: protocol {protocol} needs at least {needed} sessions, there are {len(sessions)} "
+            f"({', '.join(sessions)}); add sessions to the corpus or choose another protocol."
+        )
+    pairs = sorted({(session_of[utterance], speaker_of[utterance]) for utterance in manifest.ids})
+    tests = [(session, None) for session in sessions] if cv == "session" else pairs
+    folds = []
+    for number, (test_session, test_speaker) in enumerate(tests, start=1):
+        following = sessions[(sessions.index(test_session) + 1) % len(sessions)]
+        fold = Fold([], [], [])
+        left_out = []
+        for utterance in manifest.ids:
+            session = session_of[utterance]
+            if session == test_session:
+                chosen = test_speaker is None or speaker_of[utterance] == test_speaker
+                (fold.test if chosen else left_out).append(utterance)
+            elif protocol == "clean" and session == following:
+                fold.validation.append(utterance)
+            else:
+                fold.train.append(utterance)
+        if protocol == "published":
+            fold.validation = list(fold.test)
+        fold.info = {"cv": cv, "protocol": protocol, "fold": number}
+        fold.info |= _describe(fold, left_out, session_of, speaker_of)
+        fold.info["scripted_overlap"] = scripted_overlap(manifest, fold.train, fold.test)
+        folds.append(fold)
+    return folds
+
+
+def _describe(
+    fold: Fold, left_out: list[str], session_of: dict[str, str], speaker_of: dict[str, str]
+) -> dict[str, Any]:
+    def values(of: dict[str, str], ids: Iterable[str]) -> list[str]:
+        return sorted({of[utterance] for utterance in ids})
+
+    return {
+        "test_sessions": values(session_of, fold.test),
+        "test_speakers": values(speaker_of, fold.test),
+        "validation_sessions": values(session_of, fold.validation),
+        "train_sessions": values(session_of, fold.train),
+        "left_out": len(left_out),
+        "left_out_speakers": values(speaker_of, left_out),
+        "counts": {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)},
+    }
+
+
+def write_folds(directory: str | Path, folds: Sequence[Fold]) -> None:
+    """Write folds as `directory`/<number>/{train,validation,test}.ids and fold.json, all or none."""
+    from mertk.data.building import building
+
+    with building(directory) as temporary:
+        for number, fold in enumerate(folds, start=1):
+            folder = temporary / str(fold.info.get("fold", number))
+            folder.mkdir()
+            for part in ("train", "validation", "test"):
+                ids = getattr(fold, part)
+                if ids:
+                    text = "".join(f"{utterance}\n" for utterance in sorted(ids))
+                    (folder / f"{part}.ids").write_text(text, encoding="utf-8")
+            (folder / "fold.json").write_text(json.dumps(fold.info, indent=2) + "\n", encoding="utf-8")
+
+
+def read_fold(directory: str | Path) -> Fold:
+    """The fold in a folder that `write_folds` made.
+
+    Raises:
+        MertkError: the folder or a file is missing or faulty.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        available = sorted(entry.name for entry in directory.parent.glob("*")) if directory.parent.is_dir() else []
+        hint = f"there is {', '.join(available)}" if available else "run stage 1 to make the folds"
+        raise MertkError(f"{directory}: no such fold; {hint}.")
+    try:
+        info = json.loads(read_text(directory / "fold.json"))
+    except json.JSONDecodeError as error:
+        raise MertkError(
+            f"{directory / 'fold.json'}:{error.lineno}: not valid JSON ({error.msg}); run stage 1 again."
+        ) from error
+    validation = directory / "validation.ids"
+    has_validation = validation.is_file() or info.get("protocol") != "clean-refit"
+    return Fold(
+        read_ids(directory / "train.ids"), read_ids(validation) if has_validation else [],
+        read_ids(directory / "test.ids"), info,
+    )  # fmt: skip
+
+
+def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
+    """Prove that nothing crosses the parts of a fold that must not, before anything is trained.
+
+    What is compared depends on the columns that the manifest has: utterances always, speakers, sessions, dialogues
+    and audio files where known. Under `published` validation must be the test part exactly.
+
+    Returns:
+        report: `checked` (what was compared), `counts` and `classes` by part, `left_out` (utterances in no part),
+        `absent_in_test` and `absent_in_validation` (classes), `scripted_overlap` (see `mertk.data.scripts`).
+
+    Raises:
+        MertkError: an utterance, speaker, session, dialogue or audio file in two parts, an empty part, an unknown
+            utterance, or a class absent from training.
+    """
+    protocol = fold.info.get("protocol")
+    _check_not_empty(fold, protocol)
+    parts = {"training": fold.train, "validation": fold.validation, "test": fold.test}
+    manifests = {part: manifest.subset(ids) for part, ids in parts.items()}
+    if protocol == "published":
+        if set(fold.validation) != set(fold.test):
+            raise MertkError(f"{fold.name}: under protocol published validation must be the test part; make it again.")
+        del manifests["validation"]
+    _check_apart(fold.name, "utterance", {part: (some.ids, some.ids) for part, some in manifests.items()})
+    columns = [name for name in _APART if manifest.has(name)]
+    for name in columns:
+        values = {part: (some.column(name), some.ids) for part, some in manifests.items()}
+        _check_apart(fold.name, _APART[name], values)
+    report: dict[str, Any] = {
+        "fold": fold.name,
+        "checked": ["utterance", *(_APART[name] for name in columns)],
+        "counts": {part: len(ids) for part, ids in parts.items()},
+        "left_out": len(set(manifest.ids).difference(*parts.values())),
+    }
+    if manifest.classes is not None:
+        report |= _check_classes(manifest, fold, parts)
+    report["scripted_overlap"] = scripted_overlap(manifest, fold.train, fold.test)
+    return report
+
+
+def _check_not_empty(fold: Fold, protocol: str | None) -> None:
+    for part, ids in (("training", fold.train), ("validation", fold.validation), ("test", fold.test)):
+        wanted = not (part == "validation" and protocol == "clean-refit")
+        if wanted and not ids:
+            raise MertkError(
+                f"{fold.name}: the {part} part is empty; too much was left out of the corpus (see excluded.tsv), or "
+                "the folds belong to another manifest: run stage 1 again."
+            )
+        if not wanted and ids:
+            raise MertkError(f"{fold.name}: protocol clean-refit has no validation part, {len(ids)} utterances given.")
+
+
+def _check_apart(fold_name: str, what: str, values: dict[str, tuple[Sequence[str], Sequence[str]]]) -> None:
+    """Raise when a value is in two parts; `values` holds by part the values and the utterances they belong to."""
+    names = list(values)
+    for position, first in enumerate(names):
+        for second in names[position + 1 :]:
+            shared = set(values[first][0]).intersection(values[second][0])
+            if not shared:
+                continue
+            value = min(shared)
+            examples = [utterances[list(column).index(value)] for column, utterances in (values[first], values[second])]
+            raise MertkError(
+                f"{fold_name}: {what} {value} is in the {first} part (utterance {examples[0]}) and in the {second} "
+                f"part (utterance {examples[1]}), {len(shared)} such {what}s in all; make the folds again (stage 1)."
+            )
+
+
+def _check_classes(manifest: Manifest, fold: Fold, parts: dict[str, list[str]]) -> dict[str, Any]:
+    classes = manifest.classes or []
+    present = {part: manifest.subset(ids).labels() for part, ids in parts.items()}
+    counts = {part: {name: labels.count(name) for name in classes} for part, labels in present.items()}
+    absent = [name for name in classes if counts["training"][name] == 0]
+    if absent:
+        raise MertkError(
+            f"{fold.name}: class {', '.join(absent)} has no utterance in the training part; choose a label map "
+            "without it, or add recordings that have it."
+        )
+    return {
+        "classes": counts,
+        "absent_in_validation": [name for name in classes if fold.validation and not counts["validation"][name]],
+        "absent_in_test": [name for name in classes if not counts["test"][name]],
+    }

@@ -1,0 +1,64 @@
+"""How much of a test part's wording was already there in training.
+
+Actors of several sessions perform the same scripts, so that test sentences of scripted dialogues occur in training,
+spoken by others. Folds by session cannot avoid it without giving up the scripted half of a corpus; it is counted, so
+that a model that reads or hears words can be judged by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mertk.data.manifest import Manifest
+
+#: sentences shorter than this ("yes", "I know") recur without any script
+LONG_SENTENCE_WORDS = 4
+
+_SCRIPT = re.compile(r"script\w*")
+_NOT_WORD = re.compile(r"[^\w\s]|_")
+
+
+def script_name(dialogue: str) -> str | None:
+    """Which script a dialogue performs, None for improvised ones.
+
+    >>> script_name("Ses03M_script01_1"), script_name("Ses03M_impro01")
+    ('script01_1', None)
+    """
+    match = _SCRIPT.search(dialogue)
+    return match.group() if match else None
+
+
+def normalize(transcript: str) -> str:
+    """Words of a transcript without case and punctuation.
+
+    >>> normalize("Well --  I don't KNOW!")
+    'well i dont know'
+    """
+    return " ".join(_NOT_WORD.sub("", transcript).lower().split())
+
+
+def scripted_overlap(manifest: Manifest, train: Iterable[str], test: Iterable[str]) -> dict[str, Any]:
+    """Counts of test utterances whose script or wording is in training too.
+
+    Returns:
+        Where dialogues are known: `test_scripted`, those of them whose `script` training has
+        (`test_script_in_training`), and the scripts' names (`scripts`). Where transcripts are known:
+        `test_transcript_in_training`, and `test_long_transcript_in_training` for sentences of four words or more.
+    """
+    trained, tested = manifest.subset(train), manifest.subset(test)
+    counts: dict[str, Any] = {}
+    if manifest.has("utt2dialogue"):
+        known = {script_name(dialogue) for dialogue in set(trained.column("utt2dialogue"))} - {None}
+        scripts = [script_name(dialogue) for dialogue in tested.column("utt2dialogue")]
+        counts["test_scripted"] = sum(script is not None for script in scripts)
+        counts["test_script_in_training"] = sum(script in known for script in scripts)
+        counts["scripts"] = sorted(known.intersection(scripts))
+    if manifest.has("text"):
+        sentences = set(map(normalize, trained.column("text"))) - {""}
+        shared = [words for words in map(normalize, tested.column("text")) if words in sentences]
+        counts["test_transcript_in_training"] = len(shared)
+        counts["test_long_transcript_in_training"] = sum(len(words.split()) >= LONG_SENTENCE_WORDS for words in shared)
+    return counts
