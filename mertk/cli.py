@@ -1,0 +1,82 @@
+"""What every program has in common: help with an example, errors without a stack trace, exit codes.
+
+Exit codes: 0 done, 1 an error the message explains, 2 wrong usage, 130 interrupted, 141 nobody reads the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import functools
+import os
+import sys
+from collections.abc import Callable
+
+from mertk.errors import MertkError
+
+#: reasons of a write that fails because there is no room
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def make_parser(description: str | None, example: str, program_name: str | None = None) -> argparse.ArgumentParser:
+    """A parser whose help keeps the lines of `description` and ends with `example`.
+
+    Args:
+        description: what the program does; usually the module's docstring.
+        example: one or more command lines.
+        program_name: how the program is called; by default `python -m` and the caller's module.
+    """
+    if program_name is None:
+        caller = sys._getframe(1).f_globals.get("__spec__")
+        program_name = f"python -m {caller.name}" if caller else None
+    indented = "\n".join(f"  {line}" for line in example.strip("\n").splitlines())
+    return argparse.ArgumentParser(
+        prog=program_name,
+        description=description and description.strip(),
+        epilog=f"example:\n{indented}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
+    """Decorate `main(argv) -> exit code` so that what the user can mend ends in one message and the right exit code.
+
+    Anything else keeps its stack trace, since it is a fault of ours.
+    """
+
+    @functools.wraps(main)
+    def run(argv: list[str] | None = None) -> int:
+        try:
+            code = main(argv)
+            sys.stdout.flush()
+            return code
+        except MertkError as error:
+            return _complain(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            print(f"{_rank()}interrupted", file=sys.stderr)
+            return 130
+        except BrokenPipeError:
+            # The reader (`| head`) has gone; the interpreter's own flush at exit must not complain about it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except OSError as error:
+            if error.errno in FULL:
+                where = error.filename or "a file"
+                return _complain(f"no space left to write {where}; older files are intact. Make room and run again.")
+            if error.filename is None:
+                raise
+            return _complain(f"{error.filename}: {error.strerror or error}")
+
+    return run
+
+
+def _complain(message: str, code: int = 1) -> int:
+    sys.stdout.flush()
+    print(f"{_rank()}error: {message}", file=sys.stderr, flush=True)
+    return code
+
+
+def _rank() -> str:
+    """`[process 1] ` on all processes but the first, so that one fault on all of them reads as one."""
+    rank = os.environ.get("RANK", "0")
+    return "" if rank == "0" else f"[process {rank}] "
