@@ -1,0 +1,198 @@
+"""Score trained models on their test part: results.json and predictions.tsv in every run directory.
+
+Give run directories, or a directory above them (an experiment); a run that was scored before is scored again only with
+--again or when its model is newer. --data scores a model on other data than its run's test part.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mertk.cli import make_parser, program
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+EXAMPLE = "python -m mertk.bin.launch mertk.bin.evaluate exp/iemocap/foal/paper"
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = make_parser(__doc__, EXAMPLE)
+    parser.add_argument("directories", nargs="+", type=Path, help="run directories, or directories above them")
+    parser.add_argument("--cv", help="only runs of this cross-validation (session, speaker)")
+    parser.add_argument("--protocol", help="only runs of this protocol (clean, clean-refit, published)")
+    parser.add_argument("--folds", help='only these folds, such as "1 2 3"')
+    parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to score")
+    parser.add_argument("--num_processes", type=int, help="stop unless this many processes run")
+    parser.add_argument("--again", action="store_true", help="score runs that have results already")
+    arguments = parser.parse_args(argv)
+
+    from mertk.config import TrainingConfig
+    from mertk.training.launch import start_accelerator
+    from mertk.training.tracking import set_up_logging
+
+    runs = find_runs(arguments.directories, arguments.cv, arguments.protocol, arguments.folds)
+    accelerator = start_accelerator(TrainingConfig(num_processes=arguments.num_processes))
+    set_up_logging(accelerator.is_main_process)
+    for run_dir in runs:
+        if arguments.again or not is_scored(run_dir, arguments.part):
+            evaluate_run(accelerator, run_dir, arguments.part)
+        elif accelerator.is_main_process:
+            print(f"{run_dir}: {arguments.part} part scored already")
+    return 0
+
+
+def find_runs(directories: list[Path], cv: str | None, protocol: str | None, folds: str | None) -> list[Path]:
+    """Run directories at or below `directories` that are finished and match.
+
+    Raises:
+        MertkError: there is none.
+    """
+    from mertk.config import load_config
+    from mertk.errors import MertkError
+
+    wanted = None if folds is None else {int(fold) for fold in folds.split()}
+    found = []
+    for directory in directories:
+        for trained in sorted(directory.rglob("trained.json")):
+            run = load_config([trained.parent / "config.yaml"]).run
+            matches = cv in (None, run.cv) and protocol in (None, run.protocol) and (not wanted or run.fold in wanted)
+            if matches:
+                found.append(trained.parent)
+    if not found:
+        raise MertkError(f"no finished run to score below {', '.join(map(str, directories))}; train first (stage 3).")
+    return found
+
+
+def is_scored(run_dir: Path, part: str) -> bool:
+    """Whether the results are newer than the model."""
+    results, model = run_dir / results_name(part), run_dir / "best" / "model.json"
+    return results.exists() and model.exists() and results.stat().st_mtime >= model.stat().st_mtime
+
+
+def results_name(part: str) -> str:
+    return "results.json" if part == "test" else f"results_{part}.json"
+
+
+def evaluate_run(accelerator: Accelerator, run_dir: Path, part_name: str) -> dict[str, Any] | None:
+    """Score one run; the main process writes the files and gets the results."""
+    import numpy as np
+
+    from mertk.config import load_config
+    from mertk.data.loader import EvaluationLoader
+    from mertk.data.parts import open_part
+    from mertk.training.model_directory import load_model
+    from mertk.training.scoring import score
+
+    config = load_config([run_dir / "config.yaml"])
+    saved = load_model(run_dir / "best")
+    part = open_part(config.data, part_name, saved.info["task"], saved.info["classes"])
+    check_features(saved.info["feature_records"], part.feature_records(), run_dir)
+    loader = EvaluationLoader(
+        part.dataset,
+        config.training.evaluation_batch_size,
+        config.data.num_workers,
+        accelerator.process_index,
+        accelerator.num_processes,
+        accelerator.device.type == "cuda",
+    )
+    scores = score(accelerator, saved.model.to(accelerator.device), loader, part.dataset.ids)
+    if not accelerator.is_main_process:
+        return None
+    lost = sorted(set(part.manifest_ids) - set(scores.ids))
+    results = describe(scores, saved.info, part_name, lost) | {"run": describe_run(run_dir, config, saved.info)}
+    exponents = np.exp(scores.logits - scores.logits.max(axis=1, keepdims=True))
+    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
+    write_results(run_dir, part_name, results, scores, probabilities, saved.info["classes"])
+    shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items())
+    print(f"{run_dir}: {part_name} {results['count']} utterances, {shown}", flush=True)
+    return results
+
+
+def check_features(trained: dict[str, Any], given: dict[str, Any], where: Path) -> None:
+    """Refuse features made otherwise than those the model was trained on.
+
+    Raises:
+        MertkError: names what differs.
+    """
+    from mertk.errors import MertkError
+
+    keys = ("extractor", "weights_fingerprint", "layer", "dimension", "rate_hz")
+    for modality, record in trained.items():
+        other = given.get(modality)
+        if record is None or other is None:
+            continue
+        differing = [key for key in keys if record.get(key) != other.get(key)]
+        if differing:
+            told = "; ".join(f"{key} {other.get(key)!r}, expected {record.get(key)!r}" for key in differing)
+            raise MertkError(f"{where}: the {modality} features are not those the model was trained on: {told}.")
+
+
+def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> dict[str, Any]:
+    """Metrics of the scores; `lost` are utterances of the manifest that could not be scored."""
+    from mertk.metrics import confusion_matrix, measure, recall_per_class
+
+    classes = info["classes"]
+    prediction = scores.logits.argmax(axis=1)
+    recall = recall_per_class(scores.labels, prediction, len(classes))
+    return {
+        "format": 1,
+        "part": part,
+        "classes": classes,
+        "count": len(scores.ids),
+        "not_scored": lost,
+        "metrics": measure(scores.labels, scores.logits, info["task"]),
+        "recall": {name: float(value) for name, value in zip(classes, recall, strict=True)},
+        "confusion": confusion_matrix(scores.labels, prediction, len(classes)).tolist(),
+    }
+
+
+def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, Any]:
+    """What `summarize` tells about a run, from the files the training left."""
+    import json
+
+    environment = json.loads((run_dir / "environment.json").read_text(encoding="utf-8"))
+    trained = json.loads((run_dir / "trained.json").read_text(encoding="utf-8"))
+    return {
+        "recipe": config.run.recipe,
+        "variant": config.run.variant,
+        "ablation": config.run.ablation,
+        "cv": config.run.cv,
+        "protocol": config.run.protocol,
+        "fold": config.run.fold,
+        "seed": config.training.seed,
+        "miniature": info["miniature"],
+        "permuted_labels": config.data.permute_training_labels,
+        "best_epoch": trained["best_epoch"],
+        "best_step": trained["best_step"],
+        "num_processes": environment["num_processes"],
+        "num_parameters": trained["num_parameters"],
+        "train_seconds": trained["seconds"],
+        "commit": environment["commit"],
+        "versions": environment["versions"],
+        "hardware": environment["hardware"],
+        "features": info["feature_records"],
+    }
+
+
+def write_results(
+    run_dir: Path, part: str, results: dict[str, Any], scores: Any, probabilities: Any, classes: list[str]
+) -> None:
+    """predictions.tsv first, results.json last: that there are results means that all is there."""
+    import json
+
+    from mertk.atomic import write_text
+
+    lines = ["\t".join(["utterance", "truth", "prediction", *classes])]
+    for utterance, truth, row in zip(scores.ids, scores.labels, probabilities, strict=True):
+        shares = [f"{value:.6f}" for value in row]
+        lines.append("\t".join([utterance, classes[truth], classes[row.argmax()], *shares]))
+    suffix = "" if part == "test" else f"_{part}"
+    write_text(run_dir / f"predictions{suffix}.tsv", "\n".join(lines) + "\n")
+    write_text(run_dir / results_name(part), json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

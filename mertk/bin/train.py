@@ -1,0 +1,231 @@
+"""Train one model: one fold, one seed.
+
+Run it under `accelerate launch` (or `python -m mertk.bin.launch`, which builds that command); everything else stands in
+the configuration.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mertk.cli import make_parser, program
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from mertk.config import Config
+    from mertk.data.parts import Part
+    from mertk.models.base import Model
+    from mertk.training.trainer import Progress
+
+EXAMPLE = """\
+accelerate launch --config_file accelerate_config.yaml -m mertk.bin.train \\
+    --config recipes/iemocap/foal/conf/foal.yaml \\
+    data.train=train.scp data.validation=validation.scp data.inputs.video.directory=features/video \\
+    run.output_dir=exp/mine
+"""
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = make_parser(__doc__, EXAMPLE)
+    parser.add_argument("--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in run.output_dir")
+    parser.add_argument("--overwrite", action="store_true", help="delete an earlier run in run.output_dir")
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of the files")
+    arguments = parser.parse_args(argv)
+
+    from mertk.config import load_config
+
+    train(load_config(arguments.config, arguments.settings), arguments.resume, arguments.overwrite)
+    return 0
+
+
+def train(config: Config, resume: bool = False, overwrite: bool = False) -> Progress:
+    """Train as `config` says; the run directory is `config.run.output_dir`."""
+    from mertk.training.launch import start_accelerator
+    from mertk.training.tracking import set_up_logging
+
+    run_dir = Path(config.run.output_dir)
+    accelerator = start_accelerator(config.training, run_dir)
+    if accelerator.is_main_process:
+        _claim(run_dir, resume, overwrite)
+    accelerator.wait_for_everyone()
+    set_up_logging(accelerator.is_main_process, run_dir / "train.log")
+    parts = _open_parts(config)
+    model = _make_model(config, parts["train"])
+    if accelerator.is_main_process:
+        _record_run(run_dir, config, accelerator, parts)
+    trainer = _make_trainer(config, accelerator, model, parts, run_dir)
+    progress = trainer.fit(resume)
+    if accelerator.is_main_process:
+        _record_end(run_dir, progress, trainer)
+    accelerator.wait_for_everyone()
+    return progress
+
+
+def _claim(run_dir: Path, resume: bool, overwrite: bool) -> None:
+    """Make the run directory; an earlier run in it is neither overwritten nor mixed with this one unasked."""
+    import shutil
+
+    from mertk.errors import MertkError
+
+    used = any((run_dir / name).exists() for name in ("checkpoints", "best", "history.jsonl"))
+    if used and overwrite:
+        shutil.rmtree(run_dir)
+    elif used and not resume:
+        raise MertkError(f"{run_dir} holds an earlier run; add --resume to go on with it or --overwrite to delete it.")
+    run_dir.mkdir(parents=True, exist_ok=True)
+
+
+def _open_parts(config: Config) -> dict[str, Part]:
+    """Open the parts that training reads, after proving that none leaks into another; the test part stays closed."""
+    import logging
+
+    from mertk.components import find_class
+    from mertk.data.parts import open_part
+    from mertk.data.separation import check_separation
+    from mertk.errors import MertkError
+
+    log = logging.getLogger("mertk.train")
+    if "component" not in config.model:
+        raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
+    task = find_class(config.model["component"], "model").task
+    for line in check_separation(config.data, config.run.protocol):
+        log.info("%s", line)
+    parts = {"train": open_part(config.data, "train", task)}
+    classes = parts["train"].classes
+    if config.data.validation is not None:
+        parts["validation"] = open_part(config.data, "validation", task, classes)
+    if classes is not None:
+        present = set(parts["train"].dataset.labels.tolist())
+        absent = [name for index, name in enumerate(classes) if index not in present]
+        if absent:
+            raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
+    for name, part in parts.items():
+        log.info("%s: %d utterances (%d left out)", name, len(part.dataset), len(part.ledger))
+    return parts
+
+
+def _make_model(config: Config, part: Part) -> Model:
+    """The model with weights that depend on the seed alone, not on the process."""
+    import random
+
+    import numpy as np
+    import torch
+
+    from mertk.components import build
+    from mertk.distributed import rank
+
+    seed = config.training.seed
+    torch.manual_seed(seed)
+    model = build(config.model, "model", part.facts())
+    # Dropout and masks differ between processes from here on.
+    own = int(np.random.SeedSequence([seed, rank()]).generate_state(1)[0])
+    random.seed(own)
+    np.random.seed(own)
+    torch.manual_seed(own)
+    return model
+
+
+def _make_trainer(config: Config, accelerator: Accelerator, model: Model, parts: dict[str, Part], run_dir: Path) -> Any:
+    from mertk.data.loader import EvaluationLoader, TrainingLoader
+    from mertk.data.sampler import BatchPlan
+    from mertk.metrics import measure
+    from mertk.training.model_directory import save_model
+    from mertk.training.trainer import Trainer
+
+    training, classes = parts["train"].dataset, parts["train"].classes
+    balanced = config.sampler.balanced and classes is not None
+    plan = BatchPlan(
+        training.lengths(),
+        training.labels if balanced else None,
+        config.sampler.batch_size,
+        config.sampler.length_pool,
+        config.training.seed,
+    )
+    place = {
+        "num_workers": config.data.num_workers,
+        "rank": accelerator.process_index,
+        "world_size": accelerator.num_processes,
+        "pin_memory": accelerator.device.type == "cuda",
+    }
+    validation = parts.get("validation")
+    info = _model_info(config, parts["train"])
+    return Trainer(
+        accelerator,
+        model,
+        config,
+        run_dir,
+        TrainingLoader(training, plan, **place),
+        EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **place) if validation else None,
+        validation.dataset.ids if validation else [],
+        lambda scores: measure(scores.labels, scores.logits, model.task),
+        lambda weights, progress: save_model(
+            run_dir / "best",
+            model,
+            weights,
+            config,
+            info | {"epoch": progress.best_epoch, "step": progress.best_step, "monitored": progress.best},
+        ),
+    )
+
+
+def _model_info(config: Config, part: Part) -> dict[str, Any]:
+    from mertk.components import find_class
+    from mertk.provenance import code_version
+
+    return {
+        "task": find_class(config.model["component"], "model").task,
+        "classes": part.classes,
+        "facts": part.facts(),
+        "feature_records": part.feature_records(),
+        "miniature": is_miniature(part),
+        "commit": code_version(),
+    }
+
+
+def is_miniature(part: Part) -> bool:
+    """Whether the corpus or any feature directory is a miniature."""
+    records = [record for record in part.feature_records().values() if record]
+    return bool(part.manifest.corpus.get("miniature")) or any(record.get("miniature") for record in records)
+
+
+def _record_run(run_dir: Path, config: Config, accelerator: Accelerator, parts: dict[str, Part]) -> None:
+    import json
+
+    from mertk.atomic import write_text
+    from mertk.config import save_config
+    from mertk.provenance import environment
+
+    save_config(config, run_dir / "config.yaml")
+    record = environment() | {
+        "num_processes": accelerator.num_processes,
+        "precision": accelerator.mixed_precision,
+        "device": str(accelerator.device),
+        "miniature": is_miniature(parts["train"]),
+        "utterances": {name: len(part.dataset) for name, part in parts.items()},
+    }
+    write_text(run_dir / "environment.json", json.dumps(record, indent=2) + "\n")
+    for name, part in parts.items():
+        if len(part.ledger):
+            part.ledger.write(run_dir / f"excluded_{name}.tsv")
+
+
+def _record_end(run_dir: Path, progress: Progress, trainer: Any) -> None:
+    import json
+    from dataclasses import asdict
+
+    from mertk.atomic import write_text
+
+    record = asdict(progress) | {
+        "num_parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
+        "steps_per_epoch": trainer.steps_per_epoch,
+        "total_steps": trainer.config.schedule.total_steps or trainer.total_steps,
+    }
+    write_text(run_dir / "trained.json", json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

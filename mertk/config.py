@@ -1,0 +1,252 @@
+"""The configuration of a run: typed, checked, saved as it was resolved.
+
+YAML files are merged in the order given, then `key=value` settings; a key that nobody reads is an error that names
+the nearest valid one. The keys under `model` are the arguments of the model's constructor (`mertk.components`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mertk.atomic import write_text
+from mertk.errors import MertkError
+
+# OmegaConf reads the annotations at run time, so Optional[...] stays spelt out here.
+# ruff: noqa: UP045
+
+
+@dataclass
+class RunConfig:
+    """What the run is called in results; nothing here changes the training."""
+
+    output_dir: str = "exp/run"
+    recipe: str = "custom"
+    variant: str = "paper"
+    ablation: str = "full"
+    cv: str = "none"
+    #: clean | clean-refit | published | custom (parts given by hand)
+    protocol: str = "custom"
+    fold: int = 1
+
+
+@dataclass
+class InputConfig:
+    """One modality as the model receives it."""
+
+    #: waveform (read from wav.scp) | features (read from a feature directory)
+    kind: str = "features"
+    #: feature directory; empty means `<data.directory>/features/<modality>`
+    directory: Optional[str] = None
+    sample_rate_hz: int = 16000
+    #: the rest of a longer utterance is cut off
+    max_seconds: Optional[float] = None
+    #: another sample rate or several channels: convert | refuse
+    audio_policy: str = "convert"
+
+
+@dataclass
+class DataConfig:
+    #: data directory (manifest); empty when train, validation and test are three-column scp files
+    directory: Optional[str] = None
+    #: lists of utterance ids, or three-column scp files (`utterance path label`)
+    train: Optional[str] = None
+    validation: Optional[str] = None
+    test: Optional[str] = None
+    #: class names in the order of the class indices; empty means classes.txt, or the sorted training labels
+    classes: Optional[list[str]] = None
+    inputs: dict[str, Optional[InputConfig]] = field(default_factory=dict)
+    #: training stops when a larger share of a part's utterances has no features or audio
+    max_lost: float = 0.01
+    #: a control: shuffles the training labels, so that scores must fall to chance
+    permute_training_labels: bool = False
+    num_workers: int = 2
+    #: memory for decoded inputs, per worker
+    cache_megabytes: int = 256
+
+
+@dataclass
+class SamplerConfig:
+    #: utterances of one step over all processes
+    batch_size: int = 16
+    #: draw classes equally often, with replacement (weight 1 / class count)
+    balanced: bool = True
+    #: batches sorted by length within this many batches; 1 groups nothing
+    length_pool: int = 16
+
+
+@dataclass
+class GroupConfig:
+    """Parameters whose name matches `pattern` (a regular expression, searched) get their own rate and decay."""
+
+    pattern: str = ""
+    learning_rate: Optional[float] = None
+    weight_decay: Optional[float] = None
+
+
+@dataclass
+class OptimizerConfig:
+    #: adamw | adam
+    name: str = "adamw"
+    learning_rate: float = 1.0e-4
+    weight_decay: float = 0.01
+    #: first match wins
+    groups: list[GroupConfig] = field(default_factory=list)
+    max_gradient_norm: Optional[float] = None
+    max_gradient_value: Optional[float] = None
+    #: batches that make one optimizer step
+    accumulation_steps: int = 1
+
+
+@dataclass
+class ScheduleConfig:
+    """Learning rate by optimizer step, whatever the number of processes."""
+
+    #: constant | warmup_cosine
+    name: str = "constant"
+    #: share of all steps during which the rate rises from 0
+    warmup: float = 0.1
+    #: the cosine ends at this share of the peak rate
+    final: float = 0.0
+    #: horizon of the schedule; empty means epochs x steps per epoch
+    total_steps: Optional[int] = None
+
+
+@dataclass
+class TrainingConfig:
+    seed: int = 1234
+    epochs: int = 40
+    #: stop after this many optimizer steps (clean-refit)
+    stop_at_step: Optional[int] = None
+    #: metric of the validation part that chooses the best epoch; *_loss is minimised, anything else maximised
+    monitor: str = "ua"
+    #: epochs without improvement before training ends; empty means never
+    early_stop: Optional[int] = None
+    #: auto (bf16 where the device has it, fp16 on older GPUs, no on CPU) | no | bf16 | fp16
+    precision: str = "auto"
+    evaluation_batch_size: int = 32
+    #: optimizer steps between two log lines
+    log_every: int = 20
+    #: any trackers of Accelerate: tensorboard, wandb, mlflow, ...
+    trackers: list[str] = field(default_factory=lambda: ["tensorboard"])
+    #: the run stops when it does not have this many processes; empty means whatever was launched
+    num_processes: Optional[int] = None
+    #: torch.compile the model
+    compile: bool = False
+    #: whole-epoch checkpoints kept for --resume, beside the best model
+    keep_checkpoints: int = 1
+
+
+@dataclass
+class Config:
+    run: RunConfig = field(default_factory=RunConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    model: dict[str, Any] = field(default_factory=dict)
+    #: weight of each loss term; its keys are the model's, a term set to null is taken out
+    loss_weights: dict[str, Optional[float]] = field(default_factory=dict)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+#: keys that must be one of a few words
+CHOICES = {
+    "run.protocol": ("clean", "clean-refit", "published", "custom"),
+    "optimizer.name": ("adamw", "adam"),
+    "schedule.name": ("constant", "warmup_cosine"),
+    "training.precision": ("auto", "no", "bf16", "fp16"),
+}
+
+
+def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Config:
+    """Merge YAML files and `key=value` settings into a checked configuration.
+
+    Raises:
+        MertkError: file missing or not YAML, unknown key (names the nearest valid one), wrong type, value not allowed.
+    """
+    merged = OmegaConf.structured(Config)
+    for file in files:
+        merged = _merge(merged, _read_yaml(Path(file)), str(file))
+    for setting in settings:
+        if "=" not in setting:
+            raise MertkError(f"setting {setting!r}: expected key=value, such as training.epochs=10.")
+        merged = _merge(merged, _dotted(setting), f"setting {setting}")
+    try:
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise MertkError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    _check_values(config)
+    return config
+
+
+def save_config(config: Config, path: Path) -> None:
+    """Write the resolved configuration; `load_config([path])` gives the same one back."""
+    write_text(path, OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """The configuration as plain containers."""
+    return OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+
+
+def lookup(config: Config, key: str) -> Any:
+    """Value at a dotted key."""
+    value: Any = config
+    for name in key.split("."):
+        value = value[name] if isinstance(value, dict) else getattr(value, name)
+    return value
+
+
+def _read_yaml(path: Path) -> Any:
+    if not path.is_file():
+        raise MertkError(f"{path}: no such configuration file.")
+    try:
+        return OmegaConf.load(path)
+    except Exception as error:  # PyYAML's errors carry file, line and column
+        raise MertkError(f"{path}: not valid YAML: {error}") from error
+
+
+def _dotted(setting: str) -> Any:
+    try:
+        return OmegaConf.from_dotlist([setting])
+    except Exception as error:
+        raise MertkError(f"setting {setting!r}: {error}") from error
+
+
+def _merge(base: Any, change: Any, where: str) -> Any:
+    try:
+        return OmegaConf.merge(base, change)
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
+        raise MertkError(f"{where}: {key}{str(error).splitlines()[0]}") from error
+
+
+def _check_values(config: Config) -> None:
+    for key, allowed in CHOICES.items():
+        value = lookup(config, key)
+        if value not in allowed:
+            raise MertkError(f"{key}: got {value!r}, expected one of {', '.join(allowed)}.")
+    config.data.inputs = {name: modality for name, modality in config.data.inputs.items() if modality is not None}
+    for name, modality in config.data.inputs.items():
+        if modality.kind not in ("waveform", "features"):
+            raise MertkError(f"data.inputs.{name}.kind: got {modality.kind!r}, expected waveform or features.")
+        if modality.audio_policy not in ("convert", "refuse"):
+            raise MertkError(
+                f"data.inputs.{name}.audio_policy: got {modality.audio_policy!r}, expected convert or refuse."
+            )
+    for key, least in (
+        ("sampler.batch_size", 1),
+        ("sampler.length_pool", 1),
+        ("optimizer.accumulation_steps", 1),
+        ("training.epochs", 1),
+        ("training.evaluation_batch_size", 1),
+        ("training.keep_checkpoints", 1),
+    ):
+        if lookup(config, key) < least:
+            raise MertkError(f"{key}: got {lookup(config, key)}, expected at least {least}.")

@@ -1,0 +1,136 @@
+"""Batches of a dataset for one process, read ahead by worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mertk.batch import Batch
+from mertk.data.dataset import UtteranceDataset, collate
+from mertk.data.sampler import BatchPlan, evaluation_batches, local_rows, shared_seed
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+class _Batches:
+    """What a data loader draws from; a new list every epoch, the same object for the loader's workers."""
+
+    def __init__(self) -> None:
+        self.rows: Sequence[np.ndarray] = []
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (batch.tolist() for batch in self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class _Rows:
+    """The dataset, with an error handed over as a value: a worker would bury its message in a stack trace."""
+
+    def __init__(self, dataset: UtteranceDataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, index: int) -> dict[str, Any] | MertkError:
+        try:
+            return self.dataset[index]
+        except MertkError as error:
+            return error
+
+
+def _collate(rows: list[Any]) -> Batch | MertkError:
+    return next((row for row in rows if isinstance(row, MertkError)), None) or collate(rows)
+
+
+def _or_raise(batch: Batch | MertkError) -> Batch:
+    if isinstance(batch, MertkError):
+        raise batch
+    return batch
+
+
+def _loader(
+    dataset: UtteranceDataset, batches: _Batches, num_workers: int, pin_memory: bool
+) -> torch.utils.data.DataLoader:
+    import torch
+
+    return torch.utils.data.DataLoader(
+        _Rows(dataset),
+        batch_sampler=batches,
+        collate_fn=_collate,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=pin_memory,
+        # An iterator draws a seed from the global generator otherwise, and dropout would differ after a resume.
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+class TrainingLoader:
+    """Training batches of this process, in the order of a `BatchPlan`.
+
+    Raises:
+        MertkError: a batch would leave a process without a row.
+    """
+
+    def __init__(
+        self,
+        dataset: UtteranceDataset,
+        plan: BatchPlan,
+        num_workers: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        pin_memory: bool = False,
+    ) -> None:
+        smallest = len(dataset) // plan.num_batches
+        if smallest < world_size:
+            raise MertkError(
+                f"a batch of {smallest} utterances cannot be shared by {world_size} processes; "
+                "raise sampler.batch_size or launch fewer processes."
+            )
+        self.dataset = dataset
+        self.plan = plan
+        self.rank = rank
+        self.world_size = world_size
+        self._batches = _Batches()
+        self._loader = _loader(dataset, self._batches, num_workers, pin_memory)
+
+    def __len__(self) -> int:
+        return self.plan.num_batches
+
+    def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]:
+        """Batches of `epoch` from `position` on, each with its `shared_seed`."""
+        batches = self.plan.batches(epoch)[position:]
+        self._batches.rows = [local_rows(batch, self.rank, self.world_size) for batch in batches]
+        for offset, batch in enumerate(map(_or_raise, self._loader)):
+            batch["shared_seed"] = shared_seed(self.plan.seed, epoch, position + offset)
+            yield batch
+
+
+class EvaluationLoader:
+    """Every utterance of a part once; whole batches go to the processes in turn.
+
+    A batch holds the same utterances on any number of processes, so a score does not depend on it.
+    """
+
+    def __init__(
+        self,
+        dataset: UtteranceDataset,
+        batch_size: int,
+        num_workers: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        pin_memory: bool = False,
+    ) -> None:
+        self.dataset = dataset
+        self._batches = _Batches()
+        self._batches.rows = evaluation_batches(dataset.lengths(), batch_size)[rank::world_size]
+        self._loader = _loader(dataset, self._batches, num_workers, pin_memory)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(_or_raise, self._loader)

@@ -1,0 +1,120 @@
+"""Open the training, validation and test parts that a configuration names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mertk.data.dataset import UtteranceDataset
+from mertk.data.inputs import Input, open_input
+from mertk.data.ledger import Ledger
+from mertk.data.manifest import Manifest, load_manifest, read_ids
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    from mertk.config import DataConfig
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass
+class Part:
+    """One part, ready to be read.
+
+    Attributes:
+        manifest_ids: every utterance that the part names; `dataset.ids` are those whose inputs exist.
+        ledger: why the others were left out.
+    """
+
+    dataset: UtteranceDataset
+    manifest: Manifest
+    manifest_ids: list[str]
+    classes: list[str] | None
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def facts(self) -> dict[str, int]:
+        """What a model's constructor may ask for (see `mertk.models.base.Model`)."""
+        facts = {f"{name}_dim": source.width for name, source in self.dataset.inputs.items() if source.width}
+        facts["num_train_utterances"] = len(self.dataset)
+        if self.classes is not None:
+            facts["num_classes"] = len(self.classes)
+        return facts
+
+    def feature_records(self) -> dict[str, dict | None]:
+        """Record of each modality's feature directory; None for waveforms."""
+        return {name: source.record for name, source in self.dataset.inputs.items()}
+
+
+def open_part(config: DataConfig, part: str, task: str, classes: list[str] | None = None) -> Part:
+    """Read the manifest of a part, open its inputs, and leave out what cannot be had.
+
+    Args:
+        part: train, validation or test.
+        task: classification or regression (what the labels are).
+        classes: class names by index; found in the data when empty.
+
+    Raises:
+        MertkError: part missing or empty, label unknown, or more than `config.max_lost` of it lost.
+    """
+    source = getattr(config, part)
+    if source is None:
+        raise MertkError(f"data.{part} is not set; give a list of utterance ids or a three-column scp file.")
+    manifest, ids = _read_manifest(config.directory, Path(source))
+    if not ids:
+        raise MertkError(f"data.{part}: {source} names no utterance.")
+    if not config.inputs:
+        raise MertkError("data.inputs is empty; name at least one modality.")
+    inputs = {name: open_input(name, given, manifest, config.directory) for name, given in config.inputs.items()}
+    ledger, kept = _keep_complete(ids, inputs, config, part)
+    labels = None
+    if manifest.has("utt2label"):
+        classes = classes or config.classes or manifest.classes or _sorted_labels(manifest, task)
+        labels = _labels(manifest, kept, classes, task, source)
+    if config.permute_training_labels and part == "train" and labels is not None:
+        labels = np.random.default_rng(0).permutation(labels)
+    dataset = UtteranceDataset(kept, inputs, labels, config.cache_megabytes)
+    return Part(dataset, manifest, ids, classes if task == "classification" else None, ledger)
+
+
+def _read_manifest(directory: str | None, source: Path) -> tuple[Manifest, list[str]]:
+    if directory is None:
+        manifest = load_manifest(source)
+        return manifest, manifest.ids
+    ids = read_ids(source)
+    return load_manifest(directory, need=("utt2label",)).subset(ids), ids
+
+
+def _keep_complete(
+    ids: list[str], inputs: dict[str, Input], config: DataConfig, part: str
+) -> tuple[Ledger, list[str]]:
+    ledger = Ledger()
+    kept = []
+    for utterance in ids:
+        absent = [name for name, source in inputs.items() if not source.has(utterance)]
+        if absent:
+            ledger.add(utterance, part, "no_features", f"{', '.join(absent)} not in the feature directory")
+        else:
+            kept.append(utterance)
+    ledger.check_share(len(ids), config.max_lost, f"the {part} part")
+    return ledger, kept
+
+
+def _sorted_labels(manifest: Manifest, task: str) -> list[str] | None:
+    return sorted(set(manifest.labels())) if task == "classification" else None
+
+
+def _labels(manifest: Manifest, ids: list[str], classes: list[str] | None, task: str, source: str) -> np.ndarray:
+    label_of = dict(zip(manifest.ids, manifest.labels(), strict=True))
+    if task == "regression":
+        return np.array([float(label_of[utterance]) for utterance in ids], dtype=np.float32)
+    index = {name: position for position, name in enumerate(classes or [])}
+    for utterance in ids:
+        if label_of[utterance] not in index:
+            raise MertkError(
+                f"{source}: utterance {utterance} has the label {label_of[utterance]!r}, expected one of "
+                f"{', '.join(index)}. Training and other parts must use the same label map."
+            )
+    return np.array([index[label_of[utterance]] for utterance in ids], dtype=np.int64)

@@ -1,0 +1,71 @@
+"""Before anything is trained: prove that the parts of a run are apart, and say what cannot be proved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mertk.data.columns import read_ids
+from mertk.data.folds import Fold, check_parts
+from mertk.data.manifest import load_manifest
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    from mertk.config import DataConfig
+
+
+def check_separation(config: DataConfig, protocol: str) -> list[str]:
+    """Check the parts that a configuration names; returns lines for the log.
+
+    With a data directory, utterances, speakers, sessions, dialogues and audio files are compared; three-column scp files
+    only tell utterances and audio files.
+
+    Raises:
+        MertkError: something is in two parts that the protocol keeps apart.
+    """
+    if config.directory is not None:
+        return _check_directory(config, protocol)
+    return _check_scp_files(config, protocol)
+
+
+def _check_directory(config: DataConfig, protocol: str) -> list[str]:
+    manifest = load_manifest(config.directory, need=("utt2label",))
+    parts = [read_ids(path) if path else [] for path in (config.train, config.validation, config.test)]
+    if protocol == "custom":
+        _check_custom(config, dict(zip(("train", "validation", "test"), map(set, parts), strict=True)))
+        return ["protocol custom: only utterances were compared between the parts"]
+    info = {"protocol": protocol, "cv": "run", "fold": Path(config.train or "").parent.name}
+    report = check_parts(manifest, Fold(*parts, info))
+    lines = [f"parts are apart by {', '.join(report['checked'])}; {report['left_out']} utterances are in no part"]
+    shared = report["scripted_overlap"]
+    if shared:
+        lines.append(f"scripted sentences that occur in training and test: {shared}")
+    if protocol == "published":
+        lines.append("protocol published: the best epoch is chosen ON THE TEST PART; its scores are too good")
+    return lines
+
+
+def _check_scp_files(config: DataConfig, protocol: str) -> list[str]:
+    manifests = {
+        name: load_manifest(path)
+        for name, path in (("train", config.train), ("validation", config.validation), ("test", config.test))
+        if path is not None
+    }
+    if protocol == "published":
+        manifests.pop("validation", None)
+    _check_custom(config, {name: set(manifest.ids) for name, manifest in manifests.items()})
+    _check_custom(config, {name: set(manifest.column("wav.scp")) for name, manifest in manifests.items()})
+    return ["three-column scp files: only utterances and audio files were compared; they say nothing of speakers"]
+
+
+def _check_custom(config: DataConfig, parts: dict[str, set[str]]) -> None:
+    names = list(parts)
+    for position, first in enumerate(names):
+        for second in names[position + 1 :]:
+            shared = parts[first] & parts[second]
+            if shared:
+                raise MertkError(
+                    f"{min(shared)} is in data.{first} ({getattr(config, first)}) and in data.{second} "
+                    f"({getattr(config, second)}), {len(shared)} such in all; take them out of one. If you select on "
+                    "the test part on purpose, say run.protocol=published."
+                )

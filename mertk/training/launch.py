@@ -1,0 +1,91 @@
+"""Start Accelerate, and make sure that what started is what was asked for."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from mertk.config import TrainingConfig
+from mertk.errors import MertkError
+
+log = logging.getLogger(__name__)
+
+
+def start_accelerator(config: TrainingConfig, run_dir: Path | None = None):
+    """An `Accelerator` on the devices there are, with as many processes as were asked for.
+
+    `accelerate launch --cpu --num_processes 2` starts one process and says nothing; so the number that the launcher was
+    given is compared with the number of processes that came up.
+
+    Raises:
+        MertkError: another number of processes than asked for, or a precision that the device does not have.
+    """
+    import torch
+    from accelerate import Accelerator
+
+    on_cpu = not torch.cuda.is_available()
+    accelerator = Accelerator(
+        cpu=on_cpu,
+        mixed_precision=choose_precision(config.precision),
+        log_with=[name for name in config.trackers if run_dir is not None] or None,
+        project_dir=None if run_dir is None else str(run_dir),
+    )
+    check_process_count(accelerator.num_processes, config.num_processes, "training.num_processes")
+    return accelerator
+
+
+def check_process_count(got: int, asked: int | None, setting: str) -> None:
+    """Refuse to go on with another number of processes than `asked`, or than the launcher's command line says.
+
+    Raises:
+        MertkError: the numbers differ.
+    """
+    for number, where in ((asked, setting), (_number_on_the_command_line(), "accelerate launch --num_processes")):
+        if number is not None and number != got:
+            raise MertkError(
+                f"{got} process(es) started, but {where} asked for {number}. On CPU, several processes need "
+                f"`accelerate launch --multi_gpu --num_processes {number}` (without --cpu); "
+                "`python -m mertk.bin.launch` takes care of it."
+            )
+    log.info("running on %d process(es)", got)
+
+
+def choose_precision(asked: str) -> str:
+    """Accelerate's name of the precision to train in.
+
+    Raises:
+        MertkError: the device cannot do it; it is never replaced silently.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        if asked in ("bf16", "fp16"):
+            raise MertkError(
+                f"training.precision: {asked} was asked for, but there is no CUDA device; use auto or no on CPU."
+            )
+        return "no"
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    if asked == "bf16" and not has_bf16:
+        raise MertkError(f"training.precision: {torch.cuda.get_device_name()} has no bf16; use fp16 or auto.")
+    return ("bf16" if has_bf16 else "fp16") if asked == "auto" else asked
+
+
+def _number_on_the_command_line() -> int | None:
+    """`--num_processes` of the `accelerate launch` that started this process, if one did and it says so."""
+    import psutil
+
+    try:
+        parent = psutil.Process().parent()
+        words = parent.cmdline() if parent else []
+    except psutil.Error:
+        return None
+    if "launch" not in words or not any("accelerate" in word for word in words[:3]):
+        return None
+    for position, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if name in ("-m", "--module") or word.endswith(".py"):
+            break  # what follows belongs to the program, not to the launcher
+        if name.replace("-", "_") == "__num_processes":
+            value = value or words[position + 1]
+            return int(value) if value.isdigit() else None
+    return None

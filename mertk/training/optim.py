@@ -1,0 +1,84 @@
+"""Optimizers with learning-rate groups by name pattern, and schedules that count optimizer steps."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+import torch
+
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    from mertk.config import OptimizerConfig, ScheduleConfig
+
+
+def parameter_groups(model: torch.nn.Module, config: OptimizerConfig) -> list[dict]:
+    """Trainable parameters in groups; the first pattern of `config.groups` found in a name decides, the rest share one.
+
+    Raises:
+        MertkError: a pattern that is not a regular expression, or that matches no trainable parameter.
+    """
+    patterns = []
+    for group in config.groups:
+        try:
+            patterns.append(re.compile(group.pattern))
+        except re.error as error:
+            raise MertkError(f"optimizer.groups: {group.pattern!r} is not a regular expression ({error}).") from error
+    members: list[list[torch.nn.Parameter]] = [[] for _ in range(len(patterns) + 1)]
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    for name in names:
+        index = next((i for i, pattern in enumerate(patterns) if pattern.search(name)), len(patterns))
+        members[index].append(model.get_parameter(name))
+    for pattern, parameters in zip(patterns, members, strict=False):
+        if not parameters:
+            raise MertkError(
+                f"optimizer.groups: the pattern {pattern.pattern!r} matches no trainable parameter that an earlier "
+                f"one has not taken. Names look like: {', '.join(names[:3])}, ..."
+            )
+    groups = [
+        {
+            "params": parameters,
+            "lr": config.learning_rate if group.learning_rate is None else group.learning_rate,
+            "weight_decay": config.weight_decay if group.weight_decay is None else group.weight_decay,
+        }
+        for group, parameters in zip(config.groups, members, strict=False)
+    ]
+    rest = {"params": members[-1], "lr": config.learning_rate, "weight_decay": config.weight_decay}
+    return groups + [rest] if rest["params"] else groups
+
+
+def make_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimizer that `config` names; fused kernels where every parameter is on a GPU."""
+    kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+    on_gpu = all(parameter.is_cuda for parameter in model.parameters())
+    return kinds[config.name](parameter_groups(model, config), lr=config.learning_rate, fused=on_gpu or None)
+
+
+def learning_rate_factor(step: int, total_steps: int, config: ScheduleConfig) -> float:
+    """What the peak rate is multiplied by at optimizer step `step` (0 is the first).
+
+    >>> from mertk.config import ScheduleConfig
+    >>> schedule = ScheduleConfig(name="warmup_cosine", warmup=0.2)
+    >>> [round(learning_rate_factor(step, 10, schedule), 3) for step in (0, 1, 2, 6, 10)]
+    [0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    if config.name == "constant":
+        return 1.0
+    warmup_steps = round(config.warmup * total_steps)
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
+    return config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer, config: ScheduleConfig, total_steps: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Schedule to be stepped once an optimizer step.
+
+    It is never handed to `Accelerator.prepare`, which would step it once for every process.
+    """
+    horizon = config.total_steps or total_steps
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, horizon, config))

@@ -1,0 +1,118 @@
+"""What a run tells the world: log lines, a progress bar, a history file, and Accelerate's trackers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def set_up_logging(is_main: bool, file: Path | None = None) -> None:
+    """Log lines to the terminal and to `file` from the main process; other processes only speak of trouble."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if is_main and file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(file, encoding="utf-8"))
+    logging.basicConfig(
+        level=logging.INFO if is_main else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%Y-%m-%d %H:%M:%S",
+        handlers=handlers,
+        force=True,
+    )
+    for name in ("httpx", "urllib3", "matplotlib", "accelerate"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Tracking:
+    """Progress and figures of one training run; silent on every process but the main one."""
+
+    def __init__(self, accelerator: Accelerator, run_dir: Path, settings: dict[str, Any], total_steps: int) -> None:
+        self.accelerator = accelerator
+        self.history = run_dir / "history.jsonl"
+        self.is_main = accelerator.is_main_process
+        self.log = logging.getLogger("mertk.train")
+        self.bar = None
+        if self.is_main and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total_steps, desc="train", unit="step", dynamic_ncols=True)
+        if accelerator.log_with:
+            accelerator.init_trackers("tensorboard", config=_flat(settings))
+        self._last_time = time.perf_counter()
+        self._utterances = 0
+
+    def restore(self, step: int, epoch: int) -> None:
+        """Go on behind `step`; epochs after `epoch` in the history file belong to work that was lost."""
+        if self.bar is not None:
+            self.bar.update(step)
+        if self.is_main and self.history.exists():
+            lines = self.history.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
+            self.history.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def step(self, num_utterances: int) -> None:
+        """Count one optimizer step over `num_utterances`."""
+        self._utterances += num_utterances
+        if self.bar is not None:
+            self.bar.update(1)
+
+    def report_step(self, step: int, epoch: int, figures: dict[str, float]) -> None:
+        """Say how the steps since the last report went."""
+        now = time.perf_counter()
+        rate = self._utterances / max(now - self._last_time, 1e-9)
+        self._last_time, self._utterances = now, 0
+        if self.accelerator.log_with:
+            self.accelerator.log({f"train/{k}": v for k, v in (figures | {"utterances_per_second": rate}).items()}, step)
+        if self.bar is not None:
+            self.bar.set_postfix(loss=f"{figures['loss']:.4f}", utterances=f"{rate:.0f}/s")
+        elif self.is_main:
+            shown = " ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            self.log.info("epoch %d step %d %s (%.0f utterances/s)", epoch, step, shown, rate)
+
+    def report_epoch(self, record: dict[str, Any]) -> None:
+        """One line in history.jsonl, one on the terminal, and figures under `validation/` for the trackers."""
+        self._last_time, self._utterances = time.perf_counter(), 0
+        if not self.is_main:
+            return
+        with self.history.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        metrics = record["validation"]
+        if self.accelerator.log_with and metrics:
+            self.accelerator.log({f"validation/{name}": value for name, value in metrics.items()}, record["step"])
+        shown = " ".join(f"{name} {value:.4f}" for name, value in metrics.items()) or "no validation part"
+        self.say("epoch %d (step %d): %s%s", record["epoch"], record["step"], shown, " *" if record["best"] else "")
+
+    def say(self, message: str, *values: Any) -> None:
+        """A log line that does not break the progress bar."""
+        if self.bar is None:
+            self.log.info(message, *values)
+        else:
+            from tqdm.contrib.logging import logging_redirect_tqdm
+
+            with logging_redirect_tqdm(loggers=[logging.getLogger()]):
+                self.log.info(message, *values)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        if self.accelerator.log_with:
+            self.accelerator.end_training()
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as `a.b` keys with values that every tracker takes."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value if isinstance(value, (int, float, str, bool)) else str(value)
+    return flat

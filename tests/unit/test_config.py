@@ -1,0 +1,95 @@
+import pytest
+
+from mertk.components import build
+from mertk.config import load_config, save_config
+from mertk.errors import MertkError
+
+
+def test_files_merge_in_order_and_settings_win(tmp_path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text("training: {epochs: 3, seed: 1}\nmodel: {component: x.Y}\n")
+    second.write_text("training: {epochs: 5}\n")
+    config = load_config([first, second], ["training.seed=7", "optimizer.learning_rate=2e-5"])
+    assert (config.training.epochs, config.training.seed) == (5, 7)
+    assert config.optimizer.learning_rate == pytest.approx(2e-5)
+    assert config.model == {"component": "x.Y"}
+
+
+def test_saved_configuration_reads_back_equal(tmp_path):
+    settings = ["loss_weights.ce=1", "data.inputs.audio.kind=waveform", "model.component=x.Y", "model.sizes=[1,2]"]
+    config = load_config([], settings)
+    save_config(config, tmp_path / "config.yaml")
+    assert load_config([tmp_path / "config.yaml"]) == config
+
+
+def test_an_input_set_to_null_is_taken_out():
+    config = load_config([], ["data.inputs.audio.kind=waveform", "data.inputs.video.kind=features", "data.inputs.audio=null"])
+    assert list(config.data.inputs) == ["video"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("training.epoch=3", r"training\.epoch.*Did you mean: 'epochs'"),
+        ("trainin.epochs=3", r"Did you mean: 'training'"),
+        ("training.epochs=many", r"training\.epochs.*many.*Integer"),
+        ("training.epochs=0", r"training\.epochs: got 0, expected at least 1"),
+        ("schedule.name=linear", r"schedule\.name: got 'linear', expected one of constant, warmup_cosine"),
+        ("data.inputs.audio.kind=wav", r"data\.inputs\.audio\.kind: got 'wav', expected waveform or features"),
+        ("epochs", r"expected key=value"),
+    ],
+)
+def test_a_wrong_setting_names_the_key_and_the_remedy(setting, message):
+    with pytest.raises(MertkError, match=message):
+        load_config([], [setting])
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path):
+    with pytest.raises(MertkError, match=r"nowhere\.yaml: no such configuration file"):
+        load_config([tmp_path / "nowhere.yaml"])
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("training: {epochs: 3\n")
+    with pytest.raises(MertkError, match=r"broken\.yaml: not valid YAML"):
+        load_config([broken])
+
+
+class Encoder:
+    def __init__(self, weights: str, frozen: bool = True) -> None:
+        self.weights = weights
+
+
+class Network:
+    def __init__(
+        self, num_classes: int, encoder: Encoder | None = None, rate: float = 0.1, parts: tuple[str, ...] = ("a",)
+    ) -> None:
+        self.num_classes, self.encoder, self.rate, self.parts = num_classes, encoder, rate, parts
+
+
+def describe(**arguments):
+    return {"component": f"{__name__}.Network", **arguments}
+
+
+def test_nested_components_are_built_and_facts_fill_in():
+    encoder = {"component": f"{__name__}.Encoder", "weights": "folder"}
+    network = build(describe(encoder=encoder, rate=1), "model", {"num_classes": 4, "video_dim": 9})
+    assert isinstance(network.encoder, Encoder)
+    assert (network.encoder.weights, network.num_classes, network.rate) == ("folder", 4, 1.0)
+
+
+def test_a_value_in_the_configuration_wins_over_a_fact():
+    assert build(describe(num_classes=2), "model", {"num_classes": 4}).num_classes == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ratee": 1}, r"model.*Did you mean: 'rate'"),
+        ({"rate": "fast"}, r"model\.rate.*fast"),
+        ({}, r"Network needs num_classes"),
+        ({"component": "mertk.models.nowhere.Net"}, r"model\.component: cannot import 'mertk\.models\.nowhere\.Net'"),
+        ({"encoder": {"component": f"{__name__}.Encoder"}}, r"model\.encoder: Encoder needs weights"),
+    ],
+)
+def test_a_wrong_argument_names_its_key(arguments, message):
+    with pytest.raises(MertkError, match=message):
+        build(describe() | arguments, "model")
