@@ -1,0 +1,120 @@
+"""How fast three containers give back 180 x 768 float32 matrices, read at random from the page cache.
+
+Every read ends in a new array, so that each byte is really touched. Prints one JSON object:
+
+    python benchmarks/feature_store.py --out /tmp/feature_store.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+SHAPE = (180, 768)
+
+
+def write_npy(directory: Path, matrices: dict) -> Callable:
+    """Records of .npy in a part file: the container of `mertk.data.feature_store`."""
+    import numpy as np
+
+    from mertk.data.feature_store import FeatureRecord, FeatureStore, FeatureWriter, merge_parts
+
+    record = FeatureRecord("video", "benchmark", "none", "none", "none", 30.0, SHAPE[1])
+    with FeatureWriter(directory, record) as writer:
+        for name, matrix in matrices.items():
+            writer.write(name, matrix)
+    merge_parts(directory, matrices)
+    store = FeatureStore(directory)
+    return lambda name: np.array(store.read(name))
+
+
+def write_kaldi(directory: Path, matrices: dict) -> Callable:
+    """Kaldi's binary float matrices in one archive, memory-mapped, with an index held in memory."""
+    import mmap
+
+    import numpy as np
+
+    directory.mkdir()
+    offsets = {}
+    with (directory / "features.ark").open("wb") as file:
+        for name, matrix in matrices.items():
+            file.write(name.encode() + b" ")
+            offsets[name] = file.tell()
+            file.write(b"\0BFM " + struct.pack("<bibi", 4, matrix.shape[0], 4, matrix.shape[1]) + matrix.tobytes())
+    with (directory / "features.ark").open("rb") as file:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def read(name: str) -> np.ndarray:
+        offset = offsets[name]
+        _, rows, _, columns = struct.unpack_from("<bibi", data, offset + 5)
+        return np.array(np.frombuffer(data, np.dtype("<f4"), rows * columns, offset + 15).reshape(rows, columns))
+
+    return read
+
+
+def write_safetensors(directory: Path, matrices: dict) -> Callable:
+    """One safetensors file, memory-mapped by its library, which returns a new array already."""
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    directory.mkdir()
+    path = directory / "features.safetensors"
+    save_file(matrices, path)
+    return safe_open(path, framework="numpy").get_tensor
+
+
+def read_rate(read: Callable, names: list[str], seconds: float) -> float:
+    """GB/s over reads in the order of `names`, again and again for about `seconds`; the best of three turns."""
+    best = 0.0
+    for _ in range(3):
+        num_bytes, start = 0, time.perf_counter()
+        while time.perf_counter() - start < seconds / 3:
+            for name in names:
+                num_bytes += read(name).nbytes
+        best = max(best, num_bytes / (time.perf_counter() - start))
+    return best / 1e9
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=600, help="matrices in the container (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of reading, per container (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="also write the JSON here")
+    arguments = parser.parse_args(argv)
+
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    matrices = {f"utterance_{n:05d}": generator.random(SHAPE, dtype=np.float32) for n in range(arguments.count)}
+    names = [str(name) for name in generator.permutation(list(matrices))]
+    rates = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, write in [("npy_records", write_npy), ("kaldi_ark", write_kaldi), ("safetensors", write_safetensors)]:
+            read = write(Path(folder) / name, matrices)
+            assert all(np.array_equal(read(key), matrices[key]) for key in names), name  # also warms the page cache
+            rates[name] = read_rate(read, names, arguments.seconds)
+    report = {
+        "shape": SHAPE,
+        "dtype": "float32",
+        "count": arguments.count,
+        "gigabytes_per_second": {name: round(rate, 2) for name, rate in rates.items()},
+        "copy_from_memory_gigabytes_per_second": round(
+            read_rate(lambda name: matrices[name].copy(), names, arguments.seconds), 2
+        ),
+        "target_gigabytes_per_second": 1.0,
+        "target_met": rates["npy_records"] > 1.0,
+    }
+    text = json.dumps(report, indent=2)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,109 @@
+"""What a feature directory says about itself."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mertk.errors import MertkError
+
+FORMAT = 1
+RECORD_FILE = "record.json"
+INDEX_FILE = "features.scp"
+LENGTHS_FILE = "utt2num_frames"
+
+
+@dataclass(frozen=True)
+class FeatureRecord:
+    """Where the features of a directory came from.
+
+    Attributes:
+        modality: audio, video or text.
+        extractor: name of the program or class that made them.
+        weights: folder or hub id of the pretrained model, as it was given.
+        weights_fingerprint: digest of the weights; this, not the name, decides whether two directories agree.
+        layer: which output of the model.
+        rate_hz: frames per second; None where it differs between utterances or has no meaning.
+        dimension: D.
+        dtype: float32 or float16.
+        count: utterances in `features.scp`; 0 while the directory is being filled.
+        miniature: made from an invented corpus or from weights that were never trained.
+        options: everything else that changes the values.
+    """
+
+    modality: str
+    extractor: str
+    weights: str
+    weights_fingerprint: str
+    layer: str
+    rate_hz: float | None
+    dimension: int
+    dtype: str = "float32"
+    count: int = 0
+    miniature: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def differences(self, other: FeatureRecord | Mapping[str, Any]) -> list[str]:
+        """What would make features of the two records unlike: `key: here ... there ...`, one string a key."""
+        mine, theirs = _flat(self.as_dict()), _flat(other if isinstance(other, Mapping) else other.as_dict())
+        ignored = {"count", "weights"}
+        keys = [key for key in {**mine, **theirs} if key not in ignored and mine.get(key) != theirs.get(key)]
+        return [f"{key}: {mine.get(key)!r} here, {theirs.get(key)!r} there" for key in keys]
+
+    def write(self, directory: str | Path) -> None:
+        from mertk.atomic import write_text
+
+        write_text(Path(directory) / RECORD_FILE, json.dumps(self.as_dict(), indent=2, sort_keys=True) + "\n")
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    options = {f"options.{key}": value for key, value in (record.get("options") or {}).items()}
+    return {key: value for key, value in record.items() if key != "options"} | options
+
+
+def read_record(directory: str | Path) -> FeatureRecord:
+    """The record of a feature directory.
+
+    Raises:
+        MertkError: no such directory, no record, or one that this version cannot read.
+    """
+    path = Path(directory) / RECORD_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MertkError(
+            f"{path} not found: {directory} is no feature directory; extract the features first."
+        ) from error
+    except ValueError as error:
+        raise MertkError(f"{path} is not valid JSON ({error}); extract the features again.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise MertkError(f"{path}: expected format {FORMAT}; the features were made by another version, extract again.")
+    known = {item.name for item in fields(FeatureRecord)}
+    try:
+        return FeatureRecord(**{key: value for key, value in content.items() if key in known})
+    except TypeError as error:
+        raise MertkError(f"{path} lacks a field ({error}); extract the features again.") from error
+
+
+@functools.lru_cache(maxsize=4096)
+def npy_header(num_frames: int, dimension: int, dtype: str) -> bytes:
+    """Header of a .npy file of shape (num_frames, dimension); its length is a multiple of 64.
+
+    >>> len(npy_header(180, 768, "float32"))
+    128
+    """
+    buffer = io.BytesIO()
+    description = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (num_frames, dimension)}
+    np.lib.format.write_array_header_1_0(buffer, description)
+    return buffer.getvalue()

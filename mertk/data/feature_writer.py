@@ -1,0 +1,264 @@
+"""Writing a feature directory: several processes at once, interrupted at any moment, continued by any number of them.
+
+See `mertk.data.feature_store` for the layout. Legend: `T` frames, `D` features.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mertk.data.feature_record import (
+    INDEX_FILE,
+    LENGTHS_FILE,
+    RECORD_FILE,
+    FeatureRecord,
+    npy_header,
+    read_record,
+)
+from mertk.errors import MertkError
+
+ALIGNMENT = 64
+
+# An index line may reach the disk only after its matrix: both wait for a common fsync, at most this much of either.
+COMMIT_BYTES = 32 * 2**20
+COMMIT_SECONDS = 5.0
+
+
+def prepare_directory(directory: str | Path, record: FeatureRecord, overwrite: bool = False) -> None:
+    """Make `directory` ready for features of `record`, keeping what an interrupted run with the same record left.
+
+    With several processes one of them calls this before the others open their writers.
+
+    Raises:
+        MertkError: the directory holds features of another record and `overwrite` is False.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    if (directory / RECORD_FILE).exists():
+        differences = [] if overwrite else read_record(directory).differences(record)
+        if differences:
+            raise MertkError(
+                f"{directory} holds features of another kind (there: on disk, here: asked for):\n  "
+                + "\n  ".join(record.differences(read_record(directory)))
+                + "\nGive another directory, the same options, or --overwrite to throw the old features away."
+            )
+        if not overwrite:
+            return
+        for name in [RECORD_FILE, INDEX_FILE, LENGTHS_FILE]:
+            (directory / name).unlink(missing_ok=True)
+        for path in [*directory.glob("part-*.index"), *directory.glob("part-*.bin")]:
+            path.unlink()
+    replace(record, count=0).write(directory)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One complete matrix: bytes [offset, offset + num_bytes) of a part file, header and padding included."""
+
+    part: str
+    offset: int
+    num_bytes: int
+    num_frames: int
+    source: str
+
+
+def finished_entries(directory: str | Path) -> dict[tuple[str, str], Entry]:
+    """Every complete matrix of every part, whatever number of processes wrote them, by (utterance, source)."""
+    found: dict[tuple[str, str], Entry] = {}
+    for index in sorted(Path(directory).glob("part-*.index")):
+        for utterance, entry in _read_part_index(index)[0]:
+            found.setdefault((utterance, entry.source), entry)
+    return found
+
+
+def _read_part_index(index: Path) -> tuple[list[tuple[str, Entry]], int]:
+    """Complete entries of one part and the number of bytes of its index that they take."""
+    part = index.with_suffix(".bin")
+    if not index.exists() or not part.exists():
+        return [], 0
+    size = part.stat().st_size
+    entries, good_bytes = [], 0
+    for line in index.read_bytes().splitlines(keepends=True):
+        values = line.decode("utf-8", errors="replace").rstrip("\n").split(" ")
+        if not line.endswith(b"\n") or len(values) != 5 or not all(value.isdecimal() for value in values[1:4]):
+            break  # torn by a crash: this and whatever follows was never acknowledged
+        offset, num_bytes, num_frames = map(int, values[1:4])
+        if offset + num_bytes > size:
+            break
+        entries.append((values[0], Entry(part.name, offset, num_bytes, num_frames, values[4])))
+        good_bytes += len(line)
+    return entries, good_bytes
+
+
+class FeatureWriter:
+    """Appends matrices to one part of a feature directory, continuing what an earlier run left.
+
+    Args:
+        directory: feature directory; made when missing.
+        record: checked against the one on disk.
+        part: number of this part, the rank of the process.
+        num_parts: number of processes.
+
+    Raises:
+        MertkError: the directory holds features of another record.
+    """
+
+    def __init__(self, directory: str | Path, record: FeatureRecord, part: int = 0, num_parts: int = 1) -> None:
+        self.directory = Path(directory)
+        self.record = record
+        if record.dtype not in ("float32", "float16"):
+            raise MertkError(f"features are stored as float32 or float16, not {record.dtype!r}.")
+        prepare_directory(self.directory, record)
+        self._keys = set(finished_entries(self.directory))
+        name = f"part-{part:05d}-of-{num_parts:05d}"
+        entries, good_bytes = _read_part_index(self.directory / f"{name}.index")
+        end = entries[-1][1].offset + entries[-1][1].num_bytes if entries else 0
+        # Unbuffered: a write that fails leaves nothing behind in memory that a later close would try again.
+        self._data = _open_at(self.directory / f"{name}.bin", end)
+        self._index = _open_at(self.directory / f"{name}.index", good_bytes)
+        self._end = end
+        self._pending: list[str] = []
+        self._pending_bytes = 0
+        self._committed = time.monotonic()
+
+    @property
+    def finished(self) -> set[str]:
+        """Utterances that are on disk, in any part, or about to be."""
+        return {utterance for utterance, _ in self._keys}
+
+    def write(self, utterance: str, features: np.ndarray, source: str = "-") -> None:
+        """Append the features (T, D) of an utterance; `source` is a digest of what they were made from.
+
+        Raises:
+            MertkError: wrong shape, NaN or infinite values, or the utterance is already there.
+            OSError: the disk is full; what was complete before stays so.
+        """
+        self._check_name(utterance, source)
+        features = self._checked(utterance, features)
+        header = npy_header(*features.shape, self.record.dtype)
+        padding = bytes(-(len(header) + features.nbytes) % ALIGNMENT)
+        try:
+            for block in (header, memoryview(features).cast("B"), padding):
+                _write_all(self._data, block)
+        except OSError as error:
+            _cut(self._data, self._end, error)
+            raise
+        num_bytes = len(header) + features.nbytes + len(padding)
+        self._pending.append(f"{utterance} {self._end} {num_bytes} {len(features)} {source}\n")
+        self._keys.add((utterance, source))
+        self._end += num_bytes
+        self._pending_bytes += num_bytes
+        if self._pending_bytes >= COMMIT_BYTES or time.monotonic() - self._committed >= COMMIT_SECONDS:
+            self.commit()
+
+    def _check_name(self, utterance: str, source: str) -> None:
+        if utterance.split() != [utterance] or source.split() != [source]:
+            raise MertkError(f"utterance {utterance!r}: an id has no white space and is not empty; mend the manifest.")
+        if (utterance, source) in self._keys:
+            raise MertkError(f"utterance {utterance}: {self.directory} holds its features already; it was given twice.")
+
+    def _checked(self, utterance: str, features: np.ndarray) -> np.ndarray:
+        where = f"utterance {utterance} ({self.directory}): {self.record.modality} features"
+        if features.ndim != 2 or features.shape[1] != self.record.dimension:
+            raise MertkError(f"{where} have shape {features.shape}, the record says (T, {self.record.dimension}).")
+        if len(features) == 0:
+            raise MertkError(f"{where} have no frames; leave the utterance out.")
+        with np.errstate(over="ignore"):
+            stored = np.ascontiguousarray(features, dtype=self.record.dtype)
+        if not np.isfinite(stored).all():
+            if np.isfinite(features).all():
+                raise MertkError(f"{where} are too large for {self.record.dtype}; store them as float32.")
+            raise MertkError(f"{where} hold NaN or infinite values; check the input and the weights.")
+        return stored
+
+    def commit(self) -> None:
+        """Put on disk what was written so far, matrices first, then the index lines that name them."""
+        if self._pending:
+            os.fsync(self._data.fileno())
+            position = self._index.tell()
+            try:
+                _write_all(self._index, "".join(self._pending).encode("utf-8"))
+            except OSError as error:
+                _cut(self._index, position, error)
+                raise
+            os.fsync(self._index.fileno())
+        self._pending, self._pending_bytes, self._committed = [], 0, time.monotonic()
+
+    def close(self) -> None:
+        try:
+            self.commit()
+        finally:
+            self._data.close()
+            self._index.close()
+
+    def __enter__(self) -> FeatureWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _open_at(path: Path, end: int) -> io.FileIO:
+    """The file open for writing at byte `end`, with whatever a crash left behind that byte cut off."""
+    path.touch()
+    file = path.open("r+b", buffering=0)
+    file.truncate(end)
+    file.seek(end)
+    return file
+
+
+def _cut(file: io.FileIO, end: int, error: OSError) -> None:
+    """Take back what a failed write left behind byte `end`, and say in the error which file it was."""
+    file.truncate(end)
+    file.seek(end)
+    error.filename = error.filename or file.name
+
+
+def _write_all(file: io.FileIO, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while len(view):  # an unbuffered write may stop half-way, for one when the disk fills up
+        view = view[file.write(view) :]
+
+
+def merge_parts(
+    directory: str | Path, expected: Iterable[str], sources: Mapping[str, str] | None = None
+) -> FeatureRecord:
+    """Write `features.scp` and `utt2num_frames` over all parts and the count into the record; return the record.
+
+    Args:
+        expected: utterances that must be there; others in the parts are left out of the index.
+        sources: digest that each utterance's features must have been made from; None takes any.
+
+    Raises:
+        MertkError: an expected utterance is in no part.
+    """
+    from mertk.atomic import write_text
+
+    directory = Path(directory)
+    found = finished_entries(directory)
+    if sources is None:
+        by_utterance = {utterance: entry for (utterance, _), entry in found.items()}
+    else:
+        by_utterance = {utterance: entry for (utterance, key), entry in found.items() if sources.get(utterance) == key}
+    ids = sorted(expected)
+    missing = [utterance for utterance in ids if utterance not in by_utterance]
+    if missing:
+        raise MertkError(
+            f"{directory}: features of {len(missing)} of {len(ids)} utterances are missing, the first is {missing[0]}; "
+            "run the extraction again, it continues where it stopped."
+        )
+    entries = [(utterance, by_utterance[utterance]) for utterance in ids]
+    # The index goes last: with it the directory counts as whole.
+    (directory / INDEX_FILE).unlink(missing_ok=True)
+    write_text(directory / LENGTHS_FILE, "".join(f"{utterance} {entry.num_frames}\n" for utterance, entry in entries))
+    record = replace(read_record(directory), count=len(ids))
+    record.write(directory)
+    write_text(directory / INDEX_FILE, "".join(f"{name} {entry.part}:{entry.offset}\n" for name, entry in entries))
+    return record
