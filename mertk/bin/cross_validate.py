@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mertk.bin.launch import launch_command, positive_or_auto
+from mertk.bin.launch import positive_or_auto
 from mertk.cli import make_parser, program
 from mertk.errors import MertkError
 
@@ -124,8 +125,8 @@ def train_run(
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         write_text(key_file, json.dumps(key, indent=1) + "\n")
-    command = launch_command("mertk.bin.train", ["--resume", "--config", *configs, "--", *own], num_processes)
-    return subprocess.call(command)
+    launcher = [sys.executable, "-m", "mertk.bin.launch", "--num_processes", str(num_processes or "auto")]
+    return subprocess.call([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
 
 
 def run_settings(run: Run, data: Path, exp: Path) -> list[str]:

@@ -6,6 +6,7 @@ Without --num_processes: one process for each visible GPU, or one on a machine w
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import subprocess
@@ -26,38 +27,58 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("module", help="module to run, such as mertk.bin.train")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     arguments = parser.parse_args(argv)
-    command = launch_command(
-        arguments.module, arguments.arguments, arguments.num_processes, arguments.accelerate_config
-    )
-    os.execvp(command[0], command)
+    return launch(arguments.module, arguments.arguments, arguments.num_processes, arguments.accelerate_config)
 
 
 def positive_or_auto(text: str) -> int:
     """`auto` as 0, or a positive number."""
     if text == "auto":
         return 0
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("expected a positive number or auto")
-    return number
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number or auto")
+    return int(text)
 
 
-def launch_command(
-    module: str, arguments: list[str], num_processes: int = 0, accelerate_config: Path | None = None
-) -> list[str]:
-    """The `accelerate launch` command; `num_processes` 0 means one for each visible GPU, at least one.
+def launch(module: str, arguments: list[str], num_processes: int = 0, config: Path | None = None) -> int:
+    """Call `accelerate launch` and return the exit code of the process that failed first, or 0.
+
+    Accelerate would end a failure in stack traces of its own, below the message of the program that failed.
 
     Raises:
         MertkError: the Accelerate configuration is missing.
     """
-    config = accelerate_config or Path(__file__).parents[2] / "accelerate_config.yaml"
+    words = accelerate_arguments(module, arguments, num_processes, config)
+    from accelerate.commands.launch import launch_command, launch_command_parser
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    try:
+        launch_command(launch_command_parser().parse_args(words))
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        print(f"process {rank} of {module} failed with exit code {failure.exitcode}", file=sys.stderr)
+        return failure.exitcode
+    return 0
+
+
+def accelerate_arguments(
+    module: str, arguments: list[str], num_processes: int = 0, config: Path | None = None
+) -> list[str]:
+    """Arguments of `accelerate launch`; `num_processes` 0 means one for each visible GPU, at least one.
+
+    Raises:
+        MertkError: the Accelerate configuration is missing.
+    """
+    config = config or Path(__file__).parents[2] / "accelerate_config.yaml"
     if not config.is_file():
         raise MertkError(f"{config}: no such Accelerate configuration; give one with --accelerate_config.")
     num_processes = num_processes or max(1, count_gpus())
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
+    words = ["--config_file", str(config), "--num_processes", str(num_processes)]
     if num_processes > 1:
-        command += ["--multi_gpu", "--main_process_port", "0"]
-    return [*command, "--num_processes", str(num_processes), "-m", module, *arguments]
+        words += ["--multi_gpu", "--main_process_port", "0"]
+    return [*words, "-m", module, *arguments]
 
 
 def count_gpus() -> int:

@@ -79,13 +79,15 @@ def _number_on_the_command_line() -> int | None:
         words = parent.cmdline() if parent else []
     except psutil.Error:
         return None
-    if "launch" not in words or not any("accelerate" in word for word in words[:3]):
+    launchers = ("accelerate.commands.launch", "mertk.bin.launch", "launch")
+    start = next((position for position, word in enumerate(words[:4]) if word in launchers), None)
+    if start is None:
         return None
-    for position, word in enumerate(words):
+    for word, following in zip(words[start + 1 :], [*words[start + 2 :], ""], strict=True):
         name, _, value = word.partition("=")
-        if name in ("-m", "--module") or word.endswith(".py"):
-            break  # what follows belongs to the program, not to the launcher
+        if name in ("-m", "--module") or word.startswith("mertk.") or word.endswith(".py"):
+            return None  # what follows belongs to the program, not to the launcher
         if name.replace("-", "_") == "__num_processes":
-            value = value or words[position + 1]
+            value = value or following
             return int(value) if value.isdigit() else None
     return None
