@@ -1,0 +1,218 @@
+"""The training loop, on a model small enough to know the answers."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from torch.nn import functional
+
+from mertk import distributed
+from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig, load_config
+from mertk.data.dataset import UtteranceDataset
+from mertk.data.loader import EvaluationLoader, TrainingLoader
+from mertk.data.sampler import BatchPlan
+from mertk.errors import MertkError
+from mertk.models.base import Model
+from mertk.training.checkpoint import latest_checkpoint, save_weights, write_directory
+from mertk.training.optim import make_schedule, parameter_groups
+from mertk.training.trainer import Trainer
+
+
+class Frames:
+    """Features that tell the class of an utterance: the mean of its frames is near +1 or -1."""
+
+    width, record = 4, None
+
+    def __init__(self, count, bad=None):
+        random = np.random.RandomState(3)
+        self.frames = {}
+        for number in range(count):
+            frames = random.standard_normal((random.randint(2, 9), 4)) + (1 if number % 2 else -1)
+            self.frames[f"u{number:03d}"] = frames.astype(np.float32)
+        if bad is not None:
+            self.frames[bad][:] = 3e38  # finite, but the sum over frames is not
+
+    def has(self, utterance):
+        return utterance in self.frames
+
+    def length(self, utterance):
+        return len(self.frames[utterance])
+
+    def read(self, utterance):
+        return self.frames[utterance]
+
+
+class Classifier(Model):
+    def __init__(self, dropout=0.2):
+        super().__init__()
+        self.hidden = torch.nn.Linear(4, 8)
+        self.dropout = torch.nn.Dropout(dropout)
+        self.out = torch.nn.Linear(8, 2)
+
+    def forward(self, batch):
+        pooled = batch["video"].sum(dim=1) / batch["video_lengths"][:, None]
+        return {"logits": self.out(self.dropout(torch.tanh(self.hidden(pooled))))}
+
+    def losses(self, output, batch):
+        values = functional.cross_entropy(output["logits"], batch["labels"], reduction="none")
+        return {"ce": distributed.global_mean(values)}
+
+
+def make_trainer(run_dir, *settings, bad=None, dropout=0.2, count=48):
+    run_dir.mkdir(exist_ok=True)
+    defaults = ["loss_weights.ce=1", "training.epochs=4", "optimizer.learning_rate=0.02", "training.trackers=[]"]
+    config = load_config([], [*defaults, *settings])
+    torch.manual_seed(config.training.seed)
+    model = Classifier(dropout)
+    frames = Frames(count, bad)
+    dataset = UtteranceDataset(list(frames.frames), {"video": frames}, np.arange(count) % 2)
+    plan = BatchPlan(dataset.lengths(), None, config.sampler.batch_size, seed=config.training.seed)
+    best = {}
+
+    def measure(scores):
+        return {"ua": float((scores.logits.argmax(axis=1) == scores.labels).mean())}
+
+    trainer = Trainer(
+        Accelerator(cpu=True),
+        model,
+        config,
+        run_dir,
+        TrainingLoader(dataset, plan),
+        EvaluationLoader(dataset, 16),
+        dataset.ids,
+        measure,
+        lambda weights, progress: best.update(weights=weights, epoch=progress.best_epoch),
+    )
+    return trainer, best
+
+
+def test_training_learns_and_keeps_the_best(tmp_path):
+    trainer, best = make_trainer(tmp_path / "run")
+    progress = trainer.fit()
+    assert progress.best > 0.9
+    assert (progress.stopped, progress.epoch, progress.step) == ("epochs", 4, 12)
+    assert best["epoch"] == progress.best_epoch
+    history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in history] == [0, 1, 2, 3]
+    assert max(record["validation"]["ua"] for record in history) == progress.best
+
+
+def test_a_resumed_run_ends_with_the_same_weights_to_the_last_bit(tmp_path):
+    whole, _ = make_trainer(tmp_path / "whole", "schedule.name=warmup_cosine")
+    whole.fit()
+    first, _ = make_trainer(tmp_path / "cut", "schedule.name=warmup_cosine")
+    finish_epoch = first._finish_epoch
+
+    def interrupt_after_two_epochs():
+        finish_epoch()
+        if first.progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    first._finish_epoch = interrupt_after_two_epochs
+    with pytest.raises(KeyboardInterrupt):
+        first.fit()
+    torch.rand(7)  # the generators of a new process stand elsewhere
+    second, _ = make_trainer(tmp_path / "cut", "schedule.name=warmup_cosine")
+    progress = second.fit(resume=True)
+    assert progress.best == whole.progress.best
+    for name, tensor in whole.method.state_dict().items():
+        assert torch.equal(tensor, second.method.state_dict()[name]), name
+    epochs = [json.loads(line)["epoch"] for line in (tmp_path / "cut" / "history.jsonl").read_text().splitlines()]
+    assert epochs == [0, 1, 2, 3]
+
+
+def test_accumulated_batches_equal_one_large_batch(tmp_path):
+    # One pool sorted by length in either case, so that four batches of 6 hold what one of 24 does over an epoch.
+    large, _ = make_trainer(tmp_path / "large", "sampler.batch_size=48", "training.epochs=1", dropout=0.0)
+    small, _ = make_trainer(
+        tmp_path / "small",
+        "sampler.batch_size=12",
+        "optimizer.accumulation_steps=4",
+        "training.epochs=1",
+        dropout=0.0,
+    )
+    assert large.fit().step == small.fit().step == 1
+    for name, tensor in large.method.state_dict().items():
+        torch.testing.assert_close(tensor, small.method.state_dict()[name], msg=name)
+
+
+def test_training_stops_early_without_improvement(tmp_path):
+    trainer, _ = make_trainer(
+        tmp_path / "run", "training.epochs=50", "training.early_stop=3", "optimizer.learning_rate=0.0"
+    )
+    progress = trainer.fit()
+    assert (progress.stopped, progress.best_epoch, progress.epoch) == ("early", 0, 4)
+
+
+def test_training_stops_at_the_step_asked_for(tmp_path):
+    trainer, _ = make_trainer(tmp_path / "run", "training.stop_at_step=5")
+    progress = trainer.fit()
+    assert (progress.stopped, progress.step) == ("steps", 5)
+
+
+def test_a_loss_that_is_not_finite_names_the_utterances(tmp_path):
+    trainer, _ = make_trainer(tmp_path / "run", "sampler.batch_size=8", bad="u005")
+    with pytest.raises(MertkError, match=r"loss is not finite .*process 0; the batch holds .*u005"):
+        trainer.fit()
+
+
+def test_loss_weights_must_have_the_names_of_the_terms(tmp_path):
+    trainer, _ = make_trainer(tmp_path / "run", "loss_weights.mem=0.1")
+    with pytest.raises(MertkError, match=r"loss_weights has \['ce', 'mem'\], but the model computes \['ce'\]"):
+        trainer.fit()
+
+
+def test_an_unknown_metric_to_monitor_names_those_there_are(tmp_path):
+    trainer, _ = make_trainer(tmp_path / "run", "training.monitor=uar")
+    with pytest.raises(MertkError, match=r"training\.monitor: got 'uar', expected one of ce_loss, loss, ua"):
+        trainer.fit()
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    trainer, _ = make_trainer(tmp_path / "run", "training.keep_checkpoints=2")
+    trainer.fit()
+    names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert names == ["step_00000009", "step_00000012"]
+    assert latest_checkpoint(tmp_path / "run" / "checkpoints").name == "step_00000012"
+
+
+def test_a_failed_write_leaves_the_directory_before_it(tmp_path):
+    target = tmp_path / "best"
+    write_directory(target, lambda folder: save_weights({"a": torch.ones(2)}, folder / "model.safetensors"))
+    before = (target / "model.safetensors").read_bytes()
+
+    def fail(folder):
+        (folder / "model.safetensors").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_directory(target, fail)
+    assert (target / "model.safetensors").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_parameters_are_grouped_by_the_first_pattern_that_matches():
+    config = OptimizerConfig(
+        learning_rate=0.1,
+        weight_decay=0.5,
+        groups=[GroupConfig(r"bias$", weight_decay=0.0), GroupConfig(r"^hidden", learning_rate=0.01)],
+    )
+    groups = parameter_groups(Classifier(), config)
+    assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in groups] == [(2, 0.1, 0.0), (1, 0.01, 0.5), (1, 0.1, 0.5)]
+    with pytest.raises(MertkError, match=r"'bert' matches no trainable parameter"):
+        parameter_groups(Classifier(), OptimizerConfig(groups=[GroupConfig("bert")]))
+
+
+def test_the_schedule_counts_optimizer_steps():
+    optimizer = torch.optim.SGD(Classifier().parameters(), lr=1.0)
+    schedule = make_schedule(optimizer, ScheduleConfig(name="warmup_cosine", warmup=0.2), total_steps=10)
+    rates = []
+    for _ in range(10):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:3] == [0.5, 1.0, 1.0]
+    assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.0)
