@@ -37,6 +37,10 @@ def building(directory: str | Path, replaces: Collection[str] = ()) -> Iterator[
     try:
         yield temporary
         _install(temporary, directory, replaces)
+    except OSError as error:
+        if error.filename is None:  # as a full disk reports itself
+            error.filename = str(directory)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,0 +1,192 @@
+"""Read the names of RAVDESS recordings, group the actors, and write the folds."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from mertk.data.building import building
+from mertk.data.folds import PROTOCOLS, Fold, check_parts, write_folds
+from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
+from mertk.data.scp import write_three_column_scp
+from mertk.errors import MertkError
+
+#: third field of a recording's name; the values are the classes, in this order
+EMOTIONS = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happy",
+    "04": "sad",
+    "05": "angry",
+    "06": "fearful",
+    "07": "disgust",
+    "08": "surprised",
+}
+STATEMENTS = {"01": "kids are talking by the door", "02": "dogs are sitting by the door"}
+SPEECH = "01"  # second field; 02 is song
+SUFFIXES = (".wav", ".flac")
+CLASSES = tuple(EMOTIONS.values())
+_NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
+
+
+@dataclass(frozen=True)
+class Recording:
+    utterance: str
+    path: Path
+    emotion: str
+    words: str
+    actor: str
+
+
+def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
+    """Write the data directory `out` with its folds; returns the content of corpus.json.
+
+    Raises:
+        MertkError: no recording, a name or emotion code that is not RAVDESS', a recording given twice, an unreadable
+            recording, or too few actors.
+    """
+    recordings, skipped = read_recordings(root.absolute())
+    seconds = {recording.utterance: _seconds(recording) for recording in recordings}
+    groups = group_actors(sorted({recording.actor for recording in recordings}), num_folds)
+    emotions = Counter(recording.emotion for recording in recordings)
+    corpus = {
+        "format": 1,
+        "corpus": "ravdess",
+        "source": str(root.absolute()),
+        "miniature": False,
+        "count": len(recordings),
+        "counts": {name: emotions[name] for name in CLASSES},
+        "groups": groups,
+        "skipped": skipped,
+        "warnings": [],
+    }
+    columns = {
+        "wav.scp": {recording.utterance: str(recording.path) for recording in recordings},
+        "text": {recording.utterance: recording.words for recording in recordings},
+        "utt2spk": {recording.utterance: recording.actor for recording in recordings},
+        "utt2label": {recording.utterance: recording.emotion for recording in recordings},
+        "utt2dur": {utterance: f"{duration:.4f}" for utterance, duration in seconds.items()},
+    }
+    with building(out, replaces=(*COLUMN_NAMES, "classes.txt", "corpus.json", "folds")) as temporary:
+        write_manifest(temporary, columns, CLASSES, corpus)
+        manifest = load_manifest(temporary)
+        for protocol in PROTOCOLS:
+            folds = make_actor_folds(recordings, groups, protocol)
+            for fold in folds:
+                check_parts(manifest, fold)
+            write_folds(temporary / "folds" / f"speaker-{protocol}", folds)
+            for fold in folds:
+                _write_scp_files(temporary / "folds" / f"speaker-{protocol}" / str(fold.info["fold"]), fold, recordings)
+    return corpus
+
+
+def read_recordings(root: Path) -> tuple[list[Recording], int]:
+    """Speech recordings below a folder, sorted by name, and the number of songs passed over."""
+    if not root.is_dir():
+        raise MertkError(
+            f"corpus path {root} does not exist or is no directory; expected one with Actor_01, Actor_02, ..."
+        )
+    files = sorted(file for file in root.rglob("*") if file.suffix in SUFFIXES and not file.name.startswith("."))
+    recordings: dict[str, Recording] = {}
+    skipped = 0
+    for file in files:
+        match = _NAME.fullmatch(file.stem)
+        if not match:
+            raise MertkError(
+                f"{file}: not a RAVDESS name, expected seven numbers of two digits such as 03-01-05-01-02-01-12; "
+                "rename it or move it out of the corpus."
+            )
+        _, channel, emotion, _, statement, _, actor = match.groups()
+        if emotion not in EMOTIONS:
+            known = ", ".join(f"{code} {name}" for code, name in EMOTIONS.items())
+            raise MertkError(
+                f"{file}: unknown emotion code {emotion!r} (third number), expected one of {known}; rename it."
+            )
+        if channel != SPEECH:
+            skipped += 1
+            continue
+        if file.stem in recordings:
+            raise MertkError(
+                f"{file}: utterance {file.stem} is also {recordings[file.stem].path}; remove one of the two."
+            )
+        words = STATEMENTS.get(statement, "")
+        recordings[file.stem] = Recording(file.stem, file, EMOTIONS[emotion], words, f"Actor_{actor}")
+    if not recordings:
+        raise MertkError(f"{root} holds no RAVDESS speech ({' or '.join(SUFFIXES)}); expected Actor_01/03-01-....wav.")
+    return list(recordings.values()), skipped
+
+
+def _seconds(recording: Recording) -> float:
+    import soundfile
+
+    try:
+        duration = soundfile.info(str(recording.path)).duration
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise MertkError(
+            f"{recording.path}: utterance {recording.utterance}: unreadable ({error}); restore it."
+        ) from error
+    if duration <= 0:
+        raise MertkError(f"{recording.path}: utterance {recording.utterance}: no samples; restore the file.")
+    return duration
+
+
+def group_actors(actors: Sequence[str], num_groups: int) -> list[list[str]]:
+    """Divide actors into groups of nearly equal size, a man (odd number) and a woman at a time.
+
+    >>> group_actors([f"Actor_{number:02d}" for number in range(1, 7)], 3)
+    [['Actor_01', 'Actor_02'], ['Actor_03', 'Actor_04'], ['Actor_05', 'Actor_06']]
+    """
+    men = [actor for actor in actors if int(actor[-2:]) % 2]
+    women = [actor for actor in actors if int(actor[-2:]) % 2 == 0]
+    pairs = [[actor for actor in pair if actor] for pair in zip_longest(men, women)]
+    if len(pairs) < num_groups:
+        raise MertkError(
+            f"{len(actors)} actors make {len(pairs)} pairs of a man and a woman, too few for {num_groups} folds; "
+            "complete the corpus or lower --num_folds."
+        )
+    groups: list[list[str]] = [[] for _ in range(num_groups)]
+    for position, pair in enumerate(pairs):
+        groups[position * num_groups // len(pairs)] += pair
+    return groups
+
+
+def make_actor_folds(recordings: Sequence[Recording], groups: Sequence[Sequence[str]], protocol: str) -> list[Fold]:
+    """One fold a group, in the protocols of `mertk.data.folds` with groups of actors for sessions."""
+    group_of = {actor: number for number, group in enumerate(groups) for actor in group}
+    folds = []
+    for test_group in range(len(groups)):
+        validation_group = (test_group + 1) % len(groups) if protocol == "clean" else None
+        fold = Fold([], [], [])
+        for recording in recordings:
+            group = group_of[recording.actor]
+            part = fold.train
+            if group == test_group:
+                part = fold.test
+            elif group == validation_group:
+                part = fold.validation
+            part.append(recording.utterance)
+        if protocol == "published":
+            fold.validation = list(fold.test)
+        named = {
+            "train_speakers": [a for a in group_of if group_of[a] not in (test_group, validation_group)],
+            "validation_speakers": [] if validation_group is None else list(groups[validation_group]),
+            "test_speakers": list(groups[test_group]),
+        }
+        if protocol == "published":
+            named["validation_speakers"] = named["test_speakers"]
+        fold.info = {"cv": "speaker", "protocol": protocol, "fold": test_group + 1, **named, "left_out": 0}
+        folds.append(fold)
+    return folds
+
+
+def _write_scp_files(folder: Path, fold: Fold, recordings: Sequence[Recording]) -> None:
+    row_of = {r.utterance: (r.utterance, str(r.path), r.emotion) for r in recordings}
+    for part in ("train", "validation", "test"):
+        if getattr(fold, part):
+            write_three_column_scp(folder / f"{part}.scp", [row_of[utterance] for utterance in getattr(fold, part)])
+    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8")

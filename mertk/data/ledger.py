@@ -1,0 +1,121 @@
+"""The ledger: every utterance that was left out, at which stage, and why.
+
+| reason             | counts as lost | meaning                                                          |
+|--------------------|----------------|------------------------------------------------------------------|
+| `label_not_in_map` | no             | its label belongs to no class of the label map (`xxx`, `fru`, …) |
+| `no_label`         | yes            | a recording that no annotation names                             |
+| `no_audio`         | yes            | the audio file is missing                                        |
+| `unreadable_audio` | yes            | empty, or its header makes no sense                              |
+| `truncated_audio`  | yes            | the file is shorter than its header says                         |
+| `too_short`        | yes            | shorter than the shortest length asked for                       |
+| `no_video`         | yes            | the video file is missing                                        |
+| `unreadable_video` | yes            | the video file cannot be opened or decoded                       |
+| `no_features`      | yes            | the feature directory does not have it                           |
+
+Other stages may add reasons of their own; they count as lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mertk.data.columns import read_lines
+from mertk.errors import MertkError
+
+HEADER = ("utterance", "stage", "reason", "detail")
+
+#: left out on purpose
+NOT_LOST = frozenset({"label_not_in_map"})
+
+#: utterances named in an error message
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """One utterance left out; `detail` names the file and what was found."""
+
+    utterance: str
+    stage: str
+    reason: str
+    detail: str = ""
+
+
+class Ledger:
+    """Utterances left out, in the order they were added."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def add(self, utterance: str, stage: str, reason: str, detail: str = "") -> None:
+        """Note that `utterance` is left out; blanks in `detail` become single spaces, so that it fits a line."""
+        self.entries.append(Entry(utterance, stage, reason, " ".join(detail.split())))
+
+    def lost(self) -> list[Entry]:
+        """First entry of each utterance that was lost, not left out on purpose."""
+        first: dict[str, Entry] = {}
+        for entry in self.entries:
+            if entry.reason not in NOT_LOST:
+                first.setdefault(entry.utterance, entry)
+        return list(first.values())
+
+    def counts(self) -> dict[str, int]:
+        """Number of entries by reason, most frequent first."""
+        return dict(Counter(entry.reason for entry in self.entries).most_common())
+
+    def write(self, path: str | Path) -> None:
+        """Write a table, one utterance a line, sorted, atomically."""
+        from mertk import atomic
+
+        rows = [HEADER, *((e.utterance, e.stage, e.reason, e.detail) for e in sorted(self.entries))]
+        atomic.write_text(Path(path), "".join("\t".join(row) + "\n" for row in rows))
+
+    def check_share(self, total: int, max_share: float, what: str = "utterances") -> None:
+        """Raise when too much was lost.
+
+        Args:
+            total: utterances there would be without loss.
+            max_share: largest share that may be lost, 0 to 1.
+            what: said of the utterances in the message, e.g. `utterances of /corpora/IEMOCAP`.
+
+        Raises:
+            MertkError: more than `max_share` of `total` was lost; names the reasons and the first utterances.
+        """
+        lost = self.lost()
+        if len(lost) <= max_share * total:
+            return
+        reasons = Counter(entry.reason for entry in lost).most_common()
+        counted = ", ".join(f"{reason} {count}" for reason, count in reasons)
+        examples = "; ".join(f"{e.utterance} ({e.reason}: {e.detail})" for e in lost[:_EXAMPLES])
+        raise MertkError(
+            f"{len(lost)} of {total} {what} were lost ({len(lost) / max(total, 1):.1%}), more than the {max_share:.1%} "
+            f"allowed: {counted}. First: {examples}. Mend the files, or allow a larger share."
+        )
+
+
+def read_ledger(path: str | Path) -> Ledger:
+    """The ledger in a file that `Ledger.write` made.
+
+    Raises:
+        MertkError: missing file, wrong header, or a line without four columns.
+    """
+    path = Path(path)
+    ledger = Ledger()
+    lines = read_lines(path)
+    if not lines or tuple(lines[0].split("\t")) != HEADER:
+        raise MertkError(f"{path}:1: expected the header {' '.join(HEADER)} (tab-separated); run the stage again.")
+    for number, line in enumerate(lines[1:], start=2):
+        columns = line.split("\t")
+        if len(columns) != len(HEADER):
+            raise MertkError(f"{path}:{number}: expected {len(HEADER)} tab-separated columns, got {line!r}.")
+        ledger.entries.append(Entry(*columns))
+    return ledger
