@@ -9,8 +9,10 @@ import argparse
 import errno
 import functools
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mertk.errors import MertkError
 
@@ -68,6 +70,32 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             return _complain(f"{error.filename}: {error.strerror or error}")
 
     return run
+
+
+def run_child(command: Sequence[str]) -> int:
+    """Run a command, let it end in its own way on Ctrl-C or a request to stop, and give its exit code.
+
+    `subprocess.call` would kill it a quarter of a second after Ctrl-C, in the middle of putting its files in order.
+
+    Raises:
+        MertkError: the command cannot be started.
+    """
+    sys.stdout.flush()
+    try:
+        child = subprocess.Popen(list(command))
+    except OSError as error:
+        raise MertkError(f"{command[0]}: cannot be started ({error.strerror}).") from error
+    # The terminal sends Ctrl-C to the child too; a request to stop reaches only this process and is passed on.
+    handlers = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
+    }
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
 
 
 def _complain(message: str, code: int = 1) -> int:

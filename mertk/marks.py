@@ -1,0 +1,87 @@
+"""Marks of finished work: what it depended on, so that it is done again when that changed and only then.
+
+A mark is a small JSON file `{"options": ..., "inputs": {path: fingerprint}}`, written when the work is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mertk.atomic import write_text
+
+#: files up to this size are compared by content, larger ones by size and time of change
+CONTENT_BYTES = 16 * 2**20
+
+Dependencies = dict[str, Any]
+
+
+def dependencies(options: Any, inputs: Sequence[str | Path]) -> Dependencies:
+    """What a piece of work depends on.
+
+    Args:
+        options: anything that fits into JSON.
+        inputs: files and directories it reads; one that is absent counts as such.
+    """
+    found = {str(path): fingerprint(Path(path)) for path in inputs}
+    return {"options": json.loads(json.dumps(options)), "inputs": found}
+
+
+def fingerprint(path: Path) -> str:
+    """What a file holds, or which files (hidden ones aside) of which size and time a directory holds."""
+    if path.is_dir():
+        return _directory_fingerprint(path)
+    try:
+        status = path.stat()
+        if status.st_size > CONTENT_BYTES:
+            return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return "absent"
+
+
+def _directory_fingerprint(directory: Path) -> str:
+    digest, count = hashlib.sha256(), 0
+    for folder, folders, files in os.walk(directory):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
+            path = Path(folder, name)
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # a dangling link
+                continue
+            line = f"{path.relative_to(directory)}\0{status.st_size}\0{status.st_mtime_ns}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+            count += 1
+    return f"{count} files, {digest.hexdigest()}"
+
+
+def read_mark(mark: Path) -> Dependencies | None:
+    """The dependencies of the work that `mark` stands for; None when it is not done, or the mark cannot be read."""
+    try:
+        return json.loads(mark.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def write_mark(mark: Path, now: Dependencies) -> None:
+    """Say that the work was done with these dependencies."""
+    write_text(mark, json.dumps(now, indent=1, ensure_ascii=False) + "\n")
+
+
+def differences(before: Any, now: Any, prefix: str = "") -> list[str]:
+    """Dotted keys whose values differ.
+
+    >>> differences({"epochs": 3, "model": {"width": 8}}, {"epochs": 3, "model": {"width": 16, "depth": 2}})
+    ['model.depth', 'model.width']
+    """
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [] if before == now else [prefix]
+    found = []
+    for name in sorted(before.keys() | now.keys()):
+        found += differences(before.get(name), now.get(name), f"{prefix}.{name}" if prefix else name)
+    return found

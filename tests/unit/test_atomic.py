@@ -1,0 +1,38 @@
+import errno
+
+import pytest
+
+from mertk.atomic import replacing, write_text
+
+
+def test_text_is_written_and_parents_are_made(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    write_text(path, "größer\n")
+    assert path.read_text(encoding="utf-8") == "größer\n"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left")])
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "file.txt"
+    path.write_text("old", encoding="utf-8")
+
+    def write():
+        with replacing(path) as temporary:
+            temporary.write_text("half", encoding="utf-8")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_full_disk_names_the_file(tmp_path):
+    def write():
+        with replacing(tmp_path / "file.txt"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write()
+    assert caught.value.filename == str(tmp_path / "file.txt")

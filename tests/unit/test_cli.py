@@ -1,0 +1,117 @@
+import errno
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mertk.cli import make_parser, program, run_child
+from mertk.errors import MertkError
+
+
+def raising(error):
+    @program
+    def main(argv=None):
+        raise error
+
+    return main
+
+
+class TooManyError(MertkError):
+    exit_code = 3
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (MertkError("wav.scp:3: no such file"), 1, "error: wav.scp:3: no such file\n"),
+        (TooManyError("lost"), 3, "error: lost\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.yaml"), 1, "error: a.yaml: No such file"),
+        (OSError(errno.ENOSPC, "No space left on device", "b.bin"), 1, "no space left to write b.bin; older files are"),
+    ],
+)
+def test_what_the_user_can_mend_ends_in_a_message(capsys, error, code, message):
+    assert raising(error)([]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_our_own_faults_keep_their_trace():
+    with pytest.raises(ZeroDivisionError):
+        raising(ZeroDivisionError())([])
+    with pytest.raises(OSError, match="strange"):
+        raising(OSError("strange"))([])
+
+
+def test_other_processes_say_who_they_are(capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "2")
+    raising(MertkError("lost"))([])
+    assert capsys.readouterr().err == "[process 2] error: lost\n"
+
+
+def test_closed_pipe_is_quiet():
+    code = (
+        "from mertk.cli import program\n"
+        "@program\n"
+        "def main(argv=None):\n"
+        "    for number in range(100000): print(number)\n"
+        "    return 0\n"
+        "raise SystemExit(main())\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    assert child.wait() == 141
+
+
+def test_help_ends_with_the_example(capsys):
+    parser = make_parser("\nDoes a thing.\n\nSecond paragraph.\n", "program --here", "program")
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "Does a thing.\n\nSecond paragraph.\n" in text
+    assert text.endswith("example:\n  program --here\n")
+
+
+def test_child_gives_its_exit_code():
+    assert run_child([sys.executable, "-c", "raise SystemExit(7)"]) == 7
+    assert run_child([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == 137
+    with pytest.raises(MertkError, match="no-such-program: cannot be started"):
+        run_child(["no-such-program"])
+
+
+def test_child_ends_in_its_own_way_when_asked_to_stop(tmp_path):
+    child = (
+        "import time, pathlib\n"
+        "try:\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(30)\n"
+        "except KeyboardInterrupt:\n"
+        "    time.sleep(0.6)\n"
+        f"    pathlib.Path({str(tmp_path / 'tidy')!r}).touch()\n"
+        "    raise SystemExit(130)\n"
+    )
+    parent = f"import sys; from mertk.cli import run_child; sys.exit(run_child([sys.executable, '-c', {child!r}]))"
+    started = subprocess.Popen(
+        [sys.executable, "-c", parent], stdout=subprocess.PIPE, start_new_session=True, text=True
+    )
+    assert started.stdout.readline() == "ready\n"
+    subprocess.run(["kill", "-INT", "--", f"-{started.pid}"], check=True)
+    assert started.wait(timeout=20) == 130
+    assert (tmp_path / "tidy").exists()
+
+
+def test_request_to_stop_is_passed_on():
+    parent = (
+        "import sys; from mertk.cli import run_child\n"
+        "sys.exit(run_child([sys.executable, '-c', \"print('ready', flush=True); import time; time.sleep(30)\"]))"
+    )
+    started = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+    assert started.stdout.readline() == "ready\n"
+    begun = time.monotonic()
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(timeout=20) == 128 + signal.SIGTERM
+    assert time.monotonic() - begun < 15

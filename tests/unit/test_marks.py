@@ -1,0 +1,57 @@
+import os
+
+from mertk import marks
+from mertk.marks import dependencies, differences, fingerprint, read_mark, write_mark
+
+
+def test_mark_is_read_as_written(tmp_path):
+    (tmp_path / "in").write_text("a", encoding="utf-8")
+    now = dependencies(["train", "--epochs", "3"], [tmp_path / "in", tmp_path / "not there"])
+    write_mark(tmp_path / ".done" / "1", now)
+    assert read_mark(tmp_path / ".done" / "1") == now
+    assert now["inputs"][str(tmp_path / "not there")] == "absent"
+
+
+def test_missing_or_damaged_mark_is_no_mark(tmp_path):
+    assert read_mark(tmp_path / "none") is None
+    (tmp_path / "damaged").write_text('{"options": ', encoding="utf-8")
+    assert read_mark(tmp_path / "damaged") is None
+
+
+def test_small_file_counts_by_content_alone(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("a", encoding="utf-8")
+    first = fingerprint(path)
+    os.utime(path, (1, 1))
+    assert fingerprint(path) == first
+    path.write_text("b", encoding="utf-8")
+    assert fingerprint(path) != first
+
+
+def test_large_file_counts_by_size_and_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(marks, "CONTENT_BYTES", 2)
+    path = tmp_path / "file"
+    path.write_text("abc", encoding="utf-8")
+    os.utime(path, (1, 1))
+    first = fingerprint(path)
+    os.utime(path, (2, 2))
+    assert fingerprint(path) != first
+
+
+def test_directory_counts_by_the_files_below(tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "one").write_text("a", encoding="utf-8")
+    first = fingerprint(folder)
+    (folder / ".hidden").write_text("b", encoding="utf-8")
+    assert fingerprint(folder) == first
+    (folder / "deep" / "two").write_text("b", encoding="utf-8")
+    second = fingerprint(folder)
+    assert second != first
+    (folder / "deep" / "one").write_text("longer", encoding="utf-8")
+    assert fingerprint(folder) not in (first, second)
+
+
+def test_differences_name_keys_of_either_side():
+    assert differences({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}, "d": 4}) == ["b.c", "d"]
+    assert differences({"a": 1}, {"a": 1}) == []
