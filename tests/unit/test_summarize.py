@@ -1,0 +1,244 @@
+"""Reports from invented run directories."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mertk.bin.summarize import main, read_published
+from mertk.errors import MertkError
+from mertk.metrics import classification_metrics, confusion_matrix, recall_per_class
+
+CLASSES = ["neutral", "happy", "angry", "sad"]
+PUBLISHED = """\
+source: The paper.
+note: Its epochs are chosen on the test session.
+cv: session
+figures:
+  full: {ua: 80.10, wa: 79.45}
+"""
+
+
+def write_run(experiment, fold, seed=1, protocol="clean", right=0.7, count=40, scored=True, **about):
+    """A run directory as training and scoring leave it; returns truth and prediction."""
+    generator = np.random.default_rng([fold, seed])
+    truth = generator.integers(0, 4, count)
+    prediction = np.where(generator.random(count) < right, truth, (truth + 1) % 4)
+    directory = experiment / f"session-{protocol}" / f"fold_{fold}" / f"seed_{seed}"
+    (directory / "best").mkdir(parents=True)
+    for folder in (directory, directory / "best"):
+        (folder / "config.yaml").write_text("run: {}\n", encoding="utf-8")
+    if not scored:
+        return truth, prediction
+    run = {"recipe": "iemocap/foal", "variant": "paper", "ablation": "full", "cv": "session", "protocol": protocol}
+    run |= {"fold": fold, "seed": seed, "miniature": False, "permuted_labels": False, "best_epoch": 3, "best_step": 60}
+    run |= {"num_processes": 1, "num_parameters": 1234567, "train_seconds": 12.3, "commit": "abc", "num_folds": 2}
+    run |= {"versions": {"python": "3.11.7"}, "hardware": {"cpu": "A processor", "cores": 2, "gpus": []}}
+    run |= {"features": {"audio": None, "video": {"extractor": "clip", "weights_fingerprint": "f" * 64}}} | about
+    recall = recall_per_class(truth, prediction, 4)
+    results = {"format": 1, "part": "test", "classes": CLASSES, "count": count, "run": run}
+    results["metrics"] = classification_metrics(truth, prediction, 4)
+    results["recall"] = dict(zip(CLASSES, recall.tolist(), strict=True))
+    results["confusion"] = confusion_matrix(truth, prediction, 4).tolist()
+    (directory / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    lines = ["\t".join(["utterance", "truth", "prediction", *CLASSES])]
+    for number, (true, given) in enumerate(zip(truth, prediction, strict=True)):
+        lines.append("\t".join([f"f{fold}_{number}", CLASSES[true], CLASSES[given], "0.25", "0.25", "0.25", "0.25"]))
+    (directory / "predictions.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return truth, prediction
+
+
+def summarize(*experiments, out, options=()):
+    code = main([*map(str, experiments), "--out", str(out), *options])
+    assert code == 0
+    return json.loads((out / "results.json").read_text(encoding="utf-8")), (out / "RESULTS.md").read_text("utf-8")
+
+
+def test_folds_are_pooled_and_spread(tmp_path, capsys):
+    answers = [write_run(tmp_path / "paper", fold, count=40 + fold) for fold in (1, 2)]
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "paper")
+    truth, prediction = (np.concatenate(column) for column in zip(*answers, strict=True))
+    expected = classification_metrics(truth, prediction, 4)
+    assert results["pooled"] == pytest.approx(expected)
+    assert results["count"] == 83
+    single = [classification_metrics(*answer, 4)["ua"] for answer in answers]
+    assert [row["ua"] for row in results["folds"]] == pytest.approx(single)
+    assert results["mean"]["ua"] == pytest.approx(np.mean(single))
+    assert results["std"]["ua"] == pytest.approx(np.std(single, ddof=1))
+    assert results["warnings"] == []
+    assert (tmp_path / "paper" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    told = capsys.readouterr().out
+    for text in (told, document):
+        assert f"{100 * expected['ua']:.2f}" in text
+        assert f"{100 * np.mean(single):.2f} ± {100 * np.std(single, ddof=1):.2f}" in text
+    for origin in ("commit: abc", "python 3.11.7", "A processor, 2 cores, no GPU", "1,234,567", "f" * 12):
+        assert origin in document
+    assert "f" * 13 not in document
+    assert "MINIATURE" not in document
+
+
+def test_summary_is_the_same_the_second_time(tmp_path):
+    write_run(tmp_path / "paper", 1)
+    first = summarize(tmp_path / "paper", out=tmp_path / "paper")
+    assert summarize(tmp_path / "paper", out=tmp_path / "paper") == first
+
+
+def test_seeds_count_each_utterance_once(tmp_path):
+    for seed in (1, 2, 3):
+        for fold in (1, 2):
+            write_run(tmp_path / "paper", fold, seed)
+    results, _ = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert results["count"] == 80
+    assert results["seeds"] == [1, 2, 3]
+    assert [one["seed"] for one in results["pooled_by_seed"]] == [1, 2, 3]
+    assert results["pooled"]["wa"] == pytest.approx(np.mean([one["wa"] for one in results["pooled_by_seed"]]))
+    assert results["std"]["wa"] == pytest.approx(np.std([row["wa"] for row in results["folds"]], ddof=1))
+
+
+def test_protocols_stand_side_by_side_with_the_gap(tmp_path, capsys):
+    for fold in (1, 2):
+        write_run(tmp_path / "paper", fold, protocol="clean-refit", right=0.5)
+        write_run(tmp_path / "paper", fold, protocol="published", right=0.9)
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert [one["protocol"] for one in results["experiments"]] == ["clean-refit", "published"]
+    refit, published = results["experiments"]
+    assert results["pooled"] == refit["pooled"]
+    gap = 100 * (published["mean"]["ua"] - refit["mean"]["ua"])
+    line = f"gap published - clean-refit (paper): UA {gap:+.2f}"
+    assert line in document
+    assert line in capsys.readouterr().out
+    assert "not comparable" not in document
+    assert (tmp_path / "out" / "confusion-paper-session-published.png").exists()
+
+
+def test_gap_between_different_folds_says_so(tmp_path):
+    write_run(tmp_path / "paper", 1)
+    write_run(tmp_path / "paper", 2, protocol="published")
+    _, document = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert "of different folds or seeds: not comparable" in document
+
+
+def test_missing_and_unscored_folds_are_said_aloud(tmp_path, capsys):
+    write_run(tmp_path / "paper", 1, num_folds=5)
+    write_run(tmp_path / "paper", 3, scored=False)
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert "fold 2, 3, 4, 5 of 5 missing for seed 1" in results["warnings"][0]
+    assert results["warnings"][1] == "not scored: session-clean/fold_3/seed_1"
+    assert results["std"]["ua"] is None
+    assert "fold 2, 3, 4, 5 of 5 missing" in document
+    assert "fold 2, 3, 4, 5 of 5 missing" in capsys.readouterr().out
+
+
+def test_miniature_is_loud_and_never_beside_published_figures(tmp_path, capsys):
+    (tmp_path / "published.yaml").write_text(PUBLISHED, encoding="utf-8")
+    write_run(tmp_path / "paper", 1, miniature=True)
+    options = ("--published", str(tmp_path / "published.yaml"))
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "out", options=options)
+    told = capsys.readouterr().out
+    assert results["miniature"] is True
+    for text in (document, told):
+        assert "MINIATURE CORPUS" in text
+        assert "80.10" not in text
+
+
+def test_published_figures_stand_beside_ours(tmp_path):
+    (tmp_path / "published.yaml").write_text(PUBLISHED, encoding="utf-8")
+    for fold in (1, 2):
+        write_run(tmp_path / "paper", fold)
+        write_run(tmp_path / "control", fold, permuted_labels=True)
+    options = ("--published", str(tmp_path / "published.yaml"))
+    results, document = summarize(tmp_path / "paper", tmp_path / "control", out=tmp_path / "out", options=options)
+    section = document.partition("## Beside the published figures")[2].partition("\n## ")[0]
+    assert "The paper. Its epochs are chosen on the test session." in section
+    assert f"80.10 | {100 * results['mean']['ua'] - 80.10:+.2f}".replace(" ", "") in section.replace(" ", "")
+    assert section.count("80.10") == 1, "the control with permuted labels has no place here"
+
+
+def test_ablations_share_a_table(tmp_path, capsys):
+    for name in ("full", "audio", "baseline"):
+        write_run(tmp_path / name, 1, ablation=name)
+    results, document = summarize(*(tmp_path / name for name in ("audio", "full", "baseline")), out=tmp_path / "out")
+    section = document.partition("## Ablation")[2].partition("\n## ")[0]
+    assert [line.split()[1] for line in section.splitlines() if line.startswith("| ")][1:] == [
+        "full",
+        "baseline",
+        "audio",
+    ]
+    assert "Variant paper, session-clean" in capsys.readouterr().out
+    assert [one["name"] for one in results["experiments"]] == [
+        f"{n} session-clean" for n in ("audio", "full", "baseline")
+    ]
+
+
+def test_different_code_versions_are_said_aloud(tmp_path):
+    write_run(tmp_path / "paper", 1, commit="abc")
+    write_run(tmp_path / "paper", 2, commit="def-dirty")
+    results, _ = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert "runs were made by different code versions: abc, def-dirty" in results["warnings"]
+    assert "made by code with changes that were not committed" in results["warnings"]
+
+
+def test_class_without_utterances_gives_valid_json(tmp_path):
+    write_run(tmp_path / "paper", 1, count=2)
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert None in results["recall"].values()
+    assert "nan" not in document.lower()
+
+
+def edit(directory, change):
+    path = directory / "results.json"
+    results = json.loads(path.read_text(encoding="utf-8"))
+    change(results)
+    path.write_text(json.dumps(results), encoding="utf-8")
+
+
+def fails(tmp_path, capsys, *messages):
+    assert main([str(tmp_path / "paper"), "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    for message in messages:
+        assert message in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_scored_is_an_error(tmp_path, capsys):
+    write_run(tmp_path / "paper", 1, scored=False)
+    fails(tmp_path, capsys, "no scored run")
+
+
+def test_missing_directory_is_an_error(tmp_path, capsys):
+    fails(tmp_path, capsys, "paper: no such directory")
+
+
+def test_damaged_results_are_an_error(tmp_path, capsys):
+    write_run(tmp_path / "paper", 1)
+    path = tmp_path / "paper/session-clean/fold_1/seed_1/results.json"
+    path.write_text('{"format": 1,', encoding="utf-8")
+    fails(tmp_path, capsys, str(path), "damaged", "--again")
+
+
+def test_miniature_and_real_do_not_mix(tmp_path, capsys):
+    write_run(tmp_path / "paper", 1)
+    write_run(tmp_path / "paper", 2, miniature=True)
+    fails(tmp_path, capsys, "miniature differ", "--exp")
+
+
+def test_confusion_must_agree_with_the_predictions(tmp_path, capsys):
+    write_run(tmp_path / "paper", 1)
+    edit(tmp_path / "paper/session-clean/fold_1/seed_1", lambda results: results["confusion"][0].reverse())
+    fails(tmp_path, capsys, "predictions.tsv", "does not add up")
+
+
+def test_utterance_tested_in_two_folds_is_an_error(tmp_path, capsys):
+    write_run(tmp_path / "paper", 1)
+    write_run(tmp_path / "paper", 2)
+    path = tmp_path / "paper/session-clean/fold_2/seed_1/predictions.tsv"
+    path.write_text(path.read_text(encoding="utf-8").replace("f2_7\t", "f1_7\t"), encoding="utf-8")
+    fails(tmp_path, capsys, "f1_7 was tested in two folds")
+
+
+def test_published_file_of_another_form_is_refused(tmp_path):
+    path = tmp_path / "published.yaml"
+    path.write_text("figures: {full: {ua: 80}}", encoding="utf-8")
+    with pytest.raises(MertkError, match="expected source, note, cv and figures"):
+        read_published(path)
