@@ -135,7 +135,7 @@ def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem
             problems.append(Problem(str(path), number, utterance, message))
 
         if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip():
-            add(f"expected `utterance value` separated by one space, got {line!r}")
+            add(f"expected `utterance value` separated by one space, got {line!r}", utterance="")
             continue
         if utterance in first_line:
             add(f"the utterance was already on line {first_line[utterance]}; keep one")

@@ -1,0 +1,125 @@
+"""data_prep.ravdess: names, groups of actors, folds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from data_prep import ravdess
+from data_prep.ravdess_directory import CLASSES, group_actors
+from mertk.data.folds import check_parts, read_fold
+from mertk.data.manifest import load_manifest, read_three_column_scp, validate_directory
+from mertk.errors import MertkError
+from tests.unit.iemocap_tree import write_wav
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "ravdess"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Twelve actors with one recording of each emotion."""
+    for actor in range(1, 13):
+        for emotion in range(1, 9):
+            name = f"03-01-{emotion:02d}-01-{1 + emotion % 2:02d}-01-{actor:02d}.wav"
+            write_wav(tmp_path / "corpus" / f"Actor_{actor:02d}" / name, seconds=0.01)
+    return tmp_path / "corpus"
+
+
+def prepare(corpus: Path, *options: str) -> int:
+    return ravdess.main(["--corpus", str(corpus), "--out", str(corpus.parent / "data"), *options])
+
+
+def test_every_actor_is_tested_once_and_is_nowhere_else(corpus: Path) -> None:
+    assert prepare(corpus) == 0
+    data = corpus.parent / "data"
+    assert validate_directory(data) == []
+    manifest = load_manifest(data)
+    assert manifest.classes == list(CLASSES)
+    assert manifest.value("utt2label", "03-01-08-01-01-01-12") == "surprised"
+    assert manifest.value("text", "03-01-08-01-01-01-12") == "kids are talking by the door"
+    tested = []
+    for number in range(1, 7):
+        folder = data / "folds" / "speaker-clean" / str(number)
+        parts = {
+            part: {row[0][-2:] for row in read_three_column_scp(folder / f"{part}.scp")}
+            for part in ("train", "validation", "test")
+        }
+        assert [len(parts[part]) for part in ("train", "validation", "test")] == [8, 2, 2]
+        assert not parts["train"] & parts["test"] | parts["train"] & parts["validation"]
+        assert not parts["validation"] & parts["test"]
+        assert sum(int(actor) % 2 for actor in parts["test"]) == 1  # a man and a woman
+        tested += parts["test"]
+        assert check_parts(manifest, read_fold(folder))["checked"] == ["utterance", "speaker", "audio file"]
+        assert load_manifest(folder / "train.scp").classes == list(CLASSES)
+    assert len(tested) == len(set(tested)) == 12
+
+
+def test_other_protocols(corpus: Path) -> None:
+    assert prepare(corpus) == 0
+    folds = corpus.parent / "data" / "folds"
+    refit, published = (folds / f"speaker-{name}" / "6" for name in ("clean-refit", "published"))
+    assert not (refit / "validation.scp").exists()
+    assert len(read_three_column_scp(refit / "train.scp")) == 80
+    assert (published / "validation.scp").read_text() == (published / "test.scp").read_text()
+    assert (published / "train.scp").read_text() == (refit / "train.scp").read_text()
+    rows = read_three_column_scp(refit / "train.scp")
+    assert rows[0] == ("03-01-01-01-02-01-01", str(corpus / "Actor_01" / "03-01-01-01-02-01-01.wav"), "neutral")
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("03-01-09-01-01-01-01", r"Actor_01/03-01-09-01-01-01-01\.wav: unknown emotion code '09' .*08 surprised"),
+        ("hello", r"Actor_01/hello\.wav: not a RAVDESS name, expected seven numbers"),
+        ("../Actor_02/03-01-01-01-02-01-01", r"utterance 03-01-01-01-02-01-01 is also .*Actor_01/.*; remove one"),
+    ],
+)
+def test_names_that_are_not_ravdess_are_refused(
+    corpus: Path, capsys: pytest.CaptureFixture, name: str, pattern: str
+) -> None:
+    write_wav(corpus / "Actor_01" / f"{name}.wav", seconds=0.01)
+    assert prepare(corpus) == 1
+    assert re.search(pattern, capsys.readouterr().err)
+    assert not (corpus.parent / "data").exists()
+
+
+def test_song_and_hidden_files_are_passed_over(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+    write_wav(corpus / "Actor_01" / "03-02-01-01-01-01-01.wav")
+    (corpus / "Actor_01" / "._03-01-01-01-01-01-01.wav").write_bytes(b"")
+    assert prepare(corpus) == 0
+    output = capsys.readouterr().out
+    assert "96 recordings, 6 folds" in output
+    assert "passed over, not speech: 1" in output
+
+
+def test_unreadable_recording_and_wrong_path_are_named(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+    assert prepare(corpus.parent / "nowhere") == 1
+    assert "nowhere does not exist" in capsys.readouterr().err
+    (corpus / "Actor_05" / "03-01-01-01-02-01-05.wav").write_bytes(b"")
+    assert prepare(corpus) == 1
+    assert re.search(r"Actor_05/03-01-01-01-02-01-05\.wav: utterance .*unreadable", capsys.readouterr().err)
+
+
+def test_groups_of_actors_are_mixed_and_of_equal_size() -> None:
+    actors = [f"Actor_{number:02d}" for number in range(1, 25)]
+    groups = group_actors(actors, 6)
+    assert sorted(actor for group in groups for actor in group) == actors
+    for group in groups:
+        assert len(group) == 4
+        assert sum(int(actor[-2:]) % 2 for actor in group) == 2
+    assert [len(group) for group in group_actors(actors[:-2], 6)] == [4, 4, 4, 4, 4, 2]
+    with pytest.raises(MertkError, match="4 actors make 2 pairs of a man and a woman, too few for 6 folds"):
+        group_actors(actors[:4], 6)
+
+
+@pytest.mark.corpus
+def test_real_recordings(tmp_path: Path) -> None:
+    if not REAL.is_dir():
+        pytest.skip(f"the RAVDESS recordings are not there ({REAL}); they are not part of the project")
+    assert ravdess.main(["--corpus", str(REAL), "--out", str(tmp_path / "data")]) == 0
+    manifest = load_manifest(tmp_path / "data")
+    assert len(manifest) == 720
+    assert [manifest.labels().count(name) for name in CLASSES] == [48, *[96] * 7]
+    assert validate_directory(tmp_path / "data") == []

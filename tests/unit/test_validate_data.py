@@ -1,0 +1,140 @@
+"""mertk.bin.validate_data: every fault in one go, as file:line: utterance: message."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep import iemocap
+from mertk.bin import validate_data
+from tests.unit.iemocap_tree import small_corpus, write_tree
+
+FIRST = "Ses01F_impro01_F000"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    corpus = write_tree(tmp_path / "corpus", small_corpus())
+    assert iemocap.main(["--corpus", str(corpus), "--out", str(tmp_path / "data")]) == 0
+    return tmp_path / "data"
+
+
+def run(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str]:
+    capsys.readouterr()
+    code = validate_data.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_sound_directory(data: Path, capsys: pytest.CaptureFixture) -> None:
+    code, output = run(capsys, data)
+    assert code == 0
+    assert re.search(r"data: sound; 100 utterances, columns wav.scp .* utt2vad, 45 folds, features: none", output)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "pattern"),
+    [
+        ("utt2label", f"{FIRST} neutral", f"{FIRST} fru", rf"utt2label:1: {FIRST}: label 'fru' is not in classes.txt"),
+        ("utt2dur", f"{FIRST} 1.5000", f"{FIRST} inf", rf"utt2dur:1: {FIRST}: expected a duration"),
+        ("utt2vad", "2.5 2.5 2.5", "2.5 2.5", rf"utt2vad:1: {FIRST}: expected `valence activation dominance`"),
+        (
+            "utt2spk",
+            f"{FIRST} Ses01_F\n",
+            "",
+            rf"utt2spk: {FIRST}: the utterance is in utt2label \(line 1\) but not here",
+        ),
+        ("utt2spk", FIRST, "Ses01F_impro01_A000", r"utt2spk:1: Ses01F_impro01_A000: the utterance is not in utt2label"),
+        ("video_segments", "left", "top", rf"video_segments:1: {FIRST}: half 'top'"),
+        ("wav.scp", "F000.wav", "F999.wav", rf"wav.scp:1: {FIRST}: file .*F999.wav does not exist"),
+        ("classes.txt", "sad", "neutral", r"classes.txt:4: class neutral is already on line 1"),
+        ("folds/session-clean/2/train.ids", "Ses01F_impro01_F000", "Ses02F_impro01_F000", r"session-clean/2: .*Ses02"),
+        (
+            "folds/session-clean/2/test.ids",
+            "Ses02F_impro01_F000",
+            "Ses09F_impro01_F000",
+            r"2: .*first is Ses09F_impro01",
+        ),
+        ("folds/speaker-clean/1/fold.json", "{", "", r"speaker-clean/1: .*fold.json:\d+: not valid JSON"),
+    ],
+)
+def test_fault_is_named(data: Path, capsys: pytest.CaptureFixture, name: str, old: str, new: str, pattern: str) -> None:
+    change(data / name, old, new)
+    code, output = run(capsys, data)
+    assert code == 1
+    assert re.search(pattern, output), output
+
+
+def test_all_faults_are_listed(data: Path, capsys: pytest.CaptureFixture) -> None:
+    change(data / "utt2dur", "1.5000", "-1")
+    change(data / "utt2dur", "1.5000", "soon")
+    change(data / "utt2label", "neutral", "bored")
+    (data / "utt2session").write_bytes(b"\xff\n")
+    code, output = run(capsys, data)
+    assert code == 1
+    assert len([line for line in output.splitlines() if "utt2dur:" in line]) == 2
+    assert "bored" in output
+    assert "utt2session:1: byte 0xff is not UTF-8" in output
+
+
+def test_files_need_not_exist_when_asked_so(data: Path, capsys: pytest.CaptureFixture) -> None:
+    (data.parent / "corpus").rename(data.parent / "moved")
+    code, output = run(capsys, data)
+    assert code == 1
+    assert output.count("does not exist") == 200
+    assert run(capsys, data, "--no_files")[0] == 0
+
+
+def test_what_is_no_data_directory(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    code, output = run(capsys, tmp_path / "nowhere")
+    assert code == 1
+    assert "error: " in output
+    assert "nowhere is not a directory" in output
+    assert "utt2label: the file is missing" in run(capsys, tmp_path)[1]
+
+
+def write_features(data: Path, utterances: list[str]) -> Path:
+    from mertk.data.feature_record import FeatureRecord
+    from mertk.data.feature_writer import FeatureWriter, merge_parts
+
+    folder = data / "features" / "video"
+    record = FeatureRecord(
+        modality="video", extractor="test", weights="none", weights_fingerprint="0", layer="last", rate_hz=30.0,
+        dimension=3, miniature=True,
+    )  # fmt: skip
+    with FeatureWriter(folder, record) as writer:
+        for utterance in utterances:
+            writer.write(utterance, np.ones((4, 3), dtype=np.float32))
+    merge_parts(folder, utterances)
+    return folder
+
+
+def test_features_are_checked(data: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = write_features(data, [FIRST, "Ses01F_impro01_F001"])
+    code, output = run(capsys, data)
+    assert code == 0, output
+    assert "features: video" in output
+    part = next(folder.glob("part-*.bin"))
+    content = bytearray(part.read_bytes())
+    offset = int((folder / "features.scp").read_text().rpartition(":")[2]) + 128  # of the last matrix, past its header
+    content[offset : offset + 4] = b"\x00\x00\xc0\x7f"  # NaN
+    part.write_bytes(content)
+    code, output = run(capsys, data)
+    assert code == 1
+    assert re.search(r"features.scp: Ses01F_impro01_F001: .*(NaN|finite)", output), output
+
+
+def test_features_of_unknown_utterances(data: Path, capsys: pytest.CaptureFixture) -> None:
+    write_features(data, [FIRST, "Ses09F_impro01_F001"])
+    code, output = run(capsys, data)
+    assert code == 1
+    assert "Ses09F_impro01_F001: features of an utterance that utt2label does not have" in output
