@@ -1,0 +1,149 @@
+"""A pretrained CLIP vision model that turns video frames into one vector each.
+
+Legend: `T` frames, `H` height, `W` width, `D` features.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mertk.encoders.frame_preprocessing import read_preprocessing
+from mertk.encoders.weights import find_weights, is_miniature, read_config
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    import torch
+
+_MODEL_TYPES = ("clip", "clip_vision_model")
+_PROJECTION = "visual_projection.weight"
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+class ClipFrameEncoder:
+    """Frames to embeddings, without gradients.
+
+    Args:
+        weights: local folder or hub id of any CLIP model of transformers, whole or its vision half.
+        output: `projected` (the embedding shared with text), `penultimate` (class token after the last layer and its
+            normalisation, before the projection) or `hidden_N` (class token after layer N, 0 being the embedding;
+            negative N counts from the end, `hidden_-2` is the layer before the last).
+        device: where the model runs.
+        precision: of the computation; float32, bfloat16 or float16. Embeddings come back as float32.
+
+    Attributes:
+        dimension: D of the output.
+        preprocessing: what is done to the frames first.
+        miniature: the weights were never trained.
+
+    Raises:
+        MertkError: weights missing or not of a CLIP model, unknown output, no projection in the weights, precision that
+            the device does not do.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path,
+        output: str = "projected",
+        device: str | torch.device = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        import torch
+
+        folder = find_weights(weights)
+        check_output(output)
+        self.output = output
+        self.device = torch.device(device)
+        if precision not in PRECISIONS or (precision == "float16" and self.device.type == "cpu"):
+            raise MertkError(
+                f"precision {precision!r} on {self.device.type}: expected float32, bfloat16 or, on GPUs, float16."
+            )
+        self.model = _load(folder, output).to(self.device, getattr(torch, precision))
+        config = self.model.config
+        self.miniature = is_miniature(read_config(folder))
+        self.preprocessing = read_preprocessing(folder, config.image_size)
+        self.dimension = config.projection_dim if output == "projected" else config.hidden_size
+        self._layer = _layer_number(output, config.num_hidden_layers)
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """Embeddings (T, D) float32 of frames (T, H, W, 3) uint8.
+
+        All frames go through the model as one batch. The last bits of a product of matrices depend on its shape, so
+        callers who want the same bits every time give the same frames together every time.
+        """
+        import torch
+
+        with torch.inference_mode():
+            tensor = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
+            pixels = self.preprocessing(tensor).to(self.model.dtype)
+            return self._embed(pixels).float().cpu().numpy()
+
+    def _embed(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self._layer is not None:
+            states = self.model.vision_model(pixel_values=pixels, output_hidden_states=True).hidden_states
+            return states[self._layer][:, 0]
+        pooled = self.model.vision_model(pixel_values=pixels).pooler_output
+        return pooled if self.output == "penultimate" else self.model.visual_projection(pooled)
+
+
+def check_output(output: str) -> None:
+    """Refuse an `output` that `ClipFrameEncoder` does not know, before anything heavy is loaded.
+
+    Raises:
+        MertkError: unknown output.
+    """
+    if output not in ("projected", "penultimate") and not re.fullmatch(r"hidden_-?\d+", output):
+        raise MertkError(
+            f"output {output!r} is unknown; expected projected, penultimate or hidden_N such as hidden_-2."
+        )
+
+
+def _layer_number(output: str, num_layers: int) -> int | None:
+    """Index into the hidden states of N layers and the embedding; None when the output is no hidden layer."""
+    if not output.startswith("hidden_"):
+        return None
+    number = int(output.removeprefix("hidden_"))
+    if not -num_layers - 1 <= number <= num_layers:
+        raise MertkError(
+            f"output {output}: the model has layers 0 (embedding) to {num_layers}, or -1 to {-num_layers - 1}."
+        )
+    return number
+
+
+def _load(folder: Path, output: str) -> Any:
+    """The vision half with its projection, in evaluation mode."""
+    from pickle import UnpicklingError
+
+    from safetensors import SafetensorError
+    from transformers import CLIPVisionModelWithProjection
+    from transformers.utils import logging
+
+    kind = read_config(folder).get("model_type")
+    if kind not in _MODEL_TYPES:
+        raise MertkError(
+            f"{folder / 'config.json'}: model_type {kind!r} is no CLIP model; expected {' or '.join(_MODEL_TYPES)}."
+        )
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model, information = CLIPVisionModelWithProjection.from_pretrained(folder, output_loading_info=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
+        raise MertkError(f"{folder}: the weights cannot be loaded ({error}); copy the model again.") from error
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
+    # Without this a weight that the file lacks would silently be random.
+    missing = set(information["missing_keys"]) | {str(key) for key in information["mismatched_keys"]}
+    if output != "projected":
+        missing.discard(_PROJECTION)
+    if missing == {_PROJECTION}:
+        raise MertkError(
+            f"{folder} holds no projection ({_PROJECTION}); choose the output penultimate, or a model that has one."
+        )
+    if missing:
+        raise MertkError(f"{folder} lacks {len(missing)} weights of a CLIP vision model, the first is {min(missing)}.")
+    return model.eval()
