@@ -1,0 +1,256 @@
+"""Foal-Net: audio and video aligned by emotion, fused by attention both ways, matched against hard negatives.
+
+Li, Gao, Wen, Wang, Li: "Enhancing Modal Fusion by Alignment and Label Matching for Multimodal Emotion Recognition",
+Interspeech 2024.
+
+Legend: `B` utterances of this process, `N` of all processes, `A` audio frames, `V` video frames, `D` features,
+`C` classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mertk import distributed
+from mertk.batch import Batch, Output
+from mertk.errors import MertkError
+from mertk.losses.contrastive import POSITIVES, alignment_loss, similarities
+from mertk.losses.matching import hard_negatives, matching_loss, shared_uniforms
+from mertk.models.base import Model
+from mertk.nn.attention import CrossAttentionStack
+from mertk.nn.pooling import masked_mean, zero_padding
+from mertk.nn.projection import ProjectionHead
+
+#: Similarities are never divided by less: cosines reach 100 then, beyond which softmax saturates and training blows up.
+MIN_TEMPERATURE = 0.01
+
+#: Where the released code starts its temperature: the logarithm of an inverse temperature, used as a divisor.
+RELEASED_TEMPERATURE = math.log(1 / 0.07)
+
+
+class FoalNet(Model):
+    """Emotion from speech and face, or from one of them.
+
+    With both modalities, the pooled features are aligned across modalities (loss `avel`), each modality attends to the
+    other, the attended features tell true pairs from mismatched ones of different emotion (loss `mem`), and both
+    pooled vectors classify (loss `ce`). With one modality: its mean over frames, dropout, and a linear layer.
+
+    Two forms of one model: the paper's (`positives="mean"`, `temperature=0.07`), and that of the released code
+    (`positives="sum"`, `temperature=2.659`, which is ln(1/0.07)).
+
+    Args:
+        num_classes: C.
+        audio_encoder: turns `batch["audio"]` (B, S) with its lengths into frames (B, A, D) and their lengths, and has
+            `output_dim`; None when `batch["audio"]` holds features already.
+        audio_dim, video_dim: widths of the features; `audio_dim` is the encoder's where there is one.
+        modalities: `["audio", "video"]`, or one of them; what belongs to the other is then not built.
+        alignment, matching: whether there is AVEL, MEM (the paper's ablations). Only with both modalities.
+        positives: `mean` or `sum` over the positives of AVEL.
+        temperature: initial value of the learned divisor of the similarities.
+        projection_dim: width of the common space of AVEL.
+        num_heads, num_layers: of the attention, in each direction.
+        hidden_dropout: on the frames of both modalities before anything else (published: the encoder's
+            `final_dropout`, which is 0 for WavLM-large).
+        projection_dropout: in the projections to the common space.
+        attention_dropout: on what a cross-attention layer adds to its input.
+        classifier_dropout: before the classifier.
+
+    Raises:
+        MertkError: arguments that do not fit together.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        audio_encoder: nn.Module | None = None,
+        audio_dim: int | None = None,
+        video_dim: int | None = None,
+        modalities: Sequence[str] = ("audio", "video"),
+        alignment: bool = True,
+        matching: bool = True,
+        positives: str = "mean",
+        temperature: float = 0.07,
+        projection_dim: int = 512,
+        num_heads: int = 4,
+        num_layers: int = 2,
+        hidden_dropout: float = 0.0,
+        projection_dropout: float = 0.5,
+        attention_dropout: float = 0.1,
+        classifier_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.modalities = _checked_modalities(modalities)
+        if positives not in POSITIVES:
+            raise MertkError(f"positives: got {positives!r}, expected one of {', '.join(POSITIVES)}.")
+        if temperature < MIN_TEMPERATURE:
+            raise MertkError(f"temperature: got {temperature}, expected at least {MIN_TEMPERATURE}.")
+        self.positives = positives
+        self.is_fused = len(self.modalities) == 2
+        self.has_alignment = alignment and self.is_fused
+        self.has_matching = matching and self.is_fused
+        self.audio_encoder = audio_encoder if "audio" in self.modalities else None
+        widths = {"audio": audio_dim if audio_encoder is None else audio_encoder.output_dim, "video": video_dim}
+        for modality in self.modalities:
+            if widths[modality] is None:
+                remedy = " or an audio_encoder" if modality == "audio" else ""
+                raise MertkError(f"{modality} is used but has no width; give {modality}_dim{remedy}.")
+        self.hidden_dropout = nn.Dropout(hidden_dropout)
+        self.classifier_dropout = nn.Dropout(classifier_dropout)
+        self.classifier = nn.Linear(sum(widths[modality] for modality in self.modalities), num_classes)
+        if self.is_fused:
+            audio, video = widths["audio"], widths["video"]
+            self.audio_to_video = CrossAttentionStack(audio, video, num_heads, num_layers, attention_dropout)
+            self.video_to_audio = CrossAttentionStack(video, audio, num_heads, num_layers, attention_dropout)
+        if self.has_alignment:
+            self.audio_projection = ProjectionHead(audio, projection_dim, projection_dropout)
+            self.video_projection = ProjectionHead(video, projection_dim, projection_dropout)
+            self.temperature = nn.Parameter(torch.tensor(float(temperature)))
+        if self.has_matching:
+            self.audio_matching = nn.Linear(audio, 2)
+            self.video_matching = nn.Linear(video, 2)
+
+    @property
+    def loss_names(self) -> list[str]:
+        """Names of the loss terms in training, as they stand in `loss_weights`."""
+        return ["ce"] + ["avel"] * self.has_alignment + ["mem"] * self.has_matching
+
+    def forward(self, batch: Batch) -> Output:
+        """Classify; in training also compute what AVEL and MEM need.
+
+        Returns:
+            `logits` (B, C). With labels and alignment `audio_similarities` and `video_similarities` (B, N) and
+            `all_labels` (N,), where in evaluation the batch's own rows are all. In training with matching
+            `audio_matching` and `video_matching` (2 B, 2), first the true pairs, and `has_negative` (B,).
+        """
+        if self.training and "labels" not in batch:
+            raise MertkError("training needs labels, and the batch has none; call .eval() to predict.")
+        if not self.training:
+            with distributed.local_only():
+                return self._forward(batch)
+        return self._forward(batch)
+
+    def _forward(self, batch: Batch) -> Output:
+        inputs = {modality: self._frames(batch, modality) for modality in self.modalities}
+        if not self.is_fused:
+            (pooled,) = (masked_mean(frames, lengths) for frames, lengths in inputs.values())
+            return {"logits": self.classifier(self.classifier_dropout(pooled))}
+        output = {}
+        counts = distributed.row_counts(len(inputs["audio"][0]), inputs["audio"][0].device)
+        if "labels" in batch and (self.has_alignment or self.has_matching):
+            output["all_labels"] = distributed.gather_rows(batch["labels"], counts)
+        if "labels" in batch and self.has_alignment:
+            output |= self._align(inputs, counts)
+        negatives = None
+        if self.training and self.has_matching:
+            video_for_audio, audio_for_video, output["has_negative"] = self.draw_negatives(batch, output, counts)
+            negatives = {"audio": audio_for_video, "video": video_for_audio}
+        pooled_audio = self._attend(self.audio_to_video, "audio", "video", inputs, negatives)
+        pooled_video = self._attend(self.video_to_audio, "video", "audio", inputs, negatives)
+        if negatives is not None:
+            output["audio_matching"] = self.audio_matching(pooled_audio)
+            output["video_matching"] = self.video_matching(pooled_video)
+        size = len(batch["audio"])
+        pooled = torch.cat([pooled_audio[:size], pooled_video[:size]], dim=1)
+        return output | {"logits": self.classifier(self.classifier_dropout(pooled))}
+
+    def _frames(self, batch: Batch, modality: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Frames (B, T, D) with zeros as padding, and lengths (B,)."""
+        frames, lengths = batch[modality], batch[f"{modality}_lengths"]
+        if modality == "audio" and self.audio_encoder is not None:
+            frames, lengths = self.audio_encoder(frames, lengths)
+        return zero_padding(self.hidden_dropout(frames), lengths), lengths
+
+    def _align(self, inputs: dict[str, tuple[torch.Tensor, torch.Tensor]], counts: list[int]) -> Output:
+        audio = functional.normalize(self.audio_projection(masked_mean(*inputs["audio"])), dim=1)
+        video = functional.normalize(self.video_projection(masked_mean(*inputs["video"])), dim=1)
+        # The parameter is the divisor itself, as published. The guard adds a constant, so that a temperature below it
+        # still gets its gradient and can come back; clamping would cut the gradient and leave it there for good.
+        temperature = self.temperature + (MIN_TEMPERATURE - self.temperature).clamp(min=0).detach()
+        return {
+            "audio_similarities": similarities(audio, distributed.gather_rows(video, counts), temperature),
+            "video_similarities": similarities(video, distributed.gather_rows(audio, counts), temperature),
+        }
+
+    def draw_negatives(
+        self, batch: Batch, output: Output, counts: list[int]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For each utterance a video and an audio of another label, among those of all processes.
+
+        Without alignment the draw is uniform: nothing then trains a space in which similarities would mean anything.
+
+        Returns:
+            global rows of the videos to mismatch with the audios (B,), of the audios to mismatch with the videos
+            (B,), and has_negative (B,), False where all utterances have the same label.
+        """
+        labels, all_labels = batch["labels"], output["all_labels"]
+        seed = batch.get("shared_seed")
+        if seed is None:
+            if len(counts) > 1:
+                raise MertkError("the batch has no 'shared_seed', which processes need to draw the same negatives.")
+            seed = int(torch.randint(2**62, ()))
+        uniforms = shared_uniforms(seed, 2, counts, labels.device)
+        blank = torch.zeros(len(labels), len(all_labels), device=labels.device)
+        videos, keep = hard_negatives(output.get("audio_similarities", blank), labels, all_labels, uniforms[0])
+        audios, _ = hard_negatives(output.get("video_similarities", blank), labels, all_labels, uniforms[1])
+        return videos, audios, keep
+
+    def _attend(
+        self,
+        stack: CrossAttentionStack,
+        asking: str,
+        other: str,
+        inputs: dict[str, tuple[torch.Tensor, torch.Tensor]],
+        negatives: dict[str, torch.Tensor] | None,
+    ) -> torch.Tensor:
+        """Pooled frames of one modality that attended to the other: (B, D), or (2 B, D) with the mismatched pairs.
+
+        True and mismatched pairs pass in one batch, so that the true ones are computed once.
+        """
+        frames, lengths = inputs[asking]
+        context, context_lengths = inputs[other]
+        if negatives is not None:
+            taken, taken_lengths = distributed.take_sequences(context, context_lengths, negatives[other])
+            missing = taken.shape[1] - context.shape[1]  # other processes may have longer sequences
+            context = torch.cat([functional.pad(context, (0, 0, 0, missing)), taken])
+            context_lengths = torch.cat([context_lengths, taken_lengths])
+            frames, lengths = torch.cat([frames, frames]), torch.cat([lengths, lengths])
+        return masked_mean(stack(frames, context, context_lengths), lengths)
+
+    def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
+        """The terms of `loss_names`; in evaluation without `mem` (no mismatched pairs are drawn there).
+
+        In evaluation `avel` contrasts the utterances of one batch, so it depends on how the part was cut into batches.
+        """
+        if not self.training:
+            with distributed.local_only():
+                return self._losses(output, batch)
+        return self._losses(output, batch)
+
+    def _losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
+        labels, logits = batch["labels"], output["logits"]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        terms = {"ce": distributed.global_mean(functional.cross_entropy(logits, labels, reduction="none"))}
+        if "audio_similarities" in output:
+            values = [
+                alignment_loss(output[name], labels, output["all_labels"], self.positives)
+                for name in ("audio_similarities", "video_similarities")
+            ]
+            terms["avel"] = distributed.global_mean((values[0] + values[1]) / 2)
+        if "audio_matching" in output:
+            values = [
+                matching_loss(output[name], output["has_negative"]) for name in ("audio_matching", "video_matching")
+            ]
+            terms["mem"] = (values[0] + values[1]) / 2
+        return terms
+
+
+def _checked_modalities(modalities: Sequence[str]) -> list[str]:
+    chosen = [modality for modality in ("audio", "video") if modality in modalities]
+    if not chosen or len(chosen) != len(modalities):
+        raise MertkError(f"modalities: got {list(modalities)}, expected audio, video or both.")
+    return chosen
