@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 #: sentences shorter than this ("yes", "I know") recur without any script
 LONG_SENTENCE_WORDS = 4
 
-_SCRIPT = re.compile(r"script\w*")
+_SCRIPT = re.compile(r"script[\d_]*")
 _NOT_WORD = re.compile(r"[^\w\s]|_")
 
 
 def script_name(dialogue: str) -> str | None:
-    """Which script a dialogue performs, None for improvised ones.
+    """Which script a dialogue performs, None for improvised ones; a letter after it marks another take.
 
-    >>> script_name("Ses03M_script01_1"), script_name("Ses03M_impro01")
-    ('script01_1', None)
+    >>> script_name("Ses05M_script01_1"), script_name("Ses05M_script01_1b"), script_name("Ses03M_impro01")
+    ('script01_1', 'script01_1', None)
     """
     match = _SCRIPT.search(dialogue)
     return match.group() if match else None

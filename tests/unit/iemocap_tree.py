@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import wave
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+
+from data_prep import iemocap
+
+#: the first turn of `small_corpus`
+FIRST = "Ses01F_impro01_F000"
 
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
 RATERS = (
@@ -104,3 +112,33 @@ def write_bytes(path: Path, content: bytes) -> None:
 def link(source: Path, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     os.link(source, path)
+
+
+def prepare(corpus: Path, *options: str) -> int:
+    return iemocap.main(["--corpus", str(corpus), "--out", str(corpus.parent / "data"), *options])
+
+
+def annotation(corpus: Path, dialogue: str = "Ses01F_impro01") -> Path:
+    return corpus / f"Session{int(dialogue[3:5])}" / "dialog" / "EmoEvaluation" / f"{dialogue}.txt"
+
+
+def wav(corpus: Path, utterance: str = FIRST) -> Path:
+    return corpus / f"Session{int(utterance[3:5])}" / "sentences" / "wav" / utterance[:-5] / f"{utterance}.wav"
+
+
+def replace_wav(corpus: Path, content: bytes, utterance: str = FIRST) -> Path:
+    """Put other bytes in place of one recording (which is a link to the one all share)."""
+    path = wav(corpus, utterance)
+    path.unlink()
+    path.write_bytes(content)
+    return path
+
+
+def assert_refused(corpus: Path, capsys: pytest.CaptureFixture, pattern: str, *options: str) -> None:
+    """The program ends with one error that matches, exit code 1, and leaves nothing behind."""
+    before = sorted(corpus.parent.iterdir())
+    assert prepare(corpus, *options) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert re.search(pattern, errors[0]), errors[0]
+    assert sorted(corpus.parent.iterdir()) == before

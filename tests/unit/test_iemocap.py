@@ -4,54 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-from data_prep import iemocap
 from data_prep.iemocap_corpus import Turn, read_corpus
 from mertk.data.folds import check_parts, read_fold
-from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, validate_directory
-from tests.unit.iemocap_tree import APPLE_DOUBLE, TurnRow, small_corpus, write_avi, write_tree, write_wav
-
-FIRST = "Ses01F_impro01_F000"
+from tests.unit.iemocap_tree import (
+    APPLE_DOUBLE,
+    FIRST,
+    TurnRow,
+    annotation,
+    assert_refused,
+    prepare,
+    small_corpus,
+    wav,
+    write_tree,
+    write_wav,
+)
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     return write_tree(tmp_path / "corpus", small_corpus())
-
-
-def prepare(corpus: Path, *options: str) -> int:
-    return iemocap.main(["--corpus", str(corpus), "--out", str(corpus.parent / "data"), *options])
-
-
-def annotation(corpus: Path, dialogue: str = "Ses01F_impro01") -> Path:
-    return corpus / f"Session{int(dialogue[3:5])}" / "dialog" / "EmoEvaluation" / f"{dialogue}.txt"
-
-
-def wav(corpus: Path, utterance: str = FIRST) -> Path:
-    return corpus / f"Session{int(utterance[3:5])}" / "sentences" / "wav" / utterance[:-5] / f"{utterance}.wav"
-
-
-def replace_wav(corpus: Path, content: bytes, utterance: str = FIRST) -> Path:
-    """Put other bytes in place of one recording (which is a link to the one all share)."""
-    path = wav(corpus, utterance)
-    path.unlink()
-    path.write_bytes(content)
-    return path
-
-
-def assert_refused(corpus: Path, capsys: pytest.CaptureFixture, pattern: str, *options: str) -> None:
-    """The program ends with one error that matches, exit code 1, and leaves nothing behind."""
-    before = sorted(corpus.parent.iterdir())
-    assert prepare(corpus, *options) == 1
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1
-    assert re.search(pattern, errors[0]), errors[0]
-    assert sorted(corpus.parent.iterdir()) == before
 
 
 def test_columns_hold_what_the_corpus_says(corpus: Path) -> None:
@@ -191,101 +167,6 @@ def test_session_without_annotations_is_named(corpus: Path, capsys: pytest.Captu
     for file in annotation(corpus, "Ses04F_impro01").parent.iterdir():
         file.unlink()
     assert_refused(corpus, capsys, r"Session4/dialog/EmoEvaluation holds no annotation")
-
-
-BAD_AUDIO = {
-    "no_audio": (None, "No such file"),
-    "unreadable_audio": (b"", "the file is empty"),
-    "truncated_audio": (b"cut", "400 bytes of samples, its header says 48000"),
-}
-
-
-@pytest.mark.parametrize("reason", BAD_AUDIO)
-def test_bad_recording_goes_to_the_ledger_and_too_many_stop(
-    corpus: Path, capsys: pytest.CaptureFixture, reason: str
-) -> None:
-    content, words = BAD_AUDIO[reason]
-    if content == b"cut":
-        content = wav(corpus).read_bytes()[:444]
-    path = replace_wav(corpus, content or b"")
-    if content is None:
-        path.unlink()
-    detail = rf"{FIRST} .?{reason}: {re.escape(str(path))}: {words}"
-    assert_refused(corpus, capsys, rf"1 of 100 utterances of .* lost .*{detail}.*--max_lost", "--max_lost", "0")
-    assert prepare(corpus) == 0
-    assert re.search(rf"warning: 1 left out, {reason}; the first is {FIRST}: .*{words}", capsys.readouterr().err)
-    entries = [entry for entry in read_ledger(corpus.parent / "data" / "excluded.tsv") if entry.utterance == FIRST]
-    assert [entry.reason for entry in entries] == [reason]
-    assert len(load_manifest(corpus.parent / "data")) == 99
-
-
-def test_short_recording_is_left_out(corpus: Path) -> None:
-    wav(corpus).unlink()
-    write_wav(wav(corpus), seconds=0.25)
-    assert prepare(corpus) == 0
-    entries = {entry.utterance: entry for entry in read_ledger(corpus.parent / "data" / "excluded.tsv")}
-    assert entries[FIRST].reason == "too_short"
-    assert "0.250 s" in entries[FIRST].detail
-    assert prepare(corpus, "--min_seconds", "0.2") == 0
-    assert len(load_manifest(corpus.parent / "data")) == 100
-
-
-def test_labels_outside_the_map_are_left_out_but_not_lost(corpus: Path) -> None:
-    assert prepare(corpus, "--max_lost", "0") == 0
-    ledger = read_ledger(corpus.parent / "data" / "excluded.tsv")
-    assert ledger.counts() == {"label_not_in_map": 20}
-    assert ledger.lost() == []
-
-
-def test_recording_without_annotation_is_lost(corpus: Path) -> None:
-    extra = wav(corpus).with_name("Ses01F_impro01_F077.wav")
-    write_wav(extra)
-    assert prepare(corpus) == 0
-    assert "no_label" in read_ledger(corpus.parent / "data" / "excluded.tsv").counts()
-
-
-@pytest.mark.parametrize(("rate", "channels"), [(16000, 2), (44100, 1)])
-def test_other_audio_formats_are_told_or_refused(
-    corpus: Path, capsys: pytest.CaptureFixture, rate: int, channels: int
-) -> None:
-    wav(corpus).unlink()
-    write_wav(wav(corpus), rate=rate, channels=channels)
-    words = rf"1 recordings are not 16000 Hz mono; .*{FIRST}, .*\.wav: {channels} channels at {rate} Hz"
-    assert_refused(corpus, capsys, rf"{words}.*--audio_policy convert", "--audio_policy", "refuse")
-    assert prepare(corpus) == 0
-    assert re.search(f"warning: {words}; they are mixed down and resampled", capsys.readouterr().err)
-    assert load_manifest(corpus.parent / "data").value("utt2dur", FIRST) == "1.5000"
-
-
-@pytest.mark.parametrize("reason", ["no_video", "unreadable_video"])
-def test_bad_video_loses_its_dialogue(corpus: Path, capsys: pytest.CaptureFixture, reason: str) -> None:
-    path = corpus / "Session1" / "dialog" / "avi" / "DivX" / "Ses01F_impro01.avi"
-    path.unlink()
-    if reason == "unreadable_video":
-        path.write_bytes(b"this is no picture" * 100)
-    assert_refused(corpus, capsys, rf"10 of 100 utterances .*{reason} 10\. First: {FIRST} .*Ses01F_impro01\.avi")
-    assert prepare(corpus, "--max_lost", "0.1") == 0
-    assert len(load_manifest(corpus.parent / "data")) == 90
-    assert prepare(corpus, "--no_video") == 0
-    manifest = load_manifest(corpus.parent / "data")
-    assert len(manifest) == 100
-    assert not manifest.has("video.scp")
-    assert not manifest.has("video_segments")
-
-
-def test_missing_av_names_the_remedy(
-    corpus: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "av", None)
-    assert_refused(corpus, capsys, r"PyAV is needed .*pip install av, or add --no_video")
-
-
-def test_video_without_picture_is_unreadable(corpus: Path) -> None:
-    from data_prep.video_header import video_problem
-
-    path = write_wav(corpus.parent / "sound_only.avi")
-    assert video_problem(path) == ("unreadable_video", f"{path}: it has no picture")
-    assert video_problem(write_avi(corpus.parent / "fine.avi")) is None
 
 
 def test_full_corpus_with_missing_recordings_says_what_is_missing(
