@@ -109,8 +109,9 @@ def _checkable(hint: Any) -> Any:
     """`hint` made optional if OmegaConf knows it, `Any` otherwise (modules, tuples of mixed types, ...)."""
     optional = typing.Optional[hint]  # noqa: UP045 (the union operator fails on some runtime hints)
     try:
-        OmegaConf.structured(dataclasses.make_dataclass("probe", [("value", optional, dataclasses.field(default=None))]))
+        OmegaConf.structured(
+            dataclasses.make_dataclass("probe", [("value", optional, dataclasses.field(default=None))])
+        )
     except OmegaConfBaseException:
         return Any
     return optional
-

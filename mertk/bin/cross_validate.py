@@ -1,9 +1,9 @@
 """Train every fold and seed of an experiment, each through `accelerate launch`.
 
-A fold that is finished is skipped unless its configuration or data changed; one that was interrupted goes on from its
-last checkpoint. Protocols: `clean` selects the epoch on another session than the test one; `clean-refit` takes the number
-of steps from the clean run of the same fold (trained first when it is not there) and trains on all but the test session;
-`published` selects on the test session, as released code does.
+A fold that is finished is skipped unless its configuration or data changed; one that was interrupted goes on from
+its last checkpoint. Protocols: `clean` selects the epoch on another session than the test one; `clean-refit` takes the
+number of steps from the clean run of the same fold (trained first when it is not there) and trains on all but the test
+session; `published` selects on the test session, as released code does.
 """
 
 from __future__ import annotations
@@ -51,14 +51,18 @@ class Run:
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
-    parser.add_argument("--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order")
+    parser.add_argument(
+        "--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order"
+    )
     parser.add_argument("--data", type=Path, required=True, help="data directory with folds/ in it")
     parser.add_argument("--exp", type=Path, required=True, help="experiment directory; runs go below it")
     parser.add_argument("--cv", default="session", help="kind of folds (session, speaker)")
     parser.add_argument("--protocol", default="clean", choices=("clean", "clean-refit", "published"))
     parser.add_argument("--folds", help='such as "1 2 3"; all by default')
     parser.add_argument("--seeds", default="1234", help='such as "1 2 3"')
-    parser.add_argument("--num_processes", type=positive_or_auto, default=0, metavar="N", help="of each training, or auto")
+    parser.add_argument(
+        "--num_processes", type=positive_or_auto, default=0, metavar="N", help="of each training, or auto"
+    )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of the files")
     arguments = parser.parse_args(argv)
 
@@ -67,7 +71,9 @@ def main(argv: list[str] | None = None) -> int:
     started = time.perf_counter()
     for number, run in enumerate(runs, start=1):
         print(f"[{number}/{len(runs)}] {run.cv}-{run.protocol} fold {run.fold} seed {run.seed}", flush=True)
-        code = train_run(run, arguments.config, arguments.data, arguments.exp, arguments.num_processes, arguments.settings)
+        code = train_run(
+            run, arguments.config, arguments.data, arguments.exp, arguments.num_processes, arguments.settings
+        )
         if code != 0:
             print(f"fold {run.fold} failed with exit code {code}; what it said stands above. Finished folds are kept.")
             return code
@@ -103,28 +109,24 @@ def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[in
     return [int(word) for word in words]
 
 
-def train_run(
-    run: Run, configs: list[str], data: Path, exp: Path, num_processes: int, settings: list[str]
-) -> int:
+def train_run(run: Run, configs: list[str], data: Path, exp: Path, num_processes: int, settings: list[str]) -> int:
     """Train one run unless it is there already; returns the exit code of the training."""
-    from mertk.atomic import write_text
     from mertk.config import as_dict, load_config
+    from mertk.marks import differences, read_mark, write_mark
 
     directory = run.directory(exp)
     own = [*settings, *run_settings(run, data, exp)]
-    config = load_config(configs, own)
-    key = run_key(as_dict(config), data)
-    key_file = directory / "key.json"
-    before = json.loads(key_file.read_text(encoding="utf-8")) if key_file.exists() else None
-    if before == key and (directory / "trained.json").exists():
+    now = run_dependencies(as_dict(load_config(configs, own)), data)
+    mark = directory / "depends_on.json"
+    before = read_mark(mark)
+    if before == now and (directory / "trained.json").exists():
         print(f"  finished already: {directory}", flush=True)
         return 0
-    if before != key:
+    if before != now:
         if before is not None:
-            print(f"  trained again, because this changed: {', '.join(differences(before, key))}", flush=True)
+            print(f"  trained again, because this changed: {', '.join(differences(before, now))}", flush=True)
         shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        write_text(key_file, json.dumps(key, indent=1) + "\n")
+        write_mark(mark, now)
     launcher = [sys.executable, "-m", "mertk.bin.launch", "--num_processes", str(num_processes or "auto")]
     return subprocess.call([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
 
@@ -167,9 +169,9 @@ def refit_settings(clean: Path) -> list[str]:
     ]
 
 
-def run_key(config: dict[str, Any], data: Path) -> dict[str, Any]:
+def run_dependencies(config: dict[str, Any], data: Path) -> dict[str, Any]:
     """What a run depends on: its settings but for the incidental ones, and the data it reads."""
-    from mertk.marks import fingerprint
+    from mertk.marks import dependencies
 
     settings = {}
     for section, values in config.items():
@@ -177,21 +179,12 @@ def run_key(config: dict[str, Any], data: Path) -> dict[str, Any]:
         if left_out is not None:
             settings[section] = {name: value for name, value in values.items() if name not in left_out}
     inputs = [Path(value) for name in ("train", "validation") if (value := config["data"][name])]
-    inputs += [path for name in ("utt2label", "wav.scp", "classes.txt") if (path := data / name).exists()]
+    inputs += [data / name for name in ("utt2label", "wav.scp", "classes.txt")]
     for modality, given in config["data"]["inputs"].items():
-        directory = Path(given["directory"] or data / "features" / modality)
-        inputs += [path for name in ("record.json", "features.scp") if (path := directory / name).exists()]
-    return {"settings": settings, "inputs": {str(path): fingerprint(path) for path in inputs}}
-
-
-def differences(before: Any, now: Any, prefix: str = "") -> list[str]:
-    """Dotted keys whose values differ."""
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        return [] if before == now else [prefix]
-    found = []
-    for name in sorted(before.keys() | now.keys()):
-        found += differences(before.get(name), now.get(name), f"{prefix}.{name}" if prefix else name)
-    return found
+        if given["kind"] == "features":
+            directory = Path(given["directory"] or data / "features" / modality)
+            inputs += [directory / name for name in ("record.json", "features.scp")]
+    return dependencies(settings, [path for path in inputs if path.exists()])
 
 
 if __name__ == "__main__":

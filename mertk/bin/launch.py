@@ -22,7 +22,9 @@ EXAMPLE = "python -m mertk.bin.launch --num_processes 2 mertk.bin.train --config
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
-    parser.add_argument("--num_processes", type=positive_or_auto, default=0, metavar="N", help="number of processes, or auto")
+    parser.add_argument(
+        "--num_processes", type=positive_or_auto, default=0, metavar="N", help="number of processes, or auto"
+    )
     parser.add_argument("--accelerate_config", type=Path, metavar="YAML", help="instead of the checkout's own")
     parser.add_argument("module", help="module to run, such as mertk.bin.train")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")

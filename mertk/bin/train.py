@@ -30,7 +30,9 @@ accelerate launch --config_file accelerate_config.yaml -m mertk.bin.train \\
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
-    parser.add_argument("--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order")
+    parser.add_argument(
+        "--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in run.output_dir")
     parser.add_argument("--overwrite", action="store_true", help="delete an earlier run in run.output_dir")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of the files")

@@ -87,9 +87,7 @@ def _read_manifest(directory: str | None, source: Path) -> tuple[Manifest, list[
     return load_manifest(directory, need=("utt2label",)).subset(ids), ids
 
 
-def _keep_complete(
-    ids: list[str], inputs: dict[str, Input], config: DataConfig, part: str
-) -> tuple[Ledger, list[str]]:
+def _keep_complete(ids: list[str], inputs: dict[str, Input], config: DataConfig, part: str) -> tuple[Ledger, list[str]]:
     ledger = Ledger()
     kept = []
     for utterance in ids:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def check_separation(config: DataConfig, protocol: str) -> list[str]:
     """Check the parts that a configuration names; returns lines for the log.
 
-    With a data directory, utterances, speakers, sessions, dialogues and audio files are compared; three-column scp files
-    only tell utterances and audio files.
+    With a data directory, utterances, speakers, sessions, dialogues and audio files are compared; three-column scp
+    files only tell utterances and audio files.
 
     Raises:
         MertkError: something is in two parts that the protocol keeps apart.

@@ -8,6 +8,7 @@ Directories are written under a temporary name, flushed to disk and renamed, so 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -23,7 +24,11 @@ from mertk.errors import MertkError
 
 
 def write_directory(target: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write into a temporary directory, then put it in the place of `target`."""
+    """Let `fill` write into a temporary directory, then put it in the place of `target`.
+
+    Raises:
+        OSError: with `ENOSPC` when there was no room, whatever the library that wrote called it.
+    """
     temporary = target.with_name(f".{target.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -33,8 +38,11 @@ def write_directory(target: Path, fill: Callable[[Path], None]) -> None:
             if path.is_file():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
-    except BaseException:
+    except BaseException as error:
+        full = _is_full(error, temporary)
         shutil.rmtree(temporary, ignore_errors=True)
+        if full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
         raise
     replaced = target.with_name(f".{target.name}.replaced")
     shutil.rmtree(replaced, ignore_errors=True)
@@ -42,6 +50,15 @@ def write_directory(target: Path, fill: Callable[[Path], None]) -> None:
         target.rename(replaced)
     temporary.rename(target)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _is_full(error: BaseException, directory: Path) -> bool:
+    """Whether a write failed for want of room; torch and safetensors wrap the system's error in their own."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    if isinstance(error, Exception) and os.strerror(errno.ENOSPC) in str(error):
+        return True  # safetensors
+    return isinstance(error, RuntimeError) and shutil.disk_usage(directory).free < 2**20  # torch.save
 
 
 def latest_checkpoint(checkpoints: Path) -> Path | None:

@@ -1,9 +1,9 @@
 """The model directory: weights and all that is needed to use them, on any machine.
 
-    model.safetensors   weights, names as in the model class
-    config.yaml         the resolved configuration of the run
-    model.json          classes, widths, feature records, code version, where the best epoch was
-    encoders/NAME/      configuration of each pretrained encoder (its weights are in model.safetensors)
+model.safetensors   weights, names as in the model class
+config.yaml         the resolved configuration of the run
+model.json          classes, widths, feature records, code version, where the best epoch was
+encoders/NAME/      configuration of each pretrained encoder (its weights are in model.safetensors)
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def read_info(directory: Path) -> dict[str, Any]:
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise MertkError(f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best.") from error
+        raise MertkError(
+            f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best."
+        ) from error
     except json.JSONDecodeError as error:
         raise MertkError(f"{path}: damaged ({error}); restore the directory or train again.") from error
     if info.get("format") != FORMAT:

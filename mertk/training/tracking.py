@@ -70,7 +70,9 @@ class Tracking:
         rate = self._utterances / max(now - self._last_time, 1e-9)
         self._last_time, self._utterances = now, 0
         if self.accelerator.log_with:
-            self.accelerator.log({f"train/{k}": v for k, v in (figures | {"utterances_per_second": rate}).items()}, step)
+            self.accelerator.log(
+                {f"train/{k}": v for k, v in (figures | {"utterances_per_second": rate}).items()}, step
+            )
         if self.bar is not None:
             self.bar.set_postfix(loss=f"{figures['loss']:.4f}", utterances=f"{rate:.0f}/s")
         elif self.is_main:

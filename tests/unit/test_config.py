@@ -23,7 +23,9 @@ def test_saved_configuration_reads_back_equal(tmp_path):
 
 
 def test_an_input_set_to_null_is_taken_out():
-    config = load_config([], ["data.inputs.audio.kind=waveform", "data.inputs.video.kind=features", "data.inputs.audio=null"])
+    config = load_config(
+        [], ["data.inputs.audio.kind=waveform", "data.inputs.video.kind=features", "data.inputs.audio=null"]
+    )
     assert list(config.data.inputs) == ["video"]
 
 

@@ -130,7 +130,9 @@ def test_waveforms_are_cut_mixed_and_resampled(tmp_path):
 @pytest.mark.parametrize(("rate", "channels"), [(16000, 2), (8000, 1)])
 def test_other_formats_are_refused_when_asked(tmp_path, rate, channels):
     path = write_wav(tmp_path / "a.wav", rate=rate, channels=channels)
-    with pytest.raises(MertkError, match=rf"utterance a: .*a\.wav has {channels} channel\(s\) at {rate} Hz, expected 1 at"):
+    with pytest.raises(
+        MertkError, match=rf"utterance a: .*a\.wav has {channels} channel\(s\) at {rate} Hz, expected 1 at"
+    ):
         read_waveform(path, "a", policy="refuse")
 
 

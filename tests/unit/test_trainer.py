@@ -2,90 +2,14 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
-from torch.nn import functional
 
-from mertk import distributed
-from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig, load_config
-from mertk.data.dataset import UtteranceDataset
-from mertk.data.loader import EvaluationLoader, TrainingLoader
-from mertk.data.sampler import BatchPlan
+from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig
 from mertk.errors import MertkError
-from mertk.models.base import Model
 from mertk.training.checkpoint import latest_checkpoint, save_weights, write_directory
 from mertk.training.optim import make_schedule, parameter_groups
-from mertk.training.trainer import Trainer
-
-
-class Frames:
-    """Features that tell the class of an utterance: the mean of its frames is near +1 or -1."""
-
-    width, record = 4, None
-
-    def __init__(self, count, bad=None):
-        random = np.random.RandomState(3)
-        self.frames = {}
-        for number in range(count):
-            frames = random.standard_normal((random.randint(2, 9), 4)) + (1 if number % 2 else -1)
-            self.frames[f"u{number:03d}"] = frames.astype(np.float32)
-        if bad is not None:
-            self.frames[bad][:] = 3e38  # finite, but the sum over frames is not
-
-    def has(self, utterance):
-        return utterance in self.frames
-
-    def length(self, utterance):
-        return len(self.frames[utterance])
-
-    def read(self, utterance):
-        return self.frames[utterance]
-
-
-class Classifier(Model):
-    def __init__(self, dropout=0.2):
-        super().__init__()
-        self.hidden = torch.nn.Linear(4, 8)
-        self.dropout = torch.nn.Dropout(dropout)
-        self.out = torch.nn.Linear(8, 2)
-
-    def forward(self, batch):
-        pooled = batch["video"].sum(dim=1) / batch["video_lengths"][:, None]
-        return {"logits": self.out(self.dropout(torch.tanh(self.hidden(pooled))))}
-
-    def losses(self, output, batch):
-        values = functional.cross_entropy(output["logits"], batch["labels"], reduction="none")
-        return {"ce": distributed.global_mean(values)}
-
-
-def make_trainer(run_dir, *settings, bad=None, dropout=0.2, count=48):
-    run_dir.mkdir(exist_ok=True)
-    defaults = ["loss_weights.ce=1", "training.epochs=4", "optimizer.learning_rate=0.02", "training.trackers=[]"]
-    config = load_config([], [*defaults, *settings])
-    torch.manual_seed(config.training.seed)
-    model = Classifier(dropout)
-    frames = Frames(count, bad)
-    dataset = UtteranceDataset(list(frames.frames), {"video": frames}, np.arange(count) % 2)
-    plan = BatchPlan(dataset.lengths(), None, config.sampler.batch_size, seed=config.training.seed)
-    best = {}
-
-    def measure(scores):
-        return {"ua": float((scores.logits.argmax(axis=1) == scores.labels).mean())}
-
-    trainer = Trainer(
-        Accelerator(cpu=True),
-        model,
-        config,
-        run_dir,
-        TrainingLoader(dataset, plan),
-        EvaluationLoader(dataset, 16),
-        dataset.ids,
-        measure,
-        lambda weights, progress: best.update(weights=weights, epoch=progress.best_epoch),
-    )
-    return trainer, best
+from tests.toy import Classifier, make_trainer
 
 
 def test_training_learns_and_keeps_the_best(tmp_path):
@@ -187,8 +111,9 @@ def test_a_failed_write_leaves_the_directory_before_it(tmp_path):
         (folder / "model.safetensors").write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         write_directory(target, fail)
+    assert caught.value.filename == str(target)
     assert (target / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
@@ -200,7 +125,11 @@ def test_parameters_are_grouped_by_the_first_pattern_that_matches():
         groups=[GroupConfig(r"bias$", weight_decay=0.0), GroupConfig(r"^hidden", learning_rate=0.01)],
     )
     groups = parameter_groups(Classifier(), config)
-    assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in groups] == [(2, 0.1, 0.0), (1, 0.01, 0.5), (1, 0.1, 0.5)]
+    assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in groups] == [
+        (2, 0.1, 0.0),
+        (1, 0.01, 0.5),
+        (1, 0.1, 0.5),
+    ]
     with pytest.raises(MertkError, match=r"'bert' matches no trainable parameter"):
         parameter_groups(Classifier(), OptimizerConfig(groups=[GroupConfig("bert")]))
 

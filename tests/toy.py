@@ -1,0 +1,84 @@
+"""A model and data small enough to know the answers, on the real training loop."""
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch.nn import functional
+
+from mertk import distributed
+from mertk.config import load_config
+from mertk.data.dataset import UtteranceDataset
+from mertk.data.loader import EvaluationLoader, TrainingLoader
+from mertk.data.sampler import BatchPlan
+from mertk.models.base import Model
+from mertk.training.trainer import Trainer
+
+
+class Frames:
+    """Features that tell the class of an utterance: the mean of its frames is near +1 or -1."""
+
+    width, record = 4, None
+
+    def __init__(self, count, bad=None):
+        random = np.random.RandomState(3)
+        self.frames = {}
+        for number in range(count):
+            frames = random.standard_normal((random.randint(2, 9), 4)) + (1 if number % 2 else -1)
+            self.frames[f"u{number:03d}"] = frames.astype(np.float32)
+        if bad is not None:
+            self.frames[bad][:] = 3e38  # finite, but the sum over frames is not
+
+    def has(self, utterance):
+        return utterance in self.frames
+
+    def length(self, utterance):
+        return len(self.frames[utterance])
+
+    def read(self, utterance):
+        return self.frames[utterance]
+
+
+class Classifier(Model):
+    def __init__(self, dropout=0.2):
+        super().__init__()
+        self.hidden = torch.nn.Linear(4, 8)
+        self.dropout = torch.nn.Dropout(dropout)
+        self.out = torch.nn.Linear(8, 2)
+
+    def forward(self, batch):
+        pooled = batch["video"].sum(dim=1) / batch["video_lengths"][:, None]
+        return {"logits": self.out(self.dropout(torch.tanh(self.hidden(pooled))))}
+
+    def losses(self, output, batch):
+        values = functional.cross_entropy(output["logits"], batch["labels"], reduction="none")
+        return {"ce": distributed.global_mean(values)}
+
+
+def make_trainer(run_dir, *settings, bad=None, dropout=0.2, count=48):
+    run_dir.mkdir(parents=True, exist_ok=True)
+    defaults = ["loss_weights.ce=1", "training.epochs=4", "optimizer.learning_rate=0.02", "training.trackers=[]"]
+    config = load_config([], [*defaults, *settings])
+    torch.manual_seed(config.training.seed)
+    model = Classifier(dropout)
+    frames = Frames(count, bad)
+    dataset = UtteranceDataset(list(frames.frames), {"video": frames}, np.arange(count) % 2)
+    plan = BatchPlan(dataset.lengths(), None, config.sampler.batch_size, seed=config.training.seed)
+    best = {}
+
+    def measure(scores):
+        return {"ua": float((scores.logits.argmax(axis=1) == scores.labels).mean())}
+
+    accelerator = Accelerator(cpu=True)
+    place = {"rank": accelerator.process_index, "world_size": accelerator.num_processes}
+    trainer = Trainer(
+        accelerator,
+        model,
+        config,
+        run_dir,
+        TrainingLoader(dataset, plan, **place),
+        EvaluationLoader(dataset, 16, **place),
+        dataset.ids,
+        measure,
+        lambda weights, progress: best.update(weights=weights, epoch=progress.best_epoch),
+    )
+    return trainer, best
