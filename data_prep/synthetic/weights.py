@@ -1,0 +1,159 @@
+"""Small encoders of the real architectures with random weights, read through `from_pretrained` like the real ones.
+
+They stand in for microsoft/wavlm-large and openai/clip-vit-large-patch14: same classes, same kinds of layers, same
+frame rate, few and narrow layers. `mertk_miniature: true` in their config.json says so to whoever loads them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import CLIPVisionModelWithProjection
+
+MARKER_KEY = "mertk_miniature"
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of the colours, as in openai/clip-vit-large-patch14
+CLIP_SPREAD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def write_models(out: Path | str, seed: int = 1234) -> None:
+    """Write `out`/wavlm and `out`/clip, each with its weights, configuration and preprocessor."""
+    from transformers.utils import logging
+
+    out = Path(out)
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # two files of a few hundred kilobytes
+    try:
+        _write_wavlm(out / "wavlm", seed)
+        _write_clip(out / "clip", seed)
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _write_wavlm(folder: Path, seed: int) -> None:
+    """WavLM with all seven convolutions of the real one, so that it gives 50 frames a second, and two narrow layers."""
+    import torch
+    from transformers import Wav2Vec2FeatureExtractor, WavLMConfig, WavLMModel
+
+    config = WavLMConfig(
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=128,
+        conv_dim=(32, 32, 32, 64, 64, 64, 64),
+        conv_bias=False,
+        feat_extract_norm="layer",
+        do_stable_layer_norm=True,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=4,
+        num_buckets=32,
+        max_bucket_distance=100,
+        layerdrop=0.0,
+        final_dropout=0.0,
+        mask_time_prob=0.05,
+        mask_time_length=5,
+        **{MARKER_KEY: True},
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = WavLMModel(config)
+    model.save_pretrained(folder)
+    extractor = Wav2Vec2FeatureExtractor(
+        feature_size=1, sampling_rate=16000, padding_value=0.0, do_normalize=True, return_attention_mask=True
+    )
+    extractor.save_pretrained(folder)
+
+
+def _write_clip(folder: Path, seed: int) -> None:
+    """The vision half of CLIP with its projection: pictures of 48 x 48 pixels in patches of 12."""
+    import torch
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig(
+        hidden_size=96,
+        intermediate_size=192,
+        num_hidden_layers=2,
+        num_attention_heads=8,
+        image_size=48,
+        patch_size=12,
+        projection_dim=96,
+        **{MARKER_KEY: True},
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed + 1)
+        model = CLIPVisionModelWithProjection(config).eval()
+        _spread_out(model, seed)
+    model.save_pretrained(folder)
+    _write_clip_preprocessor(folder, config.image_size)
+
+
+def _spread_out(model: CLIPVisionModelWithProjection, seed: int) -> None:
+    """Scale the random weights so that a head can learn from how the features of faces differ.
+
+    As initialised for training, attention is nearly even, every frame's features are one constant plus a few per cent,
+    and nothing tells where in the picture something is. Attention and places are therefore drawn wider, and the mean
+    over drawn faces is taken out of both embeddings that can be extracted, the last but one layer's and the projected
+    one (a data-dependent initialisation; compare Mishkin and Matas, All you need is a good init, 2016).
+    """
+    import torch
+
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in one order, so that the seed alone decides the weights
+    pictures = _pictures_of_faces(seed, model.config.image_size)
+    layers = model.vision_model.encoder.layers
+    with torch.no_grad():
+        model.vision_model.embeddings.position_embedding.weight.mul_(10.0)
+        for layer in layers:
+            for weight in (layer.self_attn.q_proj.weight, layer.self_attn.k_proj.weight):
+                weight.mul_(2.0)
+            for weight in (layer.self_attn.v_proj.weight, layer.self_attn.out_proj.weight):
+                weight.mul_(3.0)
+        states = model(pixel_values=pictures, output_hidden_states=True).hidden_states[-2][:, 0]
+        layers[-2].mlp.fc2.bias.sub_(states.mean(dim=0))
+        model.vision_model.post_layernorm.bias.sub_(model.vision_model(pixel_values=pictures).pooler_output.mean(dim=0))
+        model.visual_projection.weight.div_(model(pixel_values=pictures).image_embeds.std(dim=0).mean())
+    torch.set_num_threads(num_threads)
+
+
+def _pictures_of_faces(seed: int, size: int, count: int = 240) -> torch.Tensor:
+    """Faces of people who are not in the corpus, as the preprocessor hands them over: (count, 3, size, size)."""
+    import numpy as np
+    import torch
+
+    from data_prep.synthetic import face
+    from data_prep.synthetic.dialogue import generator
+
+    rng = generator(seed, "faces for the weights")
+    pictures = []
+    for index in range(count // 6):
+        traits = face.draw_face(rng, "FM"[index % 2])
+        valence, arousal, opening = rng.uniform(-1.2, 1.2, 6), rng.uniform(-1, 1, 6), rng.uniform(0, 1, 6)
+        expression = face.move(rng, valence, arousal, opening, rate_hz=1.0)
+        pictures.append(face.render(traits, expression, 1 + rng.normal(0, 0.05) + rng.normal(0, 0.02, 3)))
+    whole = torch.from_numpy(np.concatenate(pictures)).permute(0, 3, 1, 2).float() / 255
+    small = torch.nn.functional.interpolate(whole, (size, size), mode="bilinear", antialias=True)
+    mean, spread = (torch.tensor(values).view(1, 3, 1, 1) for values in (CLIP_MEAN, CLIP_SPREAD))
+    return (small - mean) / spread
+
+
+def _write_clip_preprocessor(folder: Path, size: int) -> None:
+    """The configuration of CLIPImageProcessor, with CLIP's own mean and spread of the colours."""
+    preprocessor = {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_resize": True,
+        "size": {"shortest_edge": size},
+        "resample": 3,
+        "do_center_crop": True,
+        "crop_size": {"height": size, "width": size},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(CLIP_MEAN),
+        "image_std": list(CLIP_SPREAD),
+        "do_convert_rgb": True,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n", encoding="utf-8")
