@@ -7,6 +7,7 @@ command line changed, an input changed (the marks of earlier stages are inputs l
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from pathlib import Path
 
@@ -34,14 +35,16 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.marks import dependencies, read_mark, write_mark
 
     name, mark = f"stage {arguments.name}", arguments.mark
-    before, now = read_mark(mark), dependencies(arguments.command, arguments.input)
+    # Another interpreter does the same work.
+    told = ["python" if word == sys.executable else word for word in arguments.command]
+    before, now = read_mark(mark), dependencies(told, arguments.input)
     missing = [path for path in arguments.output if not path.exists()]
     if before == now and not missing:
         print(f"{name}: done before with the same command and inputs, skipped ({mark})")
         return 0
     if before is not None:
         print(f"{name}: run again, {reason(before, now, missing)}")
-    print(f"{name}: {shlex.join(arguments.command)}")
+    print(f"{name}: {shlex.join(told)}")
     mark.unlink(missing_ok=True)
     started = time.monotonic()
     code = run_child(arguments.command)

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Foal-Net on IEMOCAP: from the corpus to a table of results, by cross-validation over its five sessions.
+#
+# Usage: run.sh [--corpus DIR] [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--folds "1 2 3 4 5"]
+#               [--protocol clean|clean-refit|published] [--cv session|speaker] [--variant paper|released]
+#               [--ablation full|avel|mem|baseline|audio|video] [--seeds "1234"] [--clip WEIGHTS]
+#               [--num_processes N|auto] [--help] [setting=value ...]
+#
+# Without --corpus, a miniature corpus is written and used; its figures only show that everything works.
+#
+#   --corpus DIR         IEMOCAP_full_release, the folder with Session1 to Session5
+#   --stage N            first stage to run (0)
+#   --stop_stage N       last stage to run (5)
+#   --data DIR           manifests and features go there (data/iemocap or data/iemocap_miniature of the checkout)
+#   --exp DIR            runs and results go there (exp/iemocap/foal/VARIANT, with ablation and settings in the name)
+#   --folds "1 2"        folds to train (all: 5 by session, 10 by speaker)
+#   --protocol NAME      clean: epoch chosen on another session than the test one (default);
+#                        clean-refit: as many steps as clean chose, on all sessions but the test one;
+#                        published: epoch chosen on the test session, as the released code does
+#   --cv KIND            folds by session (default) or by speaker
+#   --variant NAME       paper (default): as the paper describes it; released: as the published code computes it
+#   --ablation NAME      full (default), avel or mem (one of the two losses), baseline (neither), audio, video (one alone)
+#   --seeds "1 2 3"      every fold is trained with each of them (1234)
+#   --clip WEIGHTS       CLIP model for the video features, hub id or folder (openai/clip-vit-large-patch14)
+#   --num_processes N    processes of training, scoring and feature extraction; auto: one for each GPU, else one
+#   setting=value        any key of the configuration (conf/foal.yaml), such as training.epochs=10 or
+#                        model.audio_encoder.weights=/models/wavlm-large; comes last and wins
+#
+# Stages: 0 environment and corpus, 1 manifests, 2 features, 3 train, 4 evaluate, 5 results. A stage that was done is
+# skipped unless its options or what it reads have changed. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+#
+# Examples: run.sh
+#           run.sh --corpus /corpora/IEMOCAP_full_release --num_processes 4 --protocol clean-refit
+#           run.sh --stage 3 --stop_stage 3 --folds 1 --ablation audio training.epochs=3
+set -euo pipefail
+
+recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=recipes/common/init.sh
+source "$recipe/../../common/init.sh"
+
+corpus='' stage=0 stop_stage=5 data='' exp='' folds='' protocol=clean cv=session variant=paper ablation=full
+seeds=1234 clip='' num_processes=auto
+# shellcheck disable=SC2034  # read by parse_options
+options="corpus stage stop_stage data exp folds protocol cv variant ablation seeds clip num_processes"
+parse_options "$@"
+
+one_number_from stage 0 5
+one_number_from stop_stage "$stage" 5
+one_of protocol clean clean-refit published
+one_of cv session speaker
+one_of variant paper released
+one_of ablation full avel mem baseline audio video
+num_folds=$([[ $cv == session ]] && echo 5 || echo 10)
+folds=${folds:-$(seq -s ' ' "$num_folds")}
+numbers_from folds 1 "$num_folds"
+numbers_from seeds 0
+[[ $num_processes == auto ]] || one_number_from num_processes 1 1024
+[[ -z $corpus || -d $corpus ]] || usage_error "--corpus $corpus: no such directory"
+for path in corpus data exp; do absolute "$path"; done
+
+configs=("$recipe/conf/foal.yaml")
+[[ $variant != released ]] || configs+=("$recipe/conf/released.yaml")
+kind=''
+if [[ -z $corpus ]]; then
+    kind=_miniature
+    configs+=("$recipe/conf/miniature.yaml")
+fi
+configs+=("$recipe/conf/ablation/$ablation.yaml")
+data=${data:-$root/data/iemocap$kind}
+name=$variant$([[ $ablation == full ]] || echo "_$ablation")${settings[*]:+_$(slug "${settings[@]}")}
+exp=${exp:-$root/exp/iemocap/foal$kind/$name}
+if [[ -n $kind ]]; then
+    corpus=$data/corpus
+    clip=${clip:-$corpus/models/clip}
+    [[ $ablation == video ]] || settings=("model.audio_encoder.weights=$corpus/models/wavlm" "${settings[@]}")
+fi
+clip=${clip:-openai/clip-vit-large-patch14}
+sources=("$corpus"/Session{1,2,3,4,5}/{dialog/{EmoEvaluation,transcriptions,avi/DivX},sentences/wav})
+runs=()
+for fold in $folds; do
+    for seed in $seeds; do runs+=("$exp/$cv-$protocol/fold_$fold/seed_$seed"); done
+done
+
+use_environment run
+# shellcheck source=recipes/common/cmd.sh
+source "$common/cmd.sh"
+part=$cv-$protocol
+
+[[ -z $kind ]] || run_stage 0 corpus "$data/.done/0_corpus" --input "$root"/data_prep/synthetic/*.py --output "$corpus/MINIATURE.json" -- data_prep.synthetic.iemocap --out "$corpus"
+run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" --writable "$data" "$exp" --num_processes "$num_processes" --weights "$clip" --config "${configs[@]}" -- "${settings[@]}"
+run_stage 1 manifests "$data/.done/1_manifests" --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" -- data_prep.iemocap --corpus "$corpus" --out "$data"
+[[ $ablation == audio ]] || run_stage 2 features "$data/.done/2_features" --input "$data/.done/1_manifests" --output "$data/features/video/features.scp" -- "${launch[@]}" data_prep.extract_video --data "$data" --weights "$clip" --out "$data/features/video"
+run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "$data/.done/2_features" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" -- "${settings[@]}"
+run_stage 4 evaluate "$exp/.done/4_evaluate_$part" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
+if ((stage <= 5 && stop_stage >= 5)); then "$python" -m mertk.bin.summarize "$exp" --out "$exp" --published "$recipe/published.yaml"; fi

@@ -1,0 +1,194 @@
+"""The command line of every run.sh, and the shell that recipes share. Nothing is trained here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOAL = ROOT / "recipes/iemocap/foal/run.sh"
+SCRIPTS = sorted((ROOT / "recipes").glob("*/*/run.sh"))
+
+
+def run(*arguments, script=FOAL, cwd=ROOT, path=None, **environment):
+    """Run a script with this interpreter first on PATH."""
+    folder = path or Path(sys.executable).parent
+    variables = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"} | environment
+    return subprocess.run(
+        ["bash", str(script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=variables,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_recipes_are_found():
+    assert FOAL in SCRIPTS
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-3:-1]))
+def test_help_is_the_head_comment(script, tmp_path):
+    ended = run("--help", script=script, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    head = script.read_text(encoding="utf-8").splitlines()[1:]
+    head = [line.removeprefix("#").removeprefix(" ") for line in head[: head.index("set -euo pipefail")]]
+    assert ended.stdout == "\n".join(head) + "\n"
+    for option in ("--corpus", "--stage", "--stop_stage", "--data", "--exp", "--protocol", "--num_processes"):
+        assert option in ended.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-3:-1]))
+def test_script_is_strict_and_evaluates_nothing(script):
+    lines = script.read_text(encoding="utf-8").splitlines()
+    shared = [line for file in (ROOT / "recipes/common").glob("*.sh") for line in file.read_text("utf-8").splitlines()]
+    assert "set -euo pipefail" in lines
+    assert os.access(script, os.X_OK)
+    assert [line for line in lines + shared if line.strip().startswith("eval ")] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bogus", "1"], "unknown option --bogus"),
+        (["--bogus=1"], "unknown option --bogus"),
+        (["-x"], "unknown option -x"),
+        (["--stage"], "--stage: value missing"),
+        (["--corpus", "--stage", "1"], "--corpus: value missing"),
+        (["--data", ""], "--data: value missing"),
+        (["--exp="], "--exp: value missing"),
+        (["--stage", "6"], "--stage '6': expected a whole number from 0 to 5"),
+        (["--stage", "one"], "--stage 'one': expected a whole number"),
+        (["--stage", "3", "--stop_stage", "2"], "--stop_stage '2': expected a whole number from 3 to 5"),
+        (["--protocol", "dirty"], "--protocol dirty: expected one of clean clean-refit published"),
+        (["--cv", "gender"], "--cv gender: expected one of session speaker"),
+        (["--variant", "mine"], "--variant mine: expected one of paper released"),
+        (["--ablation", "text"], "--ablation text: expected one of"),
+        (["--folds", "1 6"], "--folds '6': expected a whole number from 1 to 5"),
+        (["--folds", " "], "expected whole numbers from 1"),
+        (["--cv", "speaker", "--folds", "11"], "--folds '11': expected a whole number from 1 to 10"),
+        (["--seeds", "1 x"], "--seeds 'x': expected a whole number"),
+        (["--num_processes", "0"], "--num_processes '0': expected a whole number from 1"),
+        (["--num_processes", "1 2"], "expected one number"),
+        (["--corpus", "/no/such/corpus"], "--corpus /no/such/corpus: no such directory"),
+        (["epochs"], "unexpected argument 'epochs'"),
+        (["=3"], "setting '=3': expected key=value"),
+        (["--folds", "$(touch evaluated)"], "expected a whole number"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_message(arguments, message, tmp_path):
+    ended = run(*arguments, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert "--help" in ended.stderr
+    assert ended.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_configuration_key_stops_at_stage_0(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    places = ("--data", tmp_path / "data", "--exp", tmp_path / "exp", "--corpus", tmp_path / "corpus")
+    ended = run(*places, "--stop_stage", 0, "training.epoch=3")
+    assert ended.returncode == 1
+    assert "Did you mean: 'epochs'?" in ended.stdout
+
+
+def test_corpus_without_sessions_stops_at_stage_0(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    ended = run("--data", "data", "--exp", "exp", "--corpus", "corpus", "--stop_stage", 0, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert f"{tmp_path}/corpus: Session1/dialog/EmoEvaluation and 19 more missing" in ended.stdout
+    assert "failed with exit code 1" in ended.stdout
+
+
+def shell(code, **variables):
+    """Run bash code with the recipes' shared functions."""
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"source {ROOT}/recipes/common/init.sh\n{code}"],
+        capture_output=True,
+        text=True,
+        env=os.environ | variables,
+        timeout=60,
+        check=False,
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_settings_and_values_keep_their_spaces():
+    code = "options='data folds'\nparse_options --data '/a b/c' a.b='1 2' --folds='1,2' x=$'y;z'\n"
+    code += 'numbers_from folds 1 5\nprintf "<%s>" "$data" "$folds" "${settings[@]}"'
+    assert shell(code) == (0, "</a b/c><1 2><a.b=1 2><x=y;z>", "")
+
+
+def test_slug_is_a_file_name_and_short():
+    code, short, _ = shell("slug training.epochs=3 'data.x=[a/b]'")
+    assert (code, short) == (0, "training.epochs=3_data.x=_a_b_")
+    one, other = (shell(f"slug {'x' * 200} {last}")[1] for last in "ab")
+    assert one != other
+    assert len(one) < 80
+
+
+def fake_environment(folder, missing):
+    """A bin folder whose python3 lacks the packages `missing`, and can otherwise do nothing."""
+    folder.mkdir()
+    python = folder / "python3"
+    lines = ["#!/bin/sh", 'case "$*" in', "*doctor*)", *(f"echo {name}" for name in missing)]
+    python.write_text("\n".join([*lines, f"exit {int(bool(missing))} ;;", "esac", "exit 0"]) + "\n", encoding="utf-8")
+    python.chmod(0o755)
+    return folder
+
+
+def test_environment_that_has_everything_is_used(tmp_path):
+    folder = fake_environment(tmp_path / "bin", [])
+    code = 'make_environment() { echo MADE; }\nuse_environment run\necho "$python"'
+    path = f"{folder}:{os.environ['PATH']}"
+    assert shell(code, PATH=path, VIRTUAL_ENV=str(tmp_path)) == (0, f"{folder}/python3\n", "")
+
+
+def test_active_environment_that_lacks_something_is_left_alone_and_told(tmp_path):
+    folder = fake_environment(tmp_path / "bin", ["torch", "av"])
+    code = 'make_environment() { echo "MADE $1"; }\nuse_environment dev\necho "$python"'
+    path = f"{folder}:{os.environ['PATH']}"
+    status, told, _ = shell(code, PATH=path, VIRTUAL_ENV=str(tmp_path))
+    assert status == 0
+    assert f"The active environment {tmp_path} lacks torch, av; it is left as it is." in told
+    assert told.endswith(f"MADE dev\n{ROOT}/.venv/bin/python\n")
+
+
+def test_half_made_environment_is_finished_not_trusted(tmp_path):
+    """`make_environment` installs until it succeeded once, and then no more."""
+    for name in ("setup.cfg", "constraints.txt"):
+        (tmp_path / name).write_text("x\n", encoding="utf-8")
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    log = tmp_path / "log"
+    python.write_text(f'#!/bin/sh\necho "$*" >>{log}\ncase "$*" in *install*) [ -e {tmp_path}/net ] ;; esac\n', "utf-8")
+    python.chmod(0o755)
+    make = f"root={tmp_path}\nmake_environment run"
+    status, _, told = shell(make)
+    assert status == 1
+    assert "run this again" in told
+    assert not (tmp_path / ".venv/.ready").exists()
+    (tmp_path / "net").touch()
+    assert shell(make)[0] == 0
+    installed = log.read_text(encoding="utf-8").count("install")
+    assert installed == 2
+    assert shell(make)[0] == 0
+    assert log.read_text(encoding="utf-8").count("install") == installed
+    (tmp_path / "constraints.txt").write_text("y\n", encoding="utf-8")
+    assert shell(make)[0] == 0
+    assert log.read_text(encoding="utf-8").count("install") == installed + 1
+
+
+def test_stages_outside_the_asked_range_do_not_run(tmp_path):
+    code = "stage=2 stop_stage=3 python=echo\n"
+    code += f"for n in 1 2 3 4; do run_stage $n name {tmp_path}/$n --input x -- module; done"
+    status, told, _ = shell(code)
+    assert status == 0
+    assert [line.split("--name ")[1].split()[0] for line in told.splitlines()] == ["2", "3"]

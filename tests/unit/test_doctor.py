@@ -1,0 +1,102 @@
+import os
+from importlib import metadata
+from types import SimpleNamespace
+
+import pytest
+
+from mertk.bin import doctor
+
+
+def test_machine_of_the_tests_is_fit(tmp_path, capsys):
+    assert doctor.main(["--writable", str(tmp_path / "new" / "folder")]) == 0
+    told = capsys.readouterr().out
+    assert "FAIL" not in told
+    assert "torch " in told
+    assert f"{tmp_path / 'new' / 'folder'}: " in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_packages_are_those_of_setup_cfg(monkeypatch, capsys):
+    absent = {"torch", "ruff"}
+    monkeypatch.setattr(doctor, "is_installed", lambda name: name not in absent)
+    assert doctor.main(["--missing", "run"]) == 1
+    assert capsys.readouterr().out == "torch\n"
+    assert doctor.main(["--missing", "dev"]) == 1
+    assert capsys.readouterr().out == "torch\nruff\n"
+    assert doctor.main([]) == 1
+    assert "FAIL  packages        missing: torch; pip install -c constraints.txt -e ." in capsys.readouterr().out
+
+
+def test_other_versions_are_a_warning(monkeypatch):
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "1.0.0" if name == "librosa" else real(name))
+    status, _, told = doctor.check_versions()
+    assert status == "warn"
+    assert "librosa 1.0.0 (tested: 0.11.0)" in told
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    assert doctor.check_writable(tmp_path / "exp").status == "FAIL"
+
+
+def test_folder_that_is_a_file(tmp_path):
+    (tmp_path / "exp").write_text("", encoding="utf-8")
+    finding = doctor.check_writable(tmp_path / "exp" / "run")
+    assert finding.status == "FAIL"
+    assert "is a file" in finding.told
+
+
+def test_little_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1e8))
+    assert doctor.check_writable(tmp_path) == ("FAIL", "writable", f"{tmp_path}: 0.1 GB free; make room")
+
+
+def test_corpus(tmp_path):
+    assert "no such directory" in doctor.check_corpus(tmp_path / "none").told
+    for session in range(1, 6):
+        for part in ("dialog/EmoEvaluation", "dialog/transcriptions", "dialog/avi/DivX", "sentences/wav"):
+            (tmp_path / f"Session{session}" / part).mkdir(parents=True)
+    assert doctor.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: five sessions")
+    (tmp_path / "Session4/dialog/avi/DivX").rmdir()
+    assert "Session4/dialog/avi/DivX missing" in doctor.check_corpus(tmp_path).told
+
+
+def test_weights_named_in_a_configuration_are_found():
+    model = {"component": "x", "weights": None, "audio_encoder": {"weights": "microsoft/wavlm-large", "size": 3}}
+    assert list(doctor.named_weights(model)) == ["microsoft/wavlm-large"]
+
+
+def test_weights_in_a_folder(tmp_path):
+    assert "no config.json" in doctor.check_weights(str(tmp_path)).told
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    assert doctor.check_weights(str(tmp_path)).status == "ok"
+    assert doctor.check_weights(str(tmp_path / "none")).told == f"{tmp_path / 'none'}: no such folder"
+
+
+def test_weights_of_the_hub_without_a_network(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    finding = doctor.check_weights("nobody/no-such-model")
+    assert finding.status == "FAIL"
+    assert "not in the cache, and HF_HUB_OFFLINE is set; fetch it where there is a network" in finding.told
+
+
+def test_unknown_key_of_the_configuration(tmp_path):
+    (tmp_path / "run.yaml").write_text("training: {epochs: 3}\n", encoding="utf-8")
+    finding, _ = doctor.check_config([str(tmp_path / "run.yaml")], ["training.epoch=4"])
+    assert finding.status == "FAIL"
+    assert "Did you mean: 'epochs'?" in finding.told
+
+
+def test_more_processes_than_cores_is_a_warning_without_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert [one.status for one in doctor.check_devices("100000") if one.what == "processes"] == ["warn"]
+
+
+def test_wrong_number_of_processes_is_wrong_usage():
+    with pytest.raises(SystemExit) as ended:
+        doctor.main(["--num_processes", "0"])
+    assert ended.value.code == 2

@@ -1,0 +1,168 @@
+"""Who may import whom: `bin -> training -> models.base <- models -> losses, nn -> distributed, batch`."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: small helpers that anything may use
+SMALL = {"mertk", "mertk.atomic", "mertk.batch", "mertk.cli", "mertk.errors", "mertk.progress"}
+#: packages too slow for the top of a module that programs import before they know what to do
+HEAVY = {
+    "torch",
+    "transformers",
+    "accelerate",
+    "librosa",
+    "soundfile",
+    "av",
+    "pandas",
+    "sklearn",
+    "matplotlib",
+    "scipy",
+}
+
+#: what the modules of a package may import from the project, besides SMALL and themselves
+ALLOWED = {
+    "mertk.nn": {"mertk.distributed"},
+    "mertk.losses": {"mertk.distributed", "mertk.nn"},
+    "mertk.models": {"mertk.distributed", "mertk.nn", "mertk.losses"},
+    "mertk.encoders": {"mertk.nn", "mertk.data"},
+    "mertk.data": set(),
+    "mertk.report": {"mertk.metrics"},
+    "mertk.training": {
+        "mertk.models.base",
+        "mertk.components",
+        "mertk.config",
+        "mertk.data",
+        "mertk.distributed",
+        "mertk.metrics",
+        "mertk.provenance",
+    },
+    "mertk.bin": {
+        "mertk.training",
+        "mertk.models.base",
+        "mertk.components",
+        "mertk.config",
+        "mertk.data",
+        "mertk.distributed",
+        "mertk.encoders",
+        "mertk.marks",
+        "mertk.metrics",
+        "mertk.provenance",
+        "mertk.report",
+    },
+    "data_prep": {"mertk.data", "mertk.encoders"},
+}
+#: never, in addition
+FORBIDDEN = {
+    "mertk": {"data_prep", "recipes", "tests"},
+    "mertk.nn": {"accelerate"},
+    "mertk.losses": {"accelerate"},
+    "mertk.models": {"accelerate"},
+    "data_prep": {"accelerate", "recipes", "tests"},
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> list[tuple[int, str, bool]]:
+    """Line, module and whether it runs when the module is imported, of every import; type checking aside."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    found: list[tuple[int, str, bool]] = []
+
+    def visit(node: ast.AST, at_top: bool) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for child in node.orelse:
+                visit(child, at_top)
+            return
+        if isinstance(node, ast.Import):
+            found.extend((node.lineno, alias.name, at_top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            for alias in node.names:
+                # `from mertk import atomic` names a module, `from mertk.atomic import replacing` does not.
+                longer = f"{node.module}.{alias.name}"
+                is_module = (ROOT / longer.replace(".", "/")).with_suffix(".py").exists()
+                found.append((node.lineno, longer if is_module else str(node.module), at_top))
+        inner = at_top and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for child in ast.iter_child_nodes(node):
+            visit(child, inner)
+
+    visit(tree, True)
+    return found
+
+
+def is_below(module: str, packages: set[str]) -> bool:
+    """Whether `module` is one of the packages or inside one."""
+    return any(module == package or module.startswith(package + ".") for package in packages)
+
+
+def files_below(package: str) -> list[Path]:
+    found = sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
+    assert found, f"no file of {package} found; has it moved?"
+    return found
+
+
+def problems_of(package: str) -> list[str]:
+    allowed = ALLOWED.get(package)
+    forbidden = FORBIDDEN.get(package, set()) | (FORBIDDEN["mertk"] if package.startswith("mertk") else set())
+    problems = []
+    for path in files_below(package):
+        for line, module, _ in imports(path):
+            own = is_below(module, {package}) or module in SMALL
+            from_project = is_below(module, {"mertk", "data_prep", "recipes", "tests"})
+            wrong = from_project and not own and allowed is not None and not is_below(module, allowed)
+            if wrong or is_below(module, forbidden):
+                problems.append(f"{path.relative_to(ROOT)}:{line}: {package} must not import {module}")
+    return problems
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_package_imports_only_what_it_may(package):
+    assert problems_of(package) == []
+
+
+def test_library_never_imports_what_is_built_on_it():
+    assert problems_of("mertk") == []
+
+
+@pytest.mark.parametrize("package", ["mertk.bin", "mertk.data", "mertk.report", "data_prep"])
+def test_heavy_packages_are_imported_late(package):
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {module} at the top"
+        for path in files_below(package)
+        for line, module, at_top in imports(path)
+        if at_top and is_below(module, HEAVY)
+    ]
+    assert found == []
+
+
+def test_batch_and_small_helpers_are_light():
+    for name in sorted(SMALL):
+        path = ROOT / name.replace(".", "/")
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        heavy = [module for _, module, at_top in imports(path) if at_top and is_below(module, HEAVY | {"numpy"})]
+        assert heavy == [], path
+
+
+def test_a_broken_rule_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    folder = tmp_path / "mertk" / "nn"
+    folder.mkdir(parents=True)
+    with pytest.raises(AssertionError, match="no file"):
+        problems_of("mertk.losses")
+    code = (
+        "from mertk.errors import MertkError\ndef f():\n    import accelerate\n    from mertk.training import trainer\n"
+    )
+    (folder / "bad.py").write_text(code, encoding="utf-8")
+    assert problems_of("mertk.nn") == [
+        "mertk/nn/bad.py:3: mertk.nn must not import accelerate",
+        "mertk/nn/bad.py:4: mertk.nn must not import mertk.training",
+    ]
