@@ -1,4 +1,3 @@
-import os
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -35,10 +34,17 @@ def test_other_versions_are_a_warning(monkeypatch):
     assert "librosa 1.0.0 (tested: 0.11.0)" in told
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_folder_without_permission(tmp_path):
-    tmp_path.chmod(0o500)
-    assert doctor.check_writable(tmp_path / "exp").status == "FAIL"
+def test_folder_without_permission(tmp_path, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    finding = doctor.check_writable(tmp_path / "exp")
+    assert finding == (
+        "FAIL",
+        "writable",
+        f"{tmp_path}: Permission denied; choose another directory than {tmp_path / 'exp'}",
+    )
 
 
 def test_folder_that_is_a_file(tmp_path):
