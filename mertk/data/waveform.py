@@ -63,3 +63,39 @@ def read_waveform(
     import librosa
 
     return librosa.resample(mono, orig_sr=rate, target_sr=sample_rate_hz)
+
+
+def read_sound_of_video(
+    path: str | Path, utterance: str, sample_rate_hz: int = 16000, max_seconds: float | None = None
+) -> np.ndarray:
+    """Sound of a video file, one channel: samples (S,) float32 at `sample_rate_hz`.
+
+    Raises:
+        MertkError: missing or unreadable file, or one without sound.
+    """
+    import av
+    import numpy as np
+
+    path = Path(path)
+    if not path.is_file():
+        raise MertkError(f"utterance {utterance}: video file {path} does not exist.")
+    wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
+    blocks, count = [], 0
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise MertkError(f"utterance {utterance}: {path} has no sound; this model needs it.")
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate_hz)
+            for frame in container.decode(audio=0):
+                for block in resampler.resample(frame):
+                    blocks.append(block.to_ndarray().reshape(-1))
+                    count += len(blocks[-1])
+                if wanted is not None and count >= wanted:
+                    break
+            else:
+                blocks += [block.to_ndarray().reshape(-1) for block in resampler.resample(None)]
+    except av.error.FFmpegError as error:
+        raise MertkError(f"utterance {utterance}: {path} cannot be read ({error}).") from error
+    if not blocks:
+        raise MertkError(f"utterance {utterance}: {path} holds no sound.")
+    return np.concatenate(blocks)[:wanted].astype(np.float32)

@@ -42,7 +42,7 @@ class Model(torch.nn.Module, abc.ABC):
         (`mertk.distributed.global_mean`). The weights stand in the YAML under `loss_weights`, with equal names.
         """
 
-    def after_step(self, output: Output, batch: Batch) -> None:  # noqa: B027 (optional hook)
+    def after_step(self, output: Output, batch: Batch) -> None:
         """Update state that follows the samples; called after backward, before the optimizer's step.
 
         State lives in registered buffers and is updated from gathered tensors, so that all processes agree.

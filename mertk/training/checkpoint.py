@@ -101,6 +101,8 @@ def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, str(path))
+    # safetensors makes files that only their owner can read; a shared experiment is read by colleagues.
+    path.chmod(path.parent.stat().st_mode & 0o666)
 
 
 def load_weights(model: torch.nn.Module, path: Path) -> None:

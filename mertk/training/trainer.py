@@ -267,7 +267,7 @@ class Trainer:
     def _resume(self) -> None:
         directory = latest_checkpoint(self.run_dir / "checkpoints")
         if directory is None:
-            log.info("nothing to resume in %s: starting from the beginning", self.run_dir)
+            log.debug("nothing to resume in %s: starting from the beginning", self.run_dir)
             return
         self.progress = Progress(**json.loads((directory / "state.json").read_text(encoding="utf-8")))
         load_weights(self.method, directory / "model.safetensors")

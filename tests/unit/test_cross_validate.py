@@ -1,0 +1,99 @@
+import json
+
+import pytest
+
+from mertk.bin.cross_validate import Run, find_folds, plan, run_dependencies, run_settings, train_run
+from mertk.config import as_dict, load_config
+from mertk.errors import MertkError
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A data directory with the folds of two protocols, and nothing in them that is read here."""
+    for name in ("session-clean", "session-clean-refit"):
+        for fold in (1, 2):
+            directory = tmp_path / "data" / "folds" / name / str(fold)
+            directory.mkdir(parents=True)
+            parts = ("train", "test") if name.endswith("refit") else ("train", "validation", "test")
+            for part in parts:
+                (directory / f"{part}.ids").write_text(f"{part}{fold}\n")
+    (tmp_path / "data" / "utt2label").write_text("train1 sad\n")
+    return tmp_path / "data"
+
+
+def test_a_refit_is_planned_behind_its_clean_run():
+    runs = list(plan("session", "clean-refit", [1, 2], [7]))
+    assert [(run.protocol, run.fold) for run in runs] == [
+        ("clean", 1),
+        ("clean-refit", 1),
+        ("clean", 2),
+        ("clean-refit", 2),
+    ]
+    assert [(run.fold, run.seed) for run in plan("session", "clean", [3, 4], [1, 2])] == [
+        (3, 1),
+        (4, 1),
+        (3, 2),
+        (4, 2),
+    ]
+
+
+def test_folds_are_found_or_refused_by_name(data):
+    assert find_folds(data, "session", "clean", None) == [1, 2]
+    assert find_folds(data, "session", "clean", "2") == [2]
+    with pytest.raises(MertkError, match=r"--folds '2 5': no fold 5; .*session-clean has \[1, 2\]"):
+        find_folds(data, "session", "clean", "2 5")
+    with pytest.raises(MertkError, match=r"speaker-clean: no folds; run stage 1"):
+        find_folds(data, "speaker", "clean", None)
+
+
+def test_a_run_reads_the_parts_of_its_fold(data, tmp_path):
+    config = load_config([], run_settings(Run("session", "clean", 2, 7), data, tmp_path / "exp"))
+    assert config.data.train == str(data / "folds/session-clean/2/train.ids")
+    assert config.data.validation == str(data / "folds/session-clean/2/validation.ids")
+    assert config.run.output_dir == str(tmp_path / "exp/session-clean/fold_2/seed_7")
+    assert (config.training.seed, config.run.fold, config.run.protocol) == (7, 2, "clean")
+
+
+def test_a_refit_takes_its_steps_from_the_clean_run_and_has_no_validation(data, tmp_path):
+    run = Run("session", "clean-refit", 1, 7)
+    with pytest.raises(MertkError, match=r"session-clean/fold_1/seed_7: not finished"):
+        run_settings(run, data, tmp_path / "exp")
+    clean = Run("session", "clean", 1, 7).directory(tmp_path / "exp")
+    clean.mkdir(parents=True)
+    (clean / "trained.json").write_text(json.dumps({"best_step": 30, "total_steps": 200}))
+    config = load_config([], run_settings(run, data, tmp_path / "exp"))
+    assert (config.training.stop_at_step, config.schedule.total_steps) == (30, 200)
+    assert config.data.validation is None
+
+
+def dependencies(data, tmp_path, *settings):
+    own = run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
+    return run_dependencies(as_dict(load_config([], [*settings, *own])), data)
+
+
+def test_only_what_changes_the_result_trains_again(data, tmp_path):
+    before = dependencies(data, tmp_path)
+    assert dependencies(data, tmp_path, "training.log_every=1", "data.num_workers=9") == before
+    assert dependencies(data, tmp_path, "training.epochs=3") != before
+    (data / "utt2label").write_text("train1 happy\n")
+    assert dependencies(data, tmp_path) != before
+
+
+def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, monkeypatch, capsys):
+    calls = []
+    run, exp = Run("session", "clean", 1, 7), tmp_path / "exp"
+
+    def finish(command):
+        calls.append(command)
+        (run.directory(exp) / "trained.json").write_text("{}")
+        return 0
+
+    monkeypatch.setattr("subprocess.call", finish)
+    assert train_run(run, [], data, exp, 2, []) == 0
+    assert calls[0][1:6] == ["-m", "mertk.bin.launch", "--num_processes", "2", "mertk.bin.train"]
+    assert train_run(run, [], data, exp, 2, []) == 0
+    assert len(calls) == 1
+    assert "finished already" in capsys.readouterr().out
+    assert train_run(run, [], data, exp, 2, ["training.epochs=3"]) == 0
+    assert len(calls) == 2
+    assert "this changed: options.training.epochs" in capsys.readouterr().out
