@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from accelerate import debug_launcher
+import torch
+import torch.distributed as dist
+
+from mertk import distributed
+from mertk.batch import length_mask
+from tests.processes import run_processes
 
 #: rows of each process: even, uneven, one process without any
 SPLITS = {2: [(3, 3), (4, 1), (0, 3)], 3: [(2, 2, 2), (1, 4, 2), (2, 0, 3)]}
@@ -10,13 +15,6 @@ FRAMES = (5, 8, 6)
 
 
 def _check(num_processes: int) -> None:
-    import torch
-    import torch.distributed as dist
-
-    from mertk import distributed
-
-    if not dist.is_initialized():
-        dist.init_process_group("gloo")
     rank = distributed.rank()
     assert distributed.world_size() == num_processes == dist.get_world_size()
     assert distributed.is_main() == (rank == 0)
@@ -35,10 +33,6 @@ def _check(num_processes: int) -> None:
 
 def _joined(counts: list[int], *shape: int):
     """The same random tensor on all processes, and the part of it that is this process'."""
-    import torch
-
-    from mertk import distributed
-
     whole = torch.randn(sum(counts), *shape, generator=torch.Generator().manual_seed(sum(shape)))
     start = sum(counts[: distributed.rank()])
     return whole, slice(start, start + counts[distributed.rank()])
@@ -51,10 +45,6 @@ def _gradient_of_all(local_loss, tensor):
 
 
 def _check_rows(counts: list[int], dtype) -> None:
-    import torch
-
-    from mertk import distributed
-
     whole, mine = _joined(counts, 4)
     whole = whole.to(dtype)
     rows = whole[mine].clone().requires_grad_()
@@ -69,11 +59,6 @@ def _check_rows(counts: list[int], dtype) -> None:
 
 def _sequences(counts: list[int]):
     """Sequences of unequal length; each process pads to its own longest. Returns joined, lengths, own, own lengths."""
-    import torch
-
-    from mertk import distributed
-    from mertk.batch import length_mask
-
     frames = FRAMES[: len(counts)]
     whole, mine = _joined(counts, max(frames), 3)
     owners = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
@@ -84,10 +69,6 @@ def _sequences(counts: list[int]):
 
 
 def _check_sequences(counts: list[int]) -> None:
-    import torch
-
-    from mertk import distributed
-
     whole, lengths, own, own_lengths = _sequences(counts)
     gathered, gathered_lengths = distributed.gather_sequences(own, own_lengths)
     torch.testing.assert_close(gathered, whole[:, : gathered.shape[1]])
@@ -97,10 +78,6 @@ def _check_sequences(counts: list[int]) -> None:
 
 
 def _check_taken(counts: list[int]) -> None:
-    import torch
-
-    from mertk import distributed
-
     whole, lengths, own, own_lengths = _sequences(counts)
     # Different wishes on every process, with repetitions, and none at all on the last one.
     is_last = distributed.rank() == len(counts) - 1
@@ -118,11 +95,6 @@ def _check_taken(counts: list[int]) -> None:
 
 
 def _check_mean(counts: list[int]) -> None:
-    import torch
-    import torch.distributed as dist
-
-    from mertk import distributed
-
     whole, mine = _joined(counts)
     for keep in (None, torch.arange(len(whole)) % 2 == 0, torch.zeros(len(whole), dtype=torch.bool)):
         values = whole[mine].clone().requires_grad_()
@@ -137,8 +109,8 @@ def _check_mean(counts: list[int]) -> None:
 
 
 def test_two_processes():
-    debug_launcher(_check, args=(2,), num_processes=2)
+    run_processes(_check, 2, 2)
 
 
 def test_three_processes():
-    debug_launcher(_check, args=(3,), num_processes=3)
+    run_processes(_check, 3, 3)
