@@ -76,7 +76,11 @@ def read_rate(path: str | Path) -> Fraction:
 
 
 def read_segments(
-    path: str | Path, segments: Iterable[Segment], max_seconds: float | None = None, num_threads: int = 1
+    path: str | Path,
+    segments: Iterable[Segment],
+    max_seconds: float | None = None,
+    expected_rate: Fraction | None = None,
+    num_threads: int = 1,
 ) -> Iterator[tuple[Segment, np.ndarray | VideoError]]:
     """Frames (T, H, W, 3) uint8 RGB of each segment, as soon as it is complete, or the reason why there are none.
 
@@ -86,12 +90,14 @@ def read_segments(
         path: video file, anything FFmpeg reads.
         segments: in any order.
         max_seconds: longest part of a segment, from its start.
+        expected_rate: frames per second that the file must have, within one per cent.
         num_threads: of the decoder.
     """
     path, segments = Path(path), list(segments)
     try:
         with _open(path) as container:
             stream = _stream(container, path)
+            _check_rate(path, stream.guessed_rate, expected_rate)
             stream.thread_type, stream.codec_context.thread_count = "AUTO", num_threads
             yield from _read_open(path, container, stream, segments, max_seconds)
     except VideoError as error:
@@ -131,6 +137,14 @@ def _stream(container: av.container.InputContainer, path: Path) -> av.VideoStrea
     if not stream.guessed_rate or not stream.time_base:
         raise VideoError(f"video {path} does not say its frame rate; copy or convert the file.", "unreadable_video")
     return stream
+
+
+def _check_rate(path: Path, rate: Fraction, expected: Fraction | None) -> None:
+    if expected is not None and abs(rate - expected) > expected / 100:
+        raise VideoError(
+            f"video {path} has {float(rate):.3f} frames a second, the others have {float(expected):.3f}; convert it.",
+            "other_frame_rate",
+        )
 
 
 @dataclass

@@ -1,0 +1,152 @@
+"""Decoding and encoding side by side: threads that decode video files, threads that encode, and one caller who stores.
+
+A batch never holds frames of two utterances. The last bits of a product of matrices depend on the shape of the
+matrices and on the number of threads that compute it; with batches that depend on their utterance alone, and one thread
+for each batch on CPU, features are the same bits whatever was extracted beside them, by however many processes.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_prep.extraction_plan import Dialogue
+from data_prep.video_frames import Segment, VideoError, read_segments
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from mertk.encoders.visual import ClipFrameEncoder
+
+Result = tuple[Segment, "np.ndarray | VideoError"]
+
+
+def encode_in_batches(encoder: Callable[[np.ndarray], np.ndarray], frames: np.ndarray, batch_frames: int) -> np.ndarray:
+    """Embeddings (T, D) of the frames (T, H, W, 3) of one utterance, `batch_frames` at a time from the first."""
+    parts = [encoder(frames[start : start + batch_frames]) for start in range(0, len(frames), batch_frames)]
+    return np.concatenate(parts)
+
+
+def extract(
+    dialogues: list[Dialogue],
+    encoder: ClipFrameEncoder,
+    rate: Fraction,
+    max_seconds: float | None,
+    batch_frames: int,
+    num_decoders: int,
+    num_encoders: int,
+) -> Iterator[Result]:
+    """Embeddings (T, D) of every segment, or why there are none, in the order in which they get done.
+
+    Args:
+        rate: frames per second that each file must have, within one per cent.
+        num_decoders: threads that decode, each its own files.
+        num_encoders: threads that encode.
+    """
+    work: queue.SimpleQueue[Dialogue] = queue.SimpleQueue()
+    for dialogue in dialogues:
+        work.put(dialogue)
+    # Frames waiting to be encoded are what takes memory: some 90 MB for six seconds of half a 720 x 480 picture.
+    decoded = _Channel(num_encoders + 1, num_decoders)
+    encoded = _Channel(64, num_encoders)
+
+    def decode() -> None:
+        while True:
+            try:
+                dialogue = work.get_nowait()
+            except queue.Empty:
+                return
+            for result in read_segments(dialogue.path, dialogue.segments, max_seconds, rate):
+                decoded.put(result)
+
+    def encode() -> None:
+        with _own_stream(encoder.device):
+            for segment, frames in decoded:
+                failed = isinstance(frames, VideoError)
+                encoded.put((segment, frames if failed else encode_in_batches(encoder, frames, batch_frames)))
+
+    threads = [threading.Thread(target=decoded.feed, args=(decode, encoded), daemon=True) for _ in range(num_decoders)]
+    threads += [threading.Thread(target=encoded.feed, args=(encode, encoded), daemon=True) for _ in range(num_encoders)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield from encoded
+    finally:
+        decoded.cancel()
+        encoded.cancel()
+        for thread in threads:
+            thread.join()
+
+
+def _own_stream(device: Any) -> Any:
+    """Where a thread computes: on a GPU a stream of its own (one copies, another computes); on CPU one core."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.stream(torch.cuda.Stream(device))
+    torch.set_num_threads(1)
+    return nullcontext()
+
+
+class _Cancelled(Exception):
+    """The other end of a channel has gone."""
+
+
+class _Channel:
+    """A bounded queue that ends when all its feeders have ended, and that passes their errors on."""
+
+    def __init__(self, size: int, num_feeders: int) -> None:
+        self._items: list[Any] = []
+        self._size = size
+        self._num_feeders = num_feeders
+        self._error: BaseException | None = None
+        self._cancelled = False
+        self._changed = threading.Condition()
+
+    def put(self, item: Any) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._cancelled or len(self._items) < self._size)
+            if self._cancelled:
+                raise _Cancelled
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._items or self._error or self._cancelled or self._num_feeders == 0)
+                if self._error is not None:
+                    raise self._error
+                if self._cancelled or not self._items:
+                    return
+                item = self._items.pop(0)
+                self._changed.notify_all()
+            yield item
+
+    def feed(self, target: Callable[[], None], report_to: _Channel) -> None:
+        """Run `target`, which puts items here; its error is raised where `report_to` is read."""
+        try:
+            target()
+        except _Cancelled:
+            pass
+        except BaseException as error:
+            report_to.fail(error)
+        finally:
+            with self._changed:
+                self._num_feeders -= 1
+                self._changed.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+
+    def cancel(self) -> None:
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()
