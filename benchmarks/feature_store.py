@@ -1,19 +1,18 @@
 """How fast three containers give back 180 x 768 float32 matrices, read at random from the page cache.
 
-Every read ends in a new array, so that each byte is really touched. Prints one JSON object:
-
-    python benchmarks/feature_store.py --out /tmp/feature_store.json
+Every read ends in a new array, so that each byte is really touched. Prints one JSON object.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import struct
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from mertk.cli import make_parser, program
 
 SHAPE = (180, 768)
 
@@ -80,14 +79,17 @@ def read_rate(read: Callable, names: list[str], seconds: float) -> float:
     return best / 1e9
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, "python -m benchmarks.feature_store --out /tmp/feature_store.json")
     parser.add_argument("--count", type=int, default=600, help="matrices in the container (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of reading, per container (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="also write the JSON here")
     arguments = parser.parse_args(argv)
 
     import numpy as np
+
+    from mertk.atomic import write_text
 
     generator = np.random.default_rng(0)
     matrices = {f"utterance_{n:05d}": generator.random(SHAPE, dtype=np.float32) for n in range(arguments.count)}
@@ -112,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     text = json.dumps(report, indent=2)
     print(text)
     if arguments.out:
-        arguments.out.write_text(text + "\n", encoding="utf-8")
+        write_text(arguments.out, text + "\n")
     return 0
 
 

@@ -153,6 +153,7 @@ class Extraction:
     def _plan(self, encoder: ClipFrameEncoder) -> Plan:
         """Prepare the directory and share out what is missing; main process only."""
         from data_prep.extraction_plan import read_dialogues, share_out
+        from mertk.data.feature_record import INDEX_FILE
         from mertk.data.feature_store import prepare_directory
 
         rate = self._rate(read_dialogues(self.manifest))
@@ -160,6 +161,9 @@ class Extraction:
         prepare_directory(self.arguments.out, record, self.arguments.overwrite)
         missing = read_dialogues(self.manifest, self._finished())
         number = sum(len(dialogue.segments) for dialogue in missing)
+        if missing:
+            # The directory counts as whole only while its index is there.
+            (self.arguments.out / INDEX_FILE).unlink(missing_ok=True)
         print(
             f"{number} of {len(self.manifest)} utterances to extract, {len(missing)} videos, "
             f"{self.processes.count} process(es) on {self.processes.device.partition(':')[0]}",

@@ -190,15 +190,19 @@ class FullDisk:
         return getattr(self.file, name)
 
 
+def fill_disk(directory, victim, room):
+    with FeatureWriter(directory, RECORD) as writer:
+        setattr(writer, victim, FullDisk(getattr(writer, victim), room))
+        for number in range(20):
+            writer.write(f"b{number}", matrix("b"))
+
+
 @pytest.mark.parametrize("victim", ["_data", "_index"])
 @pytest.mark.parametrize("room", [0, 5, 130])
 def test_full_disk_names_the_file_and_keeps_what_was_complete(tmp_path, victim, room):
     fill(tmp_path, ["a"])
-    writer = FeatureWriter(tmp_path, RECORD)
-    setattr(writer, victim, FullDisk(getattr(writer, victim), room))
-    with pytest.raises(OSError) as caught, writer:
-        for number in range(20):
-            writer.write(f"b{number}", matrix("b"))
+    with pytest.raises(OSError, match="No space left") as caught:
+        fill_disk(tmp_path, victim, room)
     assert caught.value.errno == errno.ENOSPC and "part-00000" in caught.value.filename
     names = sorted({name for name, _ in finished_entries(tmp_path)})
     assert "a" in names
