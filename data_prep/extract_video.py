@@ -212,14 +212,13 @@ class Extraction:
         """Write this process' part; number of frames, and (utterance, reason, detail) of those that failed."""
         from data_prep.extraction_plan import sources_of
         from data_prep.video_frames import VideoError
-        from data_prep.video_pipeline import extract
+        from data_prep.video_pipeline import extract, num_threads
         from mertk.data.feature_store import FeatureWriter
         from mertk.progress import progress
 
         arguments, sources = self.arguments, sources_of(dialogues)
-        results = extract(
-            dialogues, encoder, plan.rate, arguments.max_seconds, arguments.batch_frames, *self._num_threads()
-        )
+        threads = num_threads(self.processes, arguments.decoders)
+        results = extract(dialogues, encoder, plan.rate, arguments.max_seconds, arguments.batch_frames, *threads)
         num_frames, failures = 0, []
         rank, count = self.processes.rank, self.processes.count
         with closing(results), FeatureWriter(arguments.out, plan.record, rank, count) as writer:
@@ -231,12 +230,6 @@ class Extraction:
                     writer.write(segment.utterance, features, sources[segment.utterance])
                     num_frames += len(features)
         return num_frames, failures
-
-    def _num_threads(self) -> tuple[int, int]:
-        """Decoders and encoders: on CPU an encoder for each core, on a GPU two, one copying while one computes."""
-        cores = self.processes.num_cores()
-        on_cpu = self.processes.device == "cpu"
-        return self.arguments.decoders or (1 if on_cpu else min(cores, 16)), cores if on_cpu else 2
 
     def _finish(self, num_frames: int, failures: list[tuple[str, str, str]], seconds: float) -> None:
         """Write the ledger and, if not too much was lost, the index."""

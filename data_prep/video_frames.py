@@ -204,7 +204,7 @@ def _read_open(
     while waiting or active:
         if not active and waiting[0].first - end > _JUMP_FRAMES:
             pictures.jump(waiting[0].first)
-        shown = pictures.next(min(request.first for request in active + waiting))
+        shown = pictures.next(end if active else waiting[0].first)
         if shown is None:
             for request in active + waiting:
                 yield request.segment, request.result(path, end, rate)

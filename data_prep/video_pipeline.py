@@ -21,6 +21,7 @@ from data_prep.video_frames import Segment, VideoError, read_segments
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from mertk.data.processes import Processes
     from mertk.encoders.visual import ClipFrameEncoder
 
 Result = tuple[Segment, "np.ndarray | VideoError"]
@@ -65,7 +66,7 @@ def extract(
                 decoded.put(result)
 
     def encode() -> None:
-        with _own_stream(encoder.device):
+        with computing_place(encoder.device):
             for segment, frames in decoded:
                 failed = isinstance(frames, VideoError)
                 encoded.put((segment, frames if failed else encode_in_batches(encoder, frames, batch_frames)))
@@ -83,7 +84,7 @@ def extract(
             thread.join()
 
 
-def _own_stream(device: Any) -> Any:
+def computing_place(device: Any) -> Any:
     """Where a thread computes: on a GPU a stream of its own (one copies, another computes); on CPU one core."""
     import torch
 
@@ -91,6 +92,14 @@ def _own_stream(device: Any) -> Any:
         return torch.cuda.stream(torch.cuda.Stream(device))
     torch.set_num_threads(1)
     return nullcontext()
+
+
+def num_threads(processes: Processes, decoders: int | None = None) -> tuple[int, int]:
+    """Decoders and encoders: on CPU an encoder for each core, on a GPU two, one of which copies while one computes."""
+    cores = processes.num_cores()
+    if processes.device == "cpu":
+        return decoders or 1, min(cores, 16)  # each holds a batch of activations
+    return decoders or min(cores, 16), 2
 
 
 class _Cancelled(Exception):

@@ -1,0 +1,181 @@
+"""How much of the bare encoder's rate is left when video files are decoded and features stored beside it.
+
+Invented videos of IEMOCAP's size (720 x 480, 29.97 frames a second, MPEG-4) go through a CLIP vision model with random
+weights: once as `data_prep.extract_video` does it, decoding and writing included, once as decoded frames that lie ready
+in memory, in the same batches on as many threads. Prints one JSON object with both rates and their ratio.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from mertk.cli import make_parser, program
+
+#: hidden size, layers, heads, side of a patch, projection
+SIZES = {"tiny": (64, 2, 4, 32, 64), "base": (768, 12, 12, 32, 512), "large": (1024, 24, 16, 14, 768)}
+TARGET = 0.9
+
+
+def write_weights(folder: Path, size: str) -> Path:
+    """A CLIP of one of SIZES with random weights."""
+    import torch
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    from transformers.utils import logging
+
+    hidden, layers, heads, patch, projection = SIZES[size]
+    config = CLIPVisionConfig(
+        hidden_size=hidden,
+        intermediate_size=4 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        patch_size=patch,
+        projection_dim=projection,
+        image_size=224,
+    )
+    logging.disable_progress_bar()
+    torch.manual_seed(0)
+    CLIPVisionModelWithProjection(config).save_pretrained(folder)
+    preprocessor = {
+        "size": {"shortest_edge": 224},
+        "crop_size": 224,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
+    return folder
+
+
+def write_dialogues(folder: Path, count: int, utterances: int, seconds: float) -> list[Any]:
+    """Videos of two speakers who take turns without a pause."""
+    from fractions import Fraction
+
+    import av
+    import numpy as np
+
+    from data_prep.extraction_plan import Dialogue
+    from data_prep.video_frames import Segment
+
+    rate, length = Fraction(30000, 1001), Fraction(seconds)
+    y, x = np.mgrid[0:480, 0:720]
+    picture = np.stack([128 + 100 * np.sin(x / 37), 128 + 100 * np.cos(y / 23), (x + y) % 256], -1).astype(np.uint8)
+    dialogues = []
+    for number in range(count):
+        path = folder / f"dialogue{number}.avi"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("mpeg4", rate=rate)
+            stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 720, 480, "yuv420p", 2_000_000
+            for shift in range(int(utterances * length * rate) + 2):
+                frame = av.VideoFrame.from_ndarray(np.roll(picture, 3 * shift, axis=1), format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        halves = ("left", "right")
+        segments = [
+            Segment(f"d{number}u{turn:03d}", turn * length, (turn + 1) * length, halves[turn % 2])
+            for turn in range(utterances)
+        ]
+        dialogues.append(Dialogue(str(path), segments))
+    return dialogues
+
+
+def bare_rate(encoder: Any, clips: list[Any], batch_frames: int, num_encoders: int) -> float:
+    """Frames a second of the encoder alone on decoded frames."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from data_prep.video_pipeline import computing_place, encode_in_batches
+
+    def encode(clip: Any) -> int:
+        with computing_place(encoder.device):
+            return len(encode_in_batches(encoder, clip, batch_frames))
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(num_encoders) as pool:
+        num_frames = sum(pool.map(encode, clips))
+    return num_frames / (time.perf_counter() - start)
+
+
+def pipeline_rate(
+    encoder: Any, dialogues: list[Any], folder: Path, threads: tuple[int, int], batch_frames: int
+) -> float:
+    """Frames a second from video files to features on disk."""
+    from fractions import Fraction
+
+    from data_prep.video_pipeline import extract
+    from mertk.data.feature_store import FeatureRecord, FeatureWriter
+
+    record = FeatureRecord("video", "benchmark", "random", "none", "projected", 29.97, encoder.dimension)
+    num_frames, start = 0, time.perf_counter()
+    with FeatureWriter(folder, record) as writer:
+        for segment, features in extract(dialogues, encoder, Fraction(30000, 1001), 6.0, batch_frames, *threads):
+            writer.write(segment.utterance, features)
+            num_frames += len(features)
+    return num_frames / (time.perf_counter() - start)
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = make_parser(__doc__, "python -m benchmarks.extract_video --model base --out /tmp/extract_video.json")
+    parser.add_argument("--model", choices=SIZES, help="default: large on a GPU, base on CPU")
+    parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
+    parser.add_argument("--dialogues", type=int, default=2, help="video files (default: %(default)s)")
+    parser.add_argument("--utterances", type=int, default=2, help="for each of them (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.7, help="of an utterance (default: %(default)s)")
+    parser.add_argument("--batch_frames", type=int, default=256)
+    parser.add_argument("--decoders", type=int, help="threads that decode (default: as data_prep.extract_video)")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="of either, in turns; the best counts (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, help="also write the JSON here")
+    arguments = parser.parse_args(argv)
+
+    import torch
+
+    from data_prep.video_frames import read_segments
+    from data_prep.video_pipeline import num_threads
+    from mertk.atomic import write_text
+    from mertk.data.processes import start_processes
+    from mertk.encoders.visual import ClipFrameEncoder
+
+    processes = start_processes()
+    threads = num_threads(processes, arguments.decoders)
+    model = arguments.model or ("base" if processes.device == "cpu" else "large")
+    bare, whole = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        encoder = ClipFrameEncoder(
+            write_weights(folder / "clip", model), "projected", processes.device, arguments.precision
+        )
+        dialogues = write_dialogues(folder, arguments.dialogues, arguments.utterances, arguments.seconds)
+        clips = [frames for item in dialogues for _, frames in read_segments(item.path, item.segments, 6.0)]
+        bare_rate(encoder, clips[:2], arguments.batch_frames, threads[1])
+        for number in range(arguments.rounds):
+            bare.append(bare_rate(encoder, clips, arguments.batch_frames, threads[1]))
+            whole.append(pipeline_rate(encoder, dialogues, folder / str(number), threads, arguments.batch_frames))
+            print(f"bare {bare[-1]:.1f}, whole {whole[-1]:.1f} frames a second", file=sys.stderr, flush=True)
+    report = {
+        "model": model,
+        "precision": arguments.precision,
+        "device": torch.cuda.get_device_name() if processes.device != "cpu" else "cpu",
+        "cores": processes.num_cores(),
+        "decoders": threads[0],
+        "encoders": threads[1],
+        "frames": sum(len(clip) for clip in clips),
+        "bare_frames_per_second": round(max(bare), 1),
+        "pipeline_frames_per_second": round(max(whole), 1),
+        "ratio": round(max(whole) / max(bare), 3),
+        "target_ratio": TARGET,
+        "target_met": max(whole) >= TARGET * max(bare),
+    }
+    text = json.dumps(report, indent=2)
+    print(text)
+    if arguments.out:
+        write_text(arguments.out, text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
