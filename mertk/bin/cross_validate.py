@@ -134,7 +134,7 @@ def train_run(run: Run, configs: list[str], data: Path, exp: Path, num_processes
 def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
     """Settings that make a configuration that of one run."""
     fold = data / "folds" / f"{run.cv}-{run.protocol}" / str(run.fold)
-    kind = "ids" if (fold / "train.ids").exists() else "scp"
+    kind = "scp" if (fold / "train.scp").exists() else "ids"
     validation = fold / f"validation.{kind}"
     settings = [
         f"run.output_dir={run.directory(exp)}",

@@ -64,6 +64,7 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Prog
     if accelerator.is_main_process:
         _record_end(run_dir, progress, trainer)
     accelerator.wait_for_everyone()
+    accelerator.end_training()
     return progress
 
 

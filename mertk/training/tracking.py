@@ -103,10 +103,11 @@ class Tracking:
                 self.log.info(message, *values)
 
     def close(self) -> None:
+        """Finish bar and trackers; `Accelerator.end_training` would take the process group down as well."""
         if self.bar is not None:
             self.bar.close()
-        if self.accelerator.log_with:
-            self.accelerator.end_training()
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Emotion from real acted speech (RAVDESS), trained from nothing: log-mel frames, a small encoder, six folds by actor.
+#
+# Usage: run.sh --corpus DIR [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--folds "1 2 3 4 5 6"]
+#               [--protocol clean|clean-refit|published] [--seeds "1234"] [--num_processes N|auto] [--help]
+#               [setting=value ...]
+#
+#   --corpus DIR         recordings named as in RAVDESS (03-01-05-01-02-01-12.wav or .flac), in any folders below DIR
+#   --stage N            first stage to run (0)
+#   --stop_stage N       last stage to run (5)
+#   --data DIR           scp files go there (data/ravdess of the checkout)
+#   --exp DIR            runs and results go there (exp/ravdess/audio/log_mel, with settings in the name)
+#   --folds "1 2"        folds to train (all six)
+#   --protocol NAME      clean: epoch chosen on other actors than the test ones (default); clean-refit: as many steps as
+#                        clean chose, on all actors but the test ones; published: epoch chosen on the test actors
+#   --seeds "1 2 3"      every fold is trained with each of them (1234)
+#   --num_processes N    processes of training and scoring; auto: one for each GPU, else one
+#   setting=value        any key of the configuration (conf/log_mel.yaml), such as training.epochs=10; comes last and wins
+#
+# Stages: 0 environment, 1 manifests, 3 train, 4 evaluate, 5 results; there are no features to extract (stage 2). A stage
+# that was done is skipped unless its options or what it reads have changed. Exit codes: 0 done, 1 failed, 2 wrong usage.
+#
+# Example: run.sh --corpus /corpora/RAVDESS
+set -euo pipefail
+
+recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=recipes/common/init.sh
+source "$recipe/../../common/init.sh"
+
+corpus= stage=0 stop_stage=5 data= exp= folds="1 2 3 4 5 6" protocol=clean seeds=1234 num_processes=auto
+# shellcheck disable=SC2034  # read by parse_options
+options="corpus stage stop_stage data exp folds protocol seeds num_processes"
+parse_options "$@"
+
+one_number_from stage 0 5
+one_number_from stop_stage "$stage" 5
+one_of protocol clean clean-refit published
+numbers_from folds 1 6
+numbers_from seeds 0
+[[ $num_processes == auto ]] || one_number_from num_processes 1 1024
+[[ -n $corpus ]] || usage_error "--corpus DIR is needed: there is no miniature of RAVDESS"
+[[ -d $corpus ]] || usage_error "--corpus $corpus: no such directory"
+for path in corpus data exp; do absolute "$path"; done
+
+configs=("$recipe/conf/log_mel.yaml")
+data=${data:-$root/data/ravdess}
+exp=${exp:-$root/exp/ravdess/audio/log_mel${settings[*]:+_$(slug "${settings[@]}")}}
+runs=()
+for fold in $folds; do
+    for seed in $seeds; do runs+=("$exp/speaker-$protocol/fold_$fold/seed_$seed"); done
+done
+
+use_environment
+# shellcheck source=recipes/common/cmd.sh
+source "$common/cmd.sh"
+
+run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --writable "$data" "$exp" --num_processes "$num_processes" --config "${configs[@]}" -- "${settings[@]}"
+run_stage 1 manifests "$data/.done/1_manifests" --input "$corpus" --output "$data/folds" -- data_prep.ravdess --corpus "$corpus" --out "$data"
+run_stage 3 train "$exp/.done/3_train_$protocol" --input "$data/.done/1_manifests" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv speaker --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" -- "${settings[@]}"
+run_stage 4 evaluate "$exp/.done/4_evaluate_$protocol" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
+if ((stage <= 5 && stop_stage >= 5)); then "$python" -m mertk.bin.summarize "$exp" --out "$exp"; fi

@@ -1,0 +1,209 @@
+"""The Foal-Net recipe, really launched on the miniature corpus: shortened, but every stage and every program."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.recipe
+
+SHORT = ("training.epochs=4", "data.num_workers=0")
+
+
+def call(*command, checkout, code=0):
+    """Run a program of the checkout; returns what it printed, both streams together."""
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def recipe(checkout, tmp_path_factory):
+    """Call run.sh on one data directory: `recipe(exp, argument...)`."""
+    data = tmp_path_factory.mktemp("recipe") / "data"
+    script = checkout / "recipes" / "iemocap" / "foal" / "run.sh"
+
+    def run(exp, *arguments, code=0):
+        return call(
+            "bash", str(script), "--data", str(data), "--exp", str(exp), *arguments, checkout=checkout, code=code
+        )
+
+    run.data = data
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(recipe, tmp_path_factory):
+    """Experiment of two folds, and what the recipe printed."""
+    exp = tmp_path_factory.mktemp("exp") / "full"
+    return exp, recipe(exp, "--folds", "1 2", "--num_processes", "1", *SHORT)
+
+
+def test_the_recipe_goes_from_nothing_to_a_table(finished):
+    exp, printed = finished
+    results = json.loads((exp / "results.json").read_text())
+    assert [fold["fold"] for fold in results["folds"]] == [1, 2]
+    assert results["pooled"]["ua"] > 0.4  # chance is 0.25, and four epochs are few
+    assert "UA pooled" in printed
+    assert (exp / "confusion.png").stat().st_size > 5000
+
+
+def test_everything_made_from_the_miniature_says_so(finished, recipe):
+    exp, printed = finished
+    assert json.loads((recipe.data / "corpus.json").read_text())["miniature"] is True
+    assert json.loads((recipe.data / "features/video/record.json").read_text())["miniature"] is True
+    run = exp / "session-clean/fold_1/seed_1234"
+    assert json.loads((run / "best/model.json").read_text())["miniature"] is True
+    assert json.loads((run / "results.json").read_text())["run"]["miniature"] is True
+    assert "MINIATURE" in (exp / "RESULTS.md").read_text()
+    assert "MINIATURE" in printed
+
+
+def test_every_test_utterance_is_scored_once(finished, recipe):
+    exp, _ = finished
+    for fold in (1, 2):
+        lines = (exp / f"session-clean/fold_{fold}/seed_1234/predictions.tsv").read_text().splitlines()[1:]
+        expected = (recipe.data / f"folds/session-clean/{fold}/test.ids").read_text().split()
+        assert sorted(line.split("\t")[0] for line in lines) == expected
+
+
+def test_a_second_call_does_nothing_again(finished, recipe):
+    exp, _ = finished
+    before = (exp / "session-clean/fold_1/seed_1234/trained.json").stat().st_mtime_ns
+    printed = recipe(exp, "--folds", "1 2", "--num_processes", "1", *SHORT)
+    assert "epoch" not in printed
+    for stage in ("1 manifests", "2 features", "3 train", "4 evaluate"):
+        assert f"stage {stage}: done before" in printed
+    assert (exp / "session-clean/fold_1/seed_1234/trained.json").stat().st_mtime_ns == before
+
+
+def test_two_processes_train_and_score(finished, recipe, tmp_path):
+    printed = recipe(
+        tmp_path / "exp", "--stage", "3", "--folds", "1", "--num_processes", "2", "--ablation", "avel", *SHORT
+    )
+    run = tmp_path / "exp/session-clean/fold_1/seed_1234"
+    assert json.loads((run / "environment.json").read_text())["num_processes"] == 2
+    assert json.loads((run / "results.json").read_text())["count"] == 49
+    assert "avel" in printed
+
+
+def test_clean_refit_trains_as_many_steps_as_clean_chose(finished, recipe):
+    exp, _ = finished
+    recipe(exp, "--stage", "3", "--folds", "1", "--protocol", "clean-refit", "--num_processes", "1", *SHORT)
+    clean = json.loads((exp / "session-clean/fold_1/seed_1234/trained.json").read_text())
+    refit = json.loads((exp / "session-clean-refit/fold_1/seed_1234/trained.json").read_text())
+    assert refit["step"] == clean["best_step"]
+    assert "clean-refit" in (exp / "RESULTS.md").read_text()
+
+
+def three_columns(data, part, path, labels):
+    wavs = dict(line.split(" ", 1) for line in (data / "wav.scp").read_text().splitlines())
+    ids = (data / f"folds/session-clean/1/{part}.ids").read_text().split()
+    path.write_text("".join(f"{utterance} {wavs[utterance]} {labels[utterance]}\n" for utterance in ids))
+
+
+def test_the_original_interface_takes_three_column_scp_files(finished, recipe, checkout, tmp_path):
+    labels = dict(line.split(" ", 1) for line in (recipe.data / "utt2label").read_text().splitlines())
+    for part in ("train", "validation"):
+        three_columns(recipe.data, part, tmp_path / f"{part}.scp", labels)
+    conf = checkout / "recipes/iemocap/foal/conf"
+    call(
+        *(
+            sys.executable,
+            "-m",
+            "accelerate.commands.launch",
+            "--config_file",
+            str(checkout / "accelerate_config.yaml"),
+        ),
+        *("-m", "mertk.bin.train", "--config", str(conf / "foal.yaml"), str(conf / "miniature.yaml"), "--"),
+        f"data.train={tmp_path}/train.scp",
+        f"data.validation={tmp_path}/validation.scp",
+        f"data.inputs.video.directory={recipe.data}/features/video",
+        f"model.audio_encoder.weights={recipe.data}/corpus/models/wavlm",
+        f"run.output_dir={tmp_path}/run",
+        *("training.epochs=1", "data.num_workers=0"),
+        checkout=checkout,
+    )
+    assert json.loads((tmp_path / "run/best/model.json").read_text())["classes"] == ["angry", "happy", "neutral", "sad"]
+
+
+def add_sound(video, wav, target):
+    """A video file with picture and sound, as a user would have it."""
+    import av
+    import soundfile
+
+    samples, rate = soundfile.read(wav, dtype="int16")
+    with av.open(str(video)) as source, av.open(str(target), "w") as out:
+        picture = out.add_stream_from_template(source.streams.video[0])
+        sound = out.add_stream("pcm_s16le", rate=rate, layout="mono")
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = picture
+                out.mux(packet)
+        frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
+        frame.rate = rate
+        for packet in [*sound.encode(frame), *sound.encode(None)]:
+            out.mux(packet)
+
+
+def test_a_recording_of_ones_own_is_predicted(finished, recipe, checkout, tmp_path):
+    exp, _ = finished
+    dialogue = next(path for path in sorted((recipe.data / "corpus").glob("Session1/dialog/avi/DivX/Ses*.avi")))
+    wav = next(iter(sorted((recipe.data / "corpus/Session1/sentences/wav" / dialogue.stem).glob("*.wav"))))
+    add_sound(dialogue, wav, tmp_path / "mine.avi")
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    models = [str(exp / f"session-clean/fold_{fold}/seed_1234/best") for fold in (1, 2)]
+    predict = (sys.executable, "-m", "mertk.bin.predict", "--model", *models, "--half", "left", "--out")
+    call(*predict, str(tmp_path / "good.tsv"), "--", str(tmp_path / "mine.avi"), checkout=checkout)
+    header, row = [line.split("\t") for line in (tmp_path / "good.tsv").read_text().splitlines()]
+    assert header == ["file", "prediction", "neutral", "happy", "angry", "sad"]
+    shares = dict(zip(header[2:], map(float, row[2:]), strict=True))
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
+    assert row[1] == max(shares, key=shares.get)
+    files = [str(tmp_path / "broken.mp4"), str(tmp_path / "mine.avi")]
+    printed = call(*predict, str(tmp_path / "some.tsv"), "--", *files, checkout=checkout, code=1)
+    assert "broken.mp4" in printed
+    assert len((tmp_path / "some.tsv").read_text().splitlines()) == 2
+
+
+def test_scoring_with_other_features_is_refused(finished, recipe, checkout):
+    exp, _ = finished
+    run = exp / "session-clean/fold_2/seed_1234"
+    model = run / "best/model.json"
+    before = model.read_text()
+    fingerprint = json.loads(before)["feature_records"]["video"]["weights_fingerprint"]
+    model.write_text(before.replace(fingerprint, "0" * len(fingerprint)))
+    try:
+        printed = call(
+            sys.executable,
+            "-m",
+            "mertk.bin.launch",
+            "mertk.bin.evaluate",
+            str(run),
+            "--again",
+            checkout=checkout,
+            code=1,
+        )
+    finally:
+        model.write_text(before)
+    assert "the video features are not those the model was trained on: weights_fingerprint" in printed
+
+
+def test_a_missing_corpus_is_one_message(checkout, tmp_path):
+    (tmp_path / "empty").mkdir()
+    script = checkout / "recipes/iemocap/foal/run.sh"
+    printed = call(
+        *("bash", str(script), "--corpus", str(tmp_path / "empty"), "--stage", "1", "--stop_stage", "1"),
+        *("--data", str(tmp_path / "data"), "--exp", str(tmp_path / "exp")),
+        checkout=checkout,
+        code=1,
+    )
+    assert "Session1" in printed
+    assert "Traceback" not in printed
+    assert not list(Path(tmp_path / "data").glob("wav.scp"))
