@@ -133,6 +133,19 @@ def test_library_never_imports_what_is_built_on_it():
     assert problems_of("mertk") == []
 
 
+def test_modules_of_the_project_that_are_imported_exist():
+    """Imports inside functions would fail only when the function runs."""
+    found = []
+    for package in ("mertk", "data_prep"):
+        for path in files_below(package):
+            for line, module, _ in imports(path):
+                place = ROOT / module.replace(".", "/")
+                known = place.with_suffix(".py").exists() or (place / "__init__.py").exists()
+                if is_below(module, {"mertk", "data_prep"}) and not known:
+                    found.append(f"{path.relative_to(ROOT)}:{line}: no module {module}")
+    assert found == []
+
+
 @pytest.mark.parametrize("package", ["mertk.bin", "mertk.data", "mertk.report", "data_prep"])
 def test_heavy_packages_are_imported_late(package):
     found = [
