@@ -58,7 +58,7 @@ def write_dialogues(folder: Path, count: int, utterances: int, seconds: float) -
     import numpy as np
 
     from data_prep.extraction_plan import Dialogue
-    from data_prep.video_frames import Segment
+    from mertk.data.video_frames import Segment
 
     rate, length = Fraction(30000, 1001), Fraction(seconds)
     y, x = np.mgrid[0:480, 0:720]
@@ -134,10 +134,10 @@ def main(argv: list[str] | None = None) -> int:
 
     import torch
 
-    from data_prep.video_frames import read_segments
     from data_prep.video_pipeline import num_threads
     from mertk.atomic import write_text
     from mertk.data.processes import start_processes
+    from mertk.data.video_frames import read_segments
     from mertk.encoders.visual import ClipFrameEncoder
 
     processes = start_processes()

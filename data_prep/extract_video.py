@@ -173,7 +173,7 @@ class Extraction:
 
     def _rate(self, dialogues: Iterable[Dialogue]) -> Fraction:
         """Frame rate of the corpus: that of the first video that can be opened."""
-        from data_prep.video_frames import VideoError, read_rate
+        from mertk.data.video_frames import VideoError, read_rate
 
         first: VideoError | None = None
         for dialogue in dialogues:
@@ -211,9 +211,9 @@ class Extraction:
     ) -> tuple[int, list[tuple[str, str, str]]]:
         """Write this process' part; number of frames, and (utterance, reason, detail) of those that failed."""
         from data_prep.extraction_plan import sources_of
-        from data_prep.video_frames import VideoError
         from data_prep.video_pipeline import extract, num_threads
         from mertk.data.feature_store import FeatureWriter
+        from mertk.data.video_frames import VideoError
         from mertk.progress import progress
 
         arguments, sources = self.arguments, sources_of(dialogues)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.video_frames import Segment
+from mertk.data.video_frames import Segment
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:

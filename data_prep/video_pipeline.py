@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_prep.extraction_plan import Dialogue
-from data_prep.video_frames import Segment, VideoError, read_segments
+from mertk.data.video_frames import Segment, VideoError, read_segments
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -15,9 +15,9 @@ import torch
 
 from data_prep import extract_video, video_pipeline
 from data_prep.extraction_plan import Dialogue, share_out
-from data_prep.video_frames import Segment, read_frames
 from mertk.data.feature_store import FeatureWriter, finished_entries, read_record
 from mertk.data.ledger import read_ledger
+from mertk.data.video_frames import Segment, read_frames
 from mertk.encoders.visual import ClipFrameEncoder
 from tests.video_corpus import DIALOGUES, NUM_UTTERANCES, RATE, read_features, write_clip, write_corpus, write_video
 

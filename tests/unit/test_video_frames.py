@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from data_prep import video_frames
-from data_prep.video_frames import Segment, VideoError, read_frames, read_rate, read_segments
+from mertk.data import video_frames
+from mertk.data.video_frames import Segment, VideoError, read_frames, read_rate, read_segments
 from mertk.errors import MertkError
 
 NTSC = Fraction(30000, 1001)
