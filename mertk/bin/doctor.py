@@ -25,7 +25,7 @@ python -m mertk.bin.doctor --corpus /corpora/IEMOCAP_full_release --writable dat
 ROOT = Path(__file__).resolve().parents[2]
 OLDEST_PYTHON = (3, 10)
 #: a writable folder with less room than this many GB is an error, or worth a warning
-LEAST_GB, COMFORTABLE_GB = 0.5, 20.0
+LEAST_GB, COMFORTABLE_GB = 0.1, 20.0
 
 
 class Finding(NamedTuple):
@@ -161,7 +161,7 @@ def check_writable(directory: Path) -> Finding:
     except OSError as error:
         return Finding("FAIL", "writable", f"{existing}: {error.strerror}; choose another directory than {directory}")
     free = shutil.disk_usage(existing).free / 1e9
-    told = f"{directory}: {free:.1f} GB free"
+    told = f"{directory}: {free:.2g} GB free" if free < 10 else f"{directory}: {free:.0f} GB free"
     if free < LEAST_GB:
         return Finding("FAIL", "writable", f"{told}; make room")
     if free < COMFORTABLE_GB:

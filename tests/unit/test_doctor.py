@@ -55,8 +55,8 @@ def test_folder_that_is_a_file(tmp_path):
 
 
 def test_little_room(tmp_path, monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1e8))
-    assert doctor.check_writable(tmp_path) == ("FAIL", "writable", f"{tmp_path}: 0.1 GB free; make room")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5e7))
+    assert doctor.check_writable(tmp_path) == ("FAIL", "writable", f"{tmp_path}: 0.05 GB free; make room")
 
 
 def test_corpus(tmp_path):
