@@ -56,17 +56,10 @@ def build(config: Mapping[str, Any], where: str, defaults: Mapping[str, Any] | N
     Raises:
         MertkError: unknown or missing key, wrong type, class not importable.
     """
-    arguments = dict(config)
-    if CLASS_KEY not in arguments:
-        raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
-    constructor = find_class(arguments.pop(CLASS_KEY), where)
+    constructor, arguments = _read(config, where)
     accepted = argument_names(constructor)
-    built = {}
-    for name, value in list(arguments.items()):
-        if isinstance(value, Mapping) and CLASS_KEY in value:
-            built[name] = build(value, f"{where}.{name}")
-            arguments[name] = None
-    checked = _check(constructor, arguments, where) | built
+    inner = {name: build(value, f"{where}.{name}") for name, value in arguments.items() if _is_component(value)}
+    checked = _check_types(constructor, arguments, where) | inner
     for name, value in (defaults or {}).items():
         if name in accepted and checked.get(name) is None:
             checked[name] = value
@@ -82,8 +75,34 @@ def build(config: Mapping[str, Any], where: str, defaults: Mapping[str, Any] | N
     return constructor(**checked)
 
 
-def _check(constructor: Callable[..., Any], arguments: dict[str, Any], where: str) -> dict[str, Any]:
-    """The arguments with types checked and converted (1 for a float, say), unknown names refused."""
+def check(config: Mapping[str, Any], where: str) -> None:
+    """Find unknown keys, wrong types and classes that do not exist, without building anything.
+
+    Raises:
+        MertkError: as `build`, but for arguments that are missing.
+    """
+    constructor, arguments = _read(config, where)
+    _check_types(constructor, arguments, where)
+    for name, value in arguments.items():
+        if _is_component(value):
+            check(value, f"{where}.{name}")
+
+
+def _read(config: Mapping[str, Any], where: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The constructor that a mapping names, and the arguments for it."""
+    arguments = dict(config)
+    if CLASS_KEY not in arguments:
+        raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
+    return find_class(arguments.pop(CLASS_KEY), where), arguments
+
+
+def _is_component(value: Any) -> bool:
+    return isinstance(value, Mapping) and CLASS_KEY in value
+
+
+def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], where: str) -> dict[str, Any]:
+    """The arguments with types checked and converted (1 for a float, say), components as None; refuses unknown names."""
+    arguments = {name: None if _is_component(value) else value for name, value in arguments.items()}
     schema = OmegaConf.structured(_schema(constructor))
     try:
         merged = OmegaConf.merge(schema, {name: value for name, value in arguments.items() if value is not None})

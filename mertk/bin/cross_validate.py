@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.bin.launch import positive_or_auto
-from mertk.cli import make_parser, program
+from mertk.cli import make_parser, program, run_child
 from mertk.errors import MertkError
 
 EXAMPLE = """\
@@ -128,7 +127,7 @@ def train_run(run: Run, configs: list[str], data: Path, exp: Path, num_processes
         shutil.rmtree(directory, ignore_errors=True)
         write_mark(mark, now)
     launcher = [sys.executable, "-m", "mertk.bin.launch", "--num_processes", str(num_processes or "auto")]
-    return subprocess.call([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
+    return run_child([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
 
 
 def run_settings(run: Run, data: Path, exp: Path) -> list[str]:

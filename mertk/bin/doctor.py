@@ -186,11 +186,13 @@ def check_corpus(corpus: Path) -> Finding:
 
 def check_config(files: list[str], settings: list[str]) -> tuple[Finding, list[str]]:
     """Whether the configuration can be read, and the pretrained weights it names."""
+    from mertk.components import check
     from mertk.config import as_dict, load_config
     from mertk.errors import MertkError
 
     try:
         config = load_config(files, settings)
+        check(config.model, "model")
     except MertkError as error:
         return Finding("FAIL", "configuration", str(error)), []
     told = " + ".join([Path(file).name for file in files] + settings)

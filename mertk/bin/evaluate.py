@@ -144,7 +144,8 @@ def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> d
         "count": len(scores.ids),
         "not_scored": lost,
         "metrics": measure(scores.labels, scores.logits, info["task"]),
-        "recall": {name: float(value) for name, value in zip(classes, recall, strict=True)},
+        # A class without an utterance in this part has no recall; JSON has no NaN.
+        "recall": {name: float(value) if value == value else None for name, value in zip(classes, recall, strict=True)},
         "confusion": confusion_matrix(scores.labels, prediction, len(classes)).tolist(),
     }
 
@@ -162,6 +163,7 @@ def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, 
         "cv": config.run.cv,
         "protocol": config.run.protocol,
         "fold": config.run.fold,
+        "num_folds": 1 if config.run.cv == "none" else count_folds(config.data.test),
         "seed": config.training.seed,
         "miniature": info["miniature"],
         "permuted_labels": config.data.permute_training_labels,
@@ -175,6 +177,11 @@ def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, 
         "hardware": environment["hardware"],
         "features": info["feature_records"],
     }
+
+
+def count_folds(test_list: str) -> int:
+    """Folds of the cross-validation that a test list belongs to."""
+    return sum(path.name.isdigit() for path in Path(test_list).parents[1].iterdir())
 
 
 def write_results(

@@ -1,6 +1,6 @@
 import pytest
 
-from mertk.components import build
+from mertk.components import build, check
 from mertk.config import load_config, save_config
 from mertk.errors import MertkError
 
@@ -95,3 +95,9 @@ def test_a_value_in_the_configuration_wins_over_a_fact():
 def test_a_wrong_argument_names_its_key(arguments, message):
     with pytest.raises(MertkError, match=message):
         build(describe() | arguments, "model")
+
+
+def test_a_check_finds_wrong_keys_without_building():
+    check(describe(), "model")  # num_classes comes later, from the data
+    with pytest.raises(MertkError, match=r"model\.encoder.*Did you mean: 'frozen'"):
+        check(describe(encoder={"component": f"{__name__}.Encoder", "frozn": True}), "model")

@@ -88,7 +88,7 @@ def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, m
         (run.directory(exp) / "trained.json").write_text("{}")
         return 0
 
-    monkeypatch.setattr("subprocess.call", finish)
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", finish)
     assert train_run(run, [], data, exp, 2, []) == 0
     assert calls[0][1:6] == ["-m", "mertk.bin.launch", "--num_processes", "2", "mertk.bin.train"]
     assert train_run(run, [], data, exp, 2, []) == 0
