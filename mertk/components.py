@@ -101,7 +101,7 @@ def _is_component(value: Any) -> bool:
 
 
 def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], where: str) -> dict[str, Any]:
-    """The arguments with types checked and converted (1 for a float, say), components as None; unknown names refused."""
+    """The arguments, types checked and converted (1 for a float, say), components as None; unknown names refused."""
     arguments = {name: None if _is_component(value) else value for name, value in arguments.items()}
     schema = OmegaConf.structured(_schema(constructor))
     try:
