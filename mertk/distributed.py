@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from contextvars import ContextVar
 from itertools import accumulate
 from typing import Any
 
@@ -23,12 +22,13 @@ import torch
 import torch.distributed as dist
 from torch.nn import functional
 
-_LOCAL = ContextVar("local_only", default=False)
+#: How many `local_only` are open. A plain number, which torch.compile can look at without breaking its graph.
+_local_depth = 0
 
 
 def world_size() -> int:
     """Number of processes, 1 inside `local_only`."""
-    if _LOCAL.get() or not dist.is_available() or not dist.is_initialized():
+    if _local_depth or not dist.is_available() or not dist.is_initialized():
         return 1
     return dist.get_world_size()
 
@@ -51,11 +51,12 @@ def local_only() -> Iterator[None]:
     ...     world_size()
     1
     """
-    token = _LOCAL.set(True)
+    global _local_depth
+    _local_depth += 1
     try:
         yield
     finally:
-        _LOCAL.reset(token)
+        _local_depth -= 1
 
 
 def row_counts(num_rows: int, device: torch.device | str = "cpu") -> list[int]:
