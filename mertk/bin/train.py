@@ -46,6 +46,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def train(config: Config, resume: bool = False, overwrite: bool = False) -> Progress:
     """Train as `config` says; the run directory is `config.run.output_dir`."""
+    import logging
+
     from mertk.training.launch import start_accelerator
     from mertk.training.tracking import set_up_logging
 
@@ -55,6 +57,9 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Prog
         _claim(run_dir, resume, overwrite)
     accelerator.wait_for_everyone()
     set_up_logging(accelerator.is_main_process, run_dir / "train.log")
+    logging.getLogger("mertk.train").info(
+        "%d process(es) on %s, precision %s", accelerator.num_processes, accelerator.device, accelerator.mixed_precision
+    )
     parts = _open_parts(config)
     model = _make_model(config, parts["train"])
     if accelerator.is_main_process:
@@ -182,6 +187,7 @@ def _model_info(config: Config, part: Part) -> dict[str, Any]:
     return {
         "task": find_class(config.model["component"], "model").task,
         "classes": part.classes,
+        "label_map": part.manifest.corpus.get("label_map"),
         "facts": part.facts(),
         "feature_records": part.feature_records(),
         "miniature": is_miniature(part),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
-
-log = logging.getLogger(__name__)
 
 
 def start_accelerator(config: TrainingConfig, run_dir: Path | None = None):
@@ -47,7 +44,6 @@ def check_process_count(got: int, asked: int | None, setting: str) -> None:
                 f"`accelerate launch --multi_gpu --num_processes {number}` (without --cpu); "
                 "`python -m mertk.bin.launch` takes care of it."
             )
-    log.info("running on %d process(es)", got)
 
 
 def choose_precision(asked: str) -> str:
