@@ -6,6 +6,7 @@ the nearest valid one. The keys under `model` are the arguments of the model's c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,13 +168,18 @@ CHOICES = {
 def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Config:
     """Merge YAML files and `key=value` settings into a checked configuration.
 
+    On a command line `--config a.yaml epochs=3` the option takes all words that follow; so settings are known by their
+    form among the files too. They come before those of `settings`.
+
     Raises:
         MertkError: file missing or not YAML, unknown key (names the nearest valid one), wrong type, value not allowed.
     """
     merged = OmegaConf.structured(Config)
+    behind = [str(word) for word in files if _is_setting(word)]
     for file in files:
-        merged = _merge(merged, _read_yaml(Path(file)), str(file))
-    for setting in settings:
+        if not _is_setting(file):
+            merged = _merge(merged, _read_yaml(Path(file)), str(file))
+    for setting in [*behind, *settings]:
         if "=" not in setting:
             raise MertkError(f"setting {setting!r}: expected key=value, such as training.epochs=10.")
         merged = _merge(merged, _dotted(setting), f"setting {setting}")
@@ -201,6 +207,11 @@ def lookup(config: Config, key: str) -> Any:
     for name in key.split("."):
         value = value[name] if isinstance(value, dict) else getattr(value, name)
     return value
+
+
+def _is_setting(word: str | Path) -> bool:
+    """Whether a word where files are expected is `key=value`; `exp/lr=0.1/config.yaml` is none."""
+    return re.match(r"[A-Za-z_][\w.]*=", str(word)) is not None and not Path(word).is_file()
 
 
 def _read_yaml(path: Path) -> Any:
@@ -246,6 +257,7 @@ def _check_values(config: Config) -> None:
         ("optimizer.accumulation_steps", 1),
         ("training.epochs", 1),
         ("training.evaluation_batch_size", 1),
+        ("training.log_every", 1),
         ("training.keep_checkpoints", 1),
     ):
         if lookup(config, key) < least:

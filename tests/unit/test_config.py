@@ -15,6 +15,15 @@ def test_files_merge_in_order_and_settings_win(tmp_path):
     assert config.model == {"component": "x.Y"}
 
 
+def test_settings_behind_the_files_are_known_by_their_form(tmp_path):
+    file = tmp_path / "lr=1.yaml"
+    file.write_text("training: {epochs: 3}\n")
+    config = load_config([str(file), "training.epochs=5", "training.seed=7"], ["training.seed=8"])
+    assert (config.training.epochs, config.training.seed) == (5, 8)
+    with pytest.raises(MertkError, match="Did you mean: 'epochs'"):
+        load_config([str(file), "training.epoch=5"])
+
+
 def test_saved_configuration_reads_back_equal(tmp_path):
     settings = ["loss_weights.ce=1", "data.inputs.audio.kind=waveform", "model.component=x.Y", "model.sizes=[1,2]"]
     config = load_config([], settings)
