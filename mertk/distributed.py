@@ -188,6 +188,15 @@ def global_mean(values: torch.Tensor, keep: torch.Tensor | None = None) -> torch
     return torch.where(keep, values, 0.0).sum() * (world_size() / count.clamp(min=1).to(values.dtype))
 
 
+def global_sum(values: torch.Tensor) -> torch.Tensor:
+    """Sum over processes of tensors of equal shape, with gradient.
+
+    >>> global_sum(torch.ones(2))
+    tensor([1., 1.])
+    """
+    return values if world_size() == 1 else _GlobalSum.apply(values)
+
+
 def gather_objects(value: Any) -> list[Any]:
     """Any picklable object of every process, in rank order.
 
@@ -231,6 +240,22 @@ class _GatherRows(torch.autograd.Function):
         total = gradient.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total[ctx.start : ctx.start + ctx.num_rows], None
+
+
+class _GlobalSum(torch.autograd.Function):
+    """All-reduce; every process' loss may depend on the sum, so the gradient is summed too."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
+        total = values.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
 
 
 class _ExchangeRows(torch.autograd.Function):

@@ -7,6 +7,7 @@ import torch.distributed as dist
 
 from mertk import distributed
 from mertk.batch import length_mask
+from mertk.nn.normalization import MaskedBatchNorm
 from tests.processes import run_processes
 
 #: rows of each process: even, uneven, one process without any
@@ -29,6 +30,7 @@ def _check(num_processes: int) -> None:
         _check_sequences(list(counts))
         _check_taken(list(counts))
         _check_mean(list(counts))
+        _check_norm(list(counts))
 
 
 def _joined(counts: list[int], *shape: int):
@@ -106,6 +108,25 @@ def _check_mean(counts: list[int]) -> None:
         count = max(int(kept.sum()), 1)
         torch.testing.assert_close(total / len(counts), whole[kept].sum() / count)
         torch.testing.assert_close(values.grad / len(counts), kept[mine].float() / count)
+
+
+def _check_norm(counts: list[int]) -> None:
+    """Batch normalisation over all processes' frames, with its gradient."""
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
+        frames, lengths, own, own_lengths = _sequences(counts)
+        frames, own = frames.to(dtype), own.detach().to(dtype).requires_grad_()
+        joined_frames = frames.clone().requires_grad_()
+        joined, norm = MaskedBatchNorm(3).to(dtype), MaskedBatchNorm(3).to(dtype)
+        with distributed.local_only():
+            mask = length_mask(lengths, frames.shape[1])
+            (joined(joined_frames, mask)[mask] ** 3).sum().backward()
+        mask = length_mask(own_lengths, own.shape[1])
+        (norm(own, mask)[mask] ** 3).sum().backward()
+        torch.testing.assert_close(norm.running_mean, joined.running_mean)
+        torch.testing.assert_close(norm.running_variance, joined.running_variance)
+        start = sum(counts[: distributed.rank()])
+        expected = joined_frames.grad[start : start + len(own), : own.shape[1]]
+        torch.testing.assert_close(own.grad, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_two_processes():
