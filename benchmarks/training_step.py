@@ -1,0 +1,199 @@
+"""Rate of Foal-Net training steps as mertk takes them, over a straightforward form of the same arithmetic.
+
+mertk: utterances grouped by length, padded to the longest of their batch, the true pairs fused once. Straightforward:
+batches in random order, always padded to 6 s (96,000 samples, 180 video frames), the true pairs fused for the
+classifier and once more beside the mismatched ones. A form between them, always padded but fused once, shows what each
+part brings.
+
+All forms take the same utterances, step by step in turns; before the clock starts they must give the same losses and
+logits for the same batch. Encoder and fusion are those of WavLM-large and CLIP-large with every width divided. With all
+24 layers of the encoder each keeps its share of the work; with fewer, fusion weighs more than in the real model.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout, installed or not
+
+from benchmarks.measuring import benchmark_parser, figure, finish, say
+from mertk.cli import program
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    import torch
+
+    from mertk.batch import Batch
+    from mertk.models.foal import FoalNet
+
+LEAST_RATIO = 1.5
+WEIGHTS = {"ce": 1.0, "avel": 1.0, "mem": 0.1}
+#: difference of losses and logits in float32 that rounding explains
+TOLERANCE = 1e-4
+
+
+def fuse_twice(model: FoalNet) -> FoalNet:
+    """Let `model` compute its true pairs for the classifier, and once more with the mismatched ones for MEM."""
+    import torch
+
+    plain = model._attend
+
+    def attend(stack: Any, asking: str, other: str, inputs: Any, negatives: Any) -> torch.Tensor:
+        for_classifier = plain(stack, asking, other, inputs, None)
+        if negatives is None:
+            return for_classifier
+        return torch.cat([for_classifier, plain(stack, asking, other, inputs, negatives)])
+
+    def split(head: torch.nn.Linear) -> Callable:
+        # Behind the B rows of the classifier stand the 2 B rows of MEM.
+        return lambda pooled: torch.nn.functional.linear(pooled[len(pooled) // 3 :], head.weight, head.bias)
+
+    model._attend = attend
+    model.audio_matching.forward = split(model.audio_matching)
+    model.video_matching.forward = split(model.video_matching)
+    return model
+
+
+def train_step(model: FoalNet, optimizer: torch.optim.Optimizer, batch: Batch) -> dict[str, torch.Tensor]:
+    """Forward, losses, backward, optimizer; returns the losses."""
+    terms = model.losses(model(batch), batch)
+    sum(WEIGHTS[name] * value for name, value in terms.items()).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return terms
+
+
+def largest_difference(models: dict[str, FoalNet], batch: Batch) -> float:
+    """Of logits and losses between the forms, on one batch, without dropout.
+
+    Raises:
+        MertkError: the forms do not compute the same.
+    """
+    import torch
+
+    from benchmarks.workload import pad_to_the_cut
+
+    answers = {}
+    for name, model in models.items():
+        own = batch if name == "mertk" else pad_to_the_cut(batch)
+        with torch.no_grad():
+            output = model(own)
+            terms = model.losses(output, own)
+        answers[name] = torch.cat([output["logits"].flatten(), *(term.reshape(1) for term in terms.values())])
+    first = answers["mertk"]
+    difference = max((answer - first).abs().max().item() for answer in answers.values())
+    if not difference <= TOLERANCE:
+        raise MertkError(f"the forms differ by {difference:.2g} in losses or logits; their rates cannot be compared.")
+    return difference
+
+
+def make_forms(arguments: Any, **more: Any) -> dict[str, FoalNet]:
+    """Models of equal weights, by form."""
+    import torch
+
+    from benchmarks.workload import make_foal, scaled
+
+    sizes = scaled(arguments.divide_widths, arguments.layers)
+    forms = {}
+    for name in ("mertk", "padded", "straightforward"):
+        torch.manual_seed(arguments.seed)
+        forms[name] = make_foal(sizes, **more).train()
+    fuse_twice(forms["straightforward"])
+    return forms
+
+
+def make_batches(arguments: Any, round_number: int) -> dict[str, list[Batch]]:
+    """Batches of one round by form: the same utterances, grouped by length or not, padded more or less."""
+    import numpy as np
+
+    from benchmarks.workload import SAMPLE_RATE_HZ, draw_seconds, make_rows, pad_to_the_cut, scaled
+    from mertk.data.dataset import collate
+    from mertk.data.sampler import BatchPlan, shared_seed
+
+    random = np.random.default_rng([arguments.seed, round_number])
+    seconds = draw_seconds(arguments, arguments.batches * arguments.batch_size, random)
+    rows = make_rows(seconds, scaled(arguments.divide_widths, 1)["video"], random)
+    found = {}
+    for name, pool in (("mertk", arguments.length_pool), ("straightforward", 1)):
+        plan = BatchPlan(seconds * SAMPLE_RATE_HZ, None, arguments.batch_size, pool, arguments.seed)
+        found[name] = [
+            collate([rows[index] for index in batch]) | {"shared_seed": shared_seed(arguments.seed, 0, number)}
+            for number, batch in enumerate(plan.batches(round_number))
+        ]
+    found["straightforward"] = found["padded"] = [pad_to_the_cut(batch) for batch in found["straightforward"]]
+    return found
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    from benchmarks.workload import add_length_options
+
+    parser = benchmark_parser("training_step", __doc__, "--rounds 3")
+    parser.add_argument("--batch_size", type=int, default=16)
+    parser.add_argument("--batches", type=int, default=8, help="of a round, for each form (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="each with new utterances (default: %(default)s)")
+    parser.add_argument("--length_pool", type=int, default=16, help="as sampler.length_pool (default: %(default)s)")
+    parser.add_argument("--divide_widths", type=int, default=8, help="WavLM-large's by this (default: %(default)s)")
+    parser.add_argument("--layers", type=int, default=8, help="of the encoder (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="of torch (default: its own choice)")
+    parser.add_argument("--seed", type=int, default=1234)
+    add_length_options(parser)
+    arguments = parser.parse_args(argv)
+
+    import torch
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    without_dropout = {"projection_dropout": 0.0, "attention_dropout": 0.0, "spec_augment": False}
+    exact = make_forms(arguments, **without_dropout)
+    # The shortest batch: the one that the forms pad most differently.
+    shortest = min(make_batches(arguments, 0)["mertk"], key=lambda batch: batch["audio"].shape[1])
+    difference = largest_difference(exact, shortest)
+    say(f"the forms agree to {difference:.1e}")
+    del exact
+    return finish("training_step", arguments, measure(arguments, difference), threads=torch.get_num_threads())
+
+
+def measure(arguments: Any, difference: float) -> list[dict[str, Any]]:
+    """Figures of all rounds."""
+    import torch
+
+    models = make_forms(arguments)
+    optimizers = {name: torch.optim.AdamW(model.parameters(), lr=1e-4) for name, model in models.items()}
+    rates: dict[str, list[float]] = {name: [] for name in models}
+    for round_number in range(arguments.rounds):
+        batches = make_batches(arguments, round_number)
+        if round_number == 0:
+            for name, model in models.items():
+                train_step(model, optimizers[name], batches[name][0])  # allocations and first uses
+        seconds = dict.fromkeys(models, 0.0)
+        for step in zip(*(batches[name] for name in models), strict=True):
+            for name, batch in zip(models, step, strict=True):
+                start = time.perf_counter()
+                train_step(models[name], optimizers[name], batch)
+                seconds[name] += time.perf_counter() - start
+        num_utterances = arguments.batches * arguments.batch_size
+        for name, spent in seconds.items():
+            rates[name].append(num_utterances / spent)
+        shown = ", ".join(f"{name} {values[-1]:.1f}" for name, values in rates.items())
+        say(f"round {round_number + 1} of {arguments.rounds}: utterances/s {shown}")
+    ratios = {
+        name: [own / other for own, other in zip(rates["mertk"], rates[name], strict=True)]
+        for name in ("straightforward", "padded")
+    }
+    return [
+        figure("rate over the straightforward form", ratios["straightforward"], "x", at_least=LEAST_RATIO, digits=3),
+        figure("rate over the same with padding to 6 s, no grouping", ratios["padded"], "x", digits=3),
+        figure("mertk", rates["mertk"], "utterances/s", digits=2),
+        figure("always padded, fused once", rates["padded"], "utterances/s", digits=2),
+        figure("straightforward", rates["straightforward"], "utterances/s", digits=2),
+        figure("largest difference of losses and logits", difference, digits=9),
+    ]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
