@@ -40,7 +40,7 @@ def score(accelerator: Accelerator, model: torch.nn.Module, batches: Iterable, e
     """Score every utterance of `expected_ids` exactly once, over all processes.
 
     Raises:
-        MertkError: the utterances that came back are not those expected.
+        MertkError: the utterances that came back are not those expected, or an answer is not a number.
     """
     method: Model = accelerator.unwrap_model(model)
     was_training = model.training
@@ -78,6 +78,12 @@ def _join(gathered: list[tuple[list, dict]], expected_ids: list[str]) -> Scores:
         )
     ids = sorted(by_id)
     labels = [by_id[utterance][1] for utterance in ids]
+    broken = [utterance for utterance in ids if not np.isfinite(by_id[utterance][0]).all()]
+    if broken:
+        raise MertkError(
+            f"the model's answer is NaN or infinite for {len(broken)} of {len(ids)} utterances "
+            f"({', '.join(broken[:3])}); look at their features, or lower the learning rate and train again."
+        )
     return Scores(
         ids=ids,
         logits=np.stack([by_id[utterance][0] for utterance in ids]),

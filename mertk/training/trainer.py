@@ -189,14 +189,15 @@ class Trainer:
         return terms | {"loss": total}
 
     def _clip(self, group: list[Batch]) -> None:
-        limits = self.config.optimizer
+        """Limit the gradient as configured; one that is not finite is an error, with a limit or without."""
+        limits, parameters = self.config.optimizer, list(self.model.parameters())
+        norm = self.accelerator.clip_grad_norm_(parameters, limits.max_gradient_norm or math.inf)
+        # The scaler of fp16 expects such steps now and then, and skips them.
+        if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
+            raise MertkError(self._not_finite("the gradient is not finite", group))
         if limits.max_gradient_value is not None:
-            self.accelerator.clip_grad_value_(self.model.parameters(), limits.max_gradient_value)
-        if limits.max_gradient_norm is not None:
-            norm = self.accelerator.clip_grad_norm_(self.model.parameters(), limits.max_gradient_norm)
-            # The scaler of fp16 expects such steps now and then, and skips them.
-            if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
-                raise MertkError(self._not_finite("the gradient is not finite", group))
+            # Not Accelerate's, which would undo the scale of fp16 a second time; the scaler refuses that.
+            torch.nn.utils.clip_grad_value_(parameters, limits.max_gradient_value)
 
     def _not_finite(self, what: str, batches: list[Batch]) -> str:
         names = [name for batch in batches for name in batch["utterance_ids"]]

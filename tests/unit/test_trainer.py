@@ -9,6 +9,7 @@ from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig
 from mertk.errors import MertkError
 from mertk.training.checkpoint import latest_checkpoint, save_weights, write_directory
 from mertk.training.optim import make_schedule, parameter_groups
+from mertk.training.scoring import score
 from tests.toy import Classifier, make_trainer
 
 
@@ -80,6 +81,36 @@ def test_a_loss_that_is_not_finite_names_the_utterances(tmp_path):
     trainer, _ = make_trainer(tmp_path / "run", "sampler.batch_size=8", bad="u005")
     with pytest.raises(MertkError, match=r"loss is not finite .*process 0; the batch holds .*u005"):
         trainer.fit()
+
+
+def test_a_gradient_that_is_not_finite_names_the_utterances_without_a_limit_too(tmp_path):
+    trainer, _ = make_trainer(tmp_path / "run", "optimizer.max_gradient_norm=null")
+    trainer.method.out.weight.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(MertkError, match=r"step 1: the gradient is not finite on process 0; the batch holds u\d+"):
+        trainer.fit()
+
+
+def test_both_limits_of_the_gradient_hold(tmp_path):
+    trainer, _ = make_trainer(
+        tmp_path / "run", "optimizer.max_gradient_norm=0.1", "optimizer.max_gradient_value=0.01", "training.epochs=1"
+    )
+    seen = []
+
+    def look(*_):
+        seen.append(torch.cat([parameter.grad.flatten() for parameter in trainer.method.parameters()]))
+
+    trainer.optimizer.optimizer.register_step_pre_hook(look)
+    trainer.fit()
+    assert max(gradient.abs().max() for gradient in seen) <= 0.01
+    assert max(gradient.norm() for gradient in seen) <= 0.1
+
+
+def test_an_answer_that_is_no_number_is_not_scored(tmp_path):
+    trainer, _ = make_trainer(tmp_path / "run")
+    with torch.no_grad():
+        trainer.method.out.bias[0] = torch.nan
+    with pytest.raises(MertkError, match=r"NaN or infinite for 48 of 48 utterances \(u000, u001, u002\)"):
+        score(trainer.accelerator, trainer.model, trainer.validation, trainer.validation_ids)
 
 
 def test_loss_weights_must_have_the_names_of_the_terms(tmp_path):
