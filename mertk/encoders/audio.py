@@ -57,6 +57,7 @@ class PretrainedAudioEncoder(nn.Module):
 
     Attributes:
         output_dim: D.
+        final_dropout: what config.json wants on the frames, before a head; not applied here.
         is_miniature: the weights were never trained.
 
     Raises:
@@ -81,6 +82,7 @@ class PretrainedAudioEncoder(nn.Module):
         config = self.model.config
         config.layerdrop = layerdrop
         self.output_dim = config.hidden_size
+        self.final_dropout = config.final_dropout
         self.is_frozen = freeze_feature_encoder
         if freeze_feature_encoder:
             self.model.feature_extractor._freeze_parameters()

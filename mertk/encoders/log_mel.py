@@ -37,6 +37,7 @@ class LogMelEncoder(nn.Module):
         dropout: after each layer.
         silence_decibels: how far below the loudest an utterance counts as speech; None to cut nothing.
         stretch, warp, gain, time_masks, time_mask_frames, mel_masks, mel_mask_bands: see `Augmentation`.
+        hop_seconds: between log-mel frames; the encoder's frames are four times as far apart.
         sample_rate_hz: of the waveforms.
 
     Attributes:
@@ -63,6 +64,7 @@ class LogMelEncoder(nn.Module):
         time_mask_frames: int = 20,
         mel_masks: int = 1,
         mel_mask_bands: int = 8,
+        hop_seconds: float = 0.010,
         sample_rate_hz: int = 16000,
     ) -> None:
         super().__init__()
@@ -72,7 +74,7 @@ class LogMelEncoder(nn.Module):
             raise MertkError(f"kernel_size: got {kernel_size}, expected an odd number.")
         self.output_dim = dimension
         self.silence_decibels = silence_decibels
-        self.spectrogram = LogMelSpectrogram(num_mels, sample_rate_hz)
+        self.spectrogram = LogMelSpectrogram(num_mels, sample_rate_hz, hop_seconds=hop_seconds)
         self.augmentation = Augmentation(stretch, warp, gain, time_masks, time_mask_frames, mel_masks, mel_mask_bands)
         transform = _cosine_transform(num_mels, num_coefficients) if num_coefficients else torch.eye(num_mels)
         self.register_buffer("transform", transform, persistent=False)

@@ -54,8 +54,8 @@ class FoalNet(Model):
         temperature: initial value of the learned divisor of the similarities.
         projection_dim: width of the common space of AVEL.
         num_heads, num_layers: of the attention, in each direction.
-        hidden_dropout: on the frames of both modalities before anything else (published: the encoder's
-            `final_dropout`, which is 0 for WavLM-large).
+        hidden_dropout: on the frames of both modalities before anything else; None, as published, for the
+            `final_dropout` of the pretrained audio encoder (0 without one).
         projection_dropout: in the projections to the common space.
         attention_dropout: on what a cross-attention layer adds to its input.
         classifier_dropout: before the classifier.
@@ -78,7 +78,7 @@ class FoalNet(Model):
         projection_dim: int = 512,
         num_heads: int = 4,
         num_layers: int = 2,
-        hidden_dropout: float = 0.0,
+        hidden_dropout: float | None = None,
         projection_dropout: float = 0.5,
         attention_dropout: float = 0.1,
         classifier_dropout: float = 0.0,
@@ -99,6 +99,8 @@ class FoalNet(Model):
             if widths[modality] is None:
                 remedy = " or an audio_encoder" if modality == "audio" else ""
                 raise MertkError(f"{modality} is used but has no width; give {modality}_dim{remedy}.")
+        if hidden_dropout is None:
+            hidden_dropout = getattr(audio_encoder, "final_dropout", 0.0)
         self.hidden_dropout = nn.Dropout(hidden_dropout)
         self.classifier_dropout = nn.Dropout(classifier_dropout)
         self.classifier = nn.Linear(sum(widths[modality] for modality in self.modalities), num_classes)

@@ -220,3 +220,11 @@ def test_unknown_normalisation_must_be_said(tmp_path):
     with pytest.raises(MertkError, match="normalize"):
         PretrainedAudioEncoder(str(folder))
     assert PretrainedAudioEncoder(str(folder), normalize=True).normalize
+
+
+def test_foal_net_drops_out_as_the_encoder_says(tmp_path):
+    encoder = PretrainedAudioEncoder(str(write_weights(tmp_path, "wavlm-layer", final_dropout=0.3)))
+    arguments = {"num_classes": 4, "audio_encoder": encoder, "video_dim": 12}
+    assert FoalNet(**arguments).hidden_dropout.p == 0.3
+    assert FoalNet(**arguments, hidden_dropout=0.1).hidden_dropout.p == 0.1
+    assert FoalNet(num_classes=4, video_dim=12, modalities=["video"]).hidden_dropout.p == 0.0
