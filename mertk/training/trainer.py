@@ -167,9 +167,15 @@ class Trainer:
         self.progress.step += 1
         self.tracking.step(sum(len(batch["utterance_ids"]) for batch in group) * self.accelerator.num_processes)
         if self.progress.step % self.config.training.log_every == 0:
-            figures = {name: value.item() for name, value in sums.items()}
+            figures = self._over_processes(sums)
             figures["learning_rate"] = self.schedule.get_last_lr()[0]
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
+
+    def _over_processes(self, terms: dict[str, torch.Tensor]) -> dict[str, float]:
+        """Mean of each term over the processes, which is its value on the joined batch."""
+        values = torch.stack([value.double() for value in terms.values()])
+        means = self.accelerator.reduce(values, reduction="mean")
+        return dict(zip(terms, means.tolist(), strict=True))
 
     def _backward(self, batch: Batch, share: float) -> dict[str, torch.Tensor]:
         with self.accelerator.autocast():

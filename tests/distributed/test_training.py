@@ -16,8 +16,12 @@ SETTINGS = ("training.epochs=3", "sampler.batch_size=11", "schedule.name=warmup_
 
 
 def run(folder, settings):
-    trainer, _ = make_trainer(folder, *settings, dropout=0.0)
+    trainer, _ = make_trainer(folder, *settings, "training.log_every=1", dropout=0.0)
+    over_processes, reports = trainer._over_processes, []
+    trainer._over_processes = lambda terms: reports.append(over_processes(terms)) or reports[-1]
     trainer.fit()
+    if trainer.accelerator.is_main_process:
+        (folder / "reports.json").write_text(json.dumps(reports))
 
 
 def outcome(folder):
@@ -42,6 +46,12 @@ def test_training_does_not_depend_on_the_number_of_processes(tmp_path, count, ex
         assert record["best"] == alone["best"]
         assert record["validation"]["ua"] == alone["validation"]["ua"]
         assert record["validation"]["loss"] == pytest.approx(alone["validation"]["loss"], abs=1e-6)
+    reports, alone_reports = (
+        json.loads((tmp_path / name / "reports.json").read_text()) for name in ("together", "alone")
+    )
+    assert len(reports) == history[-1]["step"]
+    for figures, alone in zip(reports, alone_reports, strict=True):
+        assert figures == pytest.approx(alone, abs=1e-6)
 
 
 def resumed(folder, settings):
