@@ -1,7 +1,8 @@
 """Score trained models on their test part: results.json and predictions.tsv in every run directory.
 
 Give run directories, or a directory above them (an experiment); a run that was scored before is scored again only with
---again or when its model is newer. --data scores a model on other data than its run's test part.
+--again or when its model is newer. Scoring is done in float32, whatever precision the model was trained in, so that the
+results depend on the device as little as they can.
 """
 
 from __future__ import annotations
@@ -30,22 +31,27 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.config import TrainingConfig
+    from mertk.distributed import gather_objects
     from mertk.training.launch import start_accelerator
     from mertk.training.tracking import set_up_logging
 
     runs = find_runs(arguments.directories, arguments.cv, arguments.protocol, arguments.folds)
-    accelerator = start_accelerator(TrainingConfig(num_processes=arguments.num_processes))
+    accelerator = start_accelerator(TrainingConfig(num_processes=arguments.num_processes, precision="no"))
     set_up_logging(accelerator.is_main_process)
+    todo = [run_dir for run_dir in runs if arguments.again or not is_scored(run_dir, arguments.part)]
+    # Another process may have looked a moment later, when more was there; all must score the same runs.
+    runs, todo = gather_objects((runs, todo))[0]
     for run_dir in runs:
-        if arguments.again or not is_scored(run_dir, arguments.part):
+        if run_dir in todo:
             evaluate_run(accelerator, run_dir, arguments.part)
         elif accelerator.is_main_process:
             print(f"{run_dir}: {arguments.part} part scored already")
+    accelerator.end_training()
     return 0
 
 
 def find_runs(directories: list[Path], cv: str | None, protocol: str | None, folds: str | None) -> list[Path]:
-    """Run directories at or below `directories` that are finished and match.
+    """Run directories at or below `directories` that are finished and match, each once.
 
     Raises:
         MertkError: there is none.
@@ -59,7 +65,7 @@ def find_runs(directories: list[Path], cv: str | None, protocol: str | None, fol
         for trained in sorted(directory.rglob("trained.json")):
             run = load_config([trained.parent / "config.yaml"]).run
             matches = cv in (None, run.cv) and protocol in (None, run.protocol) and (not wanted or run.fold in wanted)
-            if matches:
+            if matches and trained.parent not in found:
                 found.append(trained.parent)
     if not found:
         raise MertkError(f"no finished run to score below {', '.join(map(str, directories))}; train first (stage 3).")

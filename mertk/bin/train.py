@@ -63,7 +63,7 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Prog
     parts = _open_parts(config)
     model = _make_model(config, parts["train"])
     if accelerator.is_main_process:
-        _record_run(run_dir, config, accelerator, parts)
+        _record_run(run_dir, config, accelerator, parts, is_miniature(parts["train"], model))
     trainer = _make_trainer(config, accelerator, model, parts, run_dir)
     progress = trainer.fit(resume)
     if accelerator.is_main_process:
@@ -160,7 +160,7 @@ def _make_trainer(config: Config, accelerator: Accelerator, model: Model, parts:
         "pin_memory": accelerator.device.type == "cuda",
     }
     validation = parts.get("validation")
-    info = _model_info(config, parts["train"])
+    info = _model_info(config, parts["train"], model)
     return Trainer(
         accelerator,
         model,
@@ -180,7 +180,7 @@ def _make_trainer(config: Config, accelerator: Accelerator, model: Model, parts:
     )
 
 
-def _model_info(config: Config, part: Part) -> dict[str, Any]:
+def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
     from mertk.components import find_class
     from mertk.provenance import code_version
 
@@ -190,18 +190,24 @@ def _model_info(config: Config, part: Part) -> dict[str, Any]:
         "label_map": part.manifest.corpus.get("label_map"),
         "facts": part.facts(),
         "feature_records": part.feature_records(),
-        "miniature": is_miniature(part),
+        "miniature": is_miniature(part, model),
         "commit": code_version(),
     }
 
 
-def is_miniature(part: Part) -> bool:
-    """Whether the corpus or any feature directory is a miniature."""
+def is_miniature(part: Part, model: Model) -> bool:
+    """Whether the corpus, a feature directory, or an encoder that is trained with the model is a miniature."""
     records = [record for record in part.feature_records().values() if record]
-    return bool(part.manifest.corpus.get("miniature")) or any(record.get("miniature") for record in records)
+    return (
+        bool(part.manifest.corpus.get("miniature"))
+        or any(record.get("miniature") for record in records)
+        or any(getattr(module, "is_miniature", False) for module in model.modules())
+    )
 
 
-def _record_run(run_dir: Path, config: Config, accelerator: Accelerator, parts: dict[str, Part]) -> None:
+def _record_run(
+    run_dir: Path, config: Config, accelerator: Accelerator, parts: dict[str, Part], miniature: bool
+) -> None:
     import json
 
     from mertk.atomic import write_text
@@ -213,7 +219,7 @@ def _record_run(run_dir: Path, config: Config, accelerator: Accelerator, parts: 
         "num_processes": accelerator.num_processes,
         "precision": accelerator.mixed_precision,
         "device": str(accelerator.device),
-        "miniature": is_miniature(parts["train"]),
+        "miniature": miniature,
         "utterances": {name: len(part.dataset) for name, part in parts.items()},
     }
     write_text(run_dir / "environment.json", json.dumps(record, indent=2) + "\n")
