@@ -9,6 +9,7 @@ import argparse
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,18 +52,38 @@ def launch(module: str, arguments: list[str], num_processes: int = 0, config: Pa
     """
     words = accelerate_arguments(module, arguments, num_processes, config)
     from accelerate.commands.launch import launch_command, launch_command_parser
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    _outlive_the_program()
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     try:
         launch_command(launch_command_parser().parse_args(words))
     except subprocess.CalledProcessError as error:
-        return error.returncode
+        return error.returncode if error.returncode >= 0 else 128 - error.returncode
+    except SignalException as error:
+        return 128 + error.sigval
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         print(f"process {rank} of {module} failed with exit code {failure.exitcode}", file=sys.stderr)
         return failure.exitcode
     return 0
+
+
+def _outlive_the_program() -> None:
+    """Wait for a program that is told to stop, and pass a request to stop on to it.
+
+    Accelerate does neither for a single process: it would go on, holding its GPU, with nobody to wait for it. For
+    several processes torch's own handlers take the place of these.
+    """
+    import psutil
+
+    def terminate(*_: object) -> None:
+        for child in psutil.Process().children():
+            child.terminate()
+
+    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends Ctrl-C to the program too
 
 
 def accelerate_arguments(
