@@ -15,11 +15,14 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None):
     given is compared with the number of processes that came up.
 
     Raises:
-        MertkError: another number of processes than asked for, or a precision that the device does not have.
+        MertkError: another number of processes than asked for, a precision that the device does not have, or a tracker
+            that is not installed.
     """
     import torch
     from accelerate import Accelerator
 
+    if run_dir is not None:
+        check_trackers(config.trackers)
     on_cpu = not torch.cuda.is_available()
     accelerator = Accelerator(
         cpu=on_cpu,
@@ -44,6 +47,23 @@ def check_process_count(got: int, asked: int | None, setting: str) -> None:
                 f"`accelerate launch --multi_gpu --num_processes {number}` (without --cpu); "
                 "`python -m mertk.bin.launch` takes care of it."
             )
+
+
+def check_trackers(names: list[str]) -> None:
+    """Refuse trackers that are not installed; Accelerate would do without them and say nothing.
+
+    Raises:
+        MertkError: names them, and those there are.
+    """
+    from accelerate.tracking import get_available_trackers
+
+    installed = [str(name) for name in get_available_trackers()]
+    absent = [name for name in names if name not in (*installed, "all")]
+    if absent:
+        raise MertkError(
+            f"training.trackers: {', '.join(absent)} is not known or not installed; installed are "
+            f"{', '.join(installed) or 'none'}. Install it, or name another (training.trackers=[] for none)."
+        )
 
 
 def choose_precision(asked: str) -> str:

@@ -9,6 +9,7 @@ from mertk.bin.evaluate import find_runs
 from mertk.bin.train import is_miniature
 from mertk.config import load_config, save_config
 from mertk.errors import MertkError
+from mertk.training.launch import check_trackers
 
 
 def part(corpus, record):
@@ -37,3 +38,9 @@ def test_finished_runs_are_found_once(tmp_path):
     assert find_runs([tmp_path / "exp"], "session", None, "2 3") == [third]
     with pytest.raises(MertkError, match="no finished run to score below"):
         find_runs([tmp_path / "exp"], "speaker", None, None)
+
+
+def test_a_tracker_that_is_not_there_is_refused():
+    check_trackers(["tensorboard"])
+    with pytest.raises(MertkError, match=r"training\.trackers: tensorbord is not known .* installed are .*tensorboard"):
+        check_trackers(["tensorbord"])
