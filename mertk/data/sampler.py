@@ -16,7 +16,8 @@ class BatchPlan:
     """Batches of one training epoch.
 
     Args:
-        lengths: (N,) any measure of length, used to put like with like; less padding, same distribution of batches.
+        lengths: (N,) any measure of length, used to put like with like, for less padding. Utterances of one class tend
+            to be alike in length, and one drawn twice is exactly so; batches are then less mixed than by chance.
         classes: (N,) class of each utterance, to draw classes equally often; None draws each utterance once.
         batch_size: utterances of a batch over all processes.
         length_pool: utterances are sorted by length within this many batches; 1 groups nothing.
