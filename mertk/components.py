@@ -20,6 +20,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -88,12 +89,17 @@ def check(config: Mapping[str, Any], where: str) -> None:
             check(value, f"{where}.{name}")
 
 
-def _read(config: Mapping[str, Any], where: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+def _read(config: Mapping[str, Any], where: str) -> tuple[type[torch.nn.Module], dict[str, Any]]:
     """The constructor that a mapping names, and the arguments for it."""
     arguments = dict(config)
     if CLASS_KEY not in arguments:
         raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
-    return find_class(arguments.pop(CLASS_KEY), where), arguments
+    path = arguments.pop(CLASS_KEY)
+    constructor = find_class(path, where)
+    # A model directory from elsewhere must not be able to call whatever Python can import.
+    if not (inspect.isclass(constructor) and issubclass(constructor, torch.nn.Module)):
+        raise MertkError(f"{where}.{CLASS_KEY}: {path} is no torch.nn.Module; name the class of a model or encoder.")
+    return constructor, arguments
 
 
 def _is_component(value: Any) -> bool:

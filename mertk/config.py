@@ -165,6 +165,14 @@ CHOICES = {
 }
 
 
+#: settings that do not change what is learnt, by section; None for a whole section
+INCIDENTAL = {
+    "run": None,
+    "data": ("num_workers", "cache_megabytes"),
+    "training": ("num_processes", "log_every", "trackers", "keep_checkpoints", "evaluation_batch_size"),
+}
+
+
 def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Config:
     """Merge YAML files and `key=value` settings into a checked configuration.
 
@@ -199,6 +207,16 @@ def save_config(config: Config, path: Path) -> None:
 def as_dict(config: Any) -> dict[str, Any]:
     """The configuration as plain containers."""
     return OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+
+
+def decisive(config: Config) -> dict[str, Any]:
+    """The settings that decide what is learnt; a run whose others change is still the same run."""
+    settings = {}
+    for section, values in as_dict(config).items():
+        incidental = INCIDENTAL.get(section, ())
+        if incidental is not None:
+            settings[section] = {name: value for name, value in values.items() if name not in incidental}
+    return settings
 
 
 def lookup(config: Config, key: str) -> Any:

@@ -15,23 +15,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mertk.bin.launch import positive_or_auto
 from mertk.cli import make_parser, program, run_child
 from mertk.errors import MertkError
 
+if TYPE_CHECKING:
+    from mertk.config import Config
+
 EXAMPLE = """\
 python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --protocol clean --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
 """
-
-#: settings that do not change what is learnt; a change of theirs trains nothing again
-INCIDENTAL = {
-    "run": None,
-    "data": ("num_workers", "cache_megabytes"),
-    "training": ("num_processes", "log_every", "trackers", "keep_checkpoints", "evaluation_batch_size"),
-}
 
 
 @dataclass(frozen=True)
@@ -110,12 +106,12 @@ def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[in
 
 def train_run(run: Run, configs: list[str], data: Path, exp: Path, num_processes: int, settings: list[str]) -> int:
     """Train one run unless it is there already; returns the exit code of the training."""
-    from mertk.config import as_dict, load_config
+    from mertk.config import load_config
     from mertk.marks import differences, read_mark, write_mark
 
     directory = run.directory(exp)
     own = [*settings, *run_settings(run, data, exp)]
-    now = run_dependencies(as_dict(load_config(configs, own)), data)
+    now = run_dependencies(load_config(configs, own), data)
     mark = directory / "depends_on.json"
     before = read_mark(mark)
     if before == now and (directory / "trained.json").exists():
@@ -124,10 +120,20 @@ def train_run(run: Run, configs: list[str], data: Path, exp: Path, num_processes
     if before != now:
         if before is not None:
             print(f"  trained again, because this changed: {', '.join(differences(before, now))}", flush=True)
-        shutil.rmtree(directory, ignore_errors=True)
+        set_aside(directory)
         write_mark(mark, now)
     launcher = [sys.executable, "-m", "mertk.bin.launch", "--num_processes", str(num_processes or "auto")]
     return run_child([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
+
+
+def set_aside(directory: Path) -> None:
+    """Hide a finished run that is trained anew: `.seed_1234.replaced` beside it, in the place of an earlier one."""
+    if (directory / "trained.json").exists():
+        aside = directory.with_name(f".{directory.name}.replaced")
+        shutil.rmtree(aside, ignore_errors=True)
+        directory.rename(aside)
+        print(f"  the run that was there is now {aside}", flush=True)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
@@ -168,21 +174,21 @@ def refit_settings(clean: Path) -> list[str]:
     ]
 
 
-def run_dependencies(config: dict[str, Any], data: Path) -> dict[str, Any]:
-    """What a run depends on: its settings but for the incidental ones, and the data it reads."""
+def run_dependencies(config: Config, data: Path) -> dict[str, Any]:
+    """What a run depends on: its settings but for the incidental ones, the data and the weights it reads."""
+    from mertk.config import decisive
     from mertk.marks import dependencies
 
-    settings = {}
-    for section, values in config.items():
-        left_out = INCIDENTAL.get(section, ())
-        if left_out is not None:
-            settings[section] = {name: value for name, value in values.items() if name not in left_out}
-    inputs = [Path(value) for name in ("train", "validation") if (value := config["data"][name])]
+    settings = decisive(config)
+    inputs = [Path(value) for name in ("train", "validation", "test") if (value := getattr(config.data, name))]
     inputs += [data / name for name in ("utt2label", "wav.scp", "classes.txt")]
-    for modality, given in config["data"]["inputs"].items():
-        if given["kind"] == "features":
-            directory = Path(given["directory"] or data / "features" / modality)
+    for modality, given in config.data.inputs.items():
+        if given.kind == "features":
+            directory = Path(given.directory or data / "features" / modality)
             inputs += [directory / name for name in ("record.json", "features.scp")]
+    inputs += [
+        Path(value["weights"]) for value in config.model.values() if isinstance(value, dict) and "weights" in value
+    ]
     return dependencies(settings, [path for path in inputs if path.exists()])
 
 

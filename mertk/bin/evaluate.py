@@ -22,9 +22,6 @@ EXAMPLE = "python -m mertk.bin.launch mertk.bin.evaluate exp/iemocap/foal/paper"
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     parser.add_argument("directories", nargs="+", type=Path, help="run directories, or directories above them")
-    parser.add_argument("--cv", help="only runs of this cross-validation (session, speaker)")
-    parser.add_argument("--protocol", help="only runs of this protocol (clean, clean-refit, published)")
-    parser.add_argument("--folds", help='only these folds, such as "1 2 3"')
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to score")
     parser.add_argument("--num_processes", type=int, help="stop unless this many processes run")
     parser.add_argument("--again", action="store_true", help="score runs that have results already")
@@ -35,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.training.launch import start_accelerator
     from mertk.training.tracking import set_up_logging
 
-    runs = find_runs(arguments.directories, arguments.cv, arguments.protocol, arguments.folds)
+    runs = find_runs(arguments.directories)
     accelerator = start_accelerator(TrainingConfig(num_processes=arguments.num_processes, precision="no"))
     set_up_logging(accelerator.is_main_process)
     todo = [run_dir for run_dir in runs if arguments.again or not is_scored(run_dir, arguments.part)]
@@ -50,26 +47,22 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def find_runs(directories: list[Path], cv: str | None, protocol: str | None, folds: str | None) -> list[Path]:
-    """Run directories at or below `directories` that are finished and match, each once.
+def find_runs(directories: list[Path]) -> list[Path]:
+    """Directories of finished runs at or below `directories`, each once; those set aside (hidden) are not looked at.
 
     Raises:
         MertkError: there is none.
     """
-    from mertk.config import load_config
     from mertk.errors import MertkError
 
-    wanted = None if folds is None else {int(fold) for fold in folds.split()}
-    found = []
+    found = {}
     for directory in directories:
         for trained in sorted(directory.rglob("trained.json")):
-            run = load_config([trained.parent / "config.yaml"]).run
-            matches = cv in (None, run.cv) and protocol in (None, run.protocol) and (not wanted or run.fold in wanted)
-            if matches and trained.parent not in found:
-                found.append(trained.parent)
+            if not any(part.startswith(".") for part in trained.relative_to(directory).parts):
+                found[trained.parent] = None
     if not found:
         raise MertkError(f"no finished run to score below {', '.join(map(str, directories))}; train first (stage 3).")
-    return found
+    return list(found)
 
 
 def is_scored(run_dir: Path, part: str) -> bool:

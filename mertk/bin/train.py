@@ -54,7 +54,7 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Prog
     run_dir = Path(config.run.output_dir)
     accelerator = start_accelerator(config.training, run_dir)
     if accelerator.is_main_process:
-        _claim(run_dir, resume, overwrite)
+        _claim(run_dir, config, resume, overwrite)
     accelerator.wait_for_everyone()
     set_up_logging(accelerator.is_main_process, run_dir / "train.log")
     logging.getLogger("mertk.train").info(
@@ -73,7 +73,7 @@ def train(config: Config, resume: bool = False, overwrite: bool = False) -> Prog
     return progress
 
 
-def _claim(run_dir: Path, resume: bool, overwrite: bool) -> None:
+def _claim(run_dir: Path, config: Config, resume: bool, overwrite: bool) -> None:
     """Make the run directory; an earlier run in it is neither overwritten nor mixed with this one unasked."""
     import shutil
 
@@ -84,7 +84,25 @@ def _claim(run_dir: Path, resume: bool, overwrite: bool) -> None:
         shutil.rmtree(run_dir)
     elif used and not resume:
         raise MertkError(f"{run_dir} holds an earlier run; add --resume to go on with it or --overwrite to delete it.")
+    elif used:
+        _check_same(run_dir / "config.yaml", config)
     run_dir.mkdir(parents=True, exist_ok=True)
+
+
+def _check_same(saved: Path, config: Config) -> None:
+    """Refuse to go on with a run whose settings were others; only those that do not change the result may differ."""
+    from mertk.config import decisive, load_config
+    from mertk.errors import MertkError
+    from mertk.marks import differences
+
+    if not saved.exists():
+        return  # interrupted before the first step
+    changed = differences(decisive(load_config([saved])), decisive(config))
+    if changed:
+        raise MertkError(
+            f"{saved.parent} was started with other settings: {', '.join(changed)}. Go on with those it has, give "
+            "another run.output_dir, or delete it with --overwrite."
+        )
 
 
 def _open_parts(config: Config) -> dict[str, Part]:

@@ -47,7 +47,9 @@ class BatchPlan:
         pool = self.batch_size * self.length_pool
         for start in range(0, len(drawn), pool):
             rows = drawn[start : start + pool]
-            drawn[start : start + pool] = rows[np.argsort(self.lengths[rows], kind="stable")]
+            # Not quite sorted: copies of an utterance, equally long, would end up side by side.
+            lengths = self.lengths[rows] * random.uniform(0.95, 1.05, size=len(rows))
+            drawn[start : start + pool] = rows[np.argsort(lengths, kind="stable")]
         batches = np.array_split(drawn, self.num_batches)
         # Rows in random order, so that every process gets long and short ones alike.
         batches = [random.permutation(batch) for batch in batches]
@@ -56,12 +58,13 @@ class BatchPlan:
     def _draw(self, random: np.random.Generator) -> np.ndarray:
         if self.classes is None:
             return random.permutation(len(self.lengths))
-        members = [np.flatnonzero(self.classes == label) for label in np.unique(self.classes)]
-        chosen = random.integers(len(members), size=len(self.lengths))
-        counts = np.array([len(rows) for rows in members])
-        # A float in [0, 1) times the class size: one draw an utterance, whatever the class.
-        within = (random.random(len(self.lengths)) * counts[chosen]).astype(np.int64)
-        return np.concatenate(members)[np.concatenate([[0], np.cumsum(counts)[:-1]])[chosen] + within]
+        drawn = random.choice(np.unique(self.classes), size=len(self.lengths))
+        for label in np.unique(drawn):
+            places, members = np.flatnonzero(drawn == label), np.flatnonzero(self.classes == label)
+            # All of a class before any of it again: independent draws would put copies into one batch.
+            rounds = [random.permutation(members) for _ in range(math.ceil(len(places) / len(members)))]
+            drawn[places] = np.concatenate(rounds)[: len(places)]
+        return drawn
 
 
 def local_rows(batch: np.ndarray, rank: int, world_size: int) -> np.ndarray:

@@ -56,8 +56,10 @@ def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]
             raise MertkError(f"{given}: no such directory; expected an experiment with scored runs below it.")
         for config in sorted(given.resolve().rglob("config.yaml")):
             directory = config.parent
-            if directory.name == "best" or (directory / "state.json").exists():
-                continue  # a model or checkpoint inside a run directory
+            if directory.name == "best" or any(
+                part.startswith(".") for part in directory.relative_to(given.resolve()).parts
+            ):
+                continue  # the model inside a run directory, or a run that was set aside
             if (directory / "results.json").is_file():
                 scored[directory] = read_run(directory)
             else:

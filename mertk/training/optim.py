@@ -49,11 +49,10 @@ def parameter_groups(model: torch.nn.Module, config: OptimizerConfig) -> list[di
     return groups + [rest] if rest["params"] else groups
 
 
-def make_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer that `config` names; fused kernels where every parameter is on a GPU."""
+def make_optimizer(model: torch.nn.Module, config: OptimizerConfig, fused: bool = False) -> torch.optim.Optimizer:
+    """The optimizer that `config` names; `fused` for one kernel instead of many, on GPUs."""
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-    on_gpu = all(parameter.is_cuda for parameter in model.parameters())
-    return kinds[config.name](parameter_groups(model, config), lr=config.learning_rate, fused=on_gpu or None)
+    return kinds[config.name](parameter_groups(model, config), lr=config.learning_rate, fused=fused or None)
 
 
 def learning_rate_factor(step: int, total_steps: int, config: ScheduleConfig) -> float:

@@ -74,7 +74,7 @@ class Trainer:
 
     Args:
         batches: training batches of this process.
-        validation: batches of the validation part, or None: then the last epoch is the best one.
+        validation: batches of the validation part, or None: then the last epoch is the one to keep.
         validation_ids: every utterance of the validation part.
         measure: metrics of the validation part from its scores.
         save_best: writes the model directory; gets weights and progress, on the main process only.
@@ -103,7 +103,9 @@ class Trainer:
         self.weights = {name: weight for name, weight in config.loss_weights.items() if weight is not None}
         self.progress = Progress()
         model.to(accelerator.device)
-        optimizer = make_optimizer(model, config.optimizer)
+        # Accelerate cannot tell the steps that fp16's scaler skips from others when the optimizer is fused.
+        fused = accelerator.device.type == "cuda" and accelerator.mixed_precision != "fp16"
+        optimizer = make_optimizer(model, config.optimizer, fused)
         self.steps_per_epoch = math.ceil(len(batches) / config.optimizer.accumulation_steps)
         self.total_steps = config.training.stop_at_step or config.training.epochs * self.steps_per_epoch
         self.schedule = make_schedule(optimizer, config.schedule, self.total_steps)
@@ -178,6 +180,16 @@ class Trainer:
         return dict(zip(terms, means.tolist(), strict=True))
 
     def _backward(self, batch: Batch, share: float) -> dict[str, torch.Tensor]:
+        try:
+            return self._compute(batch, share)
+        except torch.OutOfMemoryError as error:
+            raise MertkError(
+                f"step {self.progress.step + 1}: the GPU's memory is too small for a batch of "
+                f"{len(batch['utterance_ids'])} utterances on one process. Lower sampler.batch_size (and raise "
+                "optimizer.accumulation_steps), or set the encoder's gradient_checkpointing."
+            ) from error
+
+    def _compute(self, batch: Batch, share: float) -> dict[str, torch.Tensor]:
         with self.accelerator.autocast():
             output = self.model(batch)
             terms = self.method.losses(output, batch)
@@ -220,17 +232,18 @@ class Trainer:
             scores = score(self.accelerator, self.model, self.validation, self.validation_ids)
             metrics = self.measure(scores) | {f"{name}_loss": value for name, value in scores.losses.items()}
             metrics["loss"] = sum(self.weights[name] * value for name, value in scores.losses.items())
+        if self._at_last_step():
+            progress.stopped = "steps"
+        elif progress.epoch + 1 == training.epochs and training.stop_at_step is None:
+            progress.stopped = "epochs"
         improved = self._improved(metrics)
         progress.since_best = 0 if improved else progress.since_best + 1
+        patience = training.early_stop if metrics else None
+        if not progress.stopped and patience is not None and progress.since_best >= patience:
+            progress.stopped = "early"
         record = {"epoch": progress.epoch, "step": progress.step, "validation": metrics, "best": improved}
         progress.epoch += 1
         progress.position = 0
-        if self._at_last_step():
-            progress.stopped = "steps"
-        elif progress.epoch == training.epochs and training.stop_at_step is None:
-            progress.stopped = "epochs"
-        elif training.early_stop is not None and progress.since_best >= training.early_stop:
-            progress.stopped = "early"
         if improved:
             weights = self.accelerator.get_state_dict(self.model)
             if self.accelerator.is_main_process:
@@ -248,6 +261,8 @@ class Trainer:
             if progress.best is not None and value <= progress.best:
                 return False
             progress.best = value
+        elif not progress.stopped:
+            return False  # nothing to choose by: the last epoch is the best
         progress.best_epoch, progress.best_step = progress.epoch, progress.step
         return True
 

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from mertk.components import build, check
 from mertk.config import load_config, save_config
@@ -64,15 +65,17 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
         load_config([broken])
 
 
-class Encoder:
+class Encoder(torch.nn.Module):
     def __init__(self, weights: str, frozen: bool = True) -> None:
+        super().__init__()
         self.weights = weights
 
 
-class Network:
+class Network(torch.nn.Module):
     def __init__(
         self, num_classes: int, encoder: Encoder | None = None, rate: float = 0.1, parts: tuple[str, ...] = ("a",)
     ) -> None:
+        super().__init__()
         self.num_classes, self.encoder, self.rate, self.parts = num_classes, encoder, rate, parts
 
 
@@ -97,6 +100,7 @@ def test_a_value_in_the_configuration_wins_over_a_fact():
         ({"ratee": 1}, r"model.*Did you mean: 'rate'"),
         ({"rate": "fast"}, r"model\.rate.*fast"),
         ({}, r"Network needs num_classes"),
+        ({"component": "os.system"}, r"os\.system is no torch\.nn\.Module"),
         ({"component": "mertk.models.nowhere.Net"}, r"model\.component: cannot import 'mertk\.models\.nowhere\.Net'"),
         ({"encoder": {"component": f"{__name__}.Encoder"}}, r"model\.encoder: Encoder needs weights"),
     ],

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from mertk.bin.cross_validate import Run, find_folds, plan, run_dependencies, run_settings, train_run
-from mertk.config import as_dict, load_config
+from mertk.bin.evaluate import find_runs
+from mertk.config import load_config
 from mertk.errors import MertkError
 
 
@@ -68,7 +69,7 @@ def test_a_refit_takes_its_steps_from_the_clean_run_and_has_no_validation(data, 
 
 def dependencies(data, tmp_path, *settings):
     own = run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
-    return run_dependencies(as_dict(load_config([], [*settings, *own])), data)
+    return run_dependencies(load_config([], [*settings, *own]), data)
 
 
 def test_only_what_changes_the_result_trains_again(data, tmp_path):
@@ -97,3 +98,6 @@ def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, m
     assert train_run(run, [], data, exp, 2, ["training.epochs=3"]) == 0
     assert len(calls) == 2
     assert "this changed: options.training.epochs" in capsys.readouterr().out
+    aside = run.directory(exp).with_name(".seed_7.replaced")
+    assert (aside / "trained.json").exists()
+    assert find_runs([exp]) == [run.directory(exp)]

@@ -34,10 +34,9 @@ def test_finished_runs_are_found_once(tmp_path):
         if fold != 2:
             (run / "trained.json").write_text("{}")
     first, third = tmp_path / "exp" / "fold_1", tmp_path / "exp" / "fold_3"
-    assert find_runs([tmp_path / "exp", first], None, None, None) == [first, third]
-    assert find_runs([tmp_path / "exp"], "session", None, "2 3") == [third]
+    assert find_runs([tmp_path / "exp", first]) == [first, third]
     with pytest.raises(MertkError, match="no finished run to score below"):
-        find_runs([tmp_path / "exp"], "speaker", None, None)
+        find_runs([tmp_path / "exp" / "fold_2"])
 
 
 def test_a_tracker_that_is_not_there_is_refused():

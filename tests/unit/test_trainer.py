@@ -77,6 +77,15 @@ def test_training_stops_at_the_step_asked_for(tmp_path):
     assert (progress.stopped, progress.step) == ("steps", 5)
 
 
+def test_without_a_validation_part_the_last_epoch_is_kept(tmp_path):
+    trainer, best = make_trainer(tmp_path / "run")
+    trainer.validation = None
+    saved = []
+    trainer.save_best = lambda weights, progress: saved.append(progress.best_epoch)
+    assert trainer.fit().stopped == "epochs"
+    assert saved == [3]
+
+
 def test_a_loss_that_is_not_finite_names_the_utterances(tmp_path):
     trainer, _ = make_trainer(tmp_path / "run", "sampler.batch_size=8", bad="u005")
     with pytest.raises(MertkError, match=r"loss is not finite .*process 0; the batch holds .*u005"):
