@@ -82,11 +82,11 @@ class ClipFrameEncoder:
             return self._embed(pixels).float().cpu().numpy()
 
     def _embed(self, pixels: torch.Tensor) -> torch.Tensor:
-        if self._layer is not None:
-            states = self.model.vision_model(pixel_values=pixels, output_hidden_states=True).hidden_states
-            return states[self._layer][:, 0]
-        pooled = self.model.vision_model(pixel_values=pixels).pooler_output
-        return pooled if self.output == "penultimate" else self.model.visual_projection(pooled)
+        if self.output == "projected":
+            return self.model(pixel_values=pixels).image_embeds
+        if self.output == "penultimate":
+            return self.model(pixel_values=pixels).pooler_output
+        return self.model(pixel_values=pixels, output_hidden_states=True).hidden_states[self._layer][:, 0]
 
 
 def check_output(output: str) -> None:
@@ -114,11 +114,11 @@ def _layer_number(output: str, num_layers: int) -> int | None:
 
 
 def _load(folder: Path, output: str) -> Any:
-    """The vision half with its projection, in evaluation mode."""
+    """The vision half, with its projection when the output needs it, in evaluation mode."""
     from pickle import UnpicklingError
 
     from safetensors import SafetensorError
-    from transformers import CLIPVisionModelWithProjection
+    from transformers import CLIPVisionModel, CLIPVisionModelWithProjection
     from transformers.utils import logging
 
     kind = read_config(folder).get("model_type")
@@ -126,11 +126,14 @@ def _load(folder: Path, output: str) -> Any:
         raise MertkError(
             f"{folder / 'config.json'}: model_type {kind!r} is no CLIP model; expected {' or '.join(_MODEL_TYPES)}."
         )
+    # Not the model with projection for every output: in transformers 5.20 it finds no weight at all in the folder of a
+    # vision model alone, whose names lack the prefix `vision_model.`. The model without projection reads both.
+    architecture = CLIPVisionModelWithProjection if output == "projected" else CLIPVisionModel
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        model, information = CLIPVisionModelWithProjection.from_pretrained(folder, output_loading_info=True)
+        model, information = architecture.from_pretrained(folder, output_loading_info=True)
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
         raise MertkError(f"{folder}: the weights cannot be loaded ({error}); copy the model again.") from error
     finally:
@@ -138,9 +141,7 @@ def _load(folder: Path, output: str) -> Any:
         logging.enable_progress_bar()
     # Without this a weight that the file lacks would silently be random.
     missing = set(information["missing_keys"]) | {str(key) for key in information["mismatched_keys"]}
-    if output != "projected":
-        missing.discard(_PROJECTION)
-    if missing == {_PROJECTION}:
+    if _PROJECTION in missing:
         raise MertkError(
             f"{folder} holds no projection ({_PROJECTION}); choose the output penultimate, or a model that has one."
         )
