@@ -44,7 +44,7 @@ def figure(
 ) -> dict[str, Any]:
     """One figure: the median of `values`, held against a target where one is given."""
     values = list(values) if isinstance(values, Sequence) else [values]
-    found: dict[str, Any] = {"name": name, "unit": unit, "value": round(statistics.median(values), digits)}
+    found: dict[str, Any] = {"name": name, "unit": unit, "value": round(float(statistics.median(values)), digits)}
     if len(values) > 1:
         found |= {"lowest": round(min(values), digits), "highest": round(max(values), digits), "count": len(values)}
     if at_least is not None:

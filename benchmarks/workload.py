@@ -99,14 +99,16 @@ def scaled(divisor: int, num_layers: int) -> dict[str, int]:
 
 
 def make_foal(
-    sizes: dict[str, int], spec_augment: bool = True, gradient_checkpointing: bool = False, **arguments: Any
+    sizes: dict[str, int], dropout: bool = True, gradient_checkpointing: bool = False, **arguments: Any
 ) -> FoalNet:
     """Foal-Net on a WavLM of the real architecture (seven convolutions, layer norm first) with random weights.
 
     Args:
         sizes: `conv`, `hidden`, `layers`, `heads`, `video`, as in LARGE.
+        dropout: whether anything is random in training (SpecAugment too), as in WavLM-large.
         arguments: of FoalNet.
     """
+    from torch.nn import Dropout
     from transformers import WavLMConfig
 
     from mertk.encoders.audio import PretrainedAudioEncoder
@@ -123,16 +125,21 @@ def make_foal(
         do_stable_layer_norm=True,
         num_buckets=320,
         max_bucket_distance=800,
-        apply_spec_augment=spec_augment,
+        apply_spec_augment=dropout,
         mask_time_prob=0.075,
-        hidden_dropout=0.0 if not spec_augment else 0.1,
-        attention_dropout=0.0 if not spec_augment else 0.1,
+        hidden_dropout=0.1 if dropout else 0.0,
+        attention_dropout=0.1 if dropout else 0.0,
         activation_dropout=0.0,
-        feat_proj_dropout=0.0 if not spec_augment else 0.1,
+        feat_proj_dropout=0.1 if dropout else 0.0,
     )
     with tempfile.TemporaryDirectory() as folder:
         config.save_pretrained(folder)
         encoder = PretrainedAudioEncoder(
             folder, gradient_checkpointing=gradient_checkpointing, normalize=True, random_weights=True
         )
-    return FoalNet(NUM_CLASSES, audio_encoder=encoder, video_dim=sizes["video"], **arguments)
+    model = FoalNet(NUM_CLASSES, audio_encoder=encoder, video_dim=sizes["video"], **arguments)
+    if not dropout:
+        for module in model.modules():
+            if isinstance(module, Dropout):
+                module.p = 0.0
+    return model
