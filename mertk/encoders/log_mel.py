@@ -37,8 +37,7 @@ class LogMelEncoder(nn.Module):
         dropout: after each layer.
         silence_decibels: how far below the loudest an utterance counts as speech; None to cut nothing.
         stretch, warp, gain, time_masks, time_mask_frames, mel_masks, mel_mask_bands: see `Augmentation`.
-        hop_seconds: between log-mel frames; the encoder's are four times as far apart. 10 ms cost twice as
-            much, and gained nothing on RAVDESS.
+        hop_seconds: between log-mel frames; the encoder's are four times as far apart.
         sample_rate_hz: of the waveforms.
 
     Attributes:
