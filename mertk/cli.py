@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 an error the message explains, 2 wrong usage, 130 interrup
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import functools
 import os
@@ -96,6 +97,18 @@ def run_child(command: Sequence[str]) -> int:
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return code if code >= 0 else 128 - code
+
+
+def end_with_parent() -> None:
+    """Ask the system to stop this process when the one that started it has gone, killed for one; Linux only.
+
+    A shell script does not pass a request to stop on to the program that it is waiting for.
+    """
+    import ctypes
+
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM, 0, 0, 0)
 
 
 def _complain(message: str, code: int = 1) -> int:

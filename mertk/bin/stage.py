@@ -2,16 +2,24 @@
 
 The mark is written when the command ends well, and is taken away before it starts. The stage runs again when the
 command line changed, an input changed (the marks of earlier stages are inputs like any other) or an output is missing.
+While it runs, another recipe that comes to the same mark waits; then it finds the work done.
 """
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mertk.cli import make_parser, program, run_child
+from mertk.cli import end_with_parent, make_parser, program, run_child
+
+if TYPE_CHECKING:
+    from mertk.marks import Dependencies
 
 EXAMPLE = """\
 python -m mertk.bin.stage --name "1 manifests" --mark data/iemocap/.done/1 --input /corpora/IEMOCAP/Session1 -- \\
@@ -32,19 +40,59 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
     arguments = parser.parse_args(argv)
 
-    from mertk.marks import dependencies, read_mark, write_mark
+    # A recipe that is killed must not leave a stage behind that nobody waits for.
+    end_with_parent()
+    if is_done(arguments):  # before the lock, which a folder that may only be read does not take
+        return 0
+    with locked(arguments.mark, f"stage {arguments.name}"):
+        return 0 if is_done(arguments) else run(arguments)
 
-    name, mark = f"stage {arguments.name}", arguments.mark
+
+def state(arguments: argparse.Namespace) -> tuple[Dependencies | None, Dependencies, list[Path]]:
+    """What the mark says, what it would have to say, and the outputs that are missing."""
+    from mertk.marks import dependencies, read_mark
+
     # Another interpreter does the same work.
     told = ["python" if word == sys.executable else word for word in arguments.command]
-    before, now = read_mark(mark), dependencies(told, arguments.input)
     missing = [path for path in arguments.output if not path.exists()]
-    if before == now and not missing:
-        print(f"{name}: done before with the same command and inputs, skipped ({mark})")
-        return 0
+    return read_mark(arguments.mark), dependencies(told, arguments.input), missing
+
+
+def is_done(arguments: argparse.Namespace) -> bool:
+    """Whether there is nothing to do; says so."""
+    before, now, missing = state(arguments)
+    if before != now or missing:
+        return False
+    print(f"stage {arguments.name}: done before with the same command and inputs, skipped ({arguments.mark})")
+    return True
+
+
+@contextmanager
+def locked(mark: Path, name: str) -> Iterator[None]:
+    """Hold the lock of `mark`; two recipes over one data directory would write into each other's files."""
+    import fcntl
+
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    with mark.with_name(f".{mark.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{name}: another run is at it, waiting for its end ({mark})", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            print(f"{name}: {mark.parent} cannot be locked; do not start a second run on it", file=sys.stderr)
+        yield
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command and, if it ends well, write the mark; returns its exit code."""
+    from mertk.marks import write_mark
+
+    name, mark = f"stage {arguments.name}", arguments.mark
+    before, now, missing = state(arguments)
     if before is not None:
         print(f"{name}: run again, {reason(before, now, missing)}")
-    print(f"{name}: {shlex.join(told)}")
+    print(f"{name}: {shlex.join(now['options'])}")
     mark.unlink(missing_ok=True)
     started = time.monotonic()
     code = run_child(arguments.command)

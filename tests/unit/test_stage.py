@@ -1,3 +1,7 @@
+import os
+import shlex
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -67,3 +71,34 @@ def test_command_that_cannot_start_is_an_error(tmp_path, capsys):
     assert code == 1
     assert "error: no-such-program: cannot be started" in capsys.readouterr().err
     assert not (tmp_path / "mark").exists()
+
+
+def test_a_second_recipe_waits_and_finds_the_work_done(tmp_path):
+    mark, count = tmp_path / ".done" / "1", tmp_path / "count"
+    code = "import sys, time; open(sys.argv[1], 'a').write('x'); time.sleep(1)"
+    words = ("--name", "1 count", "--mark", mark, "--", sys.executable, "-c", code, count)
+    command = [sys.executable, "-m", "mertk.bin.stage", *map(str, words)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = "".join(process.communicate(timeout=60)[0] for process in running)
+    assert [process.returncode for process in running] == [0, 0]
+    assert count.read_text() == "x"
+    assert "another run is at it, waiting" in told and "skipped" in told
+
+
+def test_a_stage_that_is_done_needs_no_writable_folder(stage, tmp_path, monkeypatch):
+    stage()
+    monkeypatch.setattr("mertk.bin.stage.locked", None)
+    assert stage()[:2] == (0, 1)
+
+
+def test_a_killed_recipe_takes_its_stage_along(tmp_path):
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    words = (sys.executable, "-m", "mertk.bin.stage", "--name", "1", "--mark", tmp_path / "1", "--")
+    script = f"{shlex.join(map(str, words))} {shlex.join([sys.executable, '-c', code])}; true"
+    shell = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True)
+    child = next(int(line) for line in shell.stdout if line.strip().isdigit())
+    shell.terminate()
+    assert shell.wait(timeout=20) == -signal.SIGTERM
+    assert shell.stdout.read().strip() == "stage 1: failed with exit code 143"  # closed, so nothing is left running
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
