@@ -1,6 +1,6 @@
 """What the benchmarks have in common: options, figures with their targets, one JSON object.
 
-A report is `{"benchmark", "settings", "environment", "figures", ...}`. A figure is
+A report is `{"benchmark", "settings", "environment", "load_average", "figures", ...}`. A figure is
 `{"name", "unit", "value", "lowest", "highest", "count", "target", "met"}`: the median of its repetitions with their
 range, and the target it is held against, where there is one.
 """
@@ -8,6 +8,7 @@ range, and the target it is held against, where there is one.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 from argparse import ArgumentParser, Namespace
@@ -60,7 +61,15 @@ def finish(name: str, arguments: Namespace, figures: list[dict[str, Any]], **mor
     from mertk.provenance import environment
 
     settings = {key: _plain(value) for key, value in vars(arguments).items() if key not in ("out", "check")}
-    report = {"benchmark": name, "settings": settings, "environment": environment(), "figures": figures, **more}
+    report = {
+        "benchmark": name,
+        "settings": settings,
+        "environment": environment(),
+        # Own work included: what is above the number of cores waited for others.
+        "load_average": round(os.getloadavg()[0], 1),
+        "figures": figures,
+        **more,
+    }
     text = json.dumps(report, indent=2)
     print(text)
     if arguments.out:
