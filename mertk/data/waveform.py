@@ -60,9 +60,9 @@ def read_waveform(
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     if rate == sample_rate_hz:
         return mono
-    import librosa
+    import soxr  # what librosa resamples with; librosa itself takes seconds to import in every worker
 
-    return librosa.resample(mono, orig_sr=rate, target_sr=sample_rate_hz)
+    return soxr.resample(mono, rate, sample_rate_hz)
 
 
 def read_sound_of_video(
