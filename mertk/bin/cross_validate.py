@@ -8,6 +8,7 @@ session; `published` selects on the test session, as released code does.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import sys
@@ -54,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cv", default="session", help="kind of folds (session, speaker)")
     parser.add_argument("--protocol", default="clean", choices=("clean", "clean-refit", "published"))
     parser.add_argument("--folds", help='such as "1 2 3"; all by default')
-    parser.add_argument("--seeds", default="1234", help='such as "1 2 3"')
+    parser.add_argument("--seeds", type=seeds, default="1234", help='such as "1 2 3"')
     parser.add_argument(
         "--num_processes", type=positive_or_auto, default=0, metavar="N", help="of each training, or auto"
     )
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     folds = find_folds(arguments.data, arguments.cv, arguments.protocol, arguments.folds)
-    runs = list(plan(arguments.cv, arguments.protocol, folds, [int(seed) for seed in arguments.seeds.split()]))
+    runs = list(plan(arguments.cv, arguments.protocol, folds, arguments.seeds))
     started = time.perf_counter()
     for number, run in enumerate(runs, start=1):
         print(f"[{number}/{len(runs)}] {run.cv}-{run.protocol} fold {run.fold} seed {run.seed}", flush=True)
@@ -74,6 +75,14 @@ def main(argv: list[str] | None = None) -> int:
             return code
     print(f"{len(runs)} runs in {arguments.exp} ready ({time.perf_counter() - started:.0f} s)")
     return 0
+
+
+def seeds(text: str) -> list[int]:
+    """Whole numbers, separated by blanks or commas."""
+    words = text.replace(",", " ").split()
+    if not words or not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f'got {text!r}, expected whole numbers such as "1 2 3"')
+    return [int(word) for word in words]
 
 
 def plan(cv: str, protocol: str, folds: list[int], seeds: list[int]) -> Iterator[Run]:

@@ -151,10 +151,8 @@ def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> d
 
 def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, Any]:
     """What `summarize` tells about a run, from the files the training left."""
-    import json
-
-    environment = json.loads((run_dir / "environment.json").read_text(encoding="utf-8"))
-    trained = json.loads((run_dir / "trained.json").read_text(encoding="utf-8"))
+    environment = read_object(run_dir / "environment.json", ("num_processes", "commit", "versions", "hardware"))
+    trained = read_object(run_dir / "trained.json", ("best_epoch", "best_step", "num_parameters", "seconds"))
     return {
         "recipe": config.run.recipe,
         "variant": config.run.variant,
@@ -176,6 +174,26 @@ def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, 
         "hardware": environment["hardware"],
         "features": info["feature_records"],
     }
+
+
+def read_object(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    """A JSON object that training left in a run directory.
+
+    Raises:
+        MertkError: the file is missing or damaged, or lacks a key.
+    """
+    import json
+
+    from mertk.errors import MertkError
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in keys if key not in content]
+    except (OSError, ValueError, TypeError) as error:
+        raise MertkError(f"{path}: damaged ({error}); restore it, or train again.") from error
+    if not isinstance(content, dict) or missing:
+        raise MertkError(f"{path}: lacks {', '.join(missing) or 'keys'}; restore it, or train again.")
+    return content
 
 
 def count_folds(test_list: str) -> int:

@@ -79,11 +79,19 @@ def _outlive_the_program() -> None:
     import psutil
 
     def terminate(*_: object) -> None:
-        for child in psutil.Process().children():
+        children = psutil.Process().children()
+        if not children:
+            raise SystemExit(128 + signal.SIGTERM)
+        for child in children:
             child.terminate()
 
+    def interrupt(*_: object) -> None:
+        # The terminal sends Ctrl-C to the program too, if it has been started yet.
+        if not psutil.Process().children():
+            raise KeyboardInterrupt
+
     signal.signal(signal.SIGTERM, terminate)
-    signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends Ctrl-C to the program too
+    signal.signal(signal.SIGINT, interrupt)
 
 
 def accelerate_arguments(

@@ -15,6 +15,7 @@ from mertk.cli import make_parser, program
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from mertk.training.model_directory import SavedModel
 
@@ -76,7 +77,7 @@ class Predictor:
         from mertk.errors import MertkError
         from mertk.training.model_directory import load_model
 
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.models: list[SavedModel] = [load_model(directory) for directory in models]
         first = self.models[0]
         for directory, saved in zip(models, self.models, strict=True):
@@ -146,6 +147,28 @@ class Predictor:
         seconds = given.max_seconds or 3600
         frames = read_frames(file, Segment(file.stem, Fraction(0), Fraction(seconds), self.half), seconds)
         return self.encoder(frames)
+
+
+def open_device(name: str) -> torch.device:
+    """The device to compute on.
+
+    Raises:
+        MertkError: there is none of this name here.
+    """
+    import torch
+
+    from mertk.errors import MertkError
+
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    # torch says AssertionError where it was built without CUDA, RuntimeError elsewhere.
+    except (RuntimeError, AssertionError) as error:
+        told = str(error).splitlines()[0]
+        raise MertkError(
+            f"--device {name}: cannot be used here ({told}); expected cpu, or cuda:N with a GPU."
+        ) from error
+    return device
 
 
 def open_frame_encoder(record: dict[str, Any], weights: str | None, device: Any) -> Any:

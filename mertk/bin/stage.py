@@ -69,11 +69,19 @@ def is_done(arguments: argparse.Namespace) -> bool:
 
 @contextmanager
 def locked(mark: Path, name: str) -> Iterator[None]:
-    """Hold the lock of `mark`; two recipes over one data directory would write into each other's files."""
+    """Hold the lock of `mark`; two recipes over one data directory would write into each other's files.
+
+    Where no file can be made, the command itself will say so, better than the lock could.
+    """
     import fcntl
 
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    with mark.with_name(f".{mark.name}.lock").open("w") as file:
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        file = mark.with_name(f".{mark.name}.lock").open("w")
+    except OSError:
+        yield
+        return
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

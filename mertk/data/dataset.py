@@ -59,8 +59,8 @@ class UtteranceDataset:
             # A NaN survives min and max, an infinity is one of them.
             if not (np.isfinite(arrays[modality].min()) and np.isfinite(arrays[modality].max())):
                 raise MertkError(
-                    f"utterance {utterance}: its {modality} holds NaN or infinite values; "
-                    "make the features again (stage 2) or leave the utterance out."
+                    f"utterance {utterance}: its {modality} holds NaN or infinite values, from "
+                    f"{source.origin(utterance)}, or leave the utterance out."
                 )
         size = sum(array.nbytes for array in arrays.values())
         if size <= self.cache_bytes:

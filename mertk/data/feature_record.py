@@ -15,6 +15,7 @@ import numpy as np
 from mertk.errors import MertkError
 
 FORMAT = 1
+DTYPES = ("float32", "float16")
 RECORD_FILE = "record.json"
 INDEX_FILE = "features.scp"
 LENGTHS_FILE = "utt2num_frames"
@@ -91,9 +92,15 @@ def read_record(directory: str | Path) -> FeatureRecord:
         raise MertkError(f"{path}: expected format {FORMAT}; the features were made by another version, extract again.")
     known = {item.name for item in fields(FeatureRecord)}
     try:
-        return FeatureRecord(**{key: value for key, value in content.items() if key in known})
+        record = FeatureRecord(**{key: value for key, value in content.items() if key in known})
     except TypeError as error:
         raise MertkError(f"{path} lacks a field ({error}); extract the features again.") from error
+    if type(record.dimension) is not int or record.dimension < 1 or record.dtype not in DTYPES:
+        raise MertkError(
+            f"{path}: got dimension {record.dimension!r} and dtype {record.dtype!r}, expected a number above 0 and one "
+            f"of {', '.join(DTYPES)}; extract the features again."
+        )
+    return record
 
 
 @functools.lru_cache(maxsize=4096)

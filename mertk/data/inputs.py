@@ -34,6 +34,10 @@ class Input(Protocol):
         """Samples (S,) or frames (T, D), float32."""
         ...
 
+    def origin(self, utterance: str) -> str:
+        """Where the values come from and how to make them again, for messages."""
+        ...
+
 
 class WaveformInput:
     """Speech from the files in `wav.scp`."""
@@ -55,6 +59,8 @@ class WaveformInput:
         if utterance not in self.seconds:
             import soundfile
 
+            if not Path(self.paths[utterance]).is_file():
+                raise MertkError(f"utterance {utterance}: audio file {self.paths[utterance]} does not exist.")
             try:
                 self.seconds[utterance] = soundfile.info(self.paths[utterance]).duration
             except (soundfile.LibsndfileError, OSError) as error:
@@ -63,6 +69,9 @@ class WaveformInput:
                 ) from error
         longest = self.config.max_seconds or float("inf")
         return min(self.seconds[utterance], longest) * self.config.sample_rate_hz
+
+    def origin(self, utterance: str) -> str:
+        return f"{self.paths[utterance]}; restore the recording"
 
     def read(self, utterance: str) -> np.ndarray:
         from mertk.data.waveform import read_waveform
@@ -84,6 +93,9 @@ class FeatureInput:
         from mertk.data.feature_store import FeatureStore
 
         self.store = FeatureStore(directory)
+        for utterance in self.store.ids[:1]:
+            # A record that is not that of the features is found here, before a model of its dimension is built.
+            self.store.read(utterance, 0, 1)
         self.width = self.store.record.dimension
         self.record = self.store.record.as_dict()
         rate = self.store.record.rate_hz
@@ -95,6 +107,9 @@ class FeatureInput:
     def length(self, utterance: str) -> float:
         frames = self.store.num_frames(utterance)
         return min(frames, self.max_frames or frames)
+
+    def origin(self, utterance: str) -> str:
+        return f"{self.store.directory}; delete that folder and make the features again (stage 2)"
 
     def read(self, utterance: str) -> np.ndarray:
         return self.store.read(utterance, 0, self.max_frames).astype("float32")

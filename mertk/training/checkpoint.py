@@ -13,7 +13,8 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,24 @@ def save_checkpoint(
     write_directory(checkpoints / f"step_{step:08d}", fill)
     for old in sorted(checkpoints.glob("step_*"))[:-keep]:
         shutil.rmtree(old)
+
+
+@contextmanager
+def reading_checkpoint(directory: Path) -> Iterator[None]:
+    """Say which checkpoint it is, and what to do, when reading it fails in whatever way.
+
+    Raises:
+        MertkError: a file is missing, damaged, or not what it should be.
+    """
+    try:
+        yield
+    # What torch.load, pickle and JSON raise on damage is nearly anything.
+    except Exception as error:
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MertkError(
+            f"{directory}: this checkpoint cannot be resumed from ({told}). Delete this folder to go on from an "
+            "earlier checkpoint, or from the beginning if there is none."
+        ) from error
 
 
 def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:

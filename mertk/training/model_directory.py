@@ -87,10 +87,11 @@ def read_info(directory: Path) -> dict[str, Any]:
         raise MertkError(
             f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best."
         ) from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MertkError(f"{path}: damaged ({error}); restore the directory or train again.") from error
-    if info.get("format") != FORMAT:
-        raise MertkError(f"{path}: format {info.get('format')!r}, expected {FORMAT}; use the mertk that wrote it.")
+    found = info.get("format") if isinstance(info, dict) else None
+    if found != FORMAT:
+        raise MertkError(f"{path}: format {found!r}, expected {FORMAT}; use the mertk that wrote it.")
     return info
 
 

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.atomic import write_text
+
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
@@ -54,9 +56,9 @@ class Tracking:
         if self.bar is not None:
             self.bar.update(step)
         if self.is_main and self.history.exists():
-            lines = self.history.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
-            self.history.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+            lines = self.history.read_text(encoding="utf-8", errors="replace").splitlines()
+            kept = [line for line in lines if 0 <= _epoch_of(line) <= epoch]
+            write_text(self.history, "".join(line + "\n" for line in kept))
 
     def step(self, num_utterances: int) -> None:
         """Count one optimizer step over `num_utterances`."""
@@ -108,6 +110,14 @@ class Tracking:
             self.bar.close()
         for tracker in self.accelerator.trackers:
             tracker.finish()
+
+
+def _epoch_of(line: str) -> int:
+    """The epoch that a line of the history tells of; -1 for one that a crash tore."""
+    try:
+        return json.loads(line)["epoch"]
+    except (ValueError, KeyError, TypeError):
+        return -1
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -22,6 +22,7 @@ from mertk.training.checkpoint import (
     latest_checkpoint,
     load_weights,
     random_state,
+    reading_checkpoint,
     restore_random_state,
     save_checkpoint,
 )
@@ -290,17 +291,20 @@ class Trainer:
         directory = latest_checkpoint(self.run_dir / "checkpoints")
         if directory is None:
             log.debug("nothing to resume in %s: starting from the beginning", self.run_dir)
+            self.tracking.restore(0, -1)
             return
-        self.progress = Progress(**json.loads((directory / "state.json").read_text(encoding="utf-8")))
-        load_weights(self.method, directory / "model.safetensors")
-        state = torch.load(directory / "optimizer.pt", map_location="cpu", weights_only=True)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        if state["scaler"] is not None:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
-        random_file = directory / f"random_{self.accelerator.process_index:03d}.pt"
-        if random_file.exists():
-            restore_random_state(torch.load(random_file, weights_only=False))  # our own file, beside the weights
+        with reading_checkpoint(directory):
+            saved = json.loads((directory / "state.json").read_text(encoding="utf-8"))
+            self.progress = Progress(**{name: saved[name] for name in ("epoch", "position", "step")} | saved)
+            load_weights(self.method, directory / "model.safetensors")
+            state = torch.load(directory / "optimizer.pt", map_location="cpu", weights_only=True)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            if state["scaler"] is not None:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+            random_file = directory / f"random_{self.accelerator.process_index:03d}.pt"
+            if random_file.exists():
+                restore_random_state(torch.load(random_file, weights_only=False))  # our own file, beside the weights
         self.tracking.restore(self.progress.step, self.progress.epoch - 1)
         log.info("resumed from %s: epoch %d, step %d", directory, self.progress.epoch, self.progress.step)
 

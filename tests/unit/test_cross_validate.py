@@ -1,8 +1,9 @@
+import argparse
 import json
 
 import pytest
 
-from mertk.bin.cross_validate import Run, find_folds, plan, run_dependencies, run_settings, train_run
+from mertk.bin.cross_validate import Run, find_folds, plan, run_dependencies, run_settings, seeds, train_run
 from mertk.bin.evaluate import find_runs
 from mertk.config import load_config
 from mertk.errors import MertkError
@@ -36,6 +37,13 @@ def test_a_refit_is_planned_behind_its_clean_run():
         (3, 2),
         (4, 2),
     ]
+
+
+def test_seeds_are_whole_numbers():
+    assert seeds("1 2,3") == [1, 2, 3]
+    for wrong in ("", "abc", "-1", "1.5"):
+        with pytest.raises(argparse.ArgumentTypeError, match="expected whole numbers"):
+            seeds(wrong)
 
 
 def test_folds_are_found_or_refused_by_name(data):

@@ -270,6 +270,12 @@ def test_reading_says_what_is_wrong(tmp_path):
         FeatureStore(tmp_path).read("a")
     (tmp_path / "record.json").write_text(json.dumps(content))
 
+    for wrong in ({"dimension": "many"}, {"dimension": 0}, {"dtype": "int8"}):
+        (tmp_path / "record.json").write_text(json.dumps(content | wrong))
+        with pytest.raises(MertkError, match=r"record.json: got dimension .* extract the features again"):
+            FeatureStore(tmp_path)
+    (tmp_path / "record.json").write_text(json.dumps(content))
+
     os.truncate(tmp_path / "part-00000-of-00001.bin", 200)
     with pytest.raises(MertkError, match=r"part-00000-of-00001.bin:192 \(utterance b\)"):
         FeatureStore(tmp_path).read("b")

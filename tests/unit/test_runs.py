@@ -2,12 +2,16 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from mertk.bin.evaluate import find_runs
+from mertk.bin.evaluate import find_runs, read_object
+from mertk.bin.predict import open_device
 from mertk.bin.train import is_miniature
-from mertk.config import load_config, save_config
+from mertk.config import InputConfig, load_config, save_config
+from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts
+from mertk.data.inputs import FeatureInput
 from mertk.errors import MertkError
 from mertk.training.launch import check_trackers
 
@@ -43,3 +47,31 @@ def test_a_tracker_that_is_not_there_is_refused():
     check_trackers(["tensorboard"])
     with pytest.raises(MertkError, match=r"training\.trackers: tensorbord is not known .* installed are .*tensorboard"):
         check_trackers(["tensorbord"])
+
+
+def test_what_is_missing_in_a_run_directory_is_named(tmp_path):
+    file = tmp_path / "trained.json"
+    file.write_text('{"best_step": 3}')
+    assert read_object(file, ("best_step",)) == {"best_step": 3}
+    for content in ("{", "[]", "5", "{}"):
+        file.write_text(content)
+        with pytest.raises(MertkError, match=r"trained\.json: (damaged|lacks)"):
+            read_object(file, ("best_step",))
+
+
+def test_a_device_that_is_not_there_is_refused():
+    assert open_device("cpu").type == "cpu"
+    with pytest.raises(MertkError, match="--device abacus: cannot be used here"):
+        open_device("abacus")
+
+
+def test_features_that_are_not_those_of_their_record_are_refused_when_opened(tmp_path):
+    record = FeatureRecord("video", "test", "weights", "0", "last", 30.0, 6)
+    with FeatureWriter(tmp_path, record) as writer:
+        writer.write("a", np.zeros((4, 6), np.float32))
+    merge_parts(tmp_path, ["a"])
+    assert FeatureInput(tmp_path, InputConfig()).read("a").shape == (4, 6)
+    text = (tmp_path / "record.json").read_text()
+    (tmp_path / "record.json").write_text(text.replace('"dimension": 6', '"dimension": 7'))
+    with pytest.raises(MertkError, match="expected a matrix of 4 x 7 float32"):
+        FeatureInput(tmp_path, InputConfig())

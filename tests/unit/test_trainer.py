@@ -48,6 +48,24 @@ def test_a_resumed_run_ends_with_the_same_weights_to_the_last_bit(tmp_path):
     assert epochs == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("file", ["state.json", "model.safetensors", "optimizer.pt", "random_000.pt"])
+def test_a_damaged_checkpoint_is_named(tmp_path, file):
+    make_trainer(tmp_path, "training.epochs=1")[0].fit()
+    path = next(tmp_path.glob(f"checkpoints/step_*/{file}"))
+    for damaged in (path.read_bytes()[:50], b"", b"{}"):
+        path.write_bytes(damaged)
+        with pytest.raises(MertkError, match=r"step_\d+: this checkpoint cannot be resumed from .* Delete this folder"):
+            make_trainer(tmp_path, "training.epochs=2")[0].fit(resume=True)
+
+
+def test_a_torn_line_of_the_history_does_not_hinder_resuming(tmp_path):
+    make_trainer(tmp_path, "training.epochs=2")[0].fit()
+    history = tmp_path / "history.jsonl"
+    history.write_bytes(history.read_bytes() + b'{"epoch": 2, "st\xff')
+    make_trainer(tmp_path, "training.epochs=3")[0].fit(resume=True)
+    assert [json.loads(line)["epoch"] for line in history.read_text().splitlines()] == [0, 1]
+
+
 def test_accumulated_batches_equal_one_large_batch(tmp_path):
     # One pool sorted by length in either case, so that four batches of 6 hold what one of 24 does over an epoch.
     large, _ = make_trainer(tmp_path / "large", "sampler.batch_size=48", "training.epochs=1", dropout=0.0)
