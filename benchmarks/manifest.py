@@ -25,11 +25,11 @@ CLASSES = ("neutral", "happy", "angry", "sad")
 LOAD = """\
 import json, resource, sys, time
 from mertk.data.manifest import load_manifest
-start = time.perf_counter()
+start, processor_start = time.perf_counter(), time.process_time()
 manifest = load_manifest(sys.argv[1])
-seconds = time.perf_counter() - start
+seconds, processor = time.perf_counter() - start, time.process_time() - processor_start
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-print(json.dumps({"seconds": seconds, "gigabytes": peak, "count": len(manifest)}))
+print(json.dumps({"seconds": seconds, "processor": processor, "gigabytes": peak, "count": len(manifest)}))
 """
 
 
@@ -72,9 +72,10 @@ def main(argv: list[str] | None = None) -> int:
         folder = Path(name)
         write_directory(folder, arguments.count)
         found = [load_once(folder, arguments.count) for _ in range(arguments.rounds)]
-    seconds, gigabytes = ([load[key] for load in found] for key in ("seconds", "gigabytes"))
+    seconds, processor, gigabytes = ([load[key] for load in found] for key in ("seconds", "processor", "gigabytes"))
     figures = [
         figure(f"loading {arguments.count:,} utterances", seconds, "s", at_most=MOST_SECONDS, digits=2),
+        figure("its processor time", processor, "s", digits=2),
         figure("peak memory", gigabytes, "GB", at_most=MOST_GIGABYTES, digits=3),
     ]
     return finish("manifest", arguments, figures)
