@@ -1,4 +1,4 @@
-"""Two training loops over the same batches in turns, and a loader that is watched (see `benchmarks.trainer_overhead`)."""
+"""Two training loops that take turns on the same batches, and a watched loader (see `benchmarks.trainer_overhead`)."""
 
 from __future__ import annotations
 
