@@ -73,7 +73,7 @@ def children_seconds() -> float:
 
 def run_part(part: str, folder: Path, words: list[str]) -> tuple[Seconds, dict[str, Any]]:
     """Seconds by stage, and the results; parts after the first find corpus and features made."""
-    first = 3 if (folder / "data/features/video/features.scp").exists() else 0
+    first = 3 if part != "full" and (folder / "data/features/video/features.scp").exists() else 0
     seconds = {STAGES[stage]: run_stage(part, stage, folder, words) for stage in range(first, len(STAGES))}
     results = json.loads((folder / "exp" / part / "results.json").read_text(encoding="utf-8"))
     pooled = results["pooled"]
@@ -116,9 +116,12 @@ def main(argv: list[str] | None = None) -> int:
     scores: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.folder or Path(temporary)).absolute()
+        used = folder.exists() and any(folder.glob("*/*"))
         folder.mkdir(parents=True, exist_ok=True)
         for part in arguments.parts:
             seconds[part], scores[part] = run_part(part, folder, arguments.settings)
+        if used:  # finished stages were skipped, so that their times say nothing
+            seconds.pop("full", None)
     return finish("recipe", arguments, make_figures(seconds, scores), seconds=seconds, scores=scores)
 
 
