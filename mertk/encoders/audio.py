@@ -119,10 +119,7 @@ class PretrainedAudioEncoder(nn.Module):
         if self.training and self.has_spec_augment:
             hidden = self._hide_spans(hidden, frame_lengths)
         mask = length_mask(frame_lengths, hidden.shape[1])
-        with warnings.catch_warnings():
-            # WavLM of transformers gives torch masks of two types, which torch takes but complains about.
-            warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
-            return self.model.encoder(hidden, attention_mask=mask).last_hidden_state, frame_lengths
+        return self.model.encoder(hidden, attention_mask=mask).last_hidden_state, frame_lengths
 
     def save_architecture(self, folder: Path) -> None:
         """Write what `random_weights` needs to build this encoder again: its configuration, but no weights."""
