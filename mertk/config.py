@@ -6,6 +6,7 @@ the nearest valid one. The keys under `model` are the arguments of the model's c
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -165,6 +166,31 @@ CHOICES = {
 }
 
 
+#: least and most of numbers
+RANGES = {
+    "data.max_lost": (0, 1),
+    "data.num_workers": (0, math.inf),
+    "data.cache_megabytes": (0, math.inf),
+    "sampler.batch_size": (1, math.inf),
+    "sampler.length_pool": (1, math.inf),
+    "optimizer.learning_rate": (0, math.inf),
+    "optimizer.weight_decay": (0, math.inf),
+    "optimizer.max_gradient_norm": (0, math.inf),
+    "optimizer.max_gradient_value": (0, math.inf),
+    "optimizer.accumulation_steps": (1, math.inf),
+    "schedule.warmup": (0, 1),
+    "schedule.final": (0, 1),
+    "schedule.total_steps": (1, math.inf),
+    "training.seed": (0, math.inf),
+    "training.epochs": (1, math.inf),
+    "training.stop_at_step": (1, math.inf),
+    "training.early_stop": (1, math.inf),
+    "training.evaluation_batch_size": (1, math.inf),
+    "training.log_every": (1, math.inf),
+    "training.num_processes": (1, math.inf),
+    "training.keep_checkpoints": (1, math.inf),
+}
+
 #: settings that do not change what is learnt, by section; None for a whole section
 INCIDENTAL = {
     "run": None,
@@ -251,6 +277,10 @@ def _dotted(setting: str) -> Any:
 def _merge(base: Any, change: Any, where: str) -> Any:
     try:
         return OmegaConf.merge(base, change)
+    except TypeError as error:
+        raise MertkError(
+            f"{where}: expected keys with values, such as `training: {{epochs: 10}}` ({error})."
+        ) from error
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         raise MertkError(f"{where}: {key}{str(error).splitlines()[0]}") from error
@@ -269,14 +299,14 @@ def _check_values(config: Config) -> None:
             raise MertkError(
                 f"data.inputs.{name}.audio_policy: got {modality.audio_policy!r}, expected convert or refuse."
             )
-    for key, least in (
-        ("sampler.batch_size", 1),
-        ("sampler.length_pool", 1),
-        ("optimizer.accumulation_steps", 1),
-        ("training.epochs", 1),
-        ("training.evaluation_batch_size", 1),
-        ("training.log_every", 1),
-        ("training.keep_checkpoints", 1),
-    ):
-        if lookup(config, key) < least:
-            raise MertkError(f"{key}: got {lookup(config, key)}, expected at least {least}.")
+        _check_range(f"data.inputs.{name}.sample_rate_hz", modality.sample_rate_hz, 1, math.inf)
+        _check_range(f"data.inputs.{name}.max_seconds", modality.max_seconds, 0.001, math.inf)
+    for key, (least, most) in RANGES.items():
+        _check_range(key, lookup(config, key), least, most)
+
+
+def _check_range(key: str, value: float | None, least: float, most: float) -> None:
+    """Refuse a number outside its range, and one that is none; empty settings are left alone."""
+    if value is not None and not least <= value <= most:
+        expected = f"at least {least}" if most == math.inf else f"a number from {least} to {most}"
+        raise MertkError(f"{key}: got {value}, expected {expected}.")

@@ -46,6 +46,11 @@ def test_an_input_set_to_null_is_taken_out():
         ("trainin.epochs=3", r"Did you mean: 'training'"),
         ("training.epochs=many", r"training\.epochs.*many.*Integer"),
         ("training.epochs=0", r"training\.epochs: got 0, expected at least 1"),
+        ("optimizer.learning_rate=nan", r"optimizer\.learning_rate: got nan, expected at least 0"),
+        ("schedule.warmup=3", r"schedule\.warmup: got 3\.0, expected a number from 0 to 1"),
+        ("data.num_workers=-1", r"data\.num_workers: got -1, expected at least 0"),
+        ("training.early_stop=0", r"training\.early_stop: got 0, expected at least 1"),
+        ("data.inputs.audio.sample_rate_hz=0", r"audio\.sample_rate_hz: got 0, expected at least 1"),
         ("schedule.name=linear", r"schedule\.name: got 'linear', expected one of constant, warmup_cosine"),
         ("data.inputs.audio.kind=wav", r"data\.inputs\.audio\.kind: got 'wav', expected waveform or features"),
         ("epochs", r"expected key=value"),
@@ -62,6 +67,9 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
     broken = tmp_path / "broken.yaml"
     broken.write_text("training: {epochs: 3\n")
     with pytest.raises(MertkError, match=r"broken\.yaml: not valid YAML"):
+        load_config([broken])
+    broken.write_text("- training\n")
+    with pytest.raises(MertkError, match=r"broken\.yaml: expected keys with values"):
         load_config([broken])
 
 
