@@ -102,7 +102,7 @@ def read_predictions(run: ScoredRun) -> dict[str, tuple[str, str]] | None:
     position = {name: index for index, name in enumerate(classes)}
     counts = [[0] * len(classes) for _ in classes]
     found: dict[str, tuple[str, str]] = {}
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8", errors="replace") as lines:
         next(lines, None)
         for number, line in enumerate(lines, start=2):
             fields = line.rstrip("\n").split("\t")
