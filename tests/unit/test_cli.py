@@ -96,7 +96,12 @@ def test_child_ends_in_its_own_way_when_asked_to_stop(tmp_path):
     )
     parent = f"import sys; from mertk.cli import run_child; sys.exit(run_child([sys.executable, '-c', {child!r}]))"
     started = subprocess.Popen(
-        [sys.executable, "-c", parent], stdout=subprocess.PIPE, start_new_session=True, text=True
+        [sys.executable, "-c", parent],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        # What runs in the background of a shell ignores Ctrl-C, and so do its children unless they are told.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert started.stdout.readline() == "ready\n"
     subprocess.run(["kill", "-INT", "--", f"-{started.pid}"], check=True)
