@@ -2,9 +2,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from mertk.errors import MertkError
 from mertk.metrics import (
+    METRICS,
     classification_metrics,
     confusion_matrix,
+    find_metric_set,
+    is_smaller_better,
     measure,
     metrics_of_confusion,
     recall_per_class,
@@ -89,3 +93,89 @@ def test_impossible_input_is_refused(truth, prediction, message):
 def test_unknown_task_is_refused():
     with pytest.raises(ValueError, match="expected classification or regression"):
         measure(np.array([0]), np.array([[1.0]]), "ranking")
+
+
+def intensities(*values):
+    return np.array(values, dtype=np.float32)
+
+
+def test_rounded_classes_of_mosi_are_clipped_first():
+    truth, prediction = intensities(-3, -2.4, 0.4, 2.6), intensities(-5, -1.6, 0.6, 1.9)
+    scores = regression_metrics(truth, prediction, "mosi")
+    assert scores["acc7"] == 0.5  # -3 and -5; -2.4 and -1.6 both round to -2
+    assert scores["acc5"] == 0.75  # above 2 all is one class
+    assert scores["acc3"] == 0.75
+
+
+def test_zero_is_the_upper_side_or_left_out_in_mosi():
+    truth, prediction = intensities(0, 0, -1, 2), intensities(0.1, -0.1, 0, 0)
+    scores = regression_metrics(truth, prediction, "mosi")
+    assert scores["acc2_has0"] == 0.5
+    assert scores["acc2_non0"] == 0.5
+    expected = reference.f1_score(truth >= 0, prediction >= 0, average="weighted")
+    assert scores["f1_has0"] == pytest.approx(expected)
+
+
+def test_a_value_on_a_cut_of_sims_belongs_below_it():
+    truth = intensities(-0.7, -0.1, 0.0, 0.1, 0.7, 1.0)
+    for other in (intensities(-0.9, -0.3, -0.05, 0.05, 0.5, 0.8), intensities(-1.5, -0.6, 0, 0.1, 0.2, 3)):
+        scores = regression_metrics(truth, other, "sims")
+        assert scores["acc2"] == scores["acc3"] == scores["acc5"] == 1.0
+    doubles = regression_metrics(truth.astype(np.float64), np.array([-0.7, -0.1, 0.0, 0.1, 0.7, 1.0]), "sims")
+    assert doubles["acc5"] == 1.0
+
+
+def test_sims_is_clipped_before_errors_and_correlations():
+    scores = regression_metrics(intensities(-1, 0, 1), intensities(-9, 0, 2), "sims")
+    assert (scores["mae"], scores["corr"], scores["ccc"]) == pytest.approx((0, 1, 1))
+
+
+def test_concordance_knows_scale_and_offset():
+    truth = np.random.default_rng(0).standard_normal(200)
+    assert regression_metrics(truth, truth)["ccc"] == pytest.approx(1)
+    shifted = regression_metrics(truth, truth + 1)
+    assert shifted["corr"] == pytest.approx(1)
+    assert shifted["ccc"] == pytest.approx(2 * truth.var() / (2 * truth.var() + 1), abs=1e-6)
+
+
+@pytest.mark.parametrize("metric_set", [None, "mosi", "sims"])
+def test_constant_answers_have_no_correlation(metric_set):
+    truth = intensities(-0.5, 0.3, 0.9)
+    for prediction in (np.full(3, 0.1), np.zeros(3)):
+        scores = regression_metrics(truth, prediction, metric_set)
+        assert (scores["corr"], scores["ccc"]) == (0, 0)
+        assert regression_metrics(prediction, truth, metric_set)["corr"] == 0
+
+
+def test_a_metric_that_no_utterance_counts_for_is_left_out():
+    scores = regression_metrics(np.zeros(3), intensities(-1, 0, 1), "mosi")
+    assert scores.keys() == set(find_metric_set("regression", "mosi").names) - {"acc2_non0", "f1_non0"}
+    assert all(np.isfinite(value) for value in scores.values())
+
+
+@pytest.mark.parametrize("metric_set", [None, "mosi", "sims"])
+def test_every_metric_is_in_the_catalogue(metric_set):
+    names = find_metric_set("regression", metric_set).names
+    assert tuple(regression_metrics(intensities(-1, 1), intensities(0, 1), metric_set)) == names
+    assert set(names) <= set(METRICS)
+    assert set(find_metric_set("regression", metric_set).main) <= set(names)
+
+
+def test_classes_are_in_the_catalogue(answers):
+    assert tuple(classification_metrics(*answers, 4)) == find_metric_set("classification").names
+
+
+def test_unknown_metric_set_is_refused():
+    with pytest.raises(MertkError, match="metric set 'mosy': expected mosi, sims or none"):
+        measure(intensities(1, 2), intensities(1, 2)[:, None], "regression", "mosy")
+
+
+def test_errors_and_losses_are_better_when_smaller():
+    smaller = [name for name in (*METRICS, "loss", "fusion_loss") if is_smaller_better(name)]
+    assert smaller == ["mae", "loss", "fusion_loss"]
+
+
+@pytest.mark.parametrize(("truth", "prediction", "message"), [([], [], "no utterance"), ([1], [1, 2], "two equal")])
+def test_impossible_intensities_are_refused(truth, prediction, message):
+    with pytest.raises(ValueError, match=message):
+        regression_metrics(np.array(truth), np.array(prediction))

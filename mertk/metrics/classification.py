@@ -1,7 +1,7 @@
-"""Scores on whole arrays, gathered and free of duplicates.
+"""Metrics of classes.
 
-Names say what they are: `ua` is unweighted accuracy (the mean of the classes' recalls), `wa` weighted accuracy (the
-share of utterances that are right), `f1_weighted` and `f1_macro` the classes' F1 averaged by class count and evenly.
+`ua` is unweighted accuracy (the mean of the classes' recalls), `wa` weighted accuracy (the share of utterances that are
+right), `f1_weighted` and `f1_macro` the classes' F1 averaged by class count and evenly.
 
 N utterances, C classes.
 """
@@ -12,21 +12,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-def measure(truth: np.ndarray, outputs: np.ndarray, task: str) -> dict[str, float]:
-    """The metrics of a task.
-
-    Args:
-        truth: (N,) class indices, or intensities.
-        outputs: (N, C) logits, or (N, 1) predicted intensities.
-        task: "classification" or "regression".
-    """
-    if task == "classification":
-        return classification_metrics(truth, outputs.argmax(axis=1), outputs.shape[1])
-    if task == "regression":
-        return regression_metrics(truth, outputs[:, 0])
-    raise ValueError(f"task: got {task!r}, expected classification or regression")
 
 
 def classification_metrics(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> dict[str, float]:
@@ -85,17 +70,3 @@ def recall_of_confusion(confusion: np.ndarray) -> np.ndarray:
     confusion = np.asarray(confusion)
     true = confusion.sum(axis=1)
     return np.where(true > 0, np.diag(confusion) / np.maximum(true, 1), np.nan)
-
-
-def regression_metrics(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """`mae` (mean absolute error) and `corr` (Pearson's correlation, 0 where either side is constant)."""
-    import numpy as np
-
-    truth, prediction = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
-    if len(truth) == 0:
-        raise ValueError("no utterance to score")
-    constant = truth.std() == 0 or prediction.std() == 0
-    return {
-        "mae": float(np.abs(truth - prediction).mean()),
-        "corr": 0.0 if constant else float(np.corrcoef(truth, prediction)[0, 1]),
-    }
