@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from mertk.batch import length_mask, pad_sequences
+from mertk.encoders.loading import load_pretrained, refuse_absent
 from mertk.encoders.weights import PREPROCESSOR_FILE, find_weights, is_miniature, read_config, read_json
 from mertk.errors import MertkError
 from mertk.nn.masking import random_spans
@@ -189,11 +190,7 @@ def _reads_normalized(folder: Path) -> bool:
 
 def _load(folder: Path, random_weights: bool) -> Any:
     """The model without heads, in float32 whatever its file holds."""
-    from pickle import UnpicklingError
-
-    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
-    from transformers.utils import logging
 
     config = read_config(folder)
     kind = config.get("model_type")
@@ -206,22 +203,6 @@ def _load(folder: Path, random_weights: bool) -> Any:
     warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
     if random_weights:
         return AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        model, information = AutoModel.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
-        raise MertkError(f"{folder}: the weights cannot be loaded ({error}); copy the model again.") from error
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
-    # Without this a weight that the file lacks would silently be random. Some published files lack the mask's.
-    absent = {str(key) for key in (*information["missing_keys"], *information["mismatched_keys"])}
-    absent.discard("masked_spec_embed")
-    if absent:
-        named = ", ".join(sorted(absent)[:3])
-        raise MertkError(f"{folder}: the weights lack {len(absent)} tensors of the model ({named}); copy it again.")
+    model, absent = load_pretrained(AutoModel, folder, dtype=torch.float32, local_files_only=True)
+    refuse_absent(folder, absent - {"masked_spec_embed"})  # some published files lack the mask's
     return model

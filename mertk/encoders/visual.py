@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mertk.encoders.frame_preprocessing import read_preprocessing
+from mertk.encoders.loading import load_pretrained, refuse_absent
 from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
 
@@ -115,11 +116,7 @@ def _layer_number(output: str, num_layers: int) -> int | None:
 
 def _load(folder: Path, output: str) -> Any:
     """The vision half, with its projection when the output needs it, in evaluation mode."""
-    from pickle import UnpicklingError
-
-    from safetensors import SafetensorError
     from transformers import CLIPVisionModel, CLIPVisionModelWithProjection
-    from transformers.utils import logging
 
     kind = read_config(folder).get("model_type")
     if kind not in _MODEL_TYPES:
@@ -129,22 +126,10 @@ def _load(folder: Path, output: str) -> Any:
     # Not the model with projection for every output: in transformers 5.20 it finds no weight at all in the folder of a
     # vision model alone, whose names lack the prefix `vision_model.`. The model without projection reads both.
     architecture = CLIPVisionModelWithProjection if output == "projected" else CLIPVisionModel
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        model, information = architecture.from_pretrained(folder, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
-        raise MertkError(f"{folder}: the weights cannot be loaded ({error}); copy the model again.") from error
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
-    # Without this a weight that the file lacks would silently be random.
-    missing = set(information["missing_keys"]) | {str(key) for key in information["mismatched_keys"]}
+    model, missing = load_pretrained(architecture, folder)
     if _PROJECTION in missing:
         raise MertkError(
             f"{folder} holds no projection ({_PROJECTION}); choose the output penultimate, or a model that has one."
         )
-    if missing:
-        raise MertkError(f"{folder} lacks {len(missing)} weights of a CLIP vision model, the first is {min(missing)}.")
+    refuse_absent(folder, missing)
     return model.eval()

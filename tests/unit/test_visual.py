@@ -211,7 +211,7 @@ def test_incomplete_weights_are_refused(tmp_path, weights):
     state = load_file(folder / "model.safetensors")
     del state[next(key for key in state if "layers.1.mlp.fc1.weight" in key)]
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(MertkError, match="lacks 1 weights.*layers.1.mlp.fc1.weight"):
+    with pytest.raises(MertkError, match="the weights lack 1 tensors.*layers.1.mlp.fc1.weight"):
         ClipFrameEncoder(folder)
 
 
