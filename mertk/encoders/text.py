@@ -1,0 +1,123 @@
+"""Pretrained text encoders of the BERT family, fine-tuned with the model around them.
+
+Legend: `B` utterances, `T` tokens, `D` features.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mertk.batch import length_mask
+from mertk.encoders.loading import load_pretrained, refuse_absent
+from mertk.encoders.weights import find_weights, is_miniature, read_config
+from mertk.errors import MertkError
+
+#: Model types with word, position and segment embeddings that give one state a token.
+MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "electra")
+
+
+class PretrainedTextEncoder(nn.Module):
+    """Tokens to one state each. Padding is hidden from attention and never changes a result.
+
+    Args:
+        weights: local folder or hub id of BERT, RoBERTa, XLM-RoBERTa or ELECTRA in the format of transformers; its
+            tokenizer must be the one that made the tokens.
+        freeze: keep the weights as they are, compute without gradient and without dropout.
+        gradient_checkpointing: recompute the layers in the backward pass, to save memory.
+        random_weights: build the model that config.json describes without reading weights; for a saved model, whose
+            weights come from elsewhere.
+
+    Attributes:
+        output_dim: D.
+        is_miniature: the weights were never trained.
+
+    Raises:
+        MertkError: weights missing, unreadable or incomplete; not a model of this family.
+    """
+
+    def __init__(
+        self, weights: str, freeze: bool = False, gradient_checkpointing: bool = False, random_weights: bool = False
+    ) -> None:
+        super().__init__()
+        folder = Path(weights) if random_weights else find_weights(weights)
+        self.is_miniature = is_miniature(read_config(folder))
+        self.model = _load(folder, random_weights)
+        self.output_dim = self.model.config.hidden_size
+        self.is_frozen = freeze
+        if freeze:
+            self.model.requires_grad_(False)
+        if gradient_checkpointing:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+
+    def train(self, mode: bool = True) -> PretrainedTextEncoder:
+        super().train(mode)
+        if self.is_frozen:
+            self.model.eval()
+        return self
+
+    def forward(self, tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encode.
+
+        Args:
+            tokens: (B, T, 2) int64, id and segment of each token, padded with anything valid (0).
+            lengths: (B,) real tokens, at least 1.
+
+        Returns:
+            states (B, T, D), where what stands behind an utterance's last token means nothing, and lengths (B,).
+
+        Raises:
+            MertkError: a token that the model does not know (looked for on CPU alone, where it costs no waiting), or
+                more tokens than it has positions for.
+        """
+        self._check(tokens)
+        with torch.no_grad() if self.is_frozen else contextlib.nullcontext():
+            states = self.model(
+                input_ids=tokens[..., 0],
+                attention_mask=length_mask(lengths, tokens.shape[1]).long(),
+                token_type_ids=tokens[..., 1],
+            ).last_hidden_state
+        return states, lengths
+
+    def save_architecture(self, folder: Path) -> None:
+        """Write what `random_weights` needs to build this encoder again: its configuration, but no weights."""
+        self.model.config.save_pretrained(folder)
+
+    def _check(self, tokens: torch.Tensor) -> None:
+        config = self.model.config
+        if tokens.shape[1] > config.max_position_embeddings:
+            raise MertkError(
+                f"a text of {tokens.shape[1]} tokens, but the text encoder has {config.max_position_embeddings} "
+                "positions; make the tokens again with a lower --max_tokens (stage 2)."
+            )
+        if tokens.device.type == "cpu":
+            for name, column, count in (("token", 0, config.vocab_size), ("segment", 1, config.type_vocab_size)):
+                largest = int(tokens[..., column].max())
+                if largest >= count:
+                    raise MertkError(
+                        f"{name} id {largest}, but the text encoder knows {count}: the tokens were made by another "
+                        "tokenizer. Make them with the tokenizer of these weights, or name its weights."
+                    )
+
+
+def _load(folder: Path, random_weights: bool) -> Any:
+    """The model without heads, in float32 whatever its file holds."""
+    from transformers import AutoConfig, AutoModel
+
+    kind = read_config(folder).get("model_type")
+    if kind not in MODEL_TYPES:
+        raise MertkError(
+            f"{folder / 'config.json'}: model_type {kind!r} is no text encoder that can be used here; expected "
+            f"{', '.join(MODEL_TYPES)}."
+        )
+    # The pooling layer of a sentence pair would wait for a gradient that never comes.
+    options = {} if kind == "electra" else {"add_pooling_layer": False}
+    if random_weights:
+        return AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32, **options)
+    model, absent = load_pretrained(AutoModel, folder, dtype=torch.float32, local_files_only=True, **options)
+    refuse_absent(folder, absent)
+    return model
