@@ -35,7 +35,7 @@ class BareLoop:
 
     def __init__(self, model: FoalNet, config: Config, total_steps: int) -> None:
         from mertk.training.launch import choose_precision
-        from mertk.training.optim import make_optimizer, make_schedule
+        from mertk.training.optim import Schedule, make_optimizer
 
         self.device = find_device()
         self.has_bf16 = choose_precision(config.training.precision) == "bf16"
@@ -43,7 +43,7 @@ class BareLoop:
         self.weights = config.loss_weights
         self.max_norm = config.optimizer.max_gradient_norm
         self.optimizer = make_optimizer(model, config.optimizer)
-        self.schedule = make_schedule(self.optimizer, config.schedule, total_steps)
+        self.schedule = Schedule(self.optimizer, config.schedule, total_steps)
 
     def run(self, batches: list[Batch]) -> None:
         import torch

@@ -6,7 +6,6 @@ the nearest valid one. The keys under `model` are the arguments of the model's c
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mertk.atomic import write_text
+from mertk.config_checks import check_values
 from mertk.errors import MertkError
 
 # OmegaConf reads the annotations at run time, so Optional[...] stays spelt out here.
@@ -41,10 +41,12 @@ class RunConfig:
 class InputConfig:
     """One modality as the model receives it."""
 
-    #: waveform (read from wav.scp) | features (read from a feature directory)
+    #: waveform (read from wav.scp) | features (read from a feature directory) | tokens (of text, for a text encoder)
     kind: str = "features"
-    #: feature directory; empty means `<data.directory>/features/<modality>`
+    #: feature directory; empty means `<data.directory>/features/<modality>`, for tokens `features/tokens`
     directory: Optional[str] = None
+    #: bring each feature to mean 0 and standard deviation 1, as measured on the training part
+    normalize: bool = False
     sample_rate_hz: int = 16000
     #: the rest of a longer utterance is cut off
     max_seconds: Optional[float] = None
@@ -89,6 +91,8 @@ class GroupConfig:
     pattern: str = ""
     learning_rate: Optional[float] = None
     weight_decay: Optional[float] = None
+    #: a pattern that matches nothing is an error, unless an ablation may have taken its part out
+    optional: bool = False
 
 
 @dataclass
@@ -103,13 +107,15 @@ class OptimizerConfig:
     max_gradient_value: Optional[float] = None
     #: batches that make one optimizer step
     accumulation_steps: int = 1
+    #: mean | sum of their gradients; limits and weight decay weigh against it
+    accumulation: str = "mean"
 
 
 @dataclass
 class ScheduleConfig:
     """Learning rate by optimizer step, whatever the number of processes."""
 
-    #: constant | warmup_cosine
+    #: constant | warmup_cosine | plateau (by the monitored metric, at the end of an epoch)
     name: str = "constant"
     #: share of all steps during which the rate rises from 0
     warmup: float = 0.1
@@ -117,6 +123,11 @@ class ScheduleConfig:
     final: float = 0.0
     #: horizon of the schedule; empty means epochs x steps per epoch
     total_steps: Optional[int] = None
+    #: plateau: epochs without improvement that are borne before the rate is multiplied by `factor`
+    patience: int = 5
+    factor: float = 0.5
+    #: plateau: reduce at these optimizer steps instead of watching a validation part (clean-refit)
+    reduce_at: Optional[list[int]] = None
 
 
 @dataclass
@@ -125,7 +136,7 @@ class TrainingConfig:
     epochs: int = 40
     #: stop after this many optimizer steps (clean-refit)
     stop_at_step: Optional[int] = None
-    #: metric of the validation part that chooses the best epoch; *_loss is minimised, anything else maximised
+    #: metric of the validation part that chooses the best epoch; losses and mae are minimised, others maximised
     monitor: str = "ua"
     #: epochs without improvement before training ends; empty means never
     early_stop: Optional[int] = None
@@ -157,40 +168,6 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
-#: keys that must be one of a few words
-CHOICES = {
-    "run.protocol": ("clean", "clean-refit", "published", "custom"),
-    "optimizer.name": ("adamw", "adam"),
-    "schedule.name": ("constant", "warmup_cosine"),
-    "training.precision": ("auto", "no", "bf16", "fp16"),
-}
-
-
-#: least and most of numbers
-RANGES = {
-    "data.max_lost": (0, 1),
-    "data.num_workers": (0, math.inf),
-    "data.cache_megabytes": (0, math.inf),
-    "sampler.batch_size": (1, math.inf),
-    "sampler.length_pool": (1, math.inf),
-    "optimizer.learning_rate": (0, math.inf),
-    "optimizer.weight_decay": (0, math.inf),
-    "optimizer.max_gradient_norm": (0, math.inf),
-    "optimizer.max_gradient_value": (0, math.inf),
-    "optimizer.accumulation_steps": (1, math.inf),
-    "schedule.warmup": (0, 1),
-    "schedule.final": (0, 1),
-    "schedule.total_steps": (1, math.inf),
-    "training.seed": (0, math.inf),
-    "training.epochs": (1, math.inf),
-    "training.stop_at_step": (1, math.inf),
-    "training.early_stop": (1, math.inf),
-    "training.evaluation_batch_size": (1, math.inf),
-    "training.log_every": (1, math.inf),
-    "training.num_processes": (1, math.inf),
-    "training.keep_checkpoints": (1, math.inf),
-}
-
 #: settings that do not change what is learnt, by section; None for a whole section
 INCIDENTAL = {
     "run": None,
@@ -221,7 +198,7 @@ def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Co
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise MertkError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
-    _check_values(config)
+    check_values(config)
     return config
 
 
@@ -243,14 +220,6 @@ def decisive(config: Config) -> dict[str, Any]:
         if incidental is not None:
             settings[section] = {name: value for name, value in values.items() if name not in incidental}
     return settings
-
-
-def lookup(config: Config, key: str) -> Any:
-    """Value at a dotted key."""
-    value: Any = config
-    for name in key.split("."):
-        value = value[name] if isinstance(value, dict) else getattr(value, name)
-    return value
 
 
 def _is_setting(word: str | Path) -> bool:
@@ -284,29 +253,3 @@ def _merge(base: Any, change: Any, where: str) -> Any:
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         raise MertkError(f"{where}: {key}{str(error).splitlines()[0]}") from error
-
-
-def _check_values(config: Config) -> None:
-    for key, allowed in CHOICES.items():
-        value = lookup(config, key)
-        if value not in allowed:
-            raise MertkError(f"{key}: got {value!r}, expected one of {', '.join(allowed)}.")
-    config.data.inputs = {name: modality for name, modality in config.data.inputs.items() if modality is not None}
-    for name, modality in config.data.inputs.items():
-        if modality.kind not in ("waveform", "features"):
-            raise MertkError(f"data.inputs.{name}.kind: got {modality.kind!r}, expected waveform or features.")
-        if modality.audio_policy not in ("convert", "refuse"):
-            raise MertkError(
-                f"data.inputs.{name}.audio_policy: got {modality.audio_policy!r}, expected convert or refuse."
-            )
-        _check_range(f"data.inputs.{name}.sample_rate_hz", modality.sample_rate_hz, 1, math.inf)
-        _check_range(f"data.inputs.{name}.max_seconds", modality.max_seconds, 0.001, math.inf)
-    for key, (least, most) in RANGES.items():
-        _check_range(key, lookup(config, key), least, most)
-
-
-def _check_range(key: str, value: float | None, least: float, most: float) -> None:
-    """Refuse a number outside its range, and one that is none; empty settings are left alone."""
-    if value is not None and not least <= value <= most:
-        expected = f"at least {least}" if most == math.inf else f"a number from {least} to {most}"
-        raise MertkError(f"{key}: got {value}, expected {expected}.")

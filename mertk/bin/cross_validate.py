@@ -176,24 +176,28 @@ def refit_settings(clean: Path) -> list[str]:
         trained = json.loads((clean / "trained.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MertkError(f"{clean}: not finished; clean-refit takes its number of steps from it.") from error
-    return [
+    settings = [
         f"training.stop_at_step={trained['best_step']}",
         f"schedule.total_steps={trained['total_steps']}",
         "training.early_stop=null",
     ]
+    if trained.get("reductions") is not None:
+        settings.append(f"schedule.reduce_at={[step for step in trained['reductions'] if step < trained['best_step']]}")
+    return settings
 
 
 def run_dependencies(config: Config, data: Path) -> dict[str, Any]:
     """What a run depends on: its settings but for the incidental ones, the data and the weights it reads."""
     from mertk.config import decisive
+    from mertk.data.inputs import feature_directory
     from mertk.marks import dependencies
 
     settings = decisive(config)
     inputs = [Path(value) for name in ("train", "validation", "test") if (value := getattr(config.data, name))]
     inputs += [data / name for name in ("utt2label", "wav.scp", "classes.txt")]
     for modality, given in config.data.inputs.items():
-        if given.kind == "features":
-            directory = Path(given.directory or data / "features" / modality)
+        if given.kind != "waveform":
+            directory = feature_directory(modality, given, data)
             inputs += [directory / name for name in ("record.json", "features.scp")]
     inputs += [
         Path(value["weights"]) for value in config.model.values() if isinstance(value, dict) and "weights" in value

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
     from mertk.models.base import Model
-    from mertk.training.trainer import Progress
+    from mertk.training.run_progress import Progress
 
 EXAMPLE = """\
 accelerate launch --config_file accelerate_config.yaml -m mertk.bin.train \\
@@ -123,7 +123,11 @@ def _open_parts(config: Config) -> dict[str, Part]:
     parts = {"train": open_part(config.data, "train", task)}
     classes = parts["train"].classes
     if config.data.validation is not None:
-        parts["validation"] = open_part(config.data, "validation", task, classes)
+        normalization = parts["train"].normalization()
+        parts["validation"] = open_part(config.data, "validation", task, classes, normalization)
+        _check_monitor(config, parts["validation"], task)
+    elif config.schedule.name == "plateau" and config.schedule.reduce_at is None:
+        raise MertkError("schedule.name: plateau watches a validation part; set data.validation or schedule.reduce_at.")
     if classes is not None:
         present = set(parts["train"].dataset.labels.tolist())
         absent = [name for index, name in enumerate(classes) if index not in present]
@@ -132,6 +136,23 @@ def _open_parts(config: Config) -> dict[str, Part]:
     for name, part in parts.items():
         log.info("%s: %d utterances (%d left out)", name, len(part.dataset), len(part.ledger))
     return parts
+
+
+def _check_monitor(config: Config, part: Part, task: str) -> None:
+    """Refuse an unknown metric before anything is trained, not after the first epoch."""
+    import numpy as np
+
+    from mertk.errors import MertkError
+    from mertk.metrics import measure
+
+    labels, monitor = part.dataset.labels, config.training.monitor
+    if labels is None:
+        raise MertkError(f"{config.data.validation}: its utterances have no labels; give a manifest with utt2label.")
+    outputs = np.zeros((len(labels), len(part.classes or [0])))
+    known = sorted(measure(labels, outputs, task, part.metric_set))
+    losses = ["loss", *(f"{name}_loss" for name, weight in config.loss_weights.items() if weight is not None)]
+    if monitor not in (*known, *losses):
+        raise MertkError(f"training.monitor: got {monitor!r}, expected one of {', '.join([*known, *losses])}.")
 
 
 def _make_model(config: Config, part: Part) -> Model:
@@ -187,7 +208,7 @@ def _make_trainer(config: Config, accelerator: Accelerator, model: Model, parts:
         TrainingLoader(training, plan, **place),
         EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **place) if validation else None,
         validation.dataset.ids if validation else [],
-        lambda scores: measure(scores.labels, scores.logits, model.task),
+        lambda scores: measure(scores.labels, scores.logits, model.task, validation.metric_set),
         lambda weights, progress: save_model(
             run_dir / "best",
             model,
@@ -206,7 +227,9 @@ def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
         "task": find_class(config.model["component"], "model").task,
         "classes": part.classes,
         "label_map": part.manifest.corpus.get("label_map"),
+        "metrics": part.metric_set,
         "facts": part.facts(),
+        "normalization": part.normalization(),
         "feature_records": part.feature_records(),
         "miniature": is_miniature(part, model),
         "commit": code_version(),
@@ -256,6 +279,7 @@ def _record_end(run_dir: Path, progress: Progress, trainer: Any) -> None:
         "num_parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
         "steps_per_epoch": trainer.steps_per_epoch,
         "total_steps": trainer.config.schedule.total_steps or trainer.total_steps,
+        "reductions": trainer.schedule.reductions if trainer.config.schedule.name == "plateau" else None,
     }
     write_text(run_dir / "trained.json", json.dumps(record, indent=2) + "\n")
 

@@ -101,10 +101,11 @@ class TrainingLoader:
         return self.plan.num_batches
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]:
-        """Batches of `epoch` from `position` on, each with its `shared_seed`."""
+        """Batches of `epoch` from `position` on, each with its `epoch` and `shared_seed`."""
         batches = self.plan.batches(epoch)[position:]
         self._batches.rows = [local_rows(batch, self.rank, self.world_size) for batch in batches]
         for offset, batch in enumerate(map(_or_raise, self._loader)):
+            batch["epoch"] = epoch
             batch["shared_seed"] = shared_seed(self.plan.seed, epoch, position + offset)
             yield batch
 

@@ -14,8 +14,9 @@ class Model(torch.nn.Module, abc.ABC):
 
     The constructor takes plain arguments, which are the keys of `model:` in the recipe's YAML. Arguments of these
     names are filled from the data when the YAML leaves them out: `num_classes`, `num_train_utterances`,
-    `audio_dim`, `video_dim`, `text_dim` (width of the feature directories in use). A mapping with the key
-    `component` is built first and handed over as an object (an encoder, say).
+    `audio_dim`, `video_dim`, `text_dim` (width of the feature directories in use), `audio_steps`, `video_steps`,
+    `text_steps` (frames, or tokens, of the longest sequence in them). A mapping with the key `component` is built first
+    and handed over as an object (an encoder, say).
 
     Across processes every method sees its local rows; what needs the others' comes from `mertk.distributed`.
     """
@@ -47,3 +48,7 @@ class Model(torch.nn.Module, abc.ABC):
 
         State lives in registered buffers and is updated from gathered tensors, so that all processes agree.
         """
+
+    def representations(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Vectors to look at (`mertk.bin.report`): (B, D) by `STAGE/NAME`, one D a stage. By default there are none."""
+        return {}

@@ -19,7 +19,7 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None):
             that is not installed.
     """
     import torch
-    from accelerate import Accelerator
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 
     if run_dir is not None:
         check_trackers(config.trackers)
@@ -29,6 +29,8 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None):
         mixed_precision=choose_precision(config.precision),
         log_with=[name for name in config.trackers if run_dir is not None] or None,
         project_dir=None if run_dir is None else str(run_dir),
+        # Buffers are equal on all processes anyway (`Model.after_step`); label banks are too large to send each step.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
     check_process_count(accelerator.num_processes, config.num_processes, "training.num_processes")
     return accelerator

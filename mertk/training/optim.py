@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -31,8 +31,8 @@ def parameter_groups(model: torch.nn.Module, config: OptimizerConfig) -> list[di
     for name in names:
         index = next((i for i, pattern in enumerate(patterns) if pattern.search(name)), len(patterns))
         members[index].append(model.get_parameter(name))
-    for pattern, parameters in zip(patterns, members, strict=False):
-        if not parameters:
+    for group, pattern, parameters in zip(config.groups, patterns, members, strict=False):
+        if not parameters and not group.optional:
             raise MertkError(
                 f"optimizer.groups: the pattern {pattern.pattern!r} matches no trainable parameter that an earlier "
                 f"one has not taken. Names look like: {', '.join(names[:3])}, ..."
@@ -44,6 +44,7 @@ def parameter_groups(model: torch.nn.Module, config: OptimizerConfig) -> list[di
             "weight_decay": config.weight_decay if group.weight_decay is None else group.weight_decay,
         }
         for group, parameters in zip(config.groups, members, strict=False)
+        if parameters
     ]
     rest = {"params": members[-1], "lr": config.learning_rate, "weight_decay": config.weight_decay}
     return groups + [rest] if rest["params"] else groups
@@ -65,6 +66,8 @@ def learning_rate_factor(step: int, total_steps: int, config: ScheduleConfig) ->
     """
     if config.name == "constant":
         return 1.0
+    if config.name == "plateau":
+        return config.factor ** sum(step >= reduction for reduction in config.reduce_at or [])
     warmup_steps = round(config.warmup * total_steps)
     if step < warmup_steps:
         return (step + 1) / warmup_steps
@@ -72,12 +75,63 @@ def learning_rate_factor(step: int, total_steps: int, config: ScheduleConfig) ->
     return config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def make_schedule(
-    optimizer: torch.optim.Optimizer, config: ScheduleConfig, total_steps: int
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """Schedule to be stepped once an optimizer step.
+class Schedule:
+    """Learning rates over a training: by optimizer step, or by what an epoch reached.
 
     It is never handed to `Accelerator.prepare`, which would step it once for every process.
+
+    Args:
+        total_steps: horizon where the configuration names none.
+        smaller_is_better: of the value that `end_epoch` gets.
+
+    Attributes:
+        reductions: optimizer steps at which a plateau lowered the rate; `reduce_at` repeats them without watching.
     """
-    horizon = config.total_steps or total_steps
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, horizon, config))
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        config: ScheduleConfig,
+        total_steps: int,
+        smaller_is_better: bool = False,
+    ) -> None:
+        horizon = config.total_steps or total_steps
+        self._optimizer = optimizer
+        self._plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
+        if config.name == "plateau" and config.reduce_at is None:
+            mode = "min" if smaller_is_better else "max"
+            self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer, mode, factor=config.factor, patience=config.patience
+            )
+        else:
+            self._by_step = torch.optim.lr_scheduler.LambdaLR(
+                optimizer, lambda step: learning_rate_factor(step, horizon, config)
+            )
+        self.reductions: list[int] = list(config.reduce_at or [])
+
+    def step(self) -> None:
+        """Once an optimizer step."""
+        if self._plateau is None:
+            self._by_step.step()
+
+    def end_epoch(self, value: float, step: int) -> None:
+        """Once an epoch, with the monitored metric of the validation part, after `step` optimizer steps."""
+        if self._plateau is not None:
+            before = self.learning_rates()
+            self._plateau.step(value)
+            if self.learning_rates() != before:
+                self.reductions.append(step)
+
+    def learning_rates(self) -> list[float]:
+        """Current rate of each group of parameters."""
+        return [group["lr"] for group in self._optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs; the rates themselves stand in the optimizer's state."""
+        inner = self._by_step if self._plateau is None else self._plateau
+        return {"reductions": self.reductions, "inner": inner.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        inner = self._by_step if self._plateau is None else self._plateau
+        inner.load_state_dict(state["inner"])
+        self.reductions = list(state["reductions"])

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +18,7 @@ from mertk import distributed
 from mertk.batch import Batch, to_device
 from mertk.config import Config, as_dict
 from mertk.errors import MertkError
+from mertk.metrics import is_smaller_better
 from mertk.training.checkpoint import (
     latest_checkpoint,
     load_weights,
@@ -26,7 +27,8 @@ from mertk.training.checkpoint import (
     restore_random_state,
     save_checkpoint,
 )
-from mertk.training.optim import make_optimizer, make_schedule
+from mertk.training.optim import Schedule, make_optimizer
+from mertk.training.run_progress import Progress
 from mertk.training.scoring import Scores, score
 from mertk.training.tracking import Tracking
 
@@ -46,28 +48,6 @@ class Loader(Protocol):
     def __len__(self) -> int: ...
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]: ...
-
-
-@dataclass
-class Progress:
-    """Where a run is; all that a resumed run needs beside tensors.
-
-    Attributes:
-        epoch, position: the next batch is number `position` of `epoch`.
-        step: optimizer steps taken.
-        best, best_epoch, best_step: the best value of the monitored metric so far, and where it was reached.
-        since_best: epochs without improvement.
-    """
-
-    epoch: int = 0
-    position: int = 0
-    step: int = 0
-    best: float | None = None
-    best_epoch: int = -1
-    best_step: int = 0
-    since_best: int = 0
-    seconds: float = 0.0
-    stopped: str = ""
 
 
 class Trainer:
@@ -109,7 +89,8 @@ class Trainer:
         optimizer = make_optimizer(model, config.optimizer, fused)
         self.steps_per_epoch = math.ceil(len(batches) / config.optimizer.accumulation_steps)
         self.total_steps = config.training.stop_at_step or config.training.epochs * self.steps_per_epoch
-        self.schedule = make_schedule(optimizer, config.schedule, self.total_steps)
+        self.minimizes = is_smaller_better(config.training.monitor)
+        self.schedule = Schedule(optimizer, config.schedule, self.total_steps, self.minimizes)
         self.method = model
         wrapped = torch.compile(model) if config.training.compile else model
         self.model, self.optimizer = accelerator.prepare(wrapped, optimizer)
@@ -155,11 +136,12 @@ class Trainer:
 
     def _step(self, group: list[Batch]) -> None:
         """One optimizer step over the batches of `group`."""
+        share = 1.0 if self.config.optimizer.accumulation == "sum" else 1 / len(group)
         sums: dict[str, torch.Tensor] = {}
         for number, batch in enumerate(group):
             is_last = number == len(group) - 1
             with contextlib.nullcontext() if is_last else self.accelerator.no_sync(self.model):
-                terms = self._backward(to_device(batch, self.accelerator.device), 1 / len(group))
+                terms = self._backward(to_device(batch, self.accelerator.device), share)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0) + value.detach() / len(group)
         self._clip(group)
@@ -171,7 +153,7 @@ class Trainer:
         self.tracking.step(sum(len(batch["utterance_ids"]) for batch in group) * self.accelerator.num_processes)
         if self.progress.step % self.config.training.log_every == 0:
             figures = self._over_processes(sums)
-            figures["learning_rate"] = self.schedule.get_last_lr()[0]
+            figures["learning_rate"] = self.schedule.learning_rates()[0]
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
 
     def _over_processes(self, terms: dict[str, torch.Tensor]) -> dict[str, float]:
@@ -238,6 +220,8 @@ class Trainer:
         elif progress.epoch + 1 == training.epochs and training.stop_at_step is None:
             progress.stopped = "epochs"
         improved = self._improved(metrics)
+        if metrics:
+            self.schedule.end_epoch(metrics[training.monitor], progress.step)
         progress.since_best = 0 if improved else progress.since_best + 1
         patience = training.early_stop if metrics else None
         if not progress.stopped and patience is not None and progress.since_best >= patience:
@@ -258,7 +242,7 @@ class Trainer:
         if metrics:
             if monitor not in metrics:
                 raise MertkError(f"training.monitor: got {monitor!r}, expected one of {', '.join(sorted(metrics))}.")
-            value = -metrics[monitor] if monitor.endswith("loss") else metrics[monitor]
+            value = -metrics[monitor] if self.minimizes else metrics[monitor]
             if progress.best is not None and value <= progress.best:
                 return False
             progress.best = value

@@ -52,7 +52,7 @@ def test_an_input_set_to_null_is_taken_out():
         ("training.early_stop=0", r"training\.early_stop: got 0, expected at least 1"),
         ("data.inputs.audio.sample_rate_hz=0", r"audio\.sample_rate_hz: got 0, expected at least 1"),
         ("schedule.name=linear", r"schedule\.name: got 'linear', expected one of constant, warmup_cosine"),
-        ("data.inputs.audio.kind=wav", r"data\.inputs\.audio\.kind: got 'wav', expected waveform or features"),
+        ("data.inputs.audio.kind=wav", r"data\.inputs\.audio\.kind: got 'wav', expected waveform, features or tokens"),
         ("epochs", r"expected key=value"),
     ],
 )

@@ -73,6 +73,16 @@ def test_a_refit_takes_its_steps_from_the_clean_run_and_has_no_validation(data, 
     config = load_config([], run_settings(run, data, tmp_path / "exp"))
     assert (config.training.stop_at_step, config.schedule.total_steps) == (30, 200)
     assert config.data.validation is None
+    assert config.schedule.reduce_at is None
+
+
+def test_a_refit_lowers_its_rate_where_the_clean_run_did(data, tmp_path):
+    clean = Run("session", "clean", 1, 7).directory(tmp_path / "exp")
+    clean.mkdir(parents=True)
+    trained = {"best_step": 30, "total_steps": 200, "reductions": [10, 20, 30, 40]}
+    (clean / "trained.json").write_text(json.dumps(trained))
+    settings = run_settings(Run("session", "clean-refit", 1, 7), data, tmp_path / "exp")
+    assert load_config([], ["schedule.name=plateau", *settings]).schedule.reduce_at == [10, 20]
 
 
 def dependencies(data, tmp_path, *settings):

@@ -8,7 +8,7 @@ import torch
 from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig
 from mertk.errors import MertkError
 from mertk.training.checkpoint import latest_checkpoint, save_weights, write_directory
-from mertk.training.optim import make_schedule, parameter_groups
+from mertk.training.optim import Schedule, parameter_groups
 from mertk.training.scoring import score
 from tests.toy import Classifier, make_trainer
 
@@ -190,11 +190,12 @@ def test_parameters_are_grouped_by_the_first_pattern_that_matches():
     ]
     with pytest.raises(MertkError, match=r"'bert' matches no trainable parameter"):
         parameter_groups(Classifier(), OptimizerConfig(groups=[GroupConfig("bert")]))
+    assert len(parameter_groups(Classifier(), OptimizerConfig(groups=[GroupConfig("bert", optional=True)]))) == 1
 
 
 def test_the_schedule_counts_optimizer_steps():
     optimizer = torch.optim.SGD(Classifier().parameters(), lr=1.0)
-    schedule = make_schedule(optimizer, ScheduleConfig(name="warmup_cosine", warmup=0.2), total_steps=10)
+    schedule = Schedule(optimizer, ScheduleConfig(name="warmup_cosine", warmup=0.2), total_steps=10)
     rates = []
     for _ in range(10):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -203,3 +204,73 @@ def test_the_schedule_counts_optimizer_steps():
     assert rates[:3] == [0.5, 1.0, 1.0]
     assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.0)
+
+
+def plateau(factor=0.5, patience=1, smaller_is_better=True, **more):
+    optimizer = torch.optim.SGD(Classifier().parameters(), lr=1.0)
+    config = ScheduleConfig(name="plateau", factor=factor, patience=patience, **more)
+    return Schedule(optimizer, config, total_steps=100, smaller_is_better=smaller_is_better)
+
+
+def test_a_plateau_lowers_the_rate_when_the_metric_stays():
+    schedule = plateau()
+    rates = []
+    for epoch, loss in enumerate([3.0, 2.0, 2.5, 2.5, 2.5, 1.0]):
+        schedule.step()
+        schedule.end_epoch(loss, 10 * epoch)
+        rates.append(schedule.learning_rates()[0])
+    assert rates == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5]
+    assert schedule.reductions == [30]
+    falling = plateau(smaller_is_better=False)
+    for epoch, score_ in enumerate([0.5, 0.6, 0.7, 0.6, 0.6]):
+        falling.end_epoch(score_, epoch)
+    assert falling.reductions == [4]
+
+
+def test_a_plateau_goes_on_where_it_was_interrupted():
+    first, second = plateau(), plateau()
+    for epoch, loss in enumerate([3.0, 3.5]):
+        first.end_epoch(loss, epoch)
+    second.load_state_dict(first.state_dict())
+    second.end_epoch(3.5, 2)
+    assert second.reductions == [2] and second.learning_rates() == [0.5]
+
+
+def test_reductions_are_repeated_by_step():
+    schedule = plateau(reduce_at=[2, 3])
+    rates = []
+    for _ in range(5):
+        rates.append(schedule.learning_rates()[0])
+        schedule._optimizer.step()
+        schedule.step()
+    assert rates == [1.0, 1.0, 0.5, 0.25, 0.25]
+
+
+def test_a_loss_and_mae_are_minimised_and_what_is_best_is_kept(tmp_path):
+    trainer, _ = make_trainer(tmp_path, "training.monitor=loss", "schedule.name=plateau", "schedule.patience=0")
+    progress = trainer.fit()
+    history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    losses = [record["validation"]["loss"] for record in history]
+    assert progress.best == -min(losses) and progress.best_epoch == losses.index(min(losses))
+
+
+def test_accumulated_gradients_are_averaged_or_added(tmp_path):
+    settings = ("optimizer.accumulation_steps=3", "sampler.batch_size=8", "training.epochs=1", "optimizer.name=adam")
+    norms = {}
+    for kind in ("mean", "sum"):
+        trainer, _ = make_trainer(tmp_path / kind, *settings, f"optimizer.accumulation={kind}", dropout=0.0)
+        seen, clip = [], trainer._clip
+
+        def note(group, trainer=trainer, seen=seen, clip=clip):
+            seen.append(torch.cat([weight.grad.flatten() for weight in trainer.method.parameters()]).norm().item())
+            clip(group)
+
+        trainer._clip = note
+        trainer.fit()
+        norms[kind] = seen[0]
+    assert norms["sum"] == pytest.approx(3 * norms["mean"], rel=1e-5)
+
+
+def test_training_batches_say_which_epoch_it_is(tmp_path):
+    trainer, _ = make_trainer(tmp_path)
+    assert {batch["epoch"] for batch in trainer.batches.epoch(3)} == {3}

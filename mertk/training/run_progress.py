@@ -1,0 +1,27 @@
+"""Where a run is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Progress:
+    """Where a run is; all that a resumed run needs beside tensors.
+
+    Attributes:
+        epoch, position: the next batch is number `position` of `epoch`.
+        step: optimizer steps taken.
+        best, best_epoch, best_step: the best value of the monitored metric so far, and where it was reached.
+        since_best: epochs without improvement.
+    """
+
+    epoch: int = 0
+    position: int = 0
+    step: int = 0
+    best: float | None = None
+    best_epoch: int = -1
+    best_step: int = 0
+    since_best: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
