@@ -88,6 +88,10 @@ class FeatureStore:
     def num_frames(self, utterance: str) -> int:
         return int(self._table[4][self._row(utterance)])
 
+    def longest(self) -> int:
+        """Frames of the longest utterance; 0 when there is none."""
+        return int(self._table[4].max(initial=0))
+
     def _row(self, utterance: str) -> int:
         row = self._table[0].get(utterance)
         if row is None:

@@ -1,4 +1,4 @@
-"""One modality of one utterance, read on demand: a waveform, or a matrix of features.
+"""One modality of one utterance, read on demand: a waveform, a matrix of features, or the tokens of a text.
 
 An input knows which utterances it has, how long each is, and how to read one as an array; it is cheap to pickle, so
 that the workers of a data loader can have their own.
@@ -6,6 +6,7 @@ that the workers of a data loader can have their own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
 
+#: mean and standard deviation of every feature, `{"mean": [...], "std": [...]}`
+Statistics = dict[str, list[float]]
+
+
 class Input(Protocol):
-    #: width D of a frame; None for waveforms
+    #: width D of a frame; None for waveforms and tokens
     width: int | None
+    #: frames of the longest sequence there is; None for waveforms
+    steps: int | None
     #: record of the feature directory; None for waveforms
     record: dict | None
 
@@ -31,7 +38,7 @@ class Input(Protocol):
         ...
 
     def read(self, utterance: str) -> np.ndarray:
-        """Samples (S,) or frames (T, D), float32."""
+        """Samples (S,) or frames (T, D), float32; tokens (T, 2), int64."""
         ...
 
     def origin(self, utterance: str) -> str:
@@ -43,6 +50,7 @@ class WaveformInput:
     """Speech from the files in `wav.scp`."""
 
     width = None
+    steps = None
     record = None
 
     def __init__(self, manifest: Manifest, config: InputConfig) -> None:
@@ -87,7 +95,11 @@ class WaveformInput:
 
 
 class FeatureInput:
-    """Features from a feature directory."""
+    """Features from a feature directory.
+
+    Attributes:
+        statistics: what the features are standardised by, of the training part; None leaves them as they are.
+    """
 
     def __init__(self, directory: str | Path, config: InputConfig) -> None:
         from mertk.data.feature_store import FeatureStore
@@ -96,10 +108,14 @@ class FeatureInput:
         for utterance in self.store.ids[:1]:
             # A record that is not that of the features is found here, before a model of its dimension is built.
             self.store.read(utterance, 0, 1)
-        self.width = self.store.record.dimension
-        self.record = self.store.record.as_dict()
-        rate = self.store.record.rate_hz
+        record = self.store.record
+        self.width = record.dimension
+        self.record = record.as_dict()
+        rate = record.rate_hz
         self.max_frames = round(config.max_seconds * rate) if config.max_seconds and rate else None
+        declared = record.options.get("sequence_length") or self.store.longest()
+        self.steps = min(declared, self.max_frames or declared)
+        self.statistics: Statistics | None = None
 
     def has(self, utterance: str) -> bool:
         return utterance in self.store
@@ -112,7 +128,54 @@ class FeatureInput:
         return f"{self.store.directory}; delete that folder and make the features again (stage 2)"
 
     def read(self, utterance: str) -> np.ndarray:
-        return self.store.read(utterance, 0, self.max_frames).astype("float32")
+        frames = self.store.read(utterance, 0, self.max_frames).astype("float32")
+        return frames if self.statistics is None else standardize(frames, self.statistics)
+
+
+class TokenInput(FeatureInput):
+    """Tokens of transcripts, (T, 2): id and segment; a text encoder in the model makes vectors of them."""
+
+    def __init__(self, directory: str | Path, config: InputConfig) -> None:
+        super().__init__(directory, config)
+        if self.store.record.dtype != "int32" or self.width != 2:
+            raise MertkError(
+                f"{directory} holds {self.store.record.dtype} features of width {self.width}, expected tokens (int32, "
+                "width 2); for vectors set data.inputs.text.kind=features."
+            )
+        self.width = None
+
+    def read(self, utterance: str) -> np.ndarray:
+        return self.store.read(utterance, 0, self.max_frames).astype("int64")
+
+
+def standardize(frames: np.ndarray, statistics: Statistics) -> np.ndarray:
+    """Frames (T, D) with the mean of the training part at 0 and its standard deviation at 1, float32.
+
+    A feature that is constant there keeps its scale.
+    """
+    import numpy as np
+
+    mean, std = (np.asarray(statistics[name], dtype=np.float32) for name in ("mean", "std"))
+    return (frames - mean) / np.where(std > 0, std, 1)
+
+
+def measure_statistics(source: Input, utterances: Iterable[str]) -> Statistics:
+    """Mean and standard deviation of every feature over all frames of the utterances, in one pass over them."""
+    import numpy as np
+
+    count, mean, squares = 0, 0.0, 0.0
+    for utterance in utterances:
+        frames = source.read(utterance).astype(np.float64)
+        total = count + len(frames)
+        own = frames.mean(axis=0)
+        change = own - mean
+        # Chan, Golub and LeVeque's update: sums of squares around the mean lose no digits.
+        squares = squares + ((frames - own) ** 2).sum(axis=0) + change**2 * (count * len(frames) / total)
+        mean = mean + change * (len(frames) / total)
+        count = total
+    std = np.sqrt(squares / count)
+    # What rounding leaves of a constant feature is no spread.
+    return {"mean": mean.tolist(), "std": np.where(std > 1e-7 * np.abs(mean), std, 0.0).tolist()}
 
 
 def open_input(modality: str, config: InputConfig, manifest: Manifest, directory: str | None) -> Input:
@@ -123,11 +186,18 @@ def open_input(modality: str, config: InputConfig, manifest: Manifest, directory
     """
     if config.kind == "waveform":
         return WaveformInput(manifest, config)
+    kind = TokenInput if config.kind == "tokens" else FeatureInput
     if config.directory is not None:
-        return FeatureInput(config.directory, config)
+        return kind(config.directory, config)
     if directory is None:
         raise MertkError(
             f"data.inputs.{modality}.directory is not set and there is no data.directory to look in; "
             f"add data.inputs.{modality}.directory=FEATURES, or data.inputs.{modality}=null to leave it out."
         )
-    return FeatureInput(Path(directory) / "features" / modality, config)
+    return kind(feature_directory(modality, config, directory), config)
+
+
+def feature_directory(modality: str, config: InputConfig, data_directory: str | Path) -> Path:
+    """Where the features of a modality are: as configured, or in their place in the data directory."""
+    folder = "tokens" if config.kind == "tokens" else modality
+    return Path(config.directory or Path(data_directory) / "features" / folder)

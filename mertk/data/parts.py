@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mertk.data.dataset import UtteranceDataset
-from mertk.data.inputs import Input, open_input
+from mertk.data.inputs import Input, Statistics, measure_statistics, open_input
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import Manifest, load_manifest, read_ids
 from mertk.errors import MertkError
@@ -37,24 +37,44 @@ class Part:
 
     def facts(self) -> dict[str, int]:
         """What a model's constructor may ask for (see `mertk.models.base.Model`)."""
-        facts = {f"{name}_dim": source.width for name, source in self.dataset.inputs.items() if source.width}
+        inputs = self.dataset.inputs.items()
+        facts = {f"{name}_dim": source.width for name, source in inputs if source.width}
+        facts |= {f"{name}_steps": source.steps for name, source in inputs if source.steps}
         facts["num_train_utterances"] = len(self.dataset)
         if self.classes is not None:
             facts["num_classes"] = len(self.classes)
         return facts
+
+    def normalization(self) -> dict[str, Statistics]:
+        """By modality, what the features are standardised by; for `open_part` of the other parts."""
+        statistics = {name: getattr(source, "statistics", None) for name, source in self.dataset.inputs.items()}
+        return {name: values for name, values in statistics.items() if values is not None}
+
+    @property
+    def metric_set(self) -> str | None:
+        """How the corpus is scored (see `mertk.metrics.measure`); None for the common metrics of its task."""
+        return self.manifest.corpus.get("metrics")
 
     def feature_records(self) -> dict[str, dict | None]:
         """Record of each modality's feature directory; None for waveforms."""
         return {name: source.record for name, source in self.dataset.inputs.items()}
 
 
-def open_part(config: DataConfig, part: str, task: str, classes: list[str] | None = None) -> Part:
+def open_part(
+    config: DataConfig,
+    part: str,
+    task: str,
+    classes: list[str] | None = None,
+    normalization: dict[str, Statistics] | None = None,
+) -> Part:
     """Read the manifest of a part, open its inputs, and leave out what cannot be had.
 
     Args:
         part: train, validation or test.
         task: classification or regression (what the labels are).
         classes: class names by index; found in the data when empty.
+        normalization: by modality, what the features of inputs with `normalize` are standardised by; the training
+            part, for which it is left out, measures its own.
 
     Raises:
         MertkError: part missing or empty, label unknown, or more than `config.max_lost` of it lost.
@@ -69,6 +89,7 @@ def open_part(config: DataConfig, part: str, task: str, classes: list[str] | Non
         raise MertkError("data.inputs is empty; name at least one modality.")
     inputs = {name: open_input(name, given, manifest, config.directory) for name, given in config.inputs.items()}
     ledger, kept = _keep_complete(ids, inputs, config, part)
+    _normalize(inputs, config, kept, normalization)
     labels = None
     if manifest.has("utt2label"):
         classes = classes or config.classes or manifest.classes or _sorted_labels(manifest, task)
@@ -77,6 +98,14 @@ def open_part(config: DataConfig, part: str, task: str, classes: list[str] | Non
         labels = np.random.default_rng(0).permutation(labels)
     dataset = UtteranceDataset(kept, inputs, labels, config.cache_megabytes)
     return Part(dataset, manifest, ids, classes if task == "classification" else None, ledger)
+
+
+def _normalize(
+    inputs: dict[str, Input], config: DataConfig, ids: list[str], normalization: dict[str, Statistics] | None
+) -> None:
+    for name, source in inputs.items():
+        if config.inputs[name].normalize:
+            source.statistics = measure_statistics(source, ids) if normalization is None else normalization[name]
 
 
 def _read_manifest(directory: str | None, source: Path) -> tuple[Manifest, list[str]]:
