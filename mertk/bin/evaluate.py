@@ -15,6 +15,10 @@ from mertk.cli import make_parser, program
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from mertk.config import Config
+    from mertk.data.parts import Part
+    from mertk.training.model_directory import SavedModel
+
 EXAMPLE = "python -m mertk.bin.launch mertk.bin.evaluate exp/iemocap/foal/paper"
 
 
@@ -77,18 +81,10 @@ def results_name(part: str) -> str:
 
 def evaluate_run(accelerator: Accelerator, run_dir: Path, part_name: str) -> dict[str, Any] | None:
     """Score one run; the main process writes the files and gets the results."""
-    import numpy as np
-
-    from mertk.config import load_config
     from mertk.data.loader import EvaluationLoader
-    from mertk.data.parts import open_part
-    from mertk.training.model_directory import load_model
     from mertk.training.scoring import score
 
-    config = load_config([run_dir / "config.yaml"])
-    saved = load_model(run_dir / "best")
-    part = open_part(config.data, part_name, saved.info["task"], saved.info["classes"])
-    check_features(saved.info["feature_records"], part.feature_records(), run_dir)
+    config, saved, part = open_run(run_dir, part_name)
     loader = EvaluationLoader(
         part.dataset,
         config.training.evaluation_batch_size,
@@ -102,12 +98,28 @@ def evaluate_run(accelerator: Accelerator, run_dir: Path, part_name: str) -> dic
         return None
     lost = sorted(set(part.manifest_ids) - set(scores.ids))
     results = describe(scores, saved.info, part_name, lost) | {"run": describe_run(run_dir, config, saved.info)}
-    exponents = np.exp(scores.logits - scores.logits.max(axis=1, keepdims=True))
-    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
-    write_results(run_dir, part_name, results, scores, probabilities, saved.info["classes"])
-    shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items())
+    write_results(run_dir, part_name, results, prediction_rows(scores, saved.info["classes"]))
+    shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
     print(f"{run_dir}: {part_name} {results['count']} utterances, {shown}", flush=True)
     return results
+
+
+def open_run(run_dir: Path, part_name: str) -> tuple[Config, SavedModel, Part]:
+    """Configuration and best model of a run, and a part whose features are those the model was trained on.
+
+    Raises:
+        MertkError: the model is missing or damaged, or the part cannot be had or has other features.
+    """
+    from mertk.config import load_config
+    from mertk.data.parts import open_part
+    from mertk.training.model_directory import load_model
+
+    config = load_config([run_dir / "config.yaml"])
+    saved = load_model(run_dir / "best")
+    info = saved.info
+    part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}))
+    check_features(info["feature_records"], part.feature_records(), run_dir)
+    return config, saved, part
 
 
 def check_features(trained: dict[str, Any], given: dict[str, Any], where: Path) -> None:
@@ -131,18 +143,29 @@ def check_features(trained: dict[str, Any], given: dict[str, Any], where: Path) 
 
 def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> dict[str, Any]:
     """Metrics of the scores; `lost` are utterances of the manifest that could not be scored."""
-    from mertk.metrics import confusion_matrix, measure, recall_per_class
+    from mertk.metrics import find_metric_set, measure
 
-    classes = info["classes"]
-    prediction = scores.logits.argmax(axis=1)
-    recall = recall_per_class(scores.labels, prediction, len(classes))
+    task, metric_set = info["task"], info.get("metrics")
+    measured = measure(scores.labels, scores.logits, task, metric_set)
     return {
         "format": 1,
         "part": part,
-        "classes": classes,
+        "task": task,
         "count": len(scores.ids),
         "not_scored": lost,
-        "metrics": measure(scores.labels, scores.logits, info["task"]),
+        # A metric that no utterance counts for is null.
+        "metrics": {name: measured.get(name) for name in find_metric_set(task, metric_set).names},
+    } | (describe_classes(scores, info["classes"]) if info["classes"] else {"metric_set": metric_set})
+
+
+def describe_classes(scores: Any, classes: list[str]) -> dict[str, Any]:
+    """Recall of each class, and the confusion matrix (C, C), rows truth."""
+    from mertk.metrics import confusion_matrix, recall_per_class
+
+    prediction = scores.logits.argmax(axis=1)
+    recall = recall_per_class(scores.labels, prediction, len(classes))
+    return {
+        "classes": classes,
         # A class without an utterance in this part has no recall; JSON has no NaN.
         "recall": {name: float(value) if value == value else None for name, value in zip(classes, recall, strict=True)},
         "confusion": confusion_matrix(scores.labels, prediction, len(classes)).tolist(),
@@ -201,20 +224,33 @@ def count_folds(test_list: str) -> int:
     return sum(path.name.isdigit() for path in Path(test_list).parents[1].iterdir())
 
 
-def write_results(
-    run_dir: Path, part: str, results: dict[str, Any], scores: Any, probabilities: Any, classes: list[str]
-) -> None:
+def prediction_rows(scores: Any, classes: list[str] | None) -> list[list[str]]:
+    """Header and rows of predictions.tsv: class names and probabilities, or intensities."""
+    import numpy as np
+
+    rows = [["utterance", "truth", "prediction", *(classes or [])]]
+    if classes is None:
+        # The shortest digits that give the same float32 again.
+        told = [
+            [np.format_float_positional(value, trim="0") for value in side]
+            for side in (scores.labels, scores.logits[:, 0])
+        ]
+        return rows + [list(row) for row in zip(scores.ids, *told, strict=True)]
+    exponents = np.exp(scores.logits - scores.logits.max(axis=1, keepdims=True))
+    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
+    for utterance, truth, row in zip(scores.ids, scores.labels, probabilities, strict=True):
+        rows.append([utterance, classes[truth], classes[row.argmax()], *(f"{value:.6f}" for value in row)])
+    return rows
+
+
+def write_results(run_dir: Path, part: str, results: dict[str, Any], rows: list[list[str]]) -> None:
     """predictions.tsv first, results.json last: that there are results means that all is there."""
     import json
 
     from mertk.atomic import write_text
 
-    lines = ["\t".join(["utterance", "truth", "prediction", *classes])]
-    for utterance, truth, row in zip(scores.ids, scores.labels, probabilities, strict=True):
-        shares = [f"{value:.6f}" for value in row]
-        lines.append("\t".join([utterance, classes[truth], classes[row.argmax()], *shares]))
     suffix = "" if part == "test" else f"_{part}"
-    write_text(run_dir / f"predictions{suffix}.tsv", "\n".join(lines) + "\n")
+    write_text(run_dir / f"predictions{suffix}.tsv", "".join("\t".join(row) + "\n" for row in rows))
     write_text(run_dir / results_name(part), json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Tables and pictures from scored runs: results.json, RESULTS.md and confusion.png, and the table on the terminal.
+"""Tables and pictures from scored runs: results.json, RESULTS.md, a PNG of each, and the table on the terminal.
 
 Everything is read from run directories. Several experiments (ablations, variants) go into one report when several
 directories are given; protocols found in one directory stand side by side.
@@ -26,28 +26,35 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.atomic import write_text
+    from mertk.report.document import results_document
     from mertk.report.experiments import collect
-    from mertk.report.plots import plot_confusion
-    from mertk.report.tables import ablation_table, describe, overview, published_table, results_document
+    from mertk.report.formatting import describe
+    from mertk.report.published import published_table, read_published
+    from mertk.report.tables import ablation_table, overview
 
     published = read_published(arguments.published) if arguments.published else None
-    records = collect(arguments.experiments)
-    pictures = [picture_name(record, number) for number, record in enumerate(records)]
-    for record, picture in zip(records, pictures, strict=True):
-        plot_confusion(record, describe(record), arguments.out / picture)
+    experiments = collect(arguments.experiments)
+    records = [experiment.record for experiment in experiments]
+    pictures = picture_names(records)
+    for experiment, picture in zip(experiments, pictures, strict=True):
+        experiment.plot(describe(experiment.record), arguments.out / picture)
     write_text(arguments.out / "RESULTS.md", results_document(records, pictures, published))
     write_text(arguments.out / "results.json", summary_json(records))
     print()
-    for text in (overview(records), ablation_table(records), published_table(records, published)):
+    for text in (overview(records), ablation_table(records, published), published_table(records, published)):
         if text:
             print(text + "\n")
     print(f"written: {arguments.out}/{{RESULTS.md,results.json,{','.join(pictures)}}}")
     return 0
 
 
-def picture_name(record: dict[str, Any], number: int) -> str:
-    """`confusion.png` for the first record; the others carry their name."""
-    return "confusion.png" if number == 0 else f"confusion-{record['name'].replace('/', '-').replace(' ', '-')}.png"
+def picture_names(records: list[dict[str, Any]]) -> list[str]:
+    """`confusion.png` or `scatter.png` for the first record; the others carry their name."""
+    from mertk.report.experiments import REPORTS
+
+    stems = [REPORTS[record["task"]].picture for record in records]
+    names = [f"-{record['name'].replace('/', '-').replace(' ', '-')}" for record in records]
+    return [f"{stem}{name}.png" for stem, name in zip(stems, ["", *names[1:]], strict=True)]
 
 
 def summary_json(records: list[dict[str, Any]]) -> str:
@@ -55,29 +62,6 @@ def summary_json(records: list[dict[str, Any]]) -> str:
     import json
 
     return json.dumps({"format": 1, **records[0], "experiments": records}, indent=2, ensure_ascii=False) + "\n"
-
-
-def read_published(path: Path) -> dict[str, Any]:
-    """Published figures: `source`, `note`, `cv` and `figures: {ablation: {ua, wa}}` in percent, returned as fractions.
-
-    Raises:
-        MertkError: the file is missing or has another form.
-    """
-    import yaml
-
-    from mertk.errors import MertkError
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        figures = {
-            ablation: {name: float(values[name]) / 100 for name in ("ua", "wa")}
-            for ablation, values in content["figures"].items()
-        }
-        return {"source": content["source"], "note": content["note"], "cv": content["cv"], "figures": figures}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise MertkError(
-            f"{path}: {error!r}; expected source, note, cv and figures with ua and wa in percent for each ablation."
-        ) from error
 
 
 if __name__ == "__main__":

@@ -1,31 +1,49 @@
 """Put runs together: folds and seeds of one experiment under one protocol become one record.
 
-A record is plain JSON; fractions, not percent. Pooled figures come from the joined confusion matrix of all folds (and
-seeds), mean and standard deviation (n - 1) from the figures of the single runs.
+A record is plain JSON; fractions, not percent. Mean and standard deviation (n - 1) are of the figures of the single
+runs, pooled figures come from joined test parts (see the reports of the tasks). Where there is one split for all, runs
+differ in their seed alone.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
-from mertk.report.runs import ScoredRun, find_runs, read_predictions
+from mertk.report.classification_report import ClassificationReport
+from mertk.report.regression_report import RegressionReport
+from mertk.report.runs import SHARED, ScoredRun, find_runs
+from mertk.report.task_report import Predictions, Record, TaskReport
 
-METRICS = ("ua", "wa", "f1_weighted", "f1_macro")
+REPORTS: dict[str, TaskReport] = {"classification": ClassificationReport(), "regression": RegressionReport()}
 PROTOCOLS = ("clean", "clean-refit", "published", "custom")
-#: what all runs of one record have in common
-SHARED = ("recipe", "variant", "ablation", "cv", "protocol", "miniature", "permuted_labels")
 #: what may differ between runs, so that all values are listed
 LISTED = ("commit", "versions", "hardware", "num_processes", "num_parameters", "features")
 
-Record = dict[str, Any]
+
+@dataclass(frozen=True)
+class Experiment:
+    """The runs of one experiment under one protocol.
+
+    Attributes:
+        record: what the tables tell of them.
+        predictions: of each run, for the picture.
+    """
+
+    record: Record
+    predictions: list[Predictions]
+
+    def plot(self, title: str, path: Path) -> None:
+        """Draw the picture of the task."""
+        REPORTS[self.record["task"]].plot(self.record, self.predictions, title, path)
 
 
-def collect(directories: Sequence[Path]) -> list[Record]:
-    """One record for each experiment and protocol found below `directories`, in the order given.
+def collect(directories: Sequence[Path]) -> list[Experiment]:
+    """One experiment for each directory of runs and protocol found below `directories`, in the order given.
 
     Raises:
         MertkError: no scored run, damaged results, or runs that do not belong together.
@@ -38,65 +56,67 @@ def collect(directories: Sequence[Path]) -> list[Record]:
     order = list(dict.fromkeys(run.experiment for run in scored))
     ranked = sorted(groups, key=lambda key: (order.index(key[0]), key[1], _rank(key[2])))
     base = Path(os.path.commonpath(order)) if len(order) > 1 else order[0].parent
-    records = []
+    experiments = []
     for key in ranked:
         experiment, cv, protocol = key
         below = experiment / f"{cv}-{protocol}"
         name = f"{experiment.relative_to(base)} {cv}-{protocol}"
         waiting = [path.relative_to(experiment) for path in unscored if below in path.parents]
-        records.append(make_record(name, groups[key], waiting))
-    return records
+        experiments.append(make_experiment(name, groups[key], waiting))
+    return experiments
 
 
 def _rank(protocol: str) -> int:
     return PROTOCOLS.index(protocol) if protocol in PROTOCOLS else len(PROTOCOLS)
 
 
-def make_record(name: str, runs: list[ScoredRun], unscored: list[Path]) -> Record:
-    """The record of one experiment under one protocol."""
-    from mertk.metrics import metrics_of_confusion, recall_of_confusion
-
+def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> Experiment:
+    """Join the runs of one experiment under one protocol."""
     runs = sorted(runs, key=lambda run: (run.about["seed"], run.about["fold"]))
-    first = runs[0].about
-    _check_together(runs)
-    classes = runs[0].results["classes"]
-    confusion = sum(run.confusion for run in runs)
-    seeds = sorted({run.about["seed"] for run in runs})
-    by_seed = {seed: sum(run.confusion for run in runs if run.about["seed"] == seed) for seed in seeds}
-    recall = [None if value != value else value for value in recall_of_confusion(confusion).tolist()]
-    mean, std = _spread([run.results["metrics"] for run in runs])
-    return {
+    _check_alike(runs)
+    first = runs[0]
+    report = REPORTS[first.task]
+    predictions = [report.read_predictions(run) for run in runs]
+    _check_apart(runs, predictions)
+    mean, std = _spread(runs)
+    record = {
         "name": name,
-        **{key: first[key] for key in SHARED},
-        "classes": classes,
-        "count": max(int(matrix.sum()) for matrix in by_seed.values()),
-        "seeds": seeds,
+        **{key: first.about[key] for key in SHARED},
+        "task": first.task,
+        **report.pool(runs, predictions),
+        "seeds": sorted({run.about["seed"] for run in runs}),
         "num_folds": len({run.about["fold"] for run in runs}),
-        "pooled": metrics_of_confusion(confusion),
-        "pooled_by_seed": [{"seed": seed, **metrics_of_confusion(by_seed[seed])} for seed in seeds],
+        "fixed_split": _folds_there_are(runs) == 1,
         "mean": mean,
         "std": std,
-        "recall": dict(zip(classes, recall, strict=True)),
-        "confusion": confusion.tolist(),
         "folds": [_row(run) for run in runs],
         "warnings": _warnings(runs, unscored),
         **{key: _distinct([run.about.get(key) for run in runs]) for key in LISTED},
     }
+    return Experiment(record, predictions)
+
+
+def _folds_there_are(runs: list[ScoredRun]) -> int:
+    """Folds of the whole cross-validation, of which some may not have been run."""
+    return max([run.about.get("num_folds") or 0 for run in runs] + [run.about["fold"] for run in runs])
 
 
 def _row(run: ScoredRun) -> Record:
     kept = ("fold", "seed", "best_epoch", "best_step", "train_seconds")
     about = {key: run.about.get(key) for key in kept}
-    return about | {"count": run.results["count"]} | {name: run.results["metrics"][name] for name in METRICS}
+    return about | {"count": run.results["count"]} | {name: run.metrics[name] for name in run.metric_names}
 
 
-def _spread(metrics: list[dict[str, float]]) -> tuple[Record, Record]:
-    """Mean and sample standard deviation; the latter is None for a single run."""
-    import numpy as np
+def _spread(runs: list[ScoredRun]) -> tuple[Record, Record]:
+    """Mean and sample standard deviation; the latter is None for a single run, both where a run has no figure."""
+    import statistics
 
-    values = {name: np.array([one[name] for one in metrics]) for name in METRICS}
-    mean = {name: float(column.mean()) for name, column in values.items()}
-    std = {name: float(column.std(ddof=1)) if len(column) > 1 else None for name, column in values.items()}
+    mean, std = {}, {}
+    for name in runs[0].metric_names:
+        values = [run.metrics[name] for run in runs]
+        known = None not in values
+        mean[name] = statistics.fmean(values) if known else None
+        std[name] = statistics.stdev(values) if known and len(values) > 1 else None
     return mean, std
 
 
@@ -109,16 +129,16 @@ def _distinct(values: list[Any]) -> list[Any]:
     return found
 
 
-def _check_together(runs: list[ScoredRun]) -> None:
+def _check_alike(runs: list[ScoredRun]) -> None:
     """Refuse what must not be added up.
 
     Raises:
-        MertkError: classes or a shared property differ, a fold and seed stands twice, or folds share utterances.
+        MertkError: task, classes or another shared property differ, or a fold and seed stands twice.
     """
     first = runs[0]
     for run in runs[1:]:
-        pairs = [("classes", first.results["classes"], run.results["classes"])]
-        pairs += [(key, first.about[key], run.about[key]) for key in SHARED]
+        pairs = [(key, first.results.get(key), run.results.get(key)) for key in ("classes", "metric_set")]
+        pairs += [("task", first.task, run.task), *((key, first.about[key], run.about[key]) for key in SHARED)]
         for what, one, other in pairs:
             if one != other:
                 raise MertkError(
@@ -126,14 +146,23 @@ def _check_together(runs: list[ScoredRun]) -> None:
                     "Keep experiments in directories of their own (--exp)."
                 )
     places: dict[tuple[int, int], Path] = {}
-    owners: dict[tuple[int, str], Path] = {}
     for run in runs:
         seed, fold = run.about["seed"], run.about["fold"]
         if (seed, fold) in places:
             raise MertkError(f"fold {fold}, seed {seed} stands twice: {places[seed, fold]} and {run.directory}.")
         places[seed, fold] = run.directory
-        for utterance in read_predictions(run) or ():
-            other = owners.setdefault((seed, utterance), run.directory)
+
+
+def _check_apart(runs: list[ScoredRun], predictions: list[Predictions]) -> None:
+    """Refuse folds that share utterances.
+
+    Raises:
+        MertkError: names an utterance that was tested in two folds with one seed.
+    """
+    owners: dict[tuple[int, str], Path] = {}
+    for run, answers in zip(runs, predictions, strict=True):
+        for utterance in answers or ():
+            other = owners.setdefault((run.about["seed"], utterance), run.directory)
             if other != run.directory:
                 raise MertkError(f"utterance {utterance} was tested in two folds: {other} and {run.directory}.")
 
@@ -142,7 +171,7 @@ def _warnings(runs: list[ScoredRun], unscored: list[Path]) -> list[str]:
     """What a reader of the figures must know."""
     found = []
     present = {(run.about["seed"], run.about["fold"]) for run in runs}
-    most = max([run.about.get("num_folds") or 0 for run in runs] + [fold for _, fold in present])
+    most = _folds_there_are(runs)
     for seed in sorted({seed for seed, _ in present}):
         missing = [str(fold) for fold in range(1, most + 1) if (seed, fold) not in present]
         if missing:

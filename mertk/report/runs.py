@@ -6,15 +6,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mertk.errors import MertkError
+from mertk.metrics import find_metric_set
 
-if TYPE_CHECKING:
-    import numpy as np
-
-#: what `results.json` of a run must have; the summary of an experiment, of the same name, has other keys
-RUN_KEYS = ("classes", "confusion", "count", "metrics", "run")
+TASKS = ("classification", "regression")
+#: what all runs of one record have in common
+SHARED = ("recipe", "variant", "ablation", "cv", "protocol", "miniature", "permuted_labels")
+#: keys of a run's results.json and their types; the summary of an experiment, of the same name, has other keys
+RUN_KEYS = {"count": int, "metrics": dict, "run": dict}
+CLASS_KEYS = {"classes": list, "confusion": list}
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,23 @@ class ScoredRun:
         return self.results["run"]
 
     @property
-    def confusion(self) -> np.ndarray:
-        """Counts (C, C), rows truth."""
-        import numpy as np
+    def task(self) -> str:
+        """Files of before there were intensities do not name it."""
+        return self.results.get("task", "classification")
 
-        return np.array(self.results["confusion"], dtype=np.int64)
+    @property
+    def metric_set(self) -> str | None:
+        """By what the intensities were scored."""
+        return self.results.get("metric_set")
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        return find_metric_set(self.task, self.metric_set).names
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """By name; None where no utterance counts for a metric."""
+        return self.results["metrics"]
 
 
 def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]:
@@ -71,50 +85,57 @@ def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]
 
 
 def read_run(directory: Path) -> ScoredRun:
-    """Read a run and hold its predictions against its confusion matrix.
+    """Read a run's results.json.
 
     Raises:
-        MertkError: results.json cannot be read, lacks something, or disagrees with predictions.tsv.
+        MertkError: it cannot be read, or something in it is missing or of another kind than it should be.
     """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MertkError(f"{path}: damaged ({error}); score again with mertk.bin.evaluate --again.") from error
-    missing = [key for key in RUN_KEYS if key not in results]
-    if missing:
-        raise MertkError(f"{path}: lacks {', '.join(missing)}; score again with mertk.bin.evaluate --again.")
+    problem = _problem(results)
+    if problem:
+        raise MertkError(f"{path}: {problem}; score again with mertk.bin.evaluate --again.")
     parents = directory.parents
     laid_out = directory.name.startswith("seed_") and parents[0].name.startswith("fold_")
     return ScoredRun(directory, parents[2] if laid_out else directory, results)
 
 
-def read_predictions(run: ScoredRun) -> dict[str, tuple[str, str]] | None:
-    """True and predicted class by utterance, None where the run has no predictions.tsv.
+def _problem(results: Any) -> str | None:
+    """What is wrong with the content of a results.json; None when nothing is."""
+    if not isinstance(results, dict):
+        return f"got {results!r:.40}, expected an object"
+    task = results.get("task", "classification")
+    if task not in TASKS:
+        return f"task is {task!r}, expected {' or '.join(TASKS)}"
+    for key, kind in (RUN_KEYS | (CLASS_KEYS if task == "classification" else {})).items():
+        if key not in results:
+            return f"lacks {key}"
+        if not isinstance(results[key], kind):
+            return f"{key} is {results[key]!r:.40}, expected {'a number' if kind is int else f'a {kind.__name__}'}"
+    if task == "classification":
+        size = len(results["classes"])
+        if [len(row) if isinstance(row, list) else None for row in results["confusion"]] != [size] * size:
+            return f"confusion is not a matrix of {size} x {size}"
+    about = results["run"]
+    missing = [key for key in SHARED if key not in about]
+    missing += [key for key in ("fold", "seed") if not isinstance(about.get(key), int)]
+    if missing:
+        return f"run lacks {', '.join(missing)}"
+    try:
+        names = find_metric_set(task, results.get("metric_set")).names
+    except MertkError as error:
+        return str(error).rstrip(".")
+    return _metric_problem(results["metrics"], names)
 
-    Raises:
-        MertkError: a line is malformed, an utterance stands twice, or the counts are not those of results.json.
-    """
-    path = run.directory / "predictions.tsv"
-    if not path.is_file():
-        return None
-    classes = run.results["classes"]
-    position = {name: index for index, name in enumerate(classes)}
-    counts = [[0] * len(classes) for _ in classes]
-    found: dict[str, tuple[str, str]] = {}
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        next(lines, None)
-        for number, line in enumerate(lines, start=2):
-            fields = line.rstrip("\n").split("\t")
-            if len(fields) < 3 or fields[1] not in position or fields[2] not in position:
-                raise MertkError(
-                    f"{path}:{number}: expected utterance, truth and prediction of {classes}, got {line!r}."
-                )
-            utterance, truth, prediction = fields[:3]
-            if utterance in found:
-                raise MertkError(f"{path}:{number}: utterance {utterance} stands twice; score again.")
-            found[utterance] = truth, prediction
-            counts[position[truth]][position[prediction]] += 1
-    if counts != run.results["confusion"]:
-        raise MertkError(f"{path}: does not add up to the confusion matrix of results.json; score again with --again.")
-    return found
+
+def _metric_problem(metrics: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    for name in names:
+        if name not in metrics:
+            return f"metrics lacks {name}"
+        value = metrics[name]
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            return f"metrics.{name} is {value!r:.40}, expected a number or null"
+    return None

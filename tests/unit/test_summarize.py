@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mertk.bin.summarize import main, read_published
-from mertk.errors import MertkError
+from mertk.bin.summarize import main
 from mertk.metrics import classification_metrics, confusion_matrix, recall_per_class
 
 CLASSES = ["neutral", "happy", "angry", "sad"]
@@ -16,6 +15,7 @@ note: Its epochs are chosen on the test session.
 cv: session
 figures:
   full: {ua: 80.10, wa: 79.45}
+  baseline: {ua: 77.85, wa: 77.31}
 """
 
 
@@ -150,20 +150,26 @@ def test_published_figures_stand_beside_ours(tmp_path):
     results, document = summarize(tmp_path / "paper", tmp_path / "control", out=tmp_path / "out", options=options)
     section = document.partition("## Beside the published figures")[2].partition("\n## ")[0]
     assert "The paper. Its epochs are chosen on the test session." in section
-    assert f"80.10 | {100 * results['mean']['ua'] - 80.10:+.2f}".replace(" ", "") in section.replace(" ", "")
+    assert f"({100 * results['mean']['ua'] - 80.10:+.2f})" in section
     assert section.count("80.10") == 1, "the control with permuted labels has no place here"
 
 
+def first_words(document, heading):
+    """First cells of the rows below a heading."""
+    section = document.partition(f"## {heading}")[2].partition("\n## ")[0]
+    return [line.split()[1] for line in section.splitlines() if line.startswith("| ")][1:]
+
+
 def test_ablations_share_a_table(tmp_path, capsys):
+    (tmp_path / "published.yaml").write_text(PUBLISHED, encoding="utf-8")
     for name in ("full", "audio", "baseline"):
         write_run(tmp_path / name, 1, ablation=name)
-    results, document = summarize(*(tmp_path / name for name in ("audio", "full", "baseline")), out=tmp_path / "out")
-    section = document.partition("## Ablation")[2].partition("\n## ")[0]
-    assert [line.split()[1] for line in section.splitlines() if line.startswith("| ")][1:] == [
-        "full",
-        "baseline",
-        "audio",
-    ]
+    folders = [tmp_path / name for name in ("audio", "full", "baseline")]
+    results, document = summarize(*folders, out=tmp_path / "out")
+    assert first_words(document, "Ablation") == ["full", "audio", "baseline"]
+    options = ("--published", str(tmp_path / "published.yaml"))
+    _, document = summarize(*folders, out=tmp_path / "out", options=options)
+    assert first_words(document, "Ablation") == ["full", "baseline", "audio"], "those of the paper come first"
     assert "Variant paper, session-clean" in capsys.readouterr().out
     assert [one["name"] for one in results["experiments"]] == [
         f"{n} session-clean" for n in ("audio", "full", "baseline")
@@ -183,6 +189,16 @@ def test_class_without_utterances_gives_valid_json(tmp_path):
     results, document = summarize(tmp_path / "paper", out=tmp_path / "out")
     assert None in results["recall"].values()
     assert "nan" not in document.lower()
+
+
+def test_classes_of_a_fixed_split_are_told_by_seed(tmp_path):
+    for seed in (1, 2):
+        write_run(tmp_path / "paper", 1, seed, num_folds=1)
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert results["fixed_split"] is True
+    assert "pooled" not in document
+    assert "All runs together, rows are the true class" in document
+    assert f"{100 * results['mean']['ua']:.2f} ± {100 * results['std']['ua']:.2f}" in document
 
 
 def edit(directory, change):
@@ -237,8 +253,28 @@ def test_utterance_tested_in_two_folds_is_an_error(tmp_path, capsys):
     fails(tmp_path, capsys, "f1_7 was tested in two folds")
 
 
-def test_published_file_of_another_form_is_refused(tmp_path):
-    path = tmp_path / "published.yaml"
-    path.write_text("figures: {full: {ua: 80}}", encoding="utf-8")
-    with pytest.raises(MertkError, match="expected source, note, cv and figures"):
-        read_published(path)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metrics": None}, "metrics is None, expected a dict"),
+        ({"metrics": {"ua": 1.0}}, "metrics lacks wa"),
+        ({"metrics": dict.fromkeys(("ua", "wa", "f1_weighted", "f1_macro"), "0.5")}, "metrics.ua is '0.5'"),
+        ({"task": "ranking"}, "task is 'ranking', expected classification or regression"),
+        ({"confusion": [[1, 2], [3]]}, "confusion is not a matrix of 4 x 4"),
+        ({"count": "many"}, "count is 'many', expected a number"),
+        ({"run": {}}, "run lacks recipe"),
+        ({"run": None}, "run is None"),
+    ],
+)
+def test_results_edited_by_hand_are_an_error(tmp_path, capsys, change, message):
+    write_run(tmp_path / "paper", 1)
+    directory = tmp_path / "paper/session-clean/fold_1/seed_1"
+    edit(directory, lambda results: results.update(change))
+    fails(tmp_path, capsys, str(directory / "results.json"), message, "--again")
+
+
+@pytest.mark.parametrize("content", ["null", "[]", "5"])
+def test_results_that_are_no_object_are_an_error(tmp_path, capsys, content):
+    write_run(tmp_path / "paper", 1)
+    (tmp_path / "paper/session-clean/fold_1/seed_1/results.json").write_text(content, encoding="utf-8")
+    fails(tmp_path, capsys, "expected an object")

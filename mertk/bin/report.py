@@ -1,0 +1,119 @@
+"""Pictures of what a trained model makes of a part: the principal components of its representations.
+
+Models that have representations (HSCL: before and after features are decoupled) give vectors for every utterance. Those
+of one stage are drawn together, coloured by what they stand for and by label: pca_STAGE.png, and pca.json with the
+share of the variance that the picture shows and how far apart the groups are in all dimensions (silhouette).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mertk.cli import make_parser, program
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mertk.config import Config
+    from mertk.data.parts import Part
+    from mertk.models.base import Model
+
+EXAMPLE = "python -m mertk.bin.report exp/mosi/hscl/paper/official-clean/fold_1/seed_1111"
+
+#: vectors (N, D) by name, by stage
+Stages = dict[str, dict[str, "np.ndarray"]]
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = make_parser(__doc__, EXAMPLE)
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="directory of a finished run")
+    parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to look at")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (RUN_DIR)")
+    arguments = parser.parse_args(argv)
+
+    import json
+
+    from mertk.atomic import write_text
+    from mertk.bin.evaluate import open_run
+    from mertk.report.projection import plot_projection
+
+    out = arguments.out or arguments.run
+    config, saved, part = open_run(arguments.run, arguments.part)
+    stages, labels = represent(config, saved.model, part)
+    document: dict[str, Any] = {"format": 1, "run": str(arguments.run), "part": arguments.part, "count": len(labels)}
+    document |= {"miniature": saved.info["miniature"], "stages": {}}
+    about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"
+    about += " (MINIATURE)" if saved.info["miniature"] else ""
+    for stage, vectors in stages.items():
+        path = out / f"pca_{stage.replace(' ', '_')}.png"
+        document["stages"][stage] = plot_projection(vectors, labels, f"{stage}: {about}", path)
+        apart = document["stages"][stage]["silhouette_by_name"]
+        print(f"{path}" + ("" if apart is None else f": silhouette by name {apart:.3f}"))
+    write_text(out / "pca.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[str]]:
+    """Representations of every utterance of a part, and the names of their labels.
+
+    Raises:
+        MertkError: the model has no representations, or one of them is not a number.
+    """
+    import numpy as np
+    import torch
+
+    from mertk.batch import to_device
+    from mertk.data.loader import EvaluationLoader
+    from mertk.distributed import local_only
+    from mertk.errors import MertkError
+    from mertk.progress import progress
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.eval().to(device)
+    loader = EvaluationLoader(part.dataset, config.training.evaluation_batch_size, config.data.num_workers)
+    found: dict[str, list[np.ndarray]] = {}
+    labels: list[str] = []
+    with torch.inference_mode(), local_only():
+        for batch in progress(loader, description="represent"):
+            for name, vectors in model.representations(to_device(batch, device)).items():
+                found.setdefault(name, []).append(vectors.float().cpu().numpy())
+            labels += label_names(batch, part.classes)
+    if not found:
+        raise MertkError(
+            f"{type(model).__name__} has no representations to show; a model gives them by `representations` "
+            "(see mertk/models/base.py), as mertk.models.hscl.HSCL does."
+        )
+    joined = {name: np.concatenate(rows) for name, rows in found.items()}
+    broken = [name for name, vectors in joined.items() if not np.isfinite(vectors).all()]
+    if broken:
+        raise MertkError(f"the model's representation {broken[0]} is NaN or infinite for some utterances; train again.")
+    return by_stage(joined), labels
+
+
+def label_names(batch: dict[str, Any], classes: list[str] | None) -> list[str]:
+    """The class of each utterance of a batch, or the sign of its intensity."""
+    if "labels" not in batch:
+        return ["no label"] * len(batch["utterance_ids"])
+    labels = batch["labels"].tolist()
+    if classes is not None:
+        return [classes[label] for label in labels]
+    return ["negative" if label < 0 else "positive" if label > 0 else "zero" for label in labels]
+
+
+def by_stage(vectors: dict[str, np.ndarray]) -> Stages:
+    """Take `STAGE/NAME` apart; the vectors of a stage must be comparable."""
+    stages: Stages = {}
+    for key, rows in vectors.items():
+        stage, slash, name = key.partition("/")
+        assert slash and name, f"representation {key!r}: expected STAGE/NAME"
+        stages.setdefault(stage, {})[name] = rows
+    for stage, named in stages.items():
+        shapes = {name: rows.shape for name, rows in named.items()}
+        assert len(set(shapes.values())) == 1, f"representations of {stage!r} have different shapes: {shapes}"
+    return stages
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

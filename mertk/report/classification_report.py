@@ -1,0 +1,70 @@
+"""Reports of classes: figures from the joined confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mertk.errors import MertkError
+from mertk.report.formatting import markdown_table, percent
+from mertk.report.predictions import read_predictions
+from mertk.report.runs import ScoredRun
+from mertk.report.task_report import Predictions, Record, TaskReport, runs_by_seed
+
+
+class ClassificationReport(TaskReport):
+    """Pooled figures come from the confusion matrix added up over all folds (and seeds)."""
+
+    picture = "confusion"
+    caption = "confusion matrix"
+
+    def read_predictions(self, run: ScoredRun) -> Predictions:
+        path = run.directory / "predictions.tsv"
+        if not path.is_file():
+            return None
+        classes = run.results["classes"]
+        index = {name: position for position, name in enumerate(classes)}
+        found = read_predictions(path, index.__getitem__, str(classes))
+        counts = [[0] * len(classes) for _ in classes]
+        for truth, prediction in found.values():
+            counts[truth][prediction] += 1
+        if counts != run.results["confusion"]:
+            raise MertkError(
+                f"{path}: does not add up to the confusion matrix of results.json; score again with --again."
+            )
+        return found
+
+    def pool(self, runs: Sequence[ScoredRun], predictions: Sequence[Predictions]) -> Record:
+        import numpy as np
+
+        from mertk.metrics import metrics_of_confusion, recall_of_confusion
+
+        classes = runs[0].results["classes"]
+        counts = [np.array(run.results["confusion"]) for run in runs]
+        by_seed = {seed: sum(counts[row] for row in rows) for seed, rows in runs_by_seed(runs).items()}
+        confusion = sum(counts)
+        recall = [None if value != value else value for value in recall_of_confusion(confusion).tolist()]
+        return {
+            "count": max(int(matrix.sum()) for matrix in by_seed.values()),
+            "classes": classes,
+            "pooled": metrics_of_confusion(confusion),
+            "pooled_by_seed": [{"seed": seed, **metrics_of_confusion(matrix)} for seed, matrix in by_seed.items()],
+            "recall": dict(zip(classes, recall, strict=True)),
+            "confusion": confusion.tolist(),
+        }
+
+    def tables(self, record: Record) -> list[str]:
+        confusion = [
+            [name, *counts, percent(record["recall"][name])]
+            for name, counts in zip(record["classes"], record["confusion"], strict=True)
+        ]
+        joined = "All runs together" if record["fixed_split"] else "All folds together"
+        return [
+            f"{joined}, rows are the true class:",
+            markdown_table(["", *record["classes"], "recall"], confusion),
+        ]
+
+    def plot(self, record: Record, predictions: Sequence[Predictions], title: str, path: Path) -> None:
+        from mertk.report.plots import plot_confusion
+
+        plot_confusion(record["classes"], record["confusion"], title, path)

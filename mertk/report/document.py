@@ -1,0 +1,97 @@
+"""RESULTS.md: the tables with what is needed to read them, and where every figure comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mertk.metrics import METRICS
+from mertk.report.experiments import REPORTS
+from mertk.report.formatting import Record, describe, join_paragraphs, metric_set_of
+from mertk.report.published import published_table
+from mertk.report.tables import ablation_table, overview, run_table
+
+
+def results_document(records: list[Record], pictures: list[str], published: Record | None) -> str:
+    """The whole of RESULTS.md."""
+    recipes = ", ".join(dict.fromkeys(record["recipe"] for record in records))
+    parts = [f"# Results of {recipes}", _introduction(records), overview(records)]
+    for heading, text in (
+        ("## Ablation", ablation_table(records, published)),
+        ("## Beside the published figures", published_table(records, published)),
+    ):
+        if text:
+            parts += [heading, text]
+    parts += [details(record, picture) for record, picture in zip(records, pictures, strict=True)]
+    return join_paragraphs([*parts, _legend(records)]) + "\n"
+
+
+def _introduction(records: list[Record]) -> str:
+    """How to read the figures."""
+    names = _metric_names(records)
+    told = ["Written by `mertk.bin.summarize` from run directories; not edited by hand."]
+    plain = [METRICS[name].heading for name in names if not METRICS[name].is_fraction]
+    told.append(f"Percent, but for {', '.join(plain)}." if plain else "Percent.")
+    if all(record["fixed_split"] for record in records):
+        told.append("Mean and standard deviation are over seeds.")
+    else:
+        told.append("Pooled is over the joined test parts; mean and standard deviation are over folds and seeds.")
+    told.append("What each metric is stands at the end.")
+    return " ".join(told)
+
+
+def _metric_names(records: list[Record]) -> list[str]:
+    return [name for name in METRICS if any(name in metric_set_of(record).names for record in records)]
+
+
+def _legend(records: list[Record]) -> str:
+    names = _metric_names(records)
+    lines = []
+    for name in names:
+        better = "; smaller is better" if METRICS[name].is_smaller_better else ""
+        lines.append(f"- {METRICS[name].heading}: {METRICS[name].meaning}{better}")
+    return "## Metrics\n\n" + "\n".join(lines)
+
+
+def details(record: Record, picture: str) -> str:
+    """Runs, picture and origin of one record."""
+    split = "one fixed split" if record["fixed_split"] else f"folds by {record['cv']}"
+    return join_paragraphs(
+        [
+            f"## {describe(record)}",
+            f"Recipe {record['recipe']}, variant {record['variant']}, ablation {record['ablation']}, "
+            f"protocol {record['protocol']}, {split}, seeds {', '.join(map(str, record['seeds']))}.",
+            run_table(record),
+            *REPORTS[record["task"]].tables(record),
+            f"![{REPORTS[record['task']].caption} of {record['name']}]({picture})",
+            _origin(record),
+        ]
+    )
+
+
+def _origin(record: Record) -> str:
+    """Code, versions, machines, size and features behind the figures."""
+    lines = [f"- commit: {', '.join(map(str, record['commit']))}"]
+    for versions in record["versions"]:
+        lines.append("- versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    for hardware in record["hardware"]:
+        gpus = ", ".join(hardware.get("gpus") or []) or "no GPU"
+        lines.append(f"- hardware: {hardware.get('cpu')}, {hardware.get('cores')} cores, {gpus}")
+    lines.append(f"- processes: {', '.join(map(str, record['num_processes']))}")
+    lines.append(f"- parameters: {', '.join(f'{number:,}' for number in record['num_parameters'])}")
+    for features in record["features"]:
+        for modality, origin in features.items():
+            if origin is not None:
+                keys = ("extractor", "weights", "weights_fingerprint", "layer", "rate_hz", "dimension")
+                told = ", ".join(f"{key} {_short(origin[key])}" for key in keys if origin.get(key) is not None)
+                lines.append(f"- {modality} features: {told}")
+    return "\n".join(lines)
+
+
+def _short(value: Any) -> Any:
+    """A fingerprint's first digits suffice to a reader; a folder's name says more than its path."""
+    if not isinstance(value, str):
+        return value
+    kind, colon, digits = value.rpartition(":")
+    if len(digits) == 64:
+        return kind + colon + digits[:12]
+    return value.rstrip("/").rpartition("/")[2] if value.startswith("/") else value

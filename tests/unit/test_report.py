@@ -1,0 +1,129 @@
+"""Pictures of representations."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from mertk.bin.report import by_stage, label_names, main
+from mertk.config import load_config
+from mertk.data.dataset import UtteranceDataset
+from mertk.errors import MertkError
+from mertk.models.base import Model
+from mertk.report.projection import plot_projection, silhouette
+from tests.toy import Frames
+
+
+class Apart(Model):
+    """Two names that are one cloud before, and two clouds after."""
+
+    task = "regression"
+
+    def forward(self, batch):
+        return {"logits": batch["video"].sum(dim=(1, 2))[:, None]}
+
+    def losses(self, output, batch):
+        return {}
+
+    def representations(self, batch):
+        assert not self.training
+        mean = batch["video"].sum(dim=1) / batch["video_lengths"][:, None]
+        return {
+            "before/video": mean,
+            "before/video mirrored": mean.flip(1),
+            "after/video exclusive": mean + 20,
+            "after/video irrelevant": mean - 20,
+        }
+
+
+class Nothing(Apart):
+    def representations(self, batch):
+        return {}
+
+
+class Broken(Apart):
+    def representations(self, batch):
+        return {"before/video": batch["video"].sum(dim=1) * torch.inf}
+
+
+@pytest.fixture
+def show(tmp_path, monkeypatch):
+    """Run the program on a model as if it had been trained."""
+
+    def run(model, classes=None, options=()):
+        frames = Frames(48)
+        numbers = np.arange(48)
+        labels = numbers % 2 if classes else (numbers % 3 - 1).astype(np.float32)
+        part = SimpleNamespace(
+            dataset=UtteranceDataset(list(frames.frames), {"video": frames}, labels), classes=classes
+        )
+        config = load_config([], ["data.num_workers=0", "training.evaluation_batch_size=7", "run.recipe=mosi/hscl"])
+        saved = SimpleNamespace(model=model, info={"miniature": True})
+        monkeypatch.setattr("mertk.bin.evaluate.open_run", lambda run_dir, part_name: (config, saved, part))
+        return main([str(tmp_path / "run"), *options])
+
+    return run
+
+
+def test_every_stage_gets_a_picture_and_figures(show, tmp_path, capsys):
+    assert show(Apart(), options=("--out", str(tmp_path / "out"))) == 0
+    told = capsys.readouterr().out
+    document = json.loads((tmp_path / "out" / "pca.json").read_text())
+    assert (document["part"], document["count"], document["miniature"]) == ("test", 48, True)
+    assert list(document["stages"]) == ["before", "after"]
+    for stage, figures in document["stages"].items():
+        assert (tmp_path / "out" / f"pca_{stage}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"pca_{stage}.png: silhouette by name {figures['silhouette_by_name']:.3f}" in told
+        assert figures["dimension"] == 4
+        assert 0 < figures["explained_variance"][1] <= figures["explained_variance"][0] < 1
+    assert document["stages"]["before"]["silhouette_by_name"] < 0.1
+    assert document["stages"]["after"]["silhouette_by_name"] > 0.8
+
+
+def test_pictures_go_to_the_run_by_default(show, tmp_path):
+    assert show(Apart(), classes=["sad", "happy"]) == 0
+    assert (tmp_path / "run" / "pca_after.png").exists()
+
+
+def test_a_model_without_representations_is_refused(show, tmp_path, capsys):
+    assert show(Nothing()) == 1
+    assert "error: Nothing has no representations to show" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_representation_that_is_not_a_number_is_refused(show, capsys):
+    assert show(Broken()) == 1
+    assert "representation before/video is NaN or infinite" in capsys.readouterr().err
+
+
+def test_vectors_of_a_stage_must_be_comparable():
+    with pytest.raises(AssertionError, match="representations of 'a' have different shapes"):
+        by_stage({"a/x": np.zeros((3, 2)), "a/y": np.zeros((3, 4)), "b/x": np.zeros((3, 4))})
+    with pytest.raises(AssertionError, match="expected STAGE/NAME"):
+        by_stage({"before": np.zeros((3, 2))})
+
+
+def test_labels_are_classes_or_signs():
+    ids = ["a", "b", "c"]
+    batch = {"utterance_ids": ids, "labels": torch.tensor([-0.2, 0.0, 3.0])}
+    assert label_names(batch, None) == ["negative", "zero", "positive"]
+    batch = {"utterance_ids": ids, "labels": torch.tensor([1, 0, 1])}
+    assert label_names(batch, ["sad", "happy"]) == ["happy", "sad", "happy"]
+    assert label_names({"utterance_ids": ids}, None) == ["no label"] * 3
+
+
+def test_one_group_has_no_silhouette(tmp_path):
+    vectors = np.random.default_rng(0).standard_normal((5, 3))
+    assert silhouette(vectors, ["a"] * 5) is None
+    assert silhouette(vectors, list("abcde")) is None
+    with pytest.raises(MertkError, match="one vector has no principal components"):
+        plot_projection({"text": vectors[:1]}, ["zero"], "before", tmp_path / "pca.png")
+
+
+def test_silhouettes_of_many_vectors_are_of_a_sample():
+    vectors = np.random.default_rng(0).standard_normal((5000, 3))
+    vectors[::2] += 8
+    groups = ["b", "a"] * 2500
+    assert silhouette(vectors, groups) == pytest.approx(silhouette(vectors[:1000], groups[:1000]), abs=0.02)
