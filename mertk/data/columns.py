@@ -25,14 +25,23 @@ COLUMN_NAMES = (
     "utt2spk",
     "utt2session",
     "utt2dialogue",
+    "utt2video",
     "utt2label",
+    "utt2label_audio",
+    "utt2label_video",
+    "utt2label_text",
     "utt2dur",
     "utt2vad",
 )
 HALVES = ("left", "right", "whole")
 
+#: intensities that raters gave to one modality alone
+UNIMODAL_LABELS = ("utt2label_audio", "utt2label_video", "utt2label_text")
+#: intensities of the corpora whose corpus.json names these sets of metrics
+LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
+
 #: columns with few distinct values: each distinct value is checked once
-_NAMES = ("utt2spk", "utt2session", "utt2dialogue")
+_NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
 
 
 @dataclass(frozen=True)
@@ -93,19 +102,22 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
         return None if len(fields) == 1 else f"expected one name without blanks, got {value!r}"
     if name == "utt2label":
         if classes is None:
-            return None if _finite(value) else f"label {value!r} is neither a number nor is there a classes.txt"
+            return None if is_number(value) else f"label {value!r} is neither a number nor is there a classes.txt"
         return None if value in classes else f"label {value!r} is not in classes.txt ({', '.join(classes)})"
+    if name in UNIMODAL_LABELS:
+        return None if is_number(value) else f"expected an intensity as a number, got {value!r}"
     if name == "utt2dur":
-        return None if _finite(value) and float(value) > 0 else f"expected a duration above 0 seconds, got {value!r}"
+        return None if is_number(value) and float(value) > 0 else f"expected a duration above 0 seconds, got {value!r}"
     if name == "utt2vad":
-        sound = len(fields) == 3 and all(map(_finite, fields))
+        sound = len(fields) == 3 and all(map(is_number, fields))
         return None if sound else f"expected `valence activation dominance` as three numbers, got {value!r}"
     if name == "video_segments":
         return _segment_problem(fields)
     return None
 
 
-def _finite(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether `text` is a finite number."""
     try:
         return math.isfinite(float(text))
     except ValueError:
@@ -113,7 +125,7 @@ def _finite(text: str) -> bool:
 
 
 def _segment_problem(fields: list[str]) -> str | None:
-    if len(fields) != 3 or not (_finite(fields[0]) and _finite(fields[1])):
+    if len(fields) != 3 or not (is_number(fields[0]) and is_number(fields[1])):
         return f"expected `start_seconds end_seconds half`, got {' '.join(fields)!r}"
     start, end = float(fields[0]), float(fields[1])
     if fields[2] not in HALVES:
@@ -165,7 +177,7 @@ def read_column(path: Path, classes: Collection[str] | None = None) -> tuple[lis
     ids = [line.partition(" ")[0] for line in lines]
     values = [line[len(utterance) + 1 :] for line, utterance in zip(lines, ids, strict=True)]
     del lines
-    if path.name in (*_NAMES, "utt2label"):
+    if path.name in (*_NAMES, "utt2label", *UNIMODAL_LABELS):
         once: dict[str, str] = {}
         values = list(map(once.setdefault, values, values))  # one string per distinct value
     sound = _sound(path.name, text, ids, values, classes)

@@ -15,7 +15,7 @@ import numpy as np
 from mertk.errors import MertkError
 
 FORMAT = 1
-DTYPES = ("float32", "float16")
+DTYPES = ("float32", "float16", "int32")
 RECORD_FILE = "record.json"
 INDEX_FILE = "features.scp"
 LENGTHS_FILE = "utt2num_frames"
@@ -33,7 +33,7 @@ class FeatureRecord:
         layer: which output of the model.
         rate_hz: frames per second; None where it differs between utterances or has no meaning.
         dimension: D.
-        dtype: float32 or float16.
+        dtype: float32 or float16; int32 for tokens.
         count: utterances in `features.scp`; 0 while the directory is being filled.
         miniature: made from an invented corpus or from weights that were never trained.
         options: everything else that changes the values.

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mertk.data.feature_record import (
+    DTYPES,
     INDEX_FILE,
     LENGTHS_FILE,
     RECORD_FILE,
@@ -113,8 +114,8 @@ class FeatureWriter:
     def __init__(self, directory: str | Path, record: FeatureRecord, part: int = 0, num_parts: int = 1) -> None:
         self.directory = Path(directory)
         self.record = record
-        if record.dtype not in ("float32", "float16"):
-            raise MertkError(f"features are stored as float32 or float16, not {record.dtype!r}.")
+        if record.dtype not in DTYPES:
+            raise MertkError(f"features are stored as {', '.join(DTYPES)}, not {record.dtype!r}.")
         prepare_directory(self.directory, record)
         self._keys = set(finished_entries(self.directory))
         name = f"part-{part:05d}-of-{num_parts:05d}"
@@ -170,8 +171,12 @@ class FeatureWriter:
             raise MertkError(f"{where} have shape {features.shape}, the record says (T, {self.record.dimension}).")
         if len(features) == 0:
             raise MertkError(f"{where} have no frames; leave the utterance out.")
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             stored = np.ascontiguousarray(features, dtype=self.record.dtype)
+        if np.issubdtype(stored.dtype, np.integer):
+            if not np.array_equal(stored, features):
+                raise MertkError(f"{where} are no whole numbers that fit {self.record.dtype}; check the input.")
+            return stored
         if not np.isfinite(stored).all():
             if np.isfinite(features).all():
                 raise MertkError(f"{where} are too large for {self.record.dtype}; store them as float32.")

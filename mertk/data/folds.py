@@ -1,4 +1,4 @@
-"""Which utterances train, select and test: cross-validation by session or by speaker, under named protocols.
+"""Which utterances train, select and test: by session, by speaker or as published, under named protocols.
 
 | protocol      | training            | validation               | test      |
 |---------------|---------------------|--------------------------|-----------|
@@ -10,6 +10,9 @@ By speaker, the test part is one speaker. Both speakers of a session are in the 
 its dialogues, so the partner of the test speaker is left out of every part, and validation is a whole session.
 `clean-refit` takes the number of steps from the `clean` run of the same fold. `published` is what released code often
 does: it picks the best epoch on the test part, so its scores are too good.
+
+Corpora that come with parts of their own have one fold, cross-validation `official`, whose `clean-refit` trains on
+the training and validation parts together. Their parts may share videos, which is told and not refused.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,7 @@ from mertk.errors import MertkError
 
 CROSS_VALIDATIONS = ("session", "speaker")
 PROTOCOLS = ("clean", "clean-refit", "published")
+OFFICIAL_PROTOCOLS = ("clean", "clean-refit")
 
 #: columns whose values may not be shared between parts, and what they are called in messages
 _APART = {"utt2spk": "speaker", "utt2session": "session", "utt2dialogue": "dialogue", "wav.scp": "audio file"}
@@ -93,6 +98,30 @@ def make_folds(manifest: Manifest, cv: str = "session", protocol: str = "clean")
     return folds
 
 
+def make_official_fold(
+    train: Iterable[str], validation: Iterable[str], test: Iterable[str], protocol: str = "clean"
+) -> Fold:
+    """The one fold of a corpus that comes with its own parts.
+
+    Args:
+        protocol: clean, or clean-refit, which trains on training and validation together.
+
+    Raises:
+        MertkError: unknown protocol.
+    """
+    if protocol not in OFFICIAL_PROTOCOLS:
+        raise MertkError(f"protocol {protocol!r}: official parts have {' and '.join(OFFICIAL_PROTOCOLS)} only.")
+    fold = Fold(sorted(train), sorted(validation), sorted(test))
+    if protocol == "clean-refit":
+        fold.train, fold.validation = sorted([*fold.train, *fold.validation]), []
+    fold.info = {"cv": "official", "protocol": protocol, "fold": 1, "counts": _counts(fold)}
+    return fold
+
+
+def _counts(fold: Fold) -> dict[str, int]:
+    return {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}
+
+
 def _describe(
     fold: Fold, left_out: list[str], session_of: dict[str, str], speaker_of: dict[str, str]
 ) -> dict[str, Any]:
@@ -106,7 +135,7 @@ def _describe(
         "train_sessions": values(session_of, fold.train),
         "left_out": len(left_out),
         "left_out_speakers": values(speaker_of, left_out),
-        "counts": {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)},
+        "counts": _counts(fold),
     }
 
 
@@ -155,11 +184,13 @@ def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
     """Prove that nothing crosses the parts of a fold that must not, before anything is trained.
 
     What is compared depends on the columns that the manifest has: utterances always, speakers, sessions, dialogues
-    and audio files where known. Under `published` validation must be the test part exactly.
+    and audio files where known. Videos that parts share are counted only: the published parts of some corpora do
+    share them. Under `published` validation must be the test part exactly.
 
     Returns:
         report: `checked` (what was compared), `counts` and `classes` by part, `left_out` (utterances in no part),
-        `absent_in_test` and `absent_in_validation` (classes), `scripted_overlap` (see `mertk.data.scripts`).
+        `absent_in_test` and `absent_in_validation` (classes), `scripted_overlap` (see `mertk.data.scripts`)
+        and, where videos are known, `shared_videos`: by pair of parts that share any, their `count` and an `example`.
 
     Raises:
         MertkError: an utterance, speaker, session, dialogue or audio file in two parts, an empty part, an unknown
@@ -187,7 +218,18 @@ def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
     if manifest.classes is not None:
         report |= _check_classes(manifest, fold, parts)
     report["scripted_overlap"] = scripted_overlap(manifest, fold.train, fold.test)
+    if manifest.has("utt2video"):
+        report["shared_videos"] = _shared_videos({part: some.column("utt2video") for part, some in manifests.items()})
     return report
+
+
+def _shared_videos(videos: dict[str, list[str]]) -> dict[str, Any]:
+    found = {}
+    for first, second in combinations(videos, 2):
+        shared = set(videos[first]).intersection(videos[second])
+        if shared:
+            found[f"{first} and {second}"] = {"count": len(shared), "example": min(shared)}
+    return found
 
 
 def _check_not_empty(fold: Fold, protocol: str | None) -> None:
@@ -204,18 +246,16 @@ def _check_not_empty(fold: Fold, protocol: str | None) -> None:
 
 def _check_apart(fold_name: str, what: str, values: dict[str, tuple[Sequence[str], Sequence[str]]]) -> None:
     """Raise when a value is in two parts; `values` holds by part the values and the utterances they belong to."""
-    names = list(values)
-    for position, first in enumerate(names):
-        for second in names[position + 1 :]:
-            shared = set(values[first][0]).intersection(values[second][0])
-            if not shared:
-                continue
-            value = min(shared)
-            examples = [utterances[list(column).index(value)] for column, utterances in (values[first], values[second])]
-            raise MertkError(
-                f"{fold_name}: {what} {value} is in the {first} part (utterance {examples[0]}) and in the {second} "
-                f"part (utterance {examples[1]}), {len(shared)} such {what}s in all; make the folds again (stage 1)."
-            )
+    for first, second in combinations(values, 2):
+        shared = set(values[first][0]).intersection(values[second][0])
+        if not shared:
+            continue
+        value = min(shared)
+        examples = [utterances[list(column).index(value)] for column, utterances in (values[first], values[second])]
+        raise MertkError(
+            f"{fold_name}: {what} {value} is in the {first} part (utterance {examples[0]}) and in the {second} "
+            f"part (utterance {examples[1]}), {len(shared)} such {what}s in all; make the folds again (stage 1)."
+        )
 
 
 def _check_classes(manifest: Manifest, fold: Fold, parts: dict[str, list[str]]) -> dict[str, Any]:

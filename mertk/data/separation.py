@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def check_separation(config: DataConfig, protocol: str) -> list[str]:
     """Check the parts that a configuration names; returns lines for the log.
 
-    With a data directory, utterances, speakers, sessions, dialogues and audio files are compared; three-column scp
-    files only tell utterances and audio files.
+    With a data directory, utterances, speakers, sessions, dialogues and audio files are compared, and shared videos
+    counted; three-column scp files only tell utterances and audio files.
 
     Raises:
         MertkError: something is in two parts that the protocol keeps apart.
@@ -39,7 +39,10 @@ def _check_directory(config: DataConfig, protocol: str) -> list[str]:
     lines = [f"parts are apart by {', '.join(report['checked'])}; {report['left_out']} utterances are in no part"]
     shared = report["scripted_overlap"]
     if shared:
-        lines.append(f"scripted sentences that occur in training and test: {shared}")
+        lines.append(f"sentences and scripts of the test part that occur in training: {shared}")
+    for pair, videos in report.get("shared_videos", {}).items():
+        hint = ": test speakers may be known from training" if pair == "training and test" else ""
+        lines.append(f"{pair} share {videos['count']} videos, such as {videos['example']}{hint}")
     if protocol == "published":
         lines.append("protocol published: the best epoch is chosen ON THE TEST PART; its scores are too good")
     return lines

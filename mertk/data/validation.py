@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.data.columns import COLUMN_NAMES, Problem, column_problems, read_classes, read_lines
+from mertk.data.columns import (
+    COLUMN_NAMES,
+    LABEL_RANGES,
+    UNIMODAL_LABELS,
+    Problem,
+    column_problems,
+    is_number,
+    read_classes,
+    read_lines,
+)
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -38,6 +47,8 @@ def validate_directory(path: str | Path, check_files: bool = True) -> list[Probl
         if (path / name).is_file():
             problems += _guarded(path / name, lambda name=name: column_problems(path / name, classes))
     problems += _differing_ids(path)
+    if classes is None:
+        problems += _label_range_problems(path)
     if check_files:
         problems += _missing_files(path)
     if not problems:  # folds and features can only be held against a sound manifest
@@ -89,6 +100,29 @@ def _differing_ids(path: Path) -> list[Problem]:
         for utterance in sorted(expected.keys() - line_of.keys()):
             message = f"the utterance is in {reference} (line {expected[utterance]}) but not here"
             problems.append(Problem(str(path / name), 0, utterance, message))
+    return problems
+
+
+def _label_range_problems(path: Path) -> list[Problem]:
+    """Intensities outside the scale of the corpus that corpus.json names."""
+    from mertk.data.manifest import read_corpus
+
+    try:
+        metrics = read_corpus(path).get("metrics")
+    except MertkError as error:
+        return [Problem(str(path / "corpus.json"), 0, "", str(error))]
+    if metrics is None:
+        return []
+    if metrics not in LABEL_RANGES:
+        message = f"metrics {metrics!r} are not known; expected one of {', '.join(LABEL_RANGES)}"
+        return [Problem(str(path / "corpus.json"), 0, "", message)]
+    lowest, highest = LABEL_RANGES[metrics]
+    problems = []
+    for name in ("utt2label", *UNIMODAL_LABELS):
+        for number, utterance, value in _lines(path / name) if (path / name).is_file() else []:
+            if is_number(value) and not lowest <= float(value) <= highest:
+                message = f"label {value} is outside the scale of {metrics}, {lowest:g} to {highest:g}"
+                problems.append(Problem(str(path / name), number, utterance, message))
     return problems
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mertk.data.folds import CROSS_VALIDATIONS, PROTOCOLS, Fold, check_parts, make_folds, read_fold, write_folds
+from mertk.data.folds import (
+    CROSS_VALIDATIONS,
+    PROTOCOLS,
+    Fold,
+    check_parts,
+    make_folds,
+    make_official_fold,
+    read_fold,
+    write_folds,
+)
 from mertk.data.manifest import Manifest
 from mertk.data.scripts import normalize, scripted_overlap
 from mertk.errors import MertkError
@@ -226,3 +235,45 @@ def test_scripted_sentences_that_cross_are_counted() -> None:
 def test_normalized_transcripts() -> None:
     assert normalize("Oh, my God!  [LAUGHTER] It's_me.") == "oh my god laughter itsme"
     assert normalize(" ... ") == ""
+
+
+def clips(videos: str) -> Manifest:
+    """A corpus with parts of its own: one utterance a word, whose first letter is its video."""
+    ids = sorted(videos.split())
+    return Manifest(
+        Path("clips"), ids, None, {}, {"utt2label": ["0.5"] * len(ids), "utt2video": [name[0] for name in ids]}
+    )
+
+
+@pytest.mark.parametrize("protocol", ["clean", "clean-refit"])
+def test_official_parts_make_one_fold(tmp_path: Path, protocol: str) -> None:
+    manifest = clips("a1 a2 b1 c1 d1")
+    fold = make_official_fold(["b1", "a1", "a2"], ["c1"], ["d1"], protocol)
+    refit = protocol == "clean-refit"
+    assert fold.train == ["a1", "a2", "b1", *(["c1"] if refit else [])]
+    assert fold.validation == ([] if refit else ["c1"])
+    assert fold.info["counts"] == {"train": 4 if refit else 3, "validation": 0 if refit else 1, "test": 1}
+    write_folds(tmp_path / f"official-{protocol}", [fold])
+    assert read_fold(tmp_path / f"official-{protocol}" / "1") == fold
+    report = check_parts(manifest, fold)
+    assert report["fold"] == f"official-{protocol} fold 1"
+    assert report["shared_videos"] == {}
+    assert report["left_out"] == 0
+
+
+def test_official_parts_know_no_selection_on_the_test_part() -> None:
+    with pytest.raises(MertkError, match="official parts have clean and clean-refit only"):
+        make_official_fold(["a"], ["b"], ["c"], "published")
+
+
+def test_shared_videos_are_counted_and_shared_utterances_refused() -> None:
+    manifest = clips("a1 a2 a3 b1 b2 c1")
+    fold = make_official_fold(["a1", "b1"], ["a2"], ["a3", "b2", "c1"])
+    assert check_parts(manifest, fold)["shared_videos"] == {
+        "training and validation": {"count": 1, "example": "a"},
+        "training and test": {"count": 2, "example": "a"},
+        "validation and test": {"count": 1, "example": "a"},
+    }
+    fold.test.append("a1")
+    with pytest.raises(MertkError, match="official-clean fold 1: utterance a1 is in the training part"):
+        check_parts(manifest, fold)

@@ -1,8 +1,10 @@
-"""What is proved before training when the parts are three-column scp files."""
+"""What is proved before training, and what is told: of three-column scp files, and of a data directory."""
 
 import pytest
 
 from mertk.config import load_config
+from mertk.data.folds import make_official_fold, write_folds
+from mertk.data.manifest import write_manifest
 from mertk.data.separation import check_separation
 from mertk.errors import MertkError
 
@@ -34,3 +36,19 @@ def test_under_published_only_selection_may_see_the_test_part(parts):
     for given in ({"validation": "b c"}, {"validation": "c", "test": "b"}, {"validation": "b", "test": "c"}):
         with pytest.raises(MertkError, match=r"b is in data\.train"):
             check_separation(parts(train="a b", **given), "published")
+
+
+def test_videos_that_official_parts_share_are_told(tmp_path):
+    labels = dict.fromkeys(("a1", "a2", "b1", "c1"), "0.5")
+    columns = {"utt2label": labels, "utt2video": {name: name[0] for name in labels}}
+    write_manifest(tmp_path, columns, None, {"metrics": "sims"})
+    write_folds(tmp_path / "folds" / "official-clean", [make_official_fold(["a1"], ["b1"], ["a2", "c1"])])
+    folder = tmp_path / "folds" / "official-clean" / "1"
+    settings = [f"data.{part}={folder / part}.ids" for part in ("train", "validation", "test")]
+    config = load_config([], [f"data.directory={tmp_path}", *settings]).data
+    lines = check_separation(config, "clean")
+    assert "training and test share 1 videos, such as a: test speakers may be known from training" in lines
+    assert lines[0] == "parts are apart by utterance; 0 utterances are in no part"
+    (folder / "test.ids").write_text("a1\nc1\n")
+    with pytest.raises(MertkError, match="utterance a1 is in the training part"):
+        check_separation(config, "clean")

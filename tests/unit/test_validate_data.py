@@ -138,3 +138,46 @@ def test_features_of_unknown_utterances(data: Path, capsys: pytest.CaptureFixtur
     code, output = run(capsys, data)
     assert code == 1
     assert "Ses09F_impro01_F001: features of an utterance that utt2label does not have" in output
+
+
+@pytest.fixture
+def sentiment(tmp_path: Path) -> Path:
+    from mertk.data.manifest import write_manifest
+
+    labels = {"a": "-1", "b": "0.5", "c": "1"}
+    columns = {name: dict(labels) for name in ("utt2label", "utt2label_audio", "utt2label_video", "utt2label_text")}
+    write_manifest(
+        tmp_path / "data", columns | {"utt2video": dict.fromkeys(labels, "v")}, None, {"corpus": "x", "metrics": "sims"}
+    )
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "pattern"),
+    [
+        ("utt2label", "b 0.5", "b 1.5", r"utt2label:2: b: label 1.5 is outside the scale of sims, -1 to 1"),
+        ("utt2label_text", "a -1", "a -3", r"utt2label_text:1: a: label -3 is outside the scale of sims"),
+        ("utt2label_audio", "b 0.5", "b nan", r"utt2label_audio:2: b: expected an intensity as a number"),
+        ("utt2video", "b v", "b v w", r"utt2video:2: b: expected one name without blanks"),
+        ("utt2label_video", "c 1\n", "", r"utt2label_video: c: the utterance is in utt2label \(line 3\) but not here"),
+        ("corpus.json", '"sims"', '"simms"', r"corpus.json: metrics 'simms' are not known; expected one of mosi, sims"),
+        ("corpus.json", "{", "", r"corpus.json:\d+: not valid JSON"),
+    ],
+)
+def test_faults_of_intensities_are_named(
+    sentiment: Path, capsys: pytest.CaptureFixture, name: str, old: str, new: str, pattern: str
+) -> None:
+    assert run(capsys, sentiment)[0] == 0
+    change(sentiment / name, old, new)
+    code, output = run(capsys, sentiment)
+    assert code == 1
+    assert re.search(pattern, output), output
+
+
+def test_scale_is_that_of_the_corpus(sentiment: Path, capsys: pytest.CaptureFixture) -> None:
+    change(sentiment / "corpus.json", '"sims"', '"mosi"')
+    change(sentiment / "utt2label", "b 0.5", "b -2.8")
+    assert run(capsys, sentiment)[0] == 0
+    (sentiment / "corpus.json").write_text("{}")
+    change(sentiment / "utt2label", "b -2.8", "b 40")
+    assert run(capsys, sentiment)[0] == 0

@@ -1,0 +1,247 @@
+"""Write a feature file of the field as a data directory with features and the official split."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.mmsa_file import PARTS, SEPARATOR, UNIMODAL_LABEL_KEYS, FeatureFile, Part, read_feature_file
+from data_prep.mmsa_published import CORPORA, differences, recognise
+from mertk.data.building import building
+from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts, read_record
+from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
+from mertk.data.ledger import Ledger
+from mertk.data.manifest import COLUMN_NAMES, load_manifest, read_corpus, write_manifest
+from mertk.errors import MertkError
+from mertk.progress import progress
+
+STAGE = "import"
+EXTRACTOR = "mmsa"
+#: what a run replaces in a data directory that is already there
+OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds", "features")
+MODALITIES = ("audio", "video", "text", "tokens")
+
+
+@dataclass
+class Findings:
+    """What was noticed in the features of one modality.
+
+    Attributes:
+        num_infinite: values that were NaN or infinite.
+        infinite, beyond, blank: utterances with such values, with values behind their length, and with zeros alone.
+    """
+
+    num_infinite: int = 0
+    infinite: list[str] = field(default_factory=list)
+    beyond: list[str] = field(default_factory=list)
+    blank: list[str] = field(default_factory=list)
+
+    def warnings(self, modality: str) -> list[str]:
+        found = []
+        if self.infinite:
+            what = f"{self.num_infinite} NaN or infinite values of {modality} in {len(self.infinite)} utterances"
+            found.append(f"{what} are now 0 (--infinite zero); the first is {self.infinite[0]}")
+        for ids, what in ((self.beyond, "has values behind its length"), (self.blank, "is zero throughout")):
+            if ids:
+                found.append(f"{modality} {what} in {len(ids)} utterances; the first is {ids[0]}")
+        return found
+
+
+def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
+    """Read a feature file and write the data directory; see `data_prep.mmsa` for the arguments.
+
+    Returns:
+        Content of corpus.json, and the ledger.
+
+    Raises:
+        MertkError: see `read_feature_file`; lengths or values that the arguments do not allow; too much lost; a data
+            directory of something else in the way. Nothing is written then.
+    """
+    path = arguments.features.absolute()
+    corpus = CORPORA[arguments.corpus]
+    miniature = (path.parent / "MINIATURE.json").is_file()
+    _check_destination(arguments.out, arguments.corpus, miniature)
+    file = read_feature_file(path, corpus.metrics)
+    ledger = _drop_bad_lengths(file.parts, path, arguments)
+    record = _describe(file, path, arguments.corpus, miniature)
+    record["left_out"] = ledger.counts()
+    with building(arguments.out, replaces=OWN_FILES) as temporary:
+        write_manifest(temporary, _columns(file.parts), None, record)
+        ledger.write(temporary / "excluded.tsv")
+        record["infinite"] = {"policy": arguments.infinite}
+        for modality in MODALITIES:
+            findings = _write_features(temporary / "features" / modality, modality, file, record, arguments.infinite)
+            record["infinite"][modality] = {"values": findings.num_infinite, "utterances": len(findings.infinite)}
+            record["warnings"] += findings.warnings(modality)
+        record["shared_videos"] = _write_folds(temporary, file.parts)
+        text = json.dumps(record, indent=2, ensure_ascii=False)
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+    return record, ledger
+
+
+def _check_destination(out: Path, corpus: str, miniature: bool) -> None:
+    """A miniature has other utterances than the real corpus, and its results another worth: never mix them."""
+    before = read_corpus(out) if out.is_dir() else {}
+    if before and (before.get("corpus"), bool(before.get("miniature"))) != (corpus, miniature):
+        kind = " miniature" if before.get("miniature") else ""
+        raise MertkError(
+            f"{out} is the data directory of {before.get('corpus')}{kind}; remove it, or choose another --out."
+        )
+    for file in sorted(out.glob("features/*/record.json")):
+        extractor = read_record(file.parent).extractor
+        if extractor != EXTRACTOR:
+            raise MertkError(f"{file.parent} holds features made by {extractor}; remove them, or choose another --out.")
+
+
+def _drop_bad_lengths(parts: list[Part], path: Path, arguments: argparse.Namespace) -> Ledger:
+    """Refuse utterances with impossible lengths, or leave them out and note it."""
+    ledger = Ledger()
+    for part in parts:
+        dropped = set()
+        for row, fault in part.bad_lengths():
+            ledger.add(part.ids[row], STAGE, "bad_length", f"{path}: part {PARTS[part.name]}: {fault}")
+            dropped.add(row)
+        part.rows = [row for row in part.rows if row not in dropped]
+        if not part.rows:
+            raise MertkError(f"{path}: part {PARTS[part.name]}: no utterance has a sound length.")
+    if len(ledger) and arguments.bad_length == "refuse":
+        told = "; ".join(f"{entry.utterance}: {entry.detail}" for entry in ledger.entries[:3])
+        raise MertkError(
+            f"{len(ledger.lost())} utterances have a length of 0 or beyond the array. First: {told}. Get the file "
+            "again, or leave them out with --bad_length drop."
+        )
+    ledger.check_share(sum(len(part.ids) for part in parts), arguments.max_lost, f"utterances of {path}")
+    return ledger
+
+
+def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> dict[str, Any]:
+    """Content of corpus.json, as far as it is known before the features are gone through."""
+    counts = {part.name: len(part.ids) for part in file.parts}
+    arrays = file.parts[0].arrays
+    dimensions = {modality: arrays[modality].shape[2] for modality in ("audio", "video", "text")}
+    published, sentence = recognise(corpus, file.sha1, file.sha256)
+    warnings = [] if miniature else differences(corpus, counts, dimensions)
+    if published is not None and published.split("/")[0].lower() != corpus:
+        raise MertkError(f"{path}: {sentence}, but --corpus is {corpus}; mend either.")
+    if corpus == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
+        warnings.append(f"no labels of single modalities ({', '.join(UNIMODAL_LABEL_KEYS.values())})")
+    without_video = [utterance for part in file.parts for utterance in part.ids if SEPARATOR not in utterance]
+    if without_video:
+        warnings.append(
+            f"{len(without_video)} ids have no {SEPARATOR} and count as videos of their own; the first is "
+            f"{without_video[0]}"
+        )
+    return {
+        "format": 1,
+        "corpus": corpus,
+        "metrics": CORPORA[corpus].metrics,
+        "source": str(path),
+        "published": published,
+        "file": sentence,
+        "sha1": file.sha1,
+        "sha256": file.sha256,
+        "miniature": miniature,
+        "alignment": _alignment(file.parts[0]),
+        "count": sum(len(part.rows) for part in file.parts),
+        "parts": {part.name: len(part.rows) for part in file.parts},
+        "dimensions": dimensions,
+        "sequence_lengths": {modality: file.parts[0].steps(modality) for modality in ("audio", "video", "text")},
+        "warnings": warnings,
+    }
+
+
+def _alignment(part: Part) -> str:
+    return "aligned" if part.steps("audio") == part.steps("video") == part.steps("text") else "unaligned"
+
+
+def _columns(parts: list[Part]) -> dict[str, dict[str, str]]:
+    columns: dict[str, dict[str, str]] = {"text": {}, "utt2video": {}} | {name: {} for name in parts[0].labels}
+    for part in parts:
+        for row in part.rows:
+            utterance = part.ids[row]
+            columns["text"][utterance] = " ".join(part.texts[row].split())
+            columns["utt2video"][utterance] = utterance.partition(SEPARATOR)[0] or utterance
+            for name, labels in part.labels.items():
+                # The shortest number that reads back as the same float32, and no negative zero.
+                columns[name][utterance] = str(np.float32(labels[row]) + np.float32(0))
+    return columns
+
+
+def _write_features(
+    directory: Path, modality: str, file: FeatureFile, corpus: dict[str, Any], infinite: str
+) -> Findings:
+    """Write the real frames of one modality, and let go of its arrays."""
+    findings = Findings()
+    first, source = file.parts[0], corpus["source"]
+    record = FeatureRecord(
+        modality="text" if modality == "tokens" else modality,
+        extractor=EXTRACTOR,
+        weights=Path(source).name,
+        weights_fingerprint=f"sha256:{file.sha256}",
+        layer=modality,
+        rate_hz=None,
+        dimension=2 if modality == "tokens" else first.arrays[modality].shape[2],
+        dtype="int32" if modality == "tokens" else "float32",
+        miniature=corpus["miniature"],
+        options={
+            "alignment": corpus["alignment"],
+            "sequence_length": first.steps(modality),
+            "sha1": file.sha1,
+            "sha256": file.sha256,
+            "infinite": infinite,
+        },
+    )
+    rows = [(part, row) for part in file.parts for row in part.rows]
+    with FeatureWriter(directory, record) as writer:
+        for part, row in progress(rows, description=modality):
+            matrix, length = part.arrays[modality][row], int(part.lengths[modality][row])
+            if modality == "tokens":
+                frames = matrix[::2, :length].T  # ids and segments, not the mask
+            else:
+                frames = _clean(matrix, length, part.ids[row], modality, findings)
+            writer.write(part.ids[row], frames)
+    for part in file.parts:
+        del part.arrays[modality]
+    if findings.infinite and infinite == "refuse":
+        raise MertkError(
+            f"{source}: {findings.num_infinite} NaN or infinite values of {modality} in {len(findings.infinite)} "
+            f"utterances: {', '.join(findings.infinite[:5])}{', …' if len(findings.infinite) > 5 else ''}. "
+            "--infinite zero puts 0 in their place."
+        )
+    merge_parts(directory, (part.ids[row] for part, row in rows))
+    return findings
+
+
+def _clean(matrix: np.ndarray, length: int, utterance: str, modality: str, findings: Findings) -> np.ndarray:
+    """Real frames (T, D) as float32 with 0 for what is no number."""
+    with np.errstate(over="ignore"):
+        frames = matrix[:length].astype(np.float32)
+    odd = ~np.isfinite(frames)
+    if odd.any():
+        findings.num_infinite += int(odd.sum())
+        findings.infinite.append(utterance)
+        frames[odd] = 0.0
+    if not frames.any():
+        findings.blank.append(utterance)
+    if modality != "text" and matrix[length:].any():  # BERT gives padding a state too
+        findings.beyond.append(utterance)
+    return frames
+
+
+def _write_folds(directory: Path, parts: list[Part]) -> dict[str, Any]:
+    """Write the official split under each protocol; returns the videos that its parts share."""
+    manifest = load_manifest(directory, need=("utt2label",))
+    ids = {part.name: [part.ids[row] for row in part.rows] for part in parts}
+    shared: dict[str, Any] = {}
+    for protocol in OFFICIAL_PROTOCOLS:
+        fold = make_official_fold(**ids, protocol=protocol)
+        report = check_parts(manifest, fold)
+        fold.info |= {"shared_videos": report["shared_videos"], "scripted_overlap": report["scripted_overlap"]}
+        shared = shared or report["shared_videos"]
+        write_folds(directory / "folds" / f"official-{protocol}", [fold])
+    return shared
