@@ -1,7 +1,8 @@
 """Small encoders of the real architectures with random weights, read through `from_pretrained` like the real ones.
 
-They stand in for microsoft/wavlm-large and openai/clip-vit-large-patch14: same classes, same kinds of layers, same
-frame rate, few and narrow layers. `mertk_miniature: true` in their config.json says so to whoever loads them.
+They stand in for microsoft/wavlm-large, openai/clip-vit-large-patch14 and bert-base-uncased: same classes, same kinds
+of layers, same frame rate, few and narrow layers. `mertk_miniature: true` in their config.json says so to whoever
+loads them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
     import torch
-    from transformers import CLIPVisionModelWithProjection
+    from transformers import BertTokenizer, CLIPVisionModelWithProjection
 
 MARKER_KEY = "mertk_miniature"
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # of BERT, first in its vocabulary
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of the colours, as in openai/clip-vit-large-patch14
 CLIP_SPREAD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -157,3 +162,63 @@ def _write_clip_preprocessor(folder: Path, size: int) -> None:
         "do_convert_rgb": True,
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n", encoding="utf-8")
+
+
+def write_bert(folder: Path, valences: Mapping[str, float], seed: int = 1234) -> BertTokenizer:
+    """Write a BERT of two narrow layers with its tokenizer, and return the tokenizer.
+
+    The weights are drawn wider than for a real one, since what is drawn narrowly would take a real training to say
+    anything of the words at all; opinion words differ along one direction, as they do after such a training.
+
+    Args:
+        valences: tokens to know, with the intensity of those that have one; letters are known too.
+    """
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+    from transformers.utils import logging
+
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = [chr(code) for code in (*range(ord("a"), ord("z") + 1), *range(ord("0"), ord("9") + 1))]
+    vocabulary = list(dict.fromkeys([*SPECIAL_TOKENS, *valences, *letters, *(f"##{letter}" for letter in letters)]))
+    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in vocabulary), encoding="utf-8")
+    tokenizer = BertTokenizer(str(folder / "vocab.txt"), model_max_length=128)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=96,
+        max_position_embeddings=128,
+        initializer_range=0.12,
+        **{MARKER_KEY: True},
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = BertModel(config)
+    embeddings = token_embeddings(valences, len(vocabulary), config.hidden_size, seed)
+    with torch.no_grad():
+        model.embeddings.word_embeddings.weight.copy_(torch.from_numpy(embeddings))
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    return tokenizer
+
+
+def token_embeddings(valences: Mapping[str, float], count: int, width: int, seed: int) -> np.ndarray:
+    """(count, width) float32, a row for each token: noise, and a common direction by its intensity of -3 to 3."""
+    import numpy as np
+
+    from data_prep.synthetic.dialogue import generator
+
+    rng = generator(seed, "token embeddings", width)
+    rows = rng.normal(size=(count, width))
+    direction = rng.normal(size=width)
+    for row, valence in enumerate(valences.values(), start=len(SPECIAL_TOKENS)):
+        rows[row] += 0.4 * valence * direction
+    rows[0] = 0.0  # padding
+    return rows.astype(np.float32)
