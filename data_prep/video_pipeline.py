@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Result = tuple[Segment, "np.ndarray | VideoError"]
 
+#: most bytes of frames that wait to be encoded, unless those of one segment are more
+WAITING_BYTES = 2**30
+
 
 def encode_in_batches(encoder: Callable[[np.ndarray], np.ndarray], frames: np.ndarray, batch_frames: int) -> np.ndarray:
     """Embeddings (T, D) of the frames (T, H, W, 3) of one utterance, `batch_frames` at a time from the first."""
@@ -36,24 +39,26 @@ def encode_in_batches(encoder: Callable[[np.ndarray], np.ndarray], frames: np.nd
 def extract(
     dialogues: list[Dialogue],
     encoder: ClipFrameEncoder,
-    rate: Fraction,
+    rate: Fraction | None,
     max_seconds: float | None,
     batch_frames: int,
     num_decoders: int,
     num_encoders: int,
+    rate_hz: float | None = None,
 ) -> Iterator[Result]:
     """Embeddings (T, D) of every segment, or why there are none, in the order in which they get done.
 
     Args:
-        rate: frames per second that each file must have, within one per cent.
+        rate: frames per second that each file must have, within one per cent; None for any.
         num_decoders: threads that decode, each its own files.
         num_encoders: threads that encode.
+        rate_hz: frames per second to encode; None for those of the file.
     """
     work: queue.SimpleQueue[Dialogue] = queue.SimpleQueue()
     for dialogue in dialogues:
         work.put(dialogue)
     # Frames waiting to be encoded are what takes memory: some 90 MB for six seconds of half a 720 x 480 picture.
-    decoded = _Channel(num_encoders + 1, num_decoders)
+    decoded = _Channel(num_encoders + 1, num_decoders, WAITING_BYTES)
     encoded = _Channel(64, num_encoders)
 
     def decode() -> None:
@@ -62,7 +67,7 @@ def extract(
                 dialogue = work.get_nowait()
             except queue.Empty:
                 return
-            for result in read_segments(dialogue.path, dialogue.segments, max_seconds, rate):
+            for result in read_segments(dialogue.path, dialogue.segments, max_seconds, rate, rate_hz=rate_hz):
                 decoded.put(result)
 
     def encode() -> None:
@@ -109,9 +114,10 @@ class _Cancelled(Exception):
 class _Channel:
     """A bounded queue that ends when all its feeders have ended, and that passes their errors on."""
 
-    def __init__(self, size: int, num_feeders: int) -> None:
+    def __init__(self, size: int, num_feeders: int, max_bytes: float = float("inf")) -> None:
         self._items: list[Any] = []
         self._size = size
+        self._max_bytes = max_bytes
         self._num_feeders = num_feeders
         self._error: BaseException | None = None
         self._cancelled = False
@@ -119,11 +125,15 @@ class _Channel:
 
     def put(self, item: Any) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._cancelled or len(self._items) < self._size)
+            self._changed.wait_for(lambda: self._cancelled or self._has_room())
             if self._cancelled:
                 raise _Cancelled
             self._items.append(item)
             self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        waiting = sum(getattr(value, "nbytes", 0) for _, value in self._items)
+        return len(self._items) < self._size and waiting < self._max_bytes
 
     def __iter__(self) -> Iterator[Any]:
         while True:

@@ -4,6 +4,9 @@ Time is counted in frames: frame n of a file is on the screen from n / rate to (
 being number 0 whatever its time stamp. A segment [start, end) has the frames that begin in it. Where the file has no
 picture of its own for a frame (dropped, damaged, or a varying rate), the one before stays on, as it would on a screen.
 
+Files of different rates give frames of one rate R when that is asked for: for start, start + 1/R, start + 2/R, ... the
+frame of the file that begins nearest.
+
 Legend: `T` frames, `H` height, `W` width.
 """
 
@@ -11,18 +14,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from mertk.data.video_pictures import VideoError, VideoPictures, open_video, picture_stream
 from mertk.errors import MertkError
 
-if TYPE_CHECKING:
-    import av
+__all__ = ["HALVES", "Segment", "VideoError", "read_duration", "read_frames", "read_rate", "read_segments"]
 
 HALVES = ("left", "right", "whole")
 
@@ -31,16 +33,6 @@ MAX_HELD_SHARE = 0.1
 
 #: frames between two segments that are jumped over, not decoded
 _JUMP_FRAMES = 300
-#: a jump lands this much before the wanted frame: containers index by decoding time, which B-frames set apart
-_JUMP_MARGIN_FRAMES = 30
-
-
-class VideoError(MertkError):
-    """A video, or a segment of one, that cannot be used; `reason` is for the ledger."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -64,6 +56,23 @@ class Segment:
         count = math.ceil(self.end * rate) - self.first_frame(rate)
         return max(count if max_seconds is None else min(count, round(max_seconds * rate)), 0)
 
+    def frame_numbers(self, rate: Fraction, max_seconds: float | None, rate_hz: float | None = None) -> np.ndarray:
+        """Numbers (T,) of the frames wanted of a file of `rate` frames a second, ascending.
+
+        >>> Segment("u", Fraction(1), Fraction(2)).frame_numbers(Fraction(24), None, rate_hz=5).tolist()
+        [24, 29, 34, 38, 43]
+        """
+        first = self.first_frame(rate)
+        if rate_hz is None:
+            return np.arange(first, first + self.num_frames(rate, max_seconds))
+        step, seconds = 1 / Fraction(str(rate_hz)), self.end - self.start
+        if max_seconds is not None:
+            seconds = min(seconds, Fraction(str(max_seconds)))
+        last = math.ceil(self.end * rate) - 1
+        count = max(math.ceil(seconds / step), 0) if last >= first else 0
+        nearest = (math.floor((self.start + number * step) * rate + Fraction(1, 2)) for number in range(count))
+        return np.array([min(max(number, first), last) for number in nearest], dtype=np.int64)
+
 
 def read_rate(path: str | Path) -> Fraction:
     """Frames per second of a video file.
@@ -71,8 +80,27 @@ def read_rate(path: str | Path) -> Fraction:
     Raises:
         VideoError: missing or unreadable file.
     """
-    with _open(Path(path)) as container:
-        return _stream(container, Path(path)).guessed_rate
+    with open_video(Path(path)) as container:
+        return picture_stream(container, Path(path)).guessed_rate
+
+
+def read_duration(path: str | Path) -> Fraction:
+    """Seconds for which a video file has pictures.
+
+    Raises:
+        VideoError: missing or unreadable file, or one without pictures.
+    """
+    path = Path(path)
+    with open_video(path) as container:
+        stream = picture_stream(container, path)
+        if stream.duration is not None:
+            seconds = stream.duration * stream.time_base
+        else:  # Matroska has no duration of a stream: the packets, undecoded, tell
+            times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+            seconds = (max(times) - min(times)) * stream.time_base + 1 / stream.guessed_rate if times else Fraction(0)
+    if seconds <= 0:
+        raise VideoError(f"video {path} holds no picture; copy the file again.", "unreadable_video")
+    return Fraction(seconds)
 
 
 def read_segments(
@@ -81,6 +109,7 @@ def read_segments(
     max_seconds: float | None = None,
     expected_rate: Fraction | None = None,
     num_threads: int = 1,
+    rate_hz: float | None = None,
 ) -> Iterator[tuple[Segment, np.ndarray | VideoError]]:
     """Frames (T, H, W, 3) uint8 RGB of each segment, as soon as it is complete, or the reason why there are none.
 
@@ -92,90 +121,87 @@ def read_segments(
         max_seconds: longest part of a segment, from its start.
         expected_rate: frames per second that the file must have, within one per cent.
         num_threads: of the decoder.
+        rate_hz: frames per second to give; None gives those of the file.
     """
     path, segments = Path(path), list(segments)
     try:
-        with _open(path) as container:
-            stream = _stream(container, path)
+        with open_video(path) as container:
+            stream = picture_stream(container, path)
             _check_rate(path, stream.guessed_rate, expected_rate)
             stream.thread_type, stream.codec_context.thread_count = "AUTO", num_threads
-            yield from _read_open(path, container, stream, segments, max_seconds)
+            rate = stream.guessed_rate
+            requests = [_Request(item, item.frame_numbers(rate, max_seconds, rate_hz)) for item in segments]
+            yield from _read_open(path, container, stream, requests)
     except VideoError as error:
         for segment in segments:
             yield segment, VideoError(f"utterance {segment.utterance}: {error}", error.reason)
 
 
-def read_frames(path: str | Path, segment: Segment, max_seconds: float | None = None) -> np.ndarray:
+def read_frames(
+    path: str | Path, segment: Segment, max_seconds: float | None = None, rate_hz: float | None = None
+) -> np.ndarray:
     """Frames (T, H, W, 3) uint8 RGB of one segment.
 
     Raises:
         VideoError: names the file and the utterance.
     """
-    ((_, frames),) = read_segments(path, [segment], max_seconds)
+    ((_, frames),) = read_segments(path, [segment], max_seconds, rate_hz=rate_hz)
     if isinstance(frames, VideoError):
         raise frames
     return frames
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    import av
-
-    if not path.is_file():
-        raise VideoError(f"video {path} not found; mend video.scp or copy the file.", "no_video")
-    try:
-        return av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
-        raise VideoError(
-            f"video {path} cannot be opened ({error}); copy the file again.", "unreadable_video"
-        ) from error
-
-
-def _stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    if not container.streams.video:
-        raise VideoError(f"{path} has no picture; expected a video file.", "unreadable_video")
-    stream = container.streams.video[0]
-    if not stream.guessed_rate or not stream.time_base:
-        raise VideoError(f"video {path} does not say its frame rate; copy or convert the file.", "unreadable_video")
-    return stream
-
-
 def _check_rate(path: Path, rate: Fraction, expected: Fraction | None) -> None:
     if expected is not None and abs(rate - expected) > expected / 100:
         raise VideoError(
-            f"video {path} has {float(rate):.3f} frames a second, the others have {float(expected):.3f}; convert it.",
+            f"video {path} has {float(rate):.3f} frames a second, the others have {float(expected):.3f}; "
+            "convert it, or take frames of one rate from all (--rate_hz).",
             "other_frame_rate",
         )
 
 
 @dataclass
 class _Request:
-    """A segment while its frames come in."""
+    """A segment while its frames come in; `numbers` are those of the frames wanted, ascending."""
 
     segment: Segment
-    first: int
-    count: int
+    numbers: np.ndarray
     frames: np.ndarray | None = None
     filled: int = 0
     own: int = 0
     half: slice = field(default_factory=lambda: slice(None))
 
     @property
-    def last(self) -> int:
-        return self.first + self.count
+    def count(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def next(self) -> int:
+        """Number of the frame that is wanted next; a segment without frames is done wherever the file stands."""
+        return int(self.numbers[self.filled]) if self.filled < self.count else 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.filled == self.count
 
     def put(self, picture: np.ndarray, begin: int, end: int) -> None:
         """`picture` (H, W, 3) is on the screen during the frames [begin, end) of the file."""
-        low, high = max(begin, self.first + self.filled), min(end, self.last)
-        if low >= high:
+        stop = int(np.searchsorted(self.numbers, end))
+        if stop <= self.filled:
             return
         if self.frames is None:
             width = picture.shape[1]
             bounds = {"left": (0, width // 2), "right": (width - width // 2, width), "whole": (0, width)}
             self.half = slice(*bounds[self.segment.half])
             self.frames = np.empty((self.count, *picture[:, self.half].shape), dtype=np.uint8)
-        self.frames[low - self.first : high - self.first] = picture[:, self.half]
-        self.filled = high - self.first
-        self.own += low <= begin < high
+        self.frames[self.filled : stop] = picture[:, self.half]
+        # A picture that was there before the frame wanted last is one held, not the own one of the next.
+        before = self.numbers[self.filled - 1] if self.filled else self.numbers[0] - self._gap()
+        self.own += begin > before
+        self.filled = stop
+
+    def _gap(self) -> int:
+        return max(int(self.numbers[1] - self.numbers[0]), 1) if self.count > 1 else 1
 
     def result(self, path: Path, num_file_frames: int, rate: Fraction) -> np.ndarray | VideoError:
         """The frames, if enough of them were there."""
@@ -183,122 +209,39 @@ class _Request:
         times = f"[{float(self.segment.start):.3f}, {float(self.segment.end):.3f}) s"
         if self.count == 0:
             return VideoError(f"{where} has no frame in {times}; mend video_segments.", "empty_segment")
-        if self.frames is None or self.count - self.own > MAX_HELD_SHARE * self.count:
+        wanted = len(np.unique(self.numbers))
+        if self.frames is None or wanted - self.own > MAX_HELD_SHARE * wanted:
             return VideoError(
-                f"{where} has only {self.own} of the {self.count} frames in {times}, its pictures end at "
+                f"{where} has only {self.own} of the {wanted} frames in {times}, its pictures end at "
                 f"{float(num_file_frames / rate):.3f} s; copy the file again or mend video_segments.",
-                "unreadable_video" if num_file_frames >= self.last else "truncated_video",
+                "unreadable_video" if num_file_frames > self.numbers[-1] else "truncated_video",
             )
         return self.frames[: self.filled]
 
 
 def _read_open(
-    path: Path, container: Any, stream: Any, segments: list[Segment], max_seconds: float | None
+    path: Path, container: Any, stream: Any, requests: list[_Request]
 ) -> Iterator[tuple[Segment, np.ndarray | VideoError]]:
     rate = stream.guessed_rate
-    waiting = [_Request(item, item.first_frame(rate), item.num_frames(rate, max_seconds)) for item in segments]
-    waiting.sort(key=lambda request: (request.first, request.segment.utterance))
+    waiting = sorted(requests, key=lambda request: (request.next, request.segment.utterance))
     active: list[_Request] = []
-    pictures = _Pictures(container, stream)
+    pictures = VideoPictures(container, stream)
     end = 0  # frames of the file gone by
     while waiting or active:
-        if not active and waiting[0].first - end > _JUMP_FRAMES:
-            pictures.jump(waiting[0].first)
-        shown = pictures.next(end if active else waiting[0].first)
+        if not active and waiting[0].next - end > _JUMP_FRAMES:
+            pictures.jump(waiting[0].next)
+        shown = pictures.next(min(request.next for request in [*active, *waiting[:1]]))
         if shown is None:
             for request in active + waiting:
                 yield request.segment, request.result(path, end, rate)
             return
         picture, begin, end = shown
-        while waiting and waiting[0].first < end:
+        while waiting and waiting[0].next < end:
             active.append(waiting.pop(0))
-        if any(request.first + request.filled < end for request in active):
+        if any(request.next < end for request in active):
             array = picture.to_ndarray(format="rgb24")
             for request in active:
                 request.put(array, begin, end)
-        for request in [request for request in active if request.last <= end]:
+        for request in [request for request in active if request.is_full]:
             active.remove(request)
             yield request.segment, request.result(path, end, rate)
-
-
-class _Pictures:
-    """Decoded pictures of a file, one after the other, each with the frames [begin, end) during which it is shown."""
-
-    def __init__(self, container: Any, stream: Any) -> None:
-        self.container, self.stream = container, stream
-        # Offset of a chunk's data, after its name and size, to its number.
-        is_avi = container.format.name == "avi"
-        self._index = {entry.pos + 8: entry.timestamp for entry in stream.index_entries} if is_avi else {}
-        self._frames = self._decode()
-        self._shown = next(self._frames, None)
-        self._origin = 0 if self._shown is None else self._shown.pts or 0
-        self._begin = 0
-
-    def _decode(self) -> Iterator[Any]:
-        """Pictures of the file from where it stands; damaged packets and pictures are passed over."""
-        import av
-
-        packets = self.container.demux(self.stream)
-        gap, wait_for_key = 0, False
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.FFmpegError):
-                return
-            lost = self._lost_before(packet)
-            if lost > gap:  # the next pictures would refer to lost ones
-                gap, wait_for_key = lost, True
-            if gap and packet.dts is not None:
-                packet.dts += gap
-                packet.pts = None if packet.pts is None else packet.pts + gap
-            # A damaged packet costs its own pictures; the ones before are held, and counted as such.
-            with suppress(av.FFmpegError):
-                for frame in packet.decode():
-                    wait_for_key = wait_for_key and not frame.key_frame
-                    if not frame.is_corrupt and not wait_for_key:
-                        yield frame
-
-    def _lost_before(self, packet: Any) -> int:
-        """Packets that an AVI file lost to damage before this one, as its index tells.
-
-        AVI has no time stamps: FFmpeg counts packets, so that after a damaged stretch all would come too early.
-        """
-        if packet.size == 0 or packet.dts is None or packet.pos is None:
-            return 0
-        return max(self._index.get(packet.pos, packet.dts) - packet.dts, 0)
-
-    def _number(self, frame: Any) -> int:
-        if frame.pts is None:
-            return self._begin + 1
-        return round((frame.pts - self._origin) * self.stream.time_base * self.stream.guessed_rate)
-
-    def next(self, wanted: int) -> tuple[Any, int, int] | None:
-        """The next picture whose time reaches frame `wanted` or later; None at the end of the file."""
-        while self._shown is not None:
-            shown, begin = self._shown, self._begin
-            self._shown = next(self._frames, None)
-            if self._shown is None:
-                end = begin + 1
-            else:
-                end = self._begin = max(self._number(self._shown), begin)
-            if end > max(wanted, begin):
-                return shown, begin, end
-        return None
-
-    def jump(self, wanted: int) -> None:
-        """Go on from the last key picture before frame `wanted`; stay where it is when the file does not allow that."""
-        import av
-
-        position = (wanted - _JUMP_MARGIN_FRAMES) / (self.stream.guessed_rate * self.stream.time_base) + self._origin
-        for target in (math.floor(position), self._origin):
-            try:
-                self.container.seek(target, stream=self.stream, backward=True)
-            except av.FFmpegError:
-                return
-            self._frames = self._decode()
-            # Pictures shown before the first key picture may refer to others that were jumped over.
-            self._shown = next((frame for frame in self._frames if frame.key_frame), None)
-            if self._shown is not None and self._shown.pts is not None:
-                self._begin = self._number(self._shown)
-                if self._begin <= wanted:
-                    return

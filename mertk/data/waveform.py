@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.errors import MertkError
+from mertk.data.recording import RecordingError
 
 if TYPE_CHECKING:
     import numpy as np
 
 #: a file may be this much shorter than its manifest says before it counts as truncated
 TOLERANCE_SECONDS = 0.05
+
+
+class AudioError(RecordingError):
+    """A sound file, or the sound of a video, that cannot be used."""
 
 
 def read_waveform(
@@ -30,33 +34,42 @@ def read_waveform(
         expected_seconds: length that the manifest gives; a shorter file is an error.
 
     Raises:
-        MertkError: missing, unreadable, empty or truncated file; wrong format under `refuse`.
+        AudioError: missing, unreadable, empty or truncated file; wrong format under `refuse`.
     """
+    import numpy as np
     import soundfile
 
     path = Path(path)
     if not path.is_file():
-        raise MertkError(f"utterance {utterance}: audio file {path} does not exist; mend wav.scp or the corpus path.")
+        raise AudioError(
+            f"utterance {utterance}: audio file {path} does not exist; mend wav.scp or the corpus path.", "no_audio"
+        )
     try:
         with soundfile.SoundFile(path) as file:
             if policy == "refuse" and (file.samplerate != sample_rate_hz or file.channels != 1):
-                raise MertkError(
+                raise AudioError(
                     f"utterance {utterance}: {path} has {file.channels} channel(s) at {file.samplerate} Hz, expected "
-                    f"1 at {sample_rate_hz} Hz; convert the file or set audio_policy to convert."
+                    f"1 at {sample_rate_hz} Hz; convert the file or set audio_policy to convert.",
+                    "other_format",
                 )
             rate = file.samplerate
             total_seconds = file.frames / rate
             wanted = -1 if max_seconds is None else round(max_seconds * rate)
             samples = file.read(wanted, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise MertkError(f"utterance {utterance}: {path} cannot be read as audio ({error}).") from error
+        raise AudioError(
+            f"utterance {utterance}: {path} cannot be read as audio ({error}).", "unreadable_audio"
+        ) from error
     if len(samples) == 0:
-        raise MertkError(f"utterance {utterance}: {path} holds no samples.")
+        raise AudioError(f"utterance {utterance}: {path} holds no samples.", "unreadable_audio")
     if expected_seconds is not None and total_seconds < expected_seconds - TOLERANCE_SECONDS:
-        raise MertkError(
+        raise AudioError(
             f"utterance {utterance}: {path} lasts {total_seconds:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
-            "the file is truncated or changed after the manifests were made. Restore it or run stage 1 again."
+            "the file is truncated or changed after the manifests were made. Restore it or run stage 1 again.",
+            "truncated_audio",
         )
+    if not np.isfinite(samples).all():
+        raise AudioError(f"utterance {utterance}: {path} holds NaN or infinite samples.", "unreadable_audio")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     if rate == sample_rate_hz:
         return mono
@@ -71,20 +84,20 @@ def read_sound_of_video(
     """Sound of a video file, one channel: samples (S,) float32 at `sample_rate_hz`.
 
     Raises:
-        MertkError: missing or unreadable file, or one without sound.
+        AudioError: missing or unreadable file, or one without sound.
     """
     import av
     import numpy as np
 
     path = Path(path)
     if not path.is_file():
-        raise MertkError(f"utterance {utterance}: video file {path} does not exist.")
+        raise AudioError(f"utterance {utterance}: video file {path} does not exist.", "no_video")
     wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
     blocks, count = [], 0
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                raise MertkError(f"utterance {utterance}: {path} has no sound; this model needs it.")
+                raise AudioError(f"utterance {utterance}: {path} has no sound; it is needed here.", "no_audio")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate_hz)
             for frame in container.decode(audio=0):
                 for block in resampler.resample(frame):
@@ -95,7 +108,19 @@ def read_sound_of_video(
             else:
                 blocks += [block.to_ndarray().reshape(-1) for block in resampler.resample(None)]
     except av.error.FFmpegError as error:
-        raise MertkError(f"utterance {utterance}: {path} cannot be read ({error}).") from error
+        raise AudioError(f"utterance {utterance}: {path} cannot be read ({error}).", "unreadable_video") from error
     if not blocks:
-        raise MertkError(f"utterance {utterance}: {path} holds no sound.")
+        raise AudioError(f"utterance {utterance}: {path} holds no sound.", "no_audio")
     return np.concatenate(blocks)[:wanted].astype(np.float32)
+
+
+def to_sixteen_bits(samples: np.ndarray) -> np.ndarray:
+    """Samples (S,) in [-1, 1] as int16, as wav files hold them; what is louder is clipped.
+
+    >>> import numpy as np
+    >>> to_sixteen_bits(np.array([0.5, -1.0, 2.0], dtype=np.float32)).tolist()
+    [16384, -32768, 32767]
+    """
+    import numpy as np
+
+    return np.clip(np.rint(samples * 2**15), -(2**15), 2**15 - 1).astype(np.int16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import threading
 from fractions import Fraction
@@ -232,3 +233,50 @@ def test_shares_are_disjoint_whole_balanced_and_independent_of_order():
         assert max(loads) - min(loads) <= max(costs.values())
     assert share_out(dialogues[:1], 3, None).count([]) == 2
     assert dialogue("d", 9).seconds(6.0) == 6.0
+
+
+def mixed_rates(folder: Path) -> Path:
+    """The corpus with one video of each of three frame rates."""
+    write_video(folder.parent / "second.avi", 100, seed=1, rate=Fraction(25))
+    write_video(folder.parent / "third.avi", 72, seed=2, rate=Fraction(24))
+    return folder
+
+
+def test_videos_of_any_frame_rate_give_frames_of_one_rate(data, clip):
+    mixed_rates(data)
+    assert run(data, clip, "--rate_hz", "5", "--max_seconds", "60") == 0
+    features, encoder = read_features(data / "video"), ClipFrameEncoder(clip)
+    rates = {"first": RATE, "second": Fraction(25), "third": Fraction(24)}
+    for dialogue, (_, segments) in DIALOGUES.items():
+        for utterance, start, end, half in segments:
+            start, end = Fraction(f"{start:.4f}"), Fraction(f"{end:.4f}")
+            path, rate = data.parent / f"{dialogue}.avi", rates[dialogue]
+            frames = read_frames(path, Segment(utterance, start, end, half))
+            times = [start + Fraction(number, 5) for number in range(math.ceil((end - start) * 5))]
+            first, last = math.ceil(start * rate), math.ceil(end * rate) - 1
+            chosen = [min(max(math.floor(time * rate + Fraction(1, 2)), first), last) - first for time in times]
+            np.testing.assert_array_equal(features[utterance], encoder(frames[chosen]))
+    record = read_record(data / "video")
+    assert record.rate_hz == 5.0 and record.options["rate_hz"] == 5.0
+
+
+def test_a_rate_above_that_of_the_video_repeats_frames(data, clip):
+    assert run(data, clip, "--rate_hz", "60", "--max_seconds", "1") == 0
+    features = read_features(data / "video")
+    assert len(features["f0"]) == 60
+    assert len(np.unique(features["f0"], axis=0)) == pytest.approx(30, abs=1)
+
+
+def test_another_frame_rate_is_told_how_to_mend(data, clip, capsys):
+    mixed_rates(data)
+    assert run(data, clip) == 1
+    assert "take frames of one rate from all (--rate_hz)" in capsys.readouterr().err
+
+
+def test_frames_that_wait_to_be_encoded_are_bounded_by_bytes():
+    channel = video_pipeline._Channel(10, 1, max_bytes=100)
+    channel.put(("a", np.zeros(60, np.uint8)))
+    channel.put(("b", np.zeros(60, np.uint8)))
+    assert not channel._has_room()
+    next(iter(channel))
+    assert channel._has_room()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mertk.bin.evaluate import find_runs, read_object
-from mertk.bin.predict import open_device
+from mertk.bin.predictor import open_device
 from mertk.bin.train import is_miniature
 from mertk.config import InputConfig, load_config, save_config
 from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts

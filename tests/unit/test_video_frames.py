@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mertk.data import video_frames
-from mertk.data.video_frames import Segment, VideoError, read_frames, read_rate, read_segments
+from mertk.data.video_frames import Segment, VideoError, read_duration, read_frames, read_rate, read_segments
 from mertk.errors import MertkError
 
 NTSC = Fraction(30000, 1001)
@@ -83,9 +83,9 @@ def test_jump_gives_the_same_bits_as_decoding_through(videos, kind, start, monke
     path, pictures = videos[kind]
     segment = Segment("a", Fraction(start), Fraction(start) + Fraction("0.2"), "left")
     jumps = []
-    original = video_frames._Pictures.jump
+    original = video_frames.VideoPictures.jump
     monkeypatch.setattr(
-        video_frames._Pictures, "jump", lambda self, wanted: (jumps.append(wanted), original(self, wanted))
+        video_frames.VideoPictures, "jump", lambda self, wanted: (jumps.append(wanted), original(self, wanted))
     )
     frames = read_frames(path, segment)
     assert len(jumps) == 1
@@ -211,3 +211,36 @@ def test_damaged_middle_is_refused_there_only(videos, tmp_path):
 def test_unknown_half():
     with pytest.raises(MertkError, match="utterance a: half 'upper' is none of left, right, whole"):
         Segment("a", Fraction(0), Fraction(1), "upper")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rate_hz", [5, 7.5, 29.97, 100])
+def test_frames_of_another_rate_are_the_nearest(videos, kind, rate_hz):
+    path, pictures = videos[kind]
+    segment = Segment("a", Fraction("1.3"), Fraction("3.05"), "right")
+    whole = expected(pictures, segment)
+    first = math.ceil(segment.start * NTSC)
+    count = math.ceil((segment.end - segment.start) * Fraction(str(rate_hz)))
+    times = [segment.start + number / Fraction(str(rate_hz)) for number in range(count)]
+    chosen = [math.floor(time * NTSC + Fraction(1, 2)) - first for time in times]
+    frames = read_frames(path, segment, rate_hz=rate_hz)
+    np.testing.assert_array_equal(frames, whole[np.clip(chosen, 0, len(whole) - 1)])
+
+
+def test_frames_of_another_rate_of_a_truncated_video_are_refused(tmp_path):
+    write_video(tmp_path / "a.avi", 40)
+    with pytest.raises(VideoError, match="has only 7 of the 15 frames"):
+        read_frames(tmp_path / "a.avi", Segment("a", Fraction(0), Fraction(3)), rate_hz=5)
+
+
+@pytest.mark.parametrize("ending", ["avi", "mp4", "mkv"])
+def test_duration_is_that_of_the_pictures(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    write_video(path, 47)
+    assert float(read_duration(path)) == pytest.approx(47 / float(NTSC), abs=2e-3)
+
+
+def test_duration_of_what_is_no_video_is_an_error(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(VideoError, match="cannot be opened"):
+        read_duration(tmp_path / "a.mp4")

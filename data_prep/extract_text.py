@@ -1,0 +1,154 @@
+"""Features of what is said: tokens for a text encoder that is trained with the model, or its states, made once.
+
+Tokens are the input of `data.inputs.text.kind=tokens`, states that of `kind=features`. Several processes share the
+transcripts; run again after an interruption, only what is missing is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_prep.extraction import Extraction, add_extraction_arguments, compute_exactly, positive_int
+from mertk.cli import make_parser, program
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_prep.extraction_plan import Utterance
+    from mertk.data.feature_store import FeatureRecord
+    from mertk.data.manifest import Manifest
+    from mertk.encoders.text_features import TextStates
+    from mertk.encoders.tokenizer import Tokenizer
+
+EXAMPLE = """
+python -m data_prep.extract_text --data data/mosi_raw --weights bert-base-uncased --out data/mosi_raw/features/tokens
+accelerate launch -m data_prep.extract_text --data data/sims_raw --weights bert-base-chinese --max_tokens 39 \\
+    --out data/sims_raw/features/tokens --embeddings data/sims_raw/features/text
+"""
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_parser(__doc__, EXAMPLE)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="DIR", help="data directory with text")
+    add(
+        "--weights",
+        required=True,
+        help="BERT of transformers: local folder or hub id; for tokens its tokenizer will do",
+    )
+    add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write the tokens to")
+    add("--embeddings", type=Path, metavar="DIR", help="feature directory to write the encoder's last states to")
+    add("--max_tokens", type=positive_int, default=50, help="most tokens of a text, both ends included (%(default)s)")
+    add_extraction_arguments(parser)
+    return parser.parse_args(argv)
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
+
+    from mertk.data.manifest import load_manifest
+    from mertk.data.processes import start_processes
+
+    processes = start_processes(arguments.num_processes)
+    manifest = load_manifest(arguments.data, need=("text",))
+    TokenExtraction(arguments, processes, manifest, arguments.out).run()
+    if arguments.embeddings is not None:
+        StateExtraction(arguments, processes, manifest, arguments.embeddings).run()
+    if processes.is_main:
+        report_lengths(manifest, arguments)
+    processes.end()
+    return 0
+
+
+class TextExtraction(Extraction):
+    """What tokens and states have in common."""
+
+    stage = "extract_text"
+    kind = "transcripts"
+
+    def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
+        from data_prep.extraction_plan import digest, read_utterances
+
+        texts = dict(zip(self.manifest.ids, self.manifest.column("text"), strict=True))
+        costs = {name: 1.0 + len(text) for name, text in texts.items()}
+        return read_utterances(texts, digest, costs, skip)
+
+    def make_record(self, tokenizer: Tokenizer, **fields: Any) -> FeatureRecord:
+        from mertk.data.feature_store import FeatureRecord
+
+        options = {
+            "vocabulary": tokenizer.fingerprint,
+            "max_tokens": tokenizer.max_tokens,
+            "sequence_length": tokenizer.max_tokens,
+        }
+        weights = str(self.arguments.weights)
+        return FeatureRecord(modality="text", weights=weights, rate_hz=None, options=options, **fields)
+
+
+class TokenExtraction(TextExtraction):
+    def load_extractor(self) -> Tokenizer:
+        from mertk.encoders.tokenizer import Tokenizer
+
+        return Tokenizer(self.arguments.weights, self.arguments.max_tokens)
+
+    def describe(self, extractor: Tokenizer) -> FeatureRecord:
+        return self.make_record(
+            extractor,
+            extractor="Tokenizer",
+            weights_fingerprint=extractor.fingerprint,
+            layer="tokens",
+            dimension=2,
+            dtype="int32",
+            miniature=bool(self.manifest.corpus.get("miniature")),
+        )
+
+    def extract(
+        self, items: Sequence[Utterance], extractor: Tokenizer, record: FeatureRecord
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        for item in items:
+            yield item.path, extractor(item.value)
+
+
+class StateExtraction(TextExtraction):
+    def load_extractor(self) -> TextStates:
+        from mertk.encoders.text_features import TextStates
+
+        compute_exactly()
+        return TextStates(self.arguments.weights, self.arguments.max_tokens, self.processes.device)
+
+    def describe(self, extractor: TextStates) -> FeatureRecord:
+        return self.make_record(
+            extractor.tokenizer,
+            extractor="TextStates",
+            weights_fingerprint=extractor.fingerprint,
+            layer="output",
+            dimension=extractor.dimension,
+            miniature=bool(self.manifest.corpus.get("miniature")) or extractor.is_miniature,
+        )
+
+    def extract(
+        self, items: Sequence[Utterance], extractor: TextStates, record: FeatureRecord
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        from data_prep.worker_threads import encode_in_threads
+
+        return encode_in_threads(lambda item: (item.path, extractor(item.value)), items, self.processes)
+
+
+def report_lengths(manifest: Manifest, arguments: argparse.Namespace) -> None:
+    """Say how many transcripts were cut off."""
+    from mertk.encoders.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer(arguments.weights, arguments.max_tokens)
+    lengths = [len(tokenizer.whole(text)) for text in manifest.column("text")]
+    cut = sum(length > arguments.max_tokens for length in lengths)
+    print(
+        f"{cut} of {len(lengths)} transcripts cut off at {arguments.max_tokens} tokens; the longest has {max(lengths)}"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,200 @@
+"""What every extraction of features has in common: sharing out, going on after an interruption, naming what was lost.
+
+Several processes share the recordings; each writes a part of its own, and the first joins them at the end. Run again
+after an interruption, on any number of processes, only what is missing is made. Utterances that cannot be used are
+named in OUT/excluded.tsv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Container, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mertk.data.recording import RecordingError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_prep.extraction_plan import Item
+    from mertk.data.feature_store import FeatureRecord
+    from mertk.data.manifest import Manifest
+    from mertk.data.processes import Processes
+
+    Result = tuple[str, "np.ndarray | RecordingError"]
+
+
+def add_extraction_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that every extraction has."""
+    add = parser.add_argument
+    add("--num_processes", type=positive_int, help="stop when the launcher started another number of processes")
+    add(
+        "--max_lost",
+        type=float,
+        default=0.01,
+        help="largest share of utterances without features (default: %(default)s)",
+    )
+    add("--overwrite", action="store_true", help="throw features away that are there and were made differently")
+
+
+def positive_int(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+    return value
+
+
+def compute_exactly() -> None:
+    """Have a GPU give equal features on every run, in full precision where nothing else is asked for."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+
+
+@dataclass
+class Plan:
+    """What the main process tells the others."""
+
+    record: FeatureRecord
+    shares: list[list[str]]
+
+
+class Extraction(ABC):
+    """One run of an extraction in one process; a subclass says what is extracted from what, and how.
+
+    Attributes:
+        stage: name of the program, for the ledger.
+        kind: what the items are called in messages.
+        max_seconds: longest part of an utterance that is used; None for all of it.
+    """
+
+    stage: str
+    kind: str
+    max_seconds: float | None = None
+
+    def __init__(self, arguments: argparse.Namespace, processes: Processes, manifest: Manifest, out: Path) -> None:
+        self.arguments = arguments
+        self.processes = processes
+        self.manifest = manifest
+        self.out = out
+
+    @abstractmethod
+    def read_items(self, skip: Container[tuple[str, str]] = ()) -> Sequence[Item]:
+        """What there is to extract from, without the (utterance, source) in `skip`."""
+
+    @abstractmethod
+    def load_extractor(self) -> Any:
+        """What makes the features; loaded by the main process, and by others that have something to do."""
+
+    @abstractmethod
+    def describe(self, extractor: Any) -> FeatureRecord:
+        """Record of the features; main process only."""
+
+    @abstractmethod
+    def extract(self, items: Sequence[Item], extractor: Any, record: FeatureRecord) -> Iterator[Result]:
+        """Features (T, D) of every utterance of the items, or why there are none, in any order."""
+
+    def run(self) -> None:
+        """Extract what is missing.
+
+        Raises:
+            MertkError: features of another kind are there already, or too many utterances are lost.
+        """
+        started = time.monotonic()
+        extractor = self.load_extractor() if self.processes.is_main else None
+        plan: Plan = self.processes.broadcast(self._plan(extractor) if self.processes.is_main else None)
+        mine = set(plan.shares[self.processes.rank])
+        items = [item for item in self.read_items(self._finished()) if item.path in mine]
+        # Nobody writes before everybody has seen what is there.
+        self.processes.gather(None)
+        if items and extractor is None:
+            extractor = self.load_extractor()
+        count, failures = self._write(items, extractor, plan.record) if items else (0, [])
+        reports = self.processes.gather((count, failures))
+        if self.processes.is_main:
+            seconds = time.monotonic() - started
+            self._finish(sum(count for count, _ in reports), [item for _, found in reports for item in found], seconds)
+
+    def _finished(self) -> set[tuple[str, str]]:
+        from mertk.data.feature_store import finished_entries
+
+        return set(finished_entries(self.out))
+
+    def _plan(self, extractor: Any) -> Plan:
+        """Prepare the directory and share out what is missing; main process only."""
+        from data_prep.extraction_plan import share_out, sources_of
+        from mertk.data.feature_record import INDEX_FILE
+        from mertk.data.feature_store import prepare_directory
+
+        record = self.describe(extractor)
+        prepare_directory(self.out, record, self.arguments.overwrite)
+        missing = self.read_items(self._finished())
+        if missing:
+            # The directory counts as whole only while its index is there.
+            (self.out / INDEX_FILE).unlink(missing_ok=True)
+        print(
+            f"{len(sources_of(missing))} of {len(self.manifest)} utterances to extract, {len(missing)} {self.kind}, "
+            f"{self.processes.count} process(es) on {self.processes.device.partition(':')[0]}",
+            flush=True,
+        )
+        return Plan(record, share_out(missing, self.processes.count, self.max_seconds))
+
+    def _write(
+        self, items: Sequence[Item], extractor: Any, record: FeatureRecord
+    ) -> tuple[int, list[tuple[str, str, str]]]:
+        """Write this process' part; number of frames, and (utterance, reason, detail) of those that failed."""
+        from data_prep.extraction_plan import sources_of
+        from mertk.data.feature_store import FeatureWriter
+        from mertk.progress import progress
+
+        sources = sources_of(items)
+        results = self.extract(items, extractor, record)
+        num_frames, failures = 0, []
+        rank, count = self.processes.rank, self.processes.count
+        with closing(results), FeatureWriter(self.out, record, rank, count) as writer:
+            description = f"{record.modality} features, process {rank}"
+            for utterance, features in progress(results, len(sources), description, self.processes.is_main):
+                if isinstance(features, RecordingError):
+                    failures.append((utterance, features.reason, str(features)))
+                else:
+                    writer.write(utterance, features, sources[utterance])
+                    num_frames += len(features)
+        return num_frames, failures
+
+    def _finish(self, num_frames: int, failures: list[tuple[str, str, str]], seconds: float) -> None:
+        """Write the ledger and, if not too much was lost, the index."""
+        from data_prep.extraction_plan import sources_of
+        from mertk.data.feature_store import merge_parts
+        from mertk.data.ledger import Ledger
+
+        ledger = Ledger()
+        for utterance, reason, detail in failures:
+            ledger.add(utterance, self.stage, reason, detail)
+        ledger.write(self.out / "excluded.tsv")
+        if failures:
+            print(f"{len(failures)} utterances left out, see {self.out / 'excluded.tsv'}", file=sys.stderr, flush=True)
+        ledger.check_share(len(self.manifest), self.arguments.max_lost, f"utterances of {self.arguments.data}")
+        lost = {utterance for utterance, _, _ in failures}
+        kept = [name for name in self.manifest.ids if name not in lost]
+        record = merge_parts(self.out, kept, sources_of(self.read_items()))
+        print(
+            f"{self.out}: {record.count} utterances, {record.dimension} values a frame; now {num_frames} frames in "
+            f"{seconds:.1f} s ({num_frames / seconds:.0f} a second)",
+            flush=True,
+        )

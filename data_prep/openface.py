@@ -1,0 +1,134 @@
+"""Features of the face that OpenFace measured: its csv files, one for each clip, as a feature directory.
+
+Looks for CSV/video_id/clip_id.csv. A row is a frame: frame, face_id, timestamp, confidence, success, then 709 features
+(gaze, landmarks, pose, shape, action units). Frames in which no face was found (success 0, or values that are no
+numbers) are dropped, of several faces the one seen most often is taken, and what is left is averaged over N frames, a
+shorter last group included. Clips whose file is missing, damaged, or shows no face are named in OUT/excluded.tsv.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_prep.extraction import Extraction, add_extraction_arguments, positive_int
+from mertk.cli import make_parser, program
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_prep.extraction_plan import Utterance
+    from data_prep.openface_table import OpenFaceError
+    from mertk.data.feature_store import FeatureRecord
+
+EXAMPLE = (
+    "python -m data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace --out data/sims_raw/features/video"
+)
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_parser(__doc__, EXAMPLE)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="DIR", help="data directory with utt2video (data_prep.raw_video)")
+    add("--csv", type=Path, required=True, metavar="DIR", help="folder of the csv files, video_id/clip_id.csv")
+    add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
+    add("--average", type=positive_int, default=5, metavar="N", help="means of N frames (default: %(default)s)")
+    add_extraction_arguments(parser)
+    return parser.parse_args(argv)
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    arguments = parse_arguments(argv)
+
+    from mertk.data.manifest import load_manifest
+    from mertk.data.processes import start_processes
+
+    if not arguments.csv.is_dir():
+        raise MertkError(f"--csv {arguments.csv}: no such directory; expected one that holds video_id/clip_id.csv.")
+    processes = start_processes(arguments.num_processes)
+    manifest = load_manifest(arguments.data, need=("utt2video",))
+    OpenFaceImport(arguments, processes, manifest, arguments.out).run()
+    processes.end()
+    return 0
+
+
+class OpenFaceImport(Extraction):
+    stage = "openface"
+    kind = "csv files"
+
+    def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
+        from data_prep.extraction_plan import digest, file_mark, read_utterances
+
+        paths = {}
+        for utterance, video in zip(self.manifest.ids, self.manifest.column("utt2video"), strict=True):
+            clip = utterance.removeprefix(f"{video}$_$")
+            paths[utterance] = str(self.arguments.csv / video / f"{clip}.csv")
+        return read_utterances(paths, lambda path: digest(file_mark(Path(path))), {}, skip)
+
+    def load_extractor(self) -> None:
+        return None
+
+    def describe(self, extractor: None) -> FeatureRecord:
+        """Record of the features, which are those named in the first file that can be read."""
+        from data_prep.extraction_plan import digest
+        from data_prep.openface_table import NUM_FEATURES, OpenFaceError, read_names
+        from mertk.data.feature_store import FeatureRecord
+
+        names, first = None, None
+        for item in self.read_items():
+            try:
+                names = read_names(Path(item.value))
+                break
+            except OpenFaceError as error:
+                first = first or error
+        if names is None:
+            raise MertkError(f"{self.arguments.csv}: no csv file of OpenFace can be read. The first: {first}")
+        return FeatureRecord(
+            modality="video",
+            extractor="OpenFace",
+            weights="openface",
+            weights_fingerprint=digest(" ".join(names)),
+            layer="all",
+            rate_hz=None,
+            dimension=NUM_FEATURES,
+            miniature=bool(self.manifest.corpus.get("miniature")),
+            options={"average": self.arguments.average, "failed_frames": "dropped"},
+        )
+
+    def extract(
+        self, items: Sequence[Utterance], extractor: None, record: FeatureRecord
+    ) -> Iterator[tuple[str, np.ndarray | OpenFaceError]]:
+        from data_prep.extraction_plan import digest
+        from data_prep.openface_table import OpenFaceError, read_table
+        from mertk.data.averaging import average_frames
+
+        num_frames = num_failed = num_others = 0
+        for item in items:
+            try:
+                table = read_table(Path(item.value))
+                if digest(" ".join(table.names)) != record.weights_fingerprint:
+                    raise OpenFaceError(
+                        f"{item.value}: its columns are named otherwise than those of other files; "
+                        "run OpenFace with the same options on all clips.",
+                        "other_columns",
+                    )
+            except OpenFaceError as error:
+                yield item.path, OpenFaceError(f"utterance {item.path}: {error}", error.reason)
+                continue
+            num_frames += len(table.features)
+            num_failed += table.num_failed
+            num_others += table.num_others
+            yield item.path, average_frames(table.features, self.arguments.average)
+        print(
+            f"process {self.processes.rank}: {num_frames} frames with a face; dropped {num_failed} in which none was "
+            f"found and {num_others} rows of further faces",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

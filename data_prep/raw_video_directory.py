@@ -1,0 +1,116 @@
+"""Hold the clips of a corpus against its table of labels, and write the data directory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from data_prep.mmsa_published import CORPORA
+from data_prep.raw_video_labels import PARTS, STAGE, Clip, read_clips
+from data_prep.raw_video_sound import ClipFiles, read_all
+from mertk.data.building import building
+from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
+from mertk.data.ledger import Ledger
+from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
+from mertk.data.recording import RecordingError
+from mertk.errors import MertkError
+from mertk.progress import progress
+
+#: what a run replaces in a data directory that is already there; sound and features stay
+OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds")
+
+
+def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
+    """Read the corpus and write the data directory; see `data_prep.raw_video` for the arguments.
+
+    Returns:
+        Content of corpus.json, and the ledger.
+
+    Raises:
+        MertkError: table or folder of clips missing or faulty, too much lost, or a part without utterances.
+    """
+    root, out = arguments.corpus.absolute(), arguments.out.absolute()
+    if not (root / "Raw").is_dir():
+        raise MertkError(f"--corpus {root}: has no folder Raw; expected Raw/video_id/clip_id.mp4 in it.")
+    metrics = CORPORA[arguments.name].metrics
+    ledger = Ledger()
+    table = arguments.labels or root / "label.csv"
+    clips, num_rows = read_clips(table, metrics, ledger)
+    files: dict[str, ClipFiles] = {}
+    found = read_all(clips, root, out, arguments.threads)
+    for clip, result in progress(found, len(clips), "sound"):
+        if isinstance(result, RecordingError):
+            ledger.add(clip.utterance, STAGE, result.reason, f"{clip.place}: {result}")
+        else:
+            files[clip.utterance] = result
+    try:
+        ledger.check_share(num_rows, arguments.max_lost, f"rows of {table}")
+    except MertkError as error:
+        raise MertkError(f"{error} (--max_lost)") from None
+    kept = [clip for clip in clips if clip.utterance in files]
+    record = _describe(arguments.name, metrics, root, kept, ledger)
+    _write(out, kept, files, record, ledger)
+    return record, ledger
+
+
+def _describe(name: str, metrics: str, root: Path, kept: list[Clip], ledger: Ledger) -> dict[str, Any]:
+    counted = Counter(clip.part for clip in kept)
+    counts = {part: counted[part] for part in PARTS.values()}
+    miniature = (root / "MINIATURE.json").is_file()
+    warnings = []
+    published = CORPORA[name].counts
+    if not miniature and counts != published:
+        warnings.append(
+            f"{' / '.join(map(str, counts.values()))} utterances in training, validation and test, the published "
+            f"parts have {' / '.join(map(str, published.values()))}"
+        )
+    return {
+        "format": 1,
+        "corpus": name,
+        "source": str(root),
+        "miniature": miniature,
+        "metrics": metrics,
+        "count": len(kept),
+        "counts": counts,
+        "left_out": ledger.counts(),
+        "warnings": warnings,
+    }
+
+
+def _columns(kept: list[Clip], files: dict[str, ClipFiles]) -> dict[str, dict[str, str]]:
+    columns: dict[str, dict[str, str]] = {name: {} for name in ("wav.scp", "video.scp", "video_segments", "text")}
+    columns |= {name: {} for name in ("utt2video", "utt2dur", *kept[0].labels)} if kept else {}
+    for clip in kept:
+        file = files[clip.utterance]
+        # Rounded down: a segment must not reach beyond the last picture.
+        end = math.floor(file.video_seconds * 10**4) / 10**4
+        values = {
+            "wav.scp": str(file.wav),
+            "video.scp": str(file.video),
+            "video_segments": f"0.0000 {end:.4f} whole",
+            "text": clip.text,
+            "utt2video": clip.video,
+            "utt2dur": f"{file.wav_seconds:.4f}",
+            **clip.labels,
+        }
+        for name, value in values.items():
+            columns[name][clip.utterance] = value
+    return columns
+
+
+def _write(out: Path, kept: list[Clip], files: dict[str, ClipFiles], record: dict[str, Any], ledger: Ledger) -> None:
+    parts = {part: [clip.utterance for clip in kept if clip.part == part] for part in PARTS.values()}
+    with building(out, replaces=OWN_FILES) as temporary:
+        write_manifest(temporary, _columns(kept, files), None, record)
+        ledger.write(temporary / "excluded.tsv")
+        manifest = load_manifest(temporary)
+        for protocol in OFFICIAL_PROTOCOLS:
+            fold = make_official_fold(parts["train"], parts["validation"], parts["test"], protocol)
+            check_parts(manifest, fold)
+            write_folds(temporary / "folds" / f"official-{protocol}", [fold])
+        text = json.dumps(record, indent=2, ensure_ascii=False)
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")

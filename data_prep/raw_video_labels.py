@@ -1,0 +1,133 @@
+"""The table of labels of a corpus of clips, label.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mertk.data.columns import LABEL_RANGES, is_number, read_text
+from mertk.data.ledger import Ledger
+from mertk.errors import MertkError
+
+STAGE = "manifests"
+REQUIRED = ("video_id", "clip_id", "text", "label", "mode")
+#: `mode` to the part of the folds
+PARTS = {"train": "train", "valid": "validation", "test": "test"}
+#: columns with the labels of one modality alone, to columns of a data directory
+UNIMODAL = {"label_A": "utt2label_audio", "label_V": "utt2label_video", "label_T": "utt2label_text"}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One row of the table; `labels` by column of a data directory."""
+
+    video: str
+    number: str
+    text: str
+    labels: dict[str, str]
+    part: str
+    place: str
+
+    @property
+    def utterance(self) -> str:
+        return f"{self.video}$_${self.number}"
+
+
+class BadRow(Exception):
+    """A row that cannot be used: reason for the ledger, and what was found."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], int]:
+    """Clips of the table in its order, and how many rows it has; rows that cannot be used go to the ledger.
+
+    Args:
+        metrics: set of metrics, which has the scale of the labels.
+
+    Raises:
+        MertkError: no such file, not UTF-8, not CSV, a column is missing, or no row.
+    """
+    rows = list(_rows(path))
+    # A column that is empty throughout has no labels; one with gaps has missing ones.
+    given = {name for name in UNIMODAL if any(row.get(name, "").strip() for _, row in rows)}
+    clips: dict[str, Clip] = {}
+    for line, row in rows:
+        place = f"{path}:{line}"
+        name = f"{row.get('video_id', '')}$_${row.get('clip_id', '')}"
+        try:
+            clip = _clip(place, row, given, metrics)
+            if clip.utterance in clips:
+                raise BadRow("duplicate", f"the clip is already at {clips[clip.utterance].place}, which is kept")
+            clips[clip.utterance] = clip
+        except BadRow as bad:
+            ledger.add("_".join(name.split()), STAGE, bad.reason, f"{place}: {bad}")
+    return list(clips.values()), len(rows)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows by column name, with the line each begins on; values beyond the names are under the empty name."""
+    reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""), strict=True)
+    begin = 1
+    names: list[str] = []
+    try:
+        for values in reader:
+            line, begin = begin, reader.line_num + 1
+            if not any(value.strip() for value in values):
+                continue
+            if not names:
+                names = _names(path, line, values)
+                continue
+            row = dict(zip(names, values, strict=False))
+            if len(values) != len(names):
+                row[""] = f"{len(values)} values, expected {len(names)}; put texts with commas in double quotes"
+            yield line, row
+    except csv.Error as error:
+        raise MertkError(f"{path}:{reader.line_num}: not CSV ({error}); mend the quotes of this row.") from error
+    if begin == 1 or not names:
+        raise MertkError(f"{path}: the file is empty; expected the columns {', '.join(REQUIRED)}.")
+
+
+def _names(path: Path, line: int, values: list[str]) -> list[str]:
+    names = [value.strip() for value in values]
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise MertkError(
+            f"{path}:{line}: no column {', '.join(missing)}; got {', '.join(names)}, expected at least "
+            f"{', '.join(REQUIRED)}, separated by commas."
+        )
+    return names
+
+
+def _clip(place: str, row: dict[str, str], unimodal: set[str], metrics: str) -> Clip:
+    """The clip of a row.
+
+    Raises:
+        BadRow: whatever is wrong with it.
+    """
+    if "" in row:
+        raise BadRow("malformed_row", row[""])
+    video, number = row["video_id"].strip(), row["clip_id"].strip()
+    for name, value in (("video_id", video), ("clip_id", number)):
+        if len(value.split()) != 1 or "/" in value or "\\" in value or value in (".", ".."):
+            raise BadRow("bad_name", f"{name} {value!r}, expected one word that can name a file")
+    text = " ".join(row["text"].split())
+    if not text:
+        raise BadRow("empty_text", "the transcript is empty")
+    if row["mode"].strip() not in PARTS:
+        raise BadRow("unknown_part", f"mode {row['mode']!r}, expected one of {', '.join(PARTS)}")
+    columns = {"label": "utt2label"} | {name: column for name, column in UNIMODAL.items() if name in unimodal}
+    labels = {column: _label(name, row[name], metrics) for name, column in columns.items()}
+    return Clip(video, number, text, labels, PARTS[row["mode"].strip()], place)
+
+
+def _label(name: str, value: str, metrics: str) -> str:
+    lowest, highest = LABEL_RANGES[metrics]
+    if not is_number(value) or not lowest <= float(value) <= highest:
+        raise BadRow("bad_label", f"{name} {value!r}, expected a number from {lowest:g} to {highest:g}")
+    return repr(float(value))

@@ -1,0 +1,81 @@
+"""The sound of clips as wav files of their own, and how long sound and picture last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from data_prep.raw_video_labels import Clip
+from data_prep.worker_threads import map_in_threads
+from mertk.data.recording import RecordingError
+
+SAMPLE_RATE_HZ = 16000
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """Where sound and picture of a clip are, and how long they last."""
+
+    video: Path
+    wav: Path
+    video_seconds: Fraction
+    wav_seconds: float
+
+
+def read_all(
+    clips: Sequence[Clip], corpus: Path, out: Path, num_threads: int | None
+) -> Iterator[tuple[Clip, ClipFiles | RecordingError]]:
+    """Files of every clip, its sound extracted to `out`/wav unless it is there, or why it cannot be used."""
+    num_threads = num_threads or os.cpu_count() or 1
+
+    def read(clip: Clip) -> tuple[Clip, ClipFiles | RecordingError]:
+        try:
+            return clip, read_clip(clip, corpus, out)
+        except RecordingError as error:
+            return clip, error
+
+    return map_in_threads(read, clips, num_threads)
+
+
+def read_clip(clip: Clip, corpus: Path, out: Path) -> ClipFiles:
+    """Files of one clip.
+
+    Raises:
+        RecordingError: no such video, unreadable, or without sound or picture.
+    """
+    from mertk.data.video_frames import read_duration
+
+    video = corpus / "Raw" / clip.video / f"{clip.number}.mp4"
+    wav = out / "wav" / clip.video / f"{clip.number}.wav"
+    if not video.is_file():
+        raise RecordingError(f"{video}: no such file{_near(video)}", "no_video")
+    seconds = read_duration(video)
+    return ClipFiles(video, wav, seconds, _extract_sound(clip.utterance, video, wav))
+
+
+def _near(video: Path) -> str:
+    """A file that may be meant: spreadsheets take the zeros off the front of numbers."""
+    meant = [file.name for file in video.parent.glob("0*.mp4") if file.stem.lstrip("0") == video.stem]
+    return f", but there is {meant[0]}: were zeros lost from clip_id?" if meant else ""
+
+
+def _extract_sound(utterance: str, video: Path, wav: Path) -> float:
+    """Write the sound of a video to `wav` unless it is there; its seconds.
+
+    A wav carries the time of the video that it was made from, so that a changed video is seen.
+    """
+    import soundfile
+
+    from mertk.atomic import replacing
+    from mertk.data.waveform import read_sound_of_video, to_sixteen_bits
+
+    status = video.stat()
+    if not wav.is_file() or int(wav.stat().st_mtime) != int(status.st_mtime):
+        samples = read_sound_of_video(video, utterance, SAMPLE_RATE_HZ)
+        with replacing(wav) as temporary:
+            soundfile.write(temporary, to_sixteen_bits(samples), SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
+            os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return soundfile.info(str(wav)).duration

@@ -1,0 +1,100 @@
+"""Texts as tokens: what a text encoder of the BERT family reads.
+
+Legend: `T` tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mertk.errors import MertkError
+
+#: How it is cut up tells what a vocabulary alone does not: case, accents, Chinese characters, blanks.
+_PROBE = "Hello WORLD, café! 你好 don't  3.5"
+
+
+class Tokenizer:
+    """Tokens of any BERT tokenizer of transformers, `[CLS] ... [SEP]`, cut off behind `max_tokens`.
+
+    Args:
+        source: folder with the files of a tokenizer (the folder of its model, or one without weights), or hub id,
+            `owner/model[@revision]`.
+        max_tokens: most tokens of a text, the special ones included.
+
+    Attributes:
+        fingerprint: digest of the vocabulary and of how it is applied; where the files lie does not matter.
+
+    Raises:
+        MertkError: no tokenizer there, or one without the special tokens at both ends.
+    """
+
+    def __init__(self, source: str | Path, max_tokens: int = 50) -> None:
+        if max_tokens < 3:
+            raise MertkError(f"max_tokens is {max_tokens}; expected 3 or more, two of which are [CLS] and [SEP].")
+        self.source = str(source)
+        self.max_tokens = max_tokens
+        self._tokenizer = _load(self.source)
+        if len(self._encode("")["input_ids"]) != 2:
+            raise MertkError(
+                f"tokenizer {source}: expected one that puts a token before a text and one behind it, as BERT's do."
+            )
+        self.fingerprint = self._digest()
+
+    def __call__(self, text: str) -> np.ndarray:
+        """Tokens (T, 2) int32: id and segment of each, 2 <= T <= `max_tokens`."""
+        return self.cut(self.whole(text))
+
+    def whole(self, text: str) -> np.ndarray:
+        """All tokens (T, 2) int32 of a text, whatever `max_tokens` is."""
+        encoded = self._encode(text)
+        return np.array([encoded["input_ids"], encoded["token_type_ids"]], dtype=np.int32).T
+
+    def cut(self, tokens: np.ndarray) -> np.ndarray:
+        """At most `max_tokens` of the tokens (T, 2) of a whole text: its beginning and the last, special one."""
+        if len(tokens) <= self.max_tokens:
+            return tokens
+        return np.concatenate([tokens[: self.max_tokens - 1], tokens[-1:]])
+
+    def _encode(self, text: str) -> dict[str, list[int]]:
+        # `verbose` would warn of texts longer than the model has positions for; they are cut afterwards.
+        encoded = self._tokenizer(text, return_token_type_ids=True, return_attention_mask=False, verbose=False)
+        ids = list(encoded["input_ids"])
+        return {"input_ids": ids, "token_type_ids": list(encoded.get("token_type_ids", [0] * len(ids)))}
+
+    def _digest(self) -> str:
+        vocabulary = sorted(self._tokenizer.get_vocab().items())
+        described = json.dumps([vocabulary, self._encode(_PROBE)], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(described.encode()).hexdigest()
+
+
+def _load(source: str) -> Any:
+    """The tokenizer of a folder or of the hub, of whose local copy, if there is one, nobody asks the network."""
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    folder = Path(source).expanduser()
+    name, _, revision = (str(folder), "", "") if folder.is_dir() else source.partition("@")
+    options = {"revision": revision} if revision else {}
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    failure: BaseException | None = None
+    try:
+        for local_only in (True,) if folder.is_dir() else (True, False):
+            try:
+                return AutoTokenizer.from_pretrained(name, local_files_only=local_only, **options)
+            # A damaged tokenizer.json raises a plain Exception, a missing library ImportError.
+            except Exception as error:
+                failure = error
+    finally:
+        logging.set_verbosity(verbosity)
+    told = (str(failure).strip().splitlines() or [type(failure).__name__])[0]
+    raise MertkError(
+        f"tokenizer {source!r}: cannot be loaded ({told}). Expected a folder that holds tokenizer.json or vocab.txt "
+        "beside tokenizer_config.json or config.json, or a hub id such as bert-base-uncased; where there is no "
+        "network, copy the folder from a machine that has one."
+    )
