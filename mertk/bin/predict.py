@@ -1,59 +1,73 @@
-"""Tell the emotion in recordings of your own: audio or video files of one speaker each.
+"""Tell the emotion, or the intensity of sentiment, in recordings of your own: audio or video files of one speaker each.
 
 A video file gives both its sound and its picture; beside an audio file, a model that needs a picture takes the video of
-the same name with another ending, if there is one. With several --model directories (the folds of a cross-validation,
-say) their probabilities are averaged. What could not be predicted is named at the end, and the exit code is then 1.
+the same name with another ending, if there is one. A model that needs what is said takes it from --text (of one file),
+from --transcripts, or from a file of the same name that ends in .txt. With several --model directories (the folds of a
+cross-validation, say, or seeds) their answers are averaged. What could not be predicted is named at the end, and the
+exit code is then 1.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mertk.cli import make_parser, program
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
+    import argparse
 
-    from mertk.training.model_directory import SavedModel
+    import numpy as np
 
 EXAMPLE = """\
 python -m mertk.bin.predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best -- interview.mp4
 python -m mertk.bin.predict --model MODEL --half left --out emotions.tsv -- recordings/*.avi
+python -m mertk.bin.predict --model MODEL --text "I really liked it" -- review.mp4
 """
 
-VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".m4v")
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = make_parser(__doc__, EXAMPLE)
+    add = parser.add_argument
+    add("--model", type=Path, nargs="+", required=True, help="model directories (RUN/best)")
+    add("--half", default="whole", choices=("whole", "left", "right"), help="part of the picture to look at")
+    add("--text", help="what is said in the file")
+    add("--transcripts", type=Path, metavar="TSV", help="what is said in each file: lines of name, tab, text")
+    add("--weights", help="the CLIP model the features were made with, when it is not where it was")
+    add("--audio_weights", help="the speech encoder the features were made with, when it is not where it was")
+    add("--tokenizer", help="the text encoder, or its tokenizer, of the text features, when it is not where it was")
+    add("--out", type=Path, metavar="TSV", help="write the table to a file, not to the terminal")
+    add("--device", help="cpu, cuda, cuda:1, ...; by default the first GPU, or the CPU")
+    add("files", nargs="+", type=Path, help="audio or video files")
+    arguments = parser.parse_args(argv)
+    if arguments.text is not None and (len(arguments.files) > 1 or arguments.transcripts):
+        parser.error("--text is what is said in one file; for several give --transcripts")
+    return arguments
 
 
 @program
 def main(argv: list[str] | None = None) -> int:
-    parser = make_parser(__doc__, EXAMPLE)
-    parser.add_argument("--model", type=Path, nargs="+", required=True, help="model directories (RUN/best)")
-    parser.add_argument(
-        "--half", default="whole", choices=("whole", "left", "right"), help="part of the picture to look at"
-    )
-    parser.add_argument("--weights", help="the CLIP model the features were made with, when it is not where it was")
-    parser.add_argument("--out", type=Path, metavar="TSV", help="write the table to a file, not to the terminal")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default the first GPU, or the CPU")
-    parser.add_argument("files", nargs="+", type=Path, help="audio or video files")
-    arguments = parser.parse_args(argv)
+    arguments = parse_arguments(argv)
 
     from mertk.atomic import write_text
-    from mertk.errors import MertkError
+    from mertk.bin.predictor import Predictor
+    from mertk.bin.recording_inputs import Places, Recording
     from mertk.progress import progress
 
-    predictor = Predictor(arguments.model, arguments.device, arguments.weights, arguments.half)
-    lines, failed = ["\t".join(["file", "prediction", *predictor.classes])], []
+    table = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
+    places = Places(arguments.audio_weights, arguments.weights, arguments.tokenizer)
+    predictor = Predictor(arguments.model, arguments.device, places)
+    lines, failed = ["\t".join(header(predictor.classes))], []
     for file in progress(arguments.files, total=len(arguments.files), description="predict"):
         try:
-            probabilities = predictor.predict(file)
+            words = find_transcript(file, table) if arguments.text is None else arguments.text
+            answer = predictor.predict(Recording(file, words, arguments.half))
         except MertkError as error:
             failed.append(f"{file}: {error}")
             continue
-        shares = [f"{value:.4f}" for value in probabilities]
-        lines.append("\t".join([str(file), predictor.classes[int(probabilities.argmax())], *shares]))
+        lines.append("\t".join([str(file), *columns(answer, predictor.classes)]))
     text = "\n".join(lines) + "\n"
     if arguments.out is None:
         sys.stdout.write(text)
@@ -64,131 +78,48 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-class Predictor:
-    """Models of equal classes and features, and what turns a file into their input.
+def header(classes: list[str] | None) -> list[str]:
+    return ["file", "intensity"] if classes is None else ["file", "prediction", *classes]
+
+
+def columns(answer: np.ndarray, classes: list[str] | None) -> list[str]:
+    """What is told of an answer: the class and all probabilities, or the intensity."""
+    numbers = [f"{value:.4f}" for value in answer]
+    return numbers if classes is None else [classes[int(answer.argmax())], *numbers]
+
+
+def read_transcripts(path: Path) -> dict[str, str]:
+    """What is said, by name of the file.
 
     Raises:
-        MertkError: no such model, models that do not go together, features that cannot be made again.
+        MertkError: no such table, a line without tab, or a name given twice.
     """
+    from mertk.data.columns import read_lines
 
-    def __init__(self, models: list[Path], device: str | None, weights: str | None, half: str) -> None:
-        import torch
-
-        from mertk.errors import MertkError
-        from mertk.training.model_directory import load_model
-
-        self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.models: list[SavedModel] = [load_model(directory) for directory in models]
-        first = self.models[0]
-        for directory, saved in zip(models, self.models, strict=True):
-            if saved.info["task"] != "classification":
-                raise MertkError(f"{directory}: predicts intensities, not classes; this program shows classes.")
-            if (
-                saved.info["classes"] != first.info["classes"]
-                or saved.info["feature_records"] != first.info["feature_records"]
-            ):
-                raise MertkError(
-                    f"{directory}: other classes or features than {models[0]}; give models of one experiment."
-                )
-            saved.model.to(self.device)
-        if first.info["miniature"]:
-            print("note: this model was trained on a miniature corpus; its answers mean nothing", file=sys.stderr)
-        self.classes: list[str] = first.info["classes"]
-        self.inputs = first.config.data.inputs
-        self.half = half
-        self.encoder, self.record = None, first.info["feature_records"].get("video")
-        if self.record is not None:
-            self.encoder = open_frame_encoder(self.record, weights, self.device)
-
-    def predict(self, file: Path) -> np.ndarray:
-        """Probabilities (C,) of one file.
-
-        Raises:
-            MertkError: the file cannot be read, or lacks what the model needs.
-        """
-        import numpy as np
-        import torch
-
-        from mertk.batch import to_device
-        from mertk.data.dataset import collate
-
-        row: dict[str, Any] = {"utterance_id": file.stem, "index": 0}
-        for modality, given in self.inputs.items():
-            if given.kind == "waveform":
-                row[modality] = self._waveform(file, given)
-            else:
-                row[modality] = self._frames(file, given)
-        batch = to_device(collate([row]), self.device)
-        with torch.inference_mode():
-            shares = [torch.softmax(saved.model(batch)["logits"].float(), dim=1)[0] for saved in self.models]
-        return np.mean([share.cpu().numpy() for share in shares], axis=0)
-
-    def _waveform(self, file: Path, given: Any) -> np.ndarray:
-        from mertk.data.waveform import read_sound_of_video, read_waveform
-
-        read = read_sound_of_video if file.suffix.lower() in VIDEO_ENDINGS else read_waveform
-        return read(file, file.stem, given.sample_rate_hz, given.max_seconds)
-
-    def _frames(self, file: Path, given: Any) -> np.ndarray:
-        from fractions import Fraction
-
-        from mertk.data.video_frames import Segment, read_frames
-        from mertk.errors import MertkError
-
-        if self.encoder is None:
-            raise MertkError("this model takes features that cannot be made from a file here.")
-        if file.suffix.lower() not in VIDEO_ENDINGS:
-            beside = [file.with_suffix(ending) for ending in VIDEO_ENDINGS if file.with_suffix(ending).is_file()]
-            if not beside:
-                raise MertkError(
-                    "this model needs the picture too; give a video file, or put one of the same name beside."
-                )
-            file = beside[0]
-        seconds = given.max_seconds or 3600
-        frames = read_frames(file, Segment(file.stem, Fraction(0), Fraction(seconds), self.half), seconds)
-        return self.encoder(frames)
+    table: dict[str, str] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        name, tab, words = line.removeprefix("\ufeff").rstrip("\r").partition("\t")
+        if not tab:
+            raise MertkError(f"{path}:{number}: expected name, tab, text, got {line!r}.")
+        if name in table:
+            raise MertkError(f"{path}:{number}: {name} was already given; keep one line.")
+        table[name] = words
+    return table
 
 
-def open_device(name: str) -> torch.device:
-    """The device to compute on.
+def find_transcript(file: Path, table: dict[str, str]) -> str | None:
+    """What is said in a file: from the table, by its path, its name or its name without ending, or from beside it.
 
     Raises:
-        MertkError: there is none of this name here.
+        MertkError: the text beside it cannot be read.
     """
-    import torch
+    from mertk.data.columns import read_text
 
-    from mertk.errors import MertkError
-
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    # torch says AssertionError where it was built without CUDA, RuntimeError elsewhere.
-    except (RuntimeError, AssertionError) as error:
-        told = str(error).splitlines()[0]
-        raise MertkError(
-            f"--device {name}: cannot be used here ({told}); expected cpu, or cuda:N with a GPU."
-        ) from error
-    return device
-
-
-def open_frame_encoder(record: dict[str, Any], weights: str | None, device: Any) -> Any:
-    """The encoder that made a feature directory.
-
-    Raises:
-        MertkError: its weights are not there, or are not the ones that made the features.
-    """
-    from mertk.encoders.visual import ClipFrameEncoder
-    from mertk.encoders.weights import find_weights, fingerprint
-    from mertk.errors import MertkError
-
-    name = weights or record["weights"]
-    found = fingerprint(find_weights(name))
-    if found != record["weights_fingerprint"]:
-        raise MertkError(
-            f"{name}: these weights (fingerprint {found[:12]}) are not those the model's features were made with "
-            f"({record['weights_fingerprint'][:12]}, then at {record['weights']}); give the right ones with --weights."
-        )
-    return ClipFrameEncoder(name, record["layer"], device)
+    for name in (str(file), file.name, file.stem):
+        if name in table:
+            return table[name]
+    beside = file.with_suffix(".txt")
+    return " ".join(read_text(beside).removeprefix("\ufeff").split()) if beside.is_file() else None
 
 
 if __name__ == "__main__":

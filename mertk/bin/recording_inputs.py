@@ -1,0 +1,219 @@
+"""What a model takes, made of a recording in the way in which its features were made of the corpus.
+
+Legend: `S` waveform samples, `T` frames or tokens, `D` features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from mertk.config import InputConfig
+
+VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".m4v")
+
+#: rate of the sound that data_prep takes from videos; another one is made of that
+_SOUND_HZ = 16000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An audio or video file, what is said in it, and the part of the picture that shows the speaker."""
+
+    file: Path
+    transcript: str | None = None
+    half: str = "whole"
+
+    @property
+    def is_video(self) -> bool:
+        return self.file.suffix.lower() in VIDEO_ENDINGS
+
+    @property
+    def video(self) -> Path:
+        """The video file: this one, or the one of the same name beside an audio file.
+
+        Raises:
+            MertkError: there is none.
+        """
+        if self.is_video:
+            return self.file
+        beside = [self.file.with_suffix(ending) for ending in VIDEO_ENDINGS if self.file.with_suffix(ending).is_file()]
+        if not beside:
+            raise MertkError("this model needs the picture too; give a video file, or put one of the same name beside.")
+        return beside[0]
+
+    @property
+    def words(self) -> str:
+        """The transcript.
+
+        Raises:
+            MertkError: none was given.
+        """
+        if self.transcript is None:
+            raise MertkError(
+                f"this model needs what is said; give --text, a line in --transcripts, or a file "
+                f"{self.file.with_suffix('.txt')}."
+            )
+        return self.transcript
+
+
+#: makes an array (S,), (T, D) or (T, 2) of a recording
+Source = Callable[[Recording], "np.ndarray"]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where encoders and tokenizer are when they are not where the features were made; None where they are."""
+
+    audio: str | None = None
+    video: str | None = None
+    text: str | None = None
+
+
+def open_source(
+    modality: str, given: InputConfig, record: dict[str, Any] | None, places: Places, device: torch.device
+) -> Source:
+    """What makes the input of one modality.
+
+    Args:
+        given: the model's configuration of the input.
+        record: of the feature directory that it was trained on; None for waveforms.
+
+    Raises:
+        MertkError: features that cannot be made of a recording, or whose encoder is not there or another one.
+    """
+    if record is None:
+        return _waveforms(given)
+    makers = {
+        "LibrosaFeatures": _librosa,
+        "SpeechStates": _speech_states,
+        "ClipFrameEncoder": _frames,
+        "Tokenizer": _tokens,
+        "TextStates": _text_states,
+    }
+    if record["extractor"] not in makers:
+        raise MertkError(
+            f"the {modality} features of this model come from files ({record['extractor']}) and cannot be made of a "
+            "recording; train a model on features made of recordings (the recipe with --corpus DIR, where DIR has "
+            "label.csv and Raw), and give that one."
+        )
+    return makers[record["extractor"]](record, getattr(places, modality), device)
+
+
+def check_fingerprint(found: str, record: dict[str, Any], name: str, option: str) -> None:
+    """Refuse weights or a vocabulary that are not those the features were made with.
+
+    Raises:
+        MertkError: names both.
+    """
+    expected = record["weights_fingerprint"]
+    if found != expected:
+        raise MertkError(
+            f"{name}: this is not what the {record['modality']} features of the model were made with (fingerprint "
+            f"{found[:12]}, expected {expected[:12]}, then at {record['weights']}); give the right one with {option}."
+        )
+
+
+def _waveforms(given: InputConfig) -> Source:
+    def read(recording: Recording) -> np.ndarray:
+        return _read_sound(recording, given.sample_rate_hz, given.max_seconds)
+
+    return read
+
+
+def _read_sound(recording: Recording, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
+    """Samples (S,); of a video those that it has as a wav file of a corpus (`data_prep.raw_video`), to the last bit."""
+    import numpy as np
+
+    from mertk.data.waveform import read_sound_of_video, read_waveform, to_sixteen_bits
+
+    name = recording.file.stem
+    if not recording.is_video:
+        return read_waveform(recording.file, name, sample_rate_hz, max_seconds)
+    samples = read_sound_of_video(recording.file, name, _SOUND_HZ, max_seconds)
+    samples = to_sixteen_bits(samples).astype(np.float32) / 2**15
+    if sample_rate_hz == _SOUND_HZ:
+        return samples
+    import soxr
+
+    return soxr.resample(samples, _SOUND_HZ, sample_rate_hz)
+
+
+def _averaged_speech(extractor: Callable[[np.ndarray], np.ndarray], record: dict[str, Any]) -> Source:
+    from mertk.data.averaging import average_frames
+
+    options = record["options"]
+
+    def read(recording: Recording) -> np.ndarray:
+        samples = _read_sound(recording, options["sample_rate_hz"], options.get("max_seconds"))
+        return average_frames(extractor(samples), options["average"])
+
+    return read
+
+
+def _librosa(record: dict[str, Any], _place: str | None, _device: torch.device) -> Source:
+    from mertk.encoders.audio_features import LibrosaFeatures
+
+    extractor = LibrosaFeatures(record["options"]["sample_rate_hz"])
+    if extractor.fingerprint != record["weights_fingerprint"]:
+        raise MertkError(
+            f"the audio features of this model were made with {record['weights_fingerprint']}, here is "
+            f"{extractor.fingerprint}, which may compute otherwise; install that version."
+        )
+    return _averaged_speech(extractor, record)
+
+
+def _speech_states(record: dict[str, Any], place: str | None, device: torch.device) -> Source:
+    from mertk.encoders.audio_features import SpeechStates
+
+    name, layer = place or record["weights"], record["layer"]
+    extractor = SpeechStates(name, None if layer == "output" else int(layer.removeprefix("layer_")), device)
+    check_fingerprint(extractor.fingerprint, record, name, "--audio_weights")
+    return _averaged_speech(extractor, record)
+
+
+def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> Source:
+    from fractions import Fraction
+
+    import numpy as np
+
+    from mertk.data.video_frames import Segment, read_duration, read_frames
+    from mertk.encoders.visual import ClipFrameEncoder
+    from mertk.encoders.weights import find_weights, fingerprint
+
+    name, options = place or record["weights"], record["options"]
+    check_fingerprint(fingerprint(find_weights(name)), record, name, "--weights")
+    encoder = ClipFrameEncoder(name, record["layer"], device)
+    size = options["batch_frames"]
+
+    def read(recording: Recording) -> np.ndarray:
+        segment = Segment(recording.file.stem, Fraction(0), read_duration(recording.video), recording.half)
+        frames = read_frames(recording.video, segment, options["max_seconds"], options.get("rate_hz"))
+        return np.concatenate([encoder(frames[start : start + size]) for start in range(0, len(frames), size)])
+
+    return read
+
+
+def _tokens(record: dict[str, Any], place: str | None, _device: torch.device) -> Source:
+    from mertk.encoders.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer(place or record["weights"], record["options"]["max_tokens"])
+    check_fingerprint(tokenizer.fingerprint, record, tokenizer.source, "--tokenizer")
+    return lambda recording: tokenizer(recording.words).astype("int64")
+
+
+def _text_states(record: dict[str, Any], place: str | None, device: torch.device) -> Source:
+    from mertk.encoders.text_features import TextStates
+
+    name = place or record["weights"]
+    extractor = TextStates(name, record["options"]["max_tokens"], device)
+    check_fingerprint(extractor.fingerprint, record, name, "--tokenizer")
+    return lambda recording: extractor(recording.words)

@@ -1,0 +1,234 @@
+"""Recordings of one's own: a model sees of a clip what it would have seen of it in the corpus."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from data_prep import extract_audio, extract_text, extract_video, raw_video
+from mertk.bin import predict
+from mertk.bin.recording_inputs import Places, Recording, open_source
+from mertk.data.feature_store import read_record
+from mertk.data.manifest import load_manifest
+from tests.raw_corpus import write_bert, write_clip_file, write_corpus, write_wavlm
+from tests.sentiment_model import save_means
+from tests.video_corpus import read_features, write_clip
+
+TOKENS = {"kind": "tokens"}
+FEATURES = {"kind": "features"}
+INPUTS = {"audio": FEATURES, "video": FEATURES, "text": TOKENS}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Clips, their data directory with all features, and the encoders that made them."""
+    folder = tmp_path_factory.mktemp("predict")
+    write_corpus(folder / "corpus")
+    bert, clip, wavlm = write_bert(folder / "bert"), write_clip(folder / "clip"), write_wavlm(folder / "wavlm")
+    data = folder / "data"
+    given = ["--data", str(data), "--out"]
+    assert raw_video.main(["--corpus", str(folder / "corpus"), "--out", str(data), "--name", "mosi"]) == 0
+    audio = ["--average", "3", "--sample_rate_hz", "22050"]
+    assert extract_audio.main([*given, str(data / "features/audio"), *audio]) == 0
+    states = ["--weights", str(wavlm), "--layer", "2", "--max_seconds", "0.8"]
+    assert extract_audio.main([*given, str(data / "features/wavlm"), *states]) == 0
+    frames = ["--weights", str(clip), "--rate_hz", "5", "--max_seconds", "60"]
+    assert extract_video.main([*given, str(data / "features/video"), *frames]) == 0
+    text = ["--weights", str(bert), "--max_tokens", "6", "--embeddings", str(data / "features/text")]
+    assert extract_text.main([*given, str(data / "features/tokens"), *text]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(corpus):
+    return save_means(corpus / "models/first", corpus / "data", INPUTS)
+
+
+def call(capsys, *arguments):
+    """Exit code, rows of the table without its header, and what went to stderr."""
+    code = predict.main([*map(str, arguments)])
+    told = capsys.readouterr()
+    rows = [line.split("\t") for line in told.out.splitlines()]
+    return code, rows, told.err
+
+
+def clip_of(corpus, utterance):
+    video, _, name = utterance.partition("$_$")
+    return corpus / "corpus/Raw" / video / f"{name}.mp4"
+
+
+def answer_of_corpus(corpus, utterance, inputs=INPUTS):
+    """What `Means` says to the features of the corpus."""
+    parts = []
+    for modality, given in inputs.items():
+        folder = given.get("directory") or corpus / "data/features" / ("tokens" if given == TOKENS else modality)
+        values = read_features(folder)[utterance].astype(np.float64)
+        parts.append((values[:, :1] if given == TOKENS else values).mean(axis=0))
+    joined = np.concatenate(parts)
+    dimensions = [len(part) for part in parts]
+    known = [size for size, name in zip(dimensions, inputs, strict=True) if name != "text"]
+    known += [1] * (2 - len(known))
+    return float(joined @ np.linspace(-1, 1, sum(known) + 1)[: len(joined)])
+
+
+def test_a_clip_of_the_corpus_gets_the_answer_of_its_features(corpus, model, capsys):
+    data = load_manifest(corpus / "data")
+    for utterance in data.ids:
+        words = data.value("text", utterance)
+        code, rows, error = call(capsys, "--model", model, "--text", words, "--", clip_of(corpus, utterance))
+        assert code == 0, error
+        assert rows[0] == ["file", "intensity"]
+        assert float(rows[1][1]) == pytest.approx(answer_of_corpus(corpus, utterance), abs=1e-3)
+
+
+def test_a_model_of_one_modality_needs_no_other(corpus, capsys):
+    inputs = {"audio": {**FEATURES, "directory": str(corpus / "data/features/wavlm")}}
+    model = save_means(corpus / "models/states", corpus / "data", inputs)
+    for file in (clip_of(corpus, "abc$_$0002"), corpus / "data/wav/abc/0002.wav"):
+        code, rows, error = call(capsys, "--model", model, "--", file)
+        assert code == 0, error
+        assert float(rows[1][1]) == pytest.approx(answer_of_corpus(corpus, "abc$_$0002", inputs), abs=2e-3)
+
+
+@pytest.mark.parametrize("folder", ["audio", "wavlm", "video", "tokens", "text"])
+def test_features_of_a_recording_are_those_of_the_corpus(corpus, folder):
+    record = read_record(corpus / "data/features" / folder).as_dict()
+    read = open_source(record["modality"], None, record, Places(), torch.device("cpu"))
+    data, stored = load_manifest(corpus / "data"), read_features(corpus / "data/features" / folder)
+    for utterance in data.ids:
+        made = read(Recording(clip_of(corpus, utterance), data.value("text", utterance)))
+        np.testing.assert_array_equal(made, stored[utterance])
+
+
+def test_several_models_are_averaged_each_with_its_own_normalization(corpus, model, capsys):
+    utterance, words = "ghi$_$0001", "hello"
+    statistics = {"audio": {"mean": [1.0] * 33, "std": [2.0] * 32 + [0.0]}}
+    second = save_means(corpus / "models/second", corpus / "data", INPUTS, scale=3.0)
+    third = save_means(corpus / "models/third", corpus / "data", INPUTS, normalization=statistics)
+    clip = clip_of(corpus, utterance)
+
+    def intensity(*models):
+        code, rows, error = call(capsys, "--model", *models, "--text", words, "--", clip)
+        assert code == 0, error
+        return float(rows[1][1])
+
+    plain, standardized = intensity(model), intensity(third)
+    assert intensity(model, second) == pytest.approx(2 * plain, abs=2e-3)
+    assert intensity(model, third) == pytest.approx((plain + standardized) / 2, abs=2e-3)
+    audio = read_features(corpus / "data/features/audio")[utterance].mean(axis=0)
+    change = (audio - 1) / np.array([2.0] * 32 + [1.0]) - audio
+    assert standardized - plain == pytest.approx(change @ np.linspace(-1, 1, 54)[:33], rel=1e-2, abs=1e-2)
+
+
+def test_transcripts_come_from_a_table_or_from_beside_the_file(corpus, model, tmp_path, capsys):
+    files = [tmp_path / f"{name}.mp4" for name in ("one", "two", "three", "four")]
+    for file in files:
+        shutil.copy(clip_of(corpus, "abc$_$0001"), file)
+    (tmp_path / "table.tsv").write_text(f"one\thello\ntwo.mp4\tgood\n{files[2]}\tbad, bad\n", "utf-8")
+    code, rows, error = call(capsys, "--model", model, "--transcripts", tmp_path / "table.tsv", "--", *files)
+    assert code == 1 and len(rows) == 4
+    assert f"{files[3]}: this model needs what is said; give --text" in error and "four.txt" in error
+    # The answers differ by the mean of the token ids: [CLS] 2, [SEP] 3, and the words.
+    ids = {"hello": [2, 5, 3], "good": [2, 8, 3], "bad, bad": [2, 9, 7, 9, 3]}
+    means = [np.mean(value) for value in ids.values()]
+    given = [float(row[1]) for row in rows[1:]]
+    assert np.diff(given) == pytest.approx(np.diff(means) * 1.0, abs=2e-3)
+
+    files[3].with_suffix(".txt").write_text("\ufeffbad,\nbad\n", "utf-8")
+    code, rows, _ = call(capsys, "--model", model, "--", files[3])
+    assert code == 0 and float(rows[1][1]) == pytest.approx(given[2], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [("one hello\n", ":1: expected name, tab, text"), ("one\thello\none\tbad\n", ":2: one was already given")],
+)
+def test_a_faulty_table_of_transcripts_is_one_message(corpus, model, tmp_path, capsys, lines, message):
+    (tmp_path / "table.tsv").write_text(lines)
+    code, _, error = call(capsys, "--model", model, "--transcripts", tmp_path / "table.tsv", "--", tmp_path / "one.mp4")
+    assert code == 1 and message in error
+
+
+def test_text_for_several_files_is_wrong_usage(model, capsys):
+    with pytest.raises(SystemExit) as ended:
+        predict.main(["--model", str(model), "--text", "hello", "--", "a.mp4", "b.mp4"])
+    assert ended.value.code == 2
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_predicted(corpus, model, tmp_path, capsys):
+    write_clip_file(tmp_path / "silent.mp4", sound=False)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    shutil.copy(clip_of(corpus, "abc$_$0001"), tmp_path / "good.mp4")
+    (tmp_path / "sound.wav").write_bytes((corpus / "data/wav/abc/0001.wav").read_bytes())
+    (tmp_path / "table.tsv").write_text("".join(f"{name}\thello\n" for name in ("silent", "broken", "good", "sound")))
+    files = [tmp_path / name for name in ("silent.mp4", "broken.mp4", "good.mp4", "sound.wav", "absent.mp4")]
+    out = tmp_path / "out.tsv"
+    code, _, error = call(capsys, "--model", model, "--transcripts", tmp_path / "table.tsv", "--out", out, "--", *files)
+    assert code == 1 and len(out.read_text().splitlines()) == 2
+    for name, message in [("silent", "has no sound"), ("broken", "cannot be read"), ("sound", "needs the picture too")]:
+        assert message in next(line for line in error.splitlines() if f"error: {tmp_path / name}" in line)
+    shutil.copy(clip_of(corpus, "abc$_$0001"), tmp_path / "sound.mp4")
+    table = ["--transcripts", tmp_path / "table.tsv"]
+    _, pair, _ = call(capsys, "--model", model, *table, "--", tmp_path / "sound.wav")
+    _, whole, _ = call(capsys, "--model", model, *table, "--", tmp_path / "good.mp4")
+    assert float(pair[1][1]) == pytest.approx(float(whole[1][1]), abs=1e-3)
+
+
+@pytest.mark.parametrize("extractor", ["mmsa", "OpenFace"])
+def test_a_model_of_imported_features_is_refused_with_what_to_do(corpus, capsys, extractor):
+    model = save_means(corpus / f"models/{extractor}", corpus / "data", INPUTS)
+    info = json.loads((model / "model.json").read_text())
+    info["feature_records"]["video"]["extractor"] = extractor
+    (model / "model.json").write_text(json.dumps(info))
+    code, _, error = call(capsys, "--model", model, "--text", "hello", "--", clip_of(corpus, "abc$_$0001"))
+    assert code == 1
+    assert f"the video features of this model come from files ({extractor})" in error
+    assert "train a model on features made of recordings (the recipe with --corpus DIR" in error
+
+
+def test_another_tokenizer_or_encoder_is_refused_and_may_have_moved(corpus, tmp_path, capsys):
+    model = save_means(corpus / "models/moved", corpus / "data", INPUTS)
+    path, clip = model / "model.json", clip_of(corpus, "abc$_$0001")
+    before = path.read_text()
+    path.write_text(before.replace(str(corpus / "bert"), "/no/bert").replace(str(corpus / "clip"), "/no/clip"))
+    alone = write_bert(tmp_path / "alone", with_weights=False)
+    given = ["--model", model, "--text", "hello"]
+    assert "weights folder /no/clip not found" in call(capsys, *given, "--", clip)[2]
+    given += ["--weights", corpus / "clip"]
+    assert "tokenizer '/no/bert': cannot be loaded" in call(capsys, *given, "--", clip)[2]
+    assert call(capsys, *given, "--tokenizer", alone, "--", clip)[0] == 0
+    other = write_bert(tmp_path / "other", with_weights=False)
+    for file in ("vocab.txt", "tokenizer.json"):
+        (other / file).write_text((other / file).read_text("utf-8").replace("world", "globe"), "utf-8")
+    code, _, error = call(capsys, *given, "--tokenizer", other, "--", clip)
+    assert code == 1 and "not what the text features of the model were made with" in error and "--tokenizer" in error
+    code, _, error = call(capsys, *given[:-1], write_clip(tmp_path / "clip", seed=3), "--tokenizer", alone, "--", clip)
+    assert code == 1 and "not what the video features of the model were made with" in error and "--weights" in error
+
+
+def test_another_version_of_librosa_is_refused(corpus, capsys):
+    model = save_means(corpus / "models/librosa", corpus / "data", INPUTS)
+    path = model / "model.json"
+    path.write_text(path.read_text().replace("librosa 0.", "librosa 99."))
+    code, _, error = call(capsys, "--model", model, "--text", "hello", "--", clip_of(corpus, "abc$_$0001"))
+    assert code == 1 and "were made with librosa 99." in error and "install that version" in error
+
+
+def test_models_of_other_features_do_not_go_together(corpus, model, capsys):
+    other = save_means(corpus / "models/two", corpus / "data", {"audio": FEATURES, "video": FEATURES})
+    code, _, error = call(capsys, "--model", model, other, "--text", "hello", "--", clip_of(corpus, "abc$_$0001"))
+    assert code == 1 and "give models of one experiment" in error
+
+
+def test_a_video_shorter_than_what_a_model_looks_at_is_taken_whole(corpus, tmp_path):
+    """It used to be refused as truncated."""
+    record = read_record(corpus / "data/features/video").as_dict()
+    record["options"] = {key: value for key, value in record["options"].items() if key != "rate_hz"}
+    record["options"]["max_seconds"] = 6.0
+    write_clip_file(tmp_path / "short.mp4", seconds=0.8, rate=25)
+    frames = open_source("video", None, record, Places(), torch.device("cpu"))(Recording(tmp_path / "short.mp4"))
+    assert frames.shape == (20, 20)
