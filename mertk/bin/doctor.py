@@ -39,7 +39,7 @@ class Finding(NamedTuple):
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
-    parser.add_argument("--corpus", type=Path, metavar="DIR", help="IEMOCAP to look into")
+    parser.add_argument("--corpus", type=Path, metavar="PATH", help="corpus to look into")
     parser.add_argument("--config", nargs="+", metavar="YAML", help="configuration of the run, files merged in order")
     parser.add_argument(
         "--weights", nargs="+", default=[], metavar="WEIGHTS", help="hub ids or folders that are needed"
@@ -170,9 +170,26 @@ def check_writable(directory: Path) -> Finding:
 
 
 def check_corpus(corpus: Path) -> Finding:
-    """Whether the folders of IEMOCAP are there."""
+    """Whether a corpus looks like one: a feature file, recordings with a label.csv, or the folders of IEMOCAP."""
+    if corpus.is_file():
+        return Finding("ok", "corpus", f"{corpus}: a feature file of {corpus.stat().st_size / 1e6:.0f} MB")
     if not corpus.is_dir():
-        return Finding("FAIL", "corpus", f"{corpus}: no such directory; give the folder with Session1 to Session5")
+        return Finding("FAIL", "corpus", f"{corpus}: no such file or directory; mend the path")
+    if (corpus / "label.csv").is_file() or (corpus / "Raw").is_dir():
+        return check_recordings(corpus)
+    return check_iemocap(corpus)
+
+
+def check_recordings(corpus: Path) -> Finding:
+    """Whether recordings come with their labels."""
+    missing = [name for name in ("label.csv", "Raw") if not (corpus / name).exists()]
+    if missing:
+        return Finding("FAIL", "corpus", f"{corpus}: {missing[0]} missing; expected label.csv and Raw/VIDEO/CLIP.mp4")
+    return Finding("ok", "corpus", f"{corpus}: {sum(1 for _ in (corpus / 'Raw').glob('*/*.mp4'))} recordings")
+
+
+def check_iemocap(corpus: Path) -> Finding:
+    """Whether the folders of IEMOCAP are there."""
     parts = ("dialog/EmoEvaluation", "dialog/transcriptions", "dialog/avi/DivX", "sentences/wav")
     missing = [
         f"Session{k}/{part}" for k in range(1, 6) for part in parts if not (corpus / f"Session{k}" / part).is_dir()

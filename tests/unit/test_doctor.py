@@ -60,13 +60,25 @@ def test_little_room(tmp_path, monkeypatch):
 
 
 def test_corpus(tmp_path):
-    assert "no such directory" in doctor.check_corpus(tmp_path / "none").told
+    assert "no such file or directory" in doctor.check_corpus(tmp_path / "none").told
     for session in range(1, 6):
         for part in ("dialog/EmoEvaluation", "dialog/transcriptions", "dialog/avi/DivX", "sentences/wav"):
             (tmp_path / f"Session{session}" / part).mkdir(parents=True)
     assert doctor.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: five sessions")
     (tmp_path / "Session4/dialog/avi/DivX").rmdir()
     assert "Session4/dialog/avi/DivX missing" in doctor.check_corpus(tmp_path).told
+
+
+def test_a_feature_file_and_recordings_are_corpora_too(tmp_path):
+    file = tmp_path / "unaligned_50.pkl"
+    file.write_bytes(b"0" * 2_000_000)
+    assert doctor.check_corpus(file) == ("ok", "corpus", f"{file}: a feature file of 2 MB")
+    clip = tmp_path / "Raw/video_1/1.mp4"
+    clip.parent.mkdir(parents=True)
+    clip.touch()
+    assert "label.csv missing" in doctor.check_corpus(tmp_path).told
+    (tmp_path / "label.csv").touch()
+    assert doctor.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: 1 recordings")
 
 
 def test_weights_named_in_a_configuration_are_found():
