@@ -120,7 +120,7 @@ def _open_parts(config: Config) -> dict[str, Part]:
     task = find_class(config.model["component"], "model").task
     for line in check_separation(config.data, config.run.protocol):
         log.info("%s", line)
-    parts = {"train": open_part(config.data, "train", task)}
+    parts = {"train": open_part(config.data, "train", task, seed=config.training.seed)}
     classes = parts["train"].classes
     if config.data.validation is not None:
         normalization = parts["train"].normalization()

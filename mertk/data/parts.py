@@ -66,6 +66,7 @@ def open_part(
     task: str,
     classes: list[str] | None = None,
     normalization: dict[str, Statistics] | None = None,
+    seed: int = 0,
 ) -> Part:
     """Read the manifest of a part, open its inputs, and leave out what cannot be had.
 
@@ -75,6 +76,7 @@ def open_part(
         classes: class names by index; found in the data when empty.
         normalization: by modality, what the features of inputs with `normalize` are standardised by; the training
             part, for which it is left out, measures its own.
+        seed: of the permutation of the training labels, where the configuration asks for one.
 
     Raises:
         MertkError: part missing or empty, label unknown, or more than `config.max_lost` of it lost.
@@ -95,7 +97,7 @@ def open_part(
         classes = classes or config.classes or manifest.classes or _sorted_labels(manifest, task)
         labels = _labels(manifest, kept, classes, task, source)
     if config.permute_training_labels and part == "train" and labels is not None:
-        labels = np.random.default_rng(0).permutation(labels)
+        labels = np.random.default_rng(seed).permutation(labels)
     dataset = UtteranceDataset(kept, inputs, labels, config.cache_megabytes)
     return Part(dataset, manifest, ids, classes if task == "classification" else None, ledger)
 
