@@ -7,50 +7,73 @@ import torch
 
 from mertk.components import build
 from mertk.config import load_config
+from mertk.training.optim import parameter_groups
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
 def combinations():
-    """Each main file alone, and with each overlay that stands beside or below it."""
+    """Each main file alone, and with each overlay beside or below it, or shared by all recipes of its method."""
     for main in sorted(RECIPES.glob("*/*/conf/*.yaml")):
         if "component" not in main.read_text(encoding="utf-8"):
             continue  # an overlay
-        overlays = [path for path in sorted(main.parent.rglob("*.yaml")) if path != main]
+        shared = RECIPES / "common/conf" / main.stem
+        overlays = [path for path in sorted([*main.parent.rglob("*.yaml"), *shared.rglob("*.yaml")]) if path != main]
         for files in [[main], *([main, overlay] for overlay in overlays)]:
             yield pytest.param(files, id="+".join(str(path.relative_to(RECIPES)) for path in files))
 
 
 @pytest.fixture(scope="module")
-def speech_encoder(tmp_path_factory):
-    """A tiny encoder with random weights in the place of the pretrained one."""
-    from transformers import WavLMConfig, WavLMModel
+def encoders(tmp_path_factory):
+    """Tiny encoders with random weights in the place of the pretrained ones, by the model's argument."""
+    from transformers import BertConfig, BertModel, WavLMConfig, WavLMModel
 
-    folder = tmp_path_factory.mktemp("wavlm")
+    folder = tmp_path_factory.mktemp("encoders")
     size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     convolutions = {"conv_dim": [8] * 7, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
-    WavLMModel(WavLMConfig(**size, **convolutions, feat_extract_norm="layer")).save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text('{"do_normalize": true, "sampling_rate": 16000}')
-    return str(folder)
+    WavLMModel(WavLMConfig(**size, **convolutions, feat_extract_norm="layer")).save_pretrained(folder / "wavlm")
+    (folder / "wavlm/preprocessor_config.json").write_text('{"do_normalize": true, "sampling_rate": 16000}')
+    BertModel(BertConfig(vocab_size=10, **size)).save_pretrained(folder / "bert")
+    return {"audio_encoder": str(folder / "wavlm"), "text_encoder": str(folder / "bert")}
 
 
 def test_there_are_recipes_to_check():
-    assert len(list(combinations())) >= 10
+    found = [case.id for case in combinations()]
+    assert len(found) >= 80
+    for recipe in ("iemocap/foal", *(f"{c}/{m}" for c in ("mosi", "mosei", "sims") for m in ("hscl", "tam_ulag"))):
+        assert any(name.startswith(recipe) for name in found), recipe
 
 
 @pytest.mark.parametrize("files", list(combinations()))
-def test_a_configuration_builds_and_weighs_what_it_computes(files, speech_encoder):
+def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     config = load_config(files)
-    encoder = config.model.get("audio_encoder")
-    if encoder is not None and "weights" in encoder:
-        encoder["weights"] = speech_encoder
-    model = build(config.model, "model", {"num_classes": 4, "video_dim": 16, "num_train_utterances": 4}).train()
-    batch = {"labels": torch.arange(4), "shared_seed": 1, "utterance_ids": list("abcd")}
+    for name, folder in encoders.items():
+        if config.model.get(name) is not None and "weights" in config.model[name]:
+            config.model[name]["weights"] = folder
+    facts = {"num_classes": 4, "num_train_utterances": 4}
+    for modality in ("audio", "video", "text"):
+        facts |= {f"{modality}_dim": 16, f"{modality}_steps": 9}
+    model = build(config.model, "model", facts).train()
+    regression = model.task == "regression"
+    labels = torch.tensor([-1.0, 0.5, 0.5, 1.0]) if regression else torch.arange(4)
+    batch = {"labels": labels, "indices": torch.arange(4), "shared_seed": 1, "epoch": 0, "utterance_ids": list("abcd")}
     for name, given in config.data.inputs.items():
-        shape = (4, 8000) if given.kind == "waveform" else (4, 5, 16)
-        batch |= {name: torch.randn(shape), f"{name}_lengths": torch.full((4,), shape[1])}
-    terms = model.losses(model(batch), batch)
+        values = {
+            "waveform": torch.randn(4, 8000),
+            "features": torch.randn(4, 9, 16),
+            "tokens": torch.ones(4, 9, 2, dtype=torch.int64),
+        }[given.kind]
+        if given.kind == "tokens":
+            values[..., 1] = 0
+        batch |= {name: values, f"{name}_lengths": torch.full((4,), values.shape[1])}
+    output = model(batch)
+    terms = model.losses(output, batch)
     assert terms.keys() == {name for name, weight in config.loss_weights.items() if weight is not None}
     sum(terms.values()).backward()
+    model.after_step(output, batch)
     unused = [name for name, weight in model.named_parameters() if weight.requires_grad and weight.grad is None]
     assert unused == []
+    assert sum(len(group["params"]) for group in parameter_groups(model, config.optimizer)) > 0
+    model.eval()
+    with torch.no_grad():
+        assert model.losses(model(batch), batch).keys() <= terms.keys()
