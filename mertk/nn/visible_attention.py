@@ -1,0 +1,62 @@
+"""Attention in which each query sees the first few keys, by the fastest means the device has.
+
+Legend: `B` utterances, `H` heads, `Q` queries, `K` keys, `E` width of a head.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn import functional
+
+from mertk.nn.blocked_attention import blocked_attention
+
+#: Fused kernels of accelerators want widths of heads that are multiples of this.
+_ALIGNMENT = 8
+
+
+def attend(
+    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, num_visible: torch.Tensor, dropout: float = 0.0
+) -> torch.Tensor:
+    """Scaled dot-product attention, without all scores in memory at once.
+
+    The features of a head stand before the steps: so they leave a projection, and so thin products are fastest.
+
+    Args:
+        queries: (B, H, E, Q).
+        keys, values: (B, H, E, K).
+        num_visible: (B, Q), how many of the first keys a query sees; at least 1.
+        dropout: probability to drop an attention weight; on a processor rounded to a multiple of 1/256.
+
+    Returns:
+        (B, H, E, Q).
+
+    >>> queries, keys = torch.zeros(2, 3, 4, 5), torch.zeros(2, 3, 4, 7)
+    >>> attend(queries, keys, keys, torch.full((2, 5), 7)).shape
+    torch.Size([2, 3, 4, 5])
+    """
+    if queries.device.type == "cpu":
+        dtype = torch.promote_types(queries.dtype, torch.float32)
+        attended = blocked_attention(queries.to(dtype), keys.to(dtype), values.to(dtype), num_visible, dropout)
+        return attended.to(queries.dtype)
+    return fused_attention(queries, keys, values, num_visible, dropout)
+
+
+def fused_attention(
+    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, num_visible: torch.Tensor, dropout: float = 0.0
+) -> torch.Tensor:
+    """Attend through torch's fused attention, whose kernels need no memory for scores; as `attend` on accelerators.
+
+    >>> queries, keys = torch.zeros(2, 3, 4, 5), torch.zeros(2, 3, 4, 7)
+    >>> fused_attention(queries, keys, keys, torch.full((2, 5), 7)).shape
+    torch.Size([2, 3, 4, 5])
+    """
+    width = queries.shape[2]
+    is_seen = torch.arange(keys.shape[3], device=keys.device) < num_visible[:, None, :, None]
+    # Features of zeros change no product.
+    padded = (functional.pad(vectors.transpose(2, 3), (0, -width % _ALIGNMENT)) for vectors in (queries, keys, values))
+    attended = functional.scaled_dot_product_attention(
+        *padded, attn_mask=is_seen, dropout_p=dropout, scale=1 / math.sqrt(width)
+    )
+    return attended[..., :width].transpose(2, 3)
