@@ -63,6 +63,7 @@ def test_a_second_call_does_nothing_again(finished):
     assert trained.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("finished", ["mosi/tam_ulag"], indirect=True)
 def test_a_refit_takes_its_steps_from_the_clean_run(finished):
     run, folder, _ = finished
     run("--protocol", "clean-refit", "--stage", "3")
