@@ -25,6 +25,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--features", type=Path, required=True, help="the pickle")
     parser.add_argument("--corpus", choices=("mosi", "mosei", "sims"), required=True, help="whose features it holds")
     parser.add_argument("--out", type=Path, required=True, help="data directory to write")
+    parser.add_argument("--alignment", choices=("unaligned", "aligned"), help="refuse a file of the other kind")
     parser.add_argument(
         "--infinite",
         choices=("zero", "refuse"),

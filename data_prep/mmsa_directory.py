@@ -70,6 +70,11 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     ledger = _drop_bad_lengths(file.parts, path, arguments)
     record = _describe(file, path, arguments.corpus, miniature)
     record["left_out"] = ledger.counts()
+    if arguments.alignment not in (None, record["alignment"]):
+        raise MertkError(
+            f"{path} holds {record['alignment']} features, {arguments.alignment} ones were asked for; give the other "
+            "file of the corpus, or ask for these (the recipes' --features)."
+        )
     with building(arguments.out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, _columns(file.parts), None, record)
         ledger.write(temporary / "excluded.tsv")

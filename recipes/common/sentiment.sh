@@ -68,7 +68,7 @@ if [[ -d $corpus ]]; then
     run_stage 2 video "$data/.done/2_video" --input "$data/.done/1_manifests" --output "$data/features/video/features.scp" -- "${launch[@]}" data_prep.extract_video --data "$data" --weights "$clip" --rate_hz 5 --max_seconds 30 --out "$data/features/video"
     run_stage 2 text "$data/.done/2_text" --input "$data/.done/1_manifests" --output "$data/features/tokens/features.scp" -- data_prep.extract_text --data "$data" --weights "$bert" --out "$data/features/tokens"
 else
-    run_stage 1 import "$data/.done/1_manifests" --input "$corpus" --output "$data/text" "$data/folds" -- data_prep.mmsa --features "$corpus" --corpus "$corpus_name" --out "$data"
+    run_stage 1 import "$data/.done/1_manifests" --input "$corpus" --output "$data/text" "$data/folds" -- data_prep.mmsa --features "$corpus" --corpus "$corpus_name" --alignment "$features" --out "$data"
     made_features=()
 fi
 run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "${made_features[@]}" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" -- "${settings[@]}"

@@ -103,6 +103,12 @@ def test_aligned_files_take_their_lengths_from_the_text(tmp_path):
     assert json.loads((tmp_path / "data" / "corpus.json").read_text())["warnings"][-1].startswith("text features are 8")
 
 
+def test_a_file_of_the_other_alignment_is_refused(tmp_path, capsys):
+    assert run(tmp_path, make_aligned(), "--alignment", "unaligned") == 1
+    assert "holds aligned features, unaligned ones were asked for" in capsys.readouterr().err
+    assert left_behind(tmp_path) == ["features.pkl"]
+
+
 def test_differences_from_the_published_files_are_told(tmp_path, capsys):
     assert run(tmp_path, make_content()) == 0
     captured = capsys.readouterr()
