@@ -1,12 +1,14 @@
-"""Write the figures of benchmarks into docs/benchmarks.md, between its markers, from the JSON that they printed.
+"""Write the figures of benchmarks into documents, between their markers, from the JSON that the benchmarks printed.
 
-The JSON files are kept in benchmarks/results, so that every figure in the document can be traced and drawn up again.
-With `--check` nothing is written: exit code 1 when the document is not what the files say.
+The JSON files are kept in benchmarks/results, so that every figure can be traced and drawn up again. docs/scaling.md
+names the benchmark, and the section of its figures, of each of its blocks; docs/benchmarks.md has all others in one.
+With `--check` nothing is written: exit code 1 when a document is not what the files say.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,12 @@ from mertk.cli import make_parser, program
 from mertk.errors import MertkError
 
 BEGIN, END = "<!-- figures: begin (python -m benchmarks.report) -->", "<!-- figures: end -->"
+
+#: `<!-- figures of NAME: begin ... -->` to `<!-- figures of NAME: end -->`, or `NAME, SECTION`
+BLOCK = re.compile(
+    r"(<!-- figures of ([\w, ]+): begin \(python -m benchmarks\.report\) -->\n).*?(<!-- figures of \2: end -->)", re.S
+)
+DOCUMENT, SCALING = ROOT / "docs/benchmarks.md", ROOT / "docs/scaling.md"
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -55,15 +63,61 @@ def render_one(report: dict[str, Any]) -> Iterator[str]:
         yield from (f"| {name} | {value} |" for name, value in flat(report) if name != "benchmark")
         yield ""
         return
+    yield from table(report["figures"])
+    for form, reason in report.get("failed", {}).items():
+        yield f"\n{form}: {reason}"
+    yield ""
+
+
+def table(figures: list[dict[str, Any]]) -> Iterator[str]:
+    """One figure a line."""
     yield "| what | median | range | target | met |\n|---|---|---|---|---|"
-    for found in report["figures"]:
+    for found in figures:
         spread = f"{found['lowest']:g} to {found['highest']:g} ({found['count']})" if "count" in found else ""
         met = {True: "yes", False: "**no**", None: ""}[found.get("met")]
         value = f"{found['value']:g} {found['unit']}".strip()
         yield f"| {found['name']} | {value} | {spread} | {found.get('target', '')} | {met} |"
-    for form, reason in report.get("failed", {}).items():
-        yield f"\n{form}: {reason}"
-    yield ""
+
+
+def grid(figures: list[dict[str, Any]]) -> Iterator[str]:
+    """Figures named `ROW: COLUMN`."""
+    rows: dict[str, dict[str, str]] = {}
+    for found in figures:
+        row, column = found["name"].split(": ", 1)
+        missed = " (target " + found["target"] + " **missed**)" if found.get("met") is False else ""
+        rows.setdefault(row, {})[f"{column} ({found['unit']})"] = f"{found['value']:g}{missed}"
+    columns = list(next(iter(rows.values())))
+    yield "| | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1)
+    yield from (f"| {row} | " + " | ".join(cells[name] for name in columns) + " |" for row, cells in rows.items())
+
+
+def block_names(document: Path) -> set[str]:
+    """Benchmarks that have blocks of their own in a document."""
+    text = document.read_text(encoding="utf-8") if document.is_file() else ""
+    return {name.partition(", ")[0] for _, name, _ in BLOCK.findall(text)}
+
+
+def fill_blocks(text: str, reports: dict[str, dict[str, Any]], path: Path) -> str:
+    """`text` with every named block filled.
+
+    Raises:
+        MertkError: a block of a benchmark that has no JSON, or of a section that its JSON has not.
+    """
+
+    def fill(block: re.Match[str]) -> str:
+        begin, name, end = block.groups()
+        benchmark, _, section = name.partition(", ")
+        report = reports.get(benchmark, {})
+        figures = [one for one in report.get("figures", []) if not section or one.get("section") == section]
+        if not figures:
+            raise MertkError(f"{path}: no figures of {name!r}; run `python -m benchmarks.{benchmark} --out ...` first.")
+        lines = grid(figures) if all(": " in one["name"] for one in figures) else table(figures)
+        notes = "".join(f"\n{form}: {reason}.\n" for form, reason in report.get("failed", {}).items())
+        load = report.get("load_average", "")
+        source = f"{origin(report['environment'])} Load average at the end: {load}."
+        return f"{begin}\n" + "\n".join(lines) + f"\n{notes}\n{source}\n\n{end}"
+
+    return BLOCK.sub(fill, text)
 
 
 def origin(environment: dict[str, Any]) -> str:
@@ -103,22 +157,30 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, "python -m benchmarks.report", "python -m benchmarks.report")
     default = ROOT / "benchmarks/results"
     parser.add_argument("files", nargs="*", type=Path, metavar="JSON", help="all of benchmarks/results by default")
-    parser.add_argument("--document", type=Path, default=ROOT / "docs/benchmarks.md")
-    parser.add_argument("--check", action="store_true", help="only say whether the document is what the files say")
+    parser.add_argument("--document", type=Path, help="only this one, with all files in one block")
+    parser.add_argument("--check", action="store_true", help="only say whether the documents are what the files say")
     arguments = parser.parse_args(argv)
 
     files = arguments.files or sorted(default.glob("*.json"))
     if not files:
         raise MertkError(f"{default}: no JSON there; run benchmarks with --out {default}/NAME.json first.")
-    old = arguments.document.read_text(encoding="utf-8")
-    new = replace_figures(old, render([read_report(path) for path in files]), arguments.document)
+    reports = {path.stem: read_report(path) for path in files}
+    elsewhere = block_names(SCALING) if arguments.document is None else set()
+    document = arguments.document or DOCUMENT
+    own = [report for name, report in reports.items() if name not in elsewhere]
+    texts = {document: replace_figures(document.read_text(encoding="utf-8"), render(own), document)}
+    if elsewhere:
+        texts[SCALING] = fill_blocks(SCALING.read_text(encoding="utf-8"), reports, SCALING)
+    outdated = [path for path, text in texts.items() if text != path.read_text(encoding="utf-8")]
     if arguments.check:
         print(
-            "up to date" if new == old else f"{arguments.document} is not what the files say; run this without --check"
+            "\n".join(f"{path} is not what the files say; run this without --check" for path in outdated)
+            or "up to date"
         )
-        return int(new != old)
-    write_text(arguments.document, new)
-    print(f"{arguments.document}: figures of {len(files)} benchmarks")
+        return int(bool(outdated))
+    for path in outdated:
+        write_text(path, texts[path])
+    print(f"figures of {len(files)} benchmarks in {', '.join(map(str, texts))}")
     return 0
 
 

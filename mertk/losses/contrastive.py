@@ -6,10 +6,75 @@ Legend: `B` rows of this process, `N` rows of all processes, `E` width of the co
 from __future__ import annotations
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
+from mertk import distributed
 from mertk.errors import MertkError
 
 POSITIVES = ("mean", "sum")
+
+#: similarities in memory at a time; more are computed in blocks of rows, once more in the backward pass
+BLOCK_SIMILARITIES = 2**24
+
+
+def contrast_loss(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    labels: torch.Tensor,
+    temperature: torch.Tensor | float,
+    positives: str = "mean",
+) -> torch.Tensor:
+    """Alignment of two modalities in both directions, over the rows of all processes: Foal-Net's AVEL.
+
+    The mean of `alignment_loss` over rows, averaged over both directions; few of the similarities, B x N in each, are
+    held at a time.
+
+    Args:
+        first, second: (B, E) unit vectors of both modalities.
+        labels: (B,).
+        temperature: divisor of the similarities.
+        positives: `mean` or `sum` over the positives of a row.
+
+    Returns:
+        scalar, scaled as `mertk.distributed.global_mean` says.
+
+    >>> contrast_loss(torch.eye(3), torch.eye(3), torch.arange(3), temperature=0.5)
+    tensor(0.2395)
+    """
+    counts = distributed.row_counts(len(labels), labels.device)
+    all_labels = distributed.gather_rows(labels, counts)
+    shared = labels, all_labels, temperature, positives
+    values = [
+        blockwise_alignment_loss(rows, distributed.gather_rows(columns, counts), *shared)
+        for rows, columns in ((first, second), (second, first))
+    ]
+    return distributed.global_mean((values[0] + values[1]) / 2)
+
+
+def blockwise_alignment_loss(
+    rows: torch.Tensor,
+    all_columns: torch.Tensor,
+    labels: torch.Tensor,
+    all_labels: torch.Tensor,
+    temperature: torch.Tensor | float,
+    positives: str = "mean",
+    most_similarities: int = BLOCK_SIMILARITIES,
+) -> torch.Tensor:
+    """`alignment_loss` of the `similarities` of rows and columns, without holding more than so many of these at a time.
+
+    >>> labels = torch.tensor([0, 1, 0])
+    >>> blockwise_alignment_loss(torch.zeros(3, 8), torch.zeros(3, 8), labels, labels, 0.07, most_similarities=6).shape
+    torch.Size([3])
+    """
+
+    def of_block(block: torch.Tensor, block_labels: torch.Tensor) -> torch.Tensor:
+        return alignment_loss(similarities(block, all_columns, temperature), block_labels, all_labels, positives)
+
+    num_rows = max(most_similarities // max(len(all_columns), 1), 1)
+    if len(rows) <= num_rows:
+        return of_block(rows, labels)
+    blocks = zip(rows.split(num_rows), labels.split(num_rows), strict=True)
+    return torch.cat([checkpoint(of_block, *block, use_reentrant=False, preserve_rng_state=False) for block in blocks])
 
 
 def similarities(rows: torch.Tensor, all_columns: torch.Tensor, temperature: torch.Tensor | float) -> torch.Tensor:
@@ -40,8 +105,8 @@ def alignment_loss(
 ) -> torch.Tensor:
     """Supervised contrastive loss of each row: columns of its own label are positives (Khosla et al., 2020, eq. 2).
 
-    Foal-Net's AVEL is the mean over rows, averaged over both directions. Its released code sums over the positives,
-    so that frequent labels weigh more and the loss grows with the batch; the paper's form takes their mean.
+    Foal-Net's released code sums over the positives, so that frequent labels weigh more and the loss grows with the
+    batch; the paper's form takes their mean.
 
     Args:
         row_similarities: (B, N) similarities over temperature.

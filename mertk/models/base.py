@@ -35,13 +35,46 @@ class Model(torch.nn.Module, abc.ABC):
             tensors by name, `logits` (B, C) among them.
         """
 
-    @abc.abstractmethod
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         """Unweighted loss terms by name, without parameters of their own.
 
         Each is scaled so that its mean over processes is the loss of the joined batch
         (`mertk.distributed.global_mean`). The weights stand in the YAML under `loss_weights`, with equal names.
+
+        A method defines this; or, where some of its terms compare utterances with each other and shall do so over
+        whole steps (`accumulation: cached`), their two halves: `row_losses` and `step_losses`.
         """
+        return self.row_losses(output, batch) | self.step_losses(output, batch)
+
+    def row_losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
+        """The terms of `losses` whose gradients may be added up batch by batch."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither losses nor row_losses.")
+
+    @property
+    def step_loss_names(self) -> list[str]:
+        """Names of the terms that `step_losses` gives in training; none by default."""
+        return []
+
+    def embed(self, batch: Batch) -> Output:
+        """What `step_losses` needs of a batch, as the same call to `forward` would have it in its output.
+
+        Takes the random numbers that `forward` takes first, in the same order, so that from the same state of the
+        generators both give the same; it may be all of `forward`. Called in training, without gradient.
+
+        Returns:
+            tensors by name: rows (B, ...), or scalars that are the same for every batch of a step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no embed.")
+
+    def step_losses(self, embedded: Output, batch: Batch) -> dict[str, torch.Tensor]:
+        """The terms of `losses` over all utterances of an optimizer step, each scaled like those of `losses`.
+
+        Args:
+            embedded: what `embed` gives, of all batches of the step joined, or the output of `forward`. Nothing else
+                carries a gradient: a learned scalar, such as a temperature, is in it too.
+            batch: `labels` and `indices` (B,), joined alike, with what else is the same for all batches.
+        """
+        return {}
 
     def after_step(self, output: Output, batch: Batch) -> None:
         """Update state that follows the samples; called after backward, before the optimizer's step.

@@ -9,6 +9,7 @@ Legend: `B` utterances of this process, `N` of all processes, `A` audio frames, 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 
@@ -19,8 +20,9 @@ from torch.nn import functional
 from mertk import distributed
 from mertk.batch import Batch, Output
 from mertk.errors import MertkError
-from mertk.losses.contrastive import POSITIVES, alignment_loss, similarities
+from mertk.losses.contrastive import POSITIVES, contrast_loss, similarities
 from mertk.losses.matching import hard_negatives, matching_loss, shared_uniforms
+from mertk.losses.rows import check_rows, over_rows
 from mertk.models.base import Model
 from mertk.nn.attention import CrossAttentionStack
 from mertk.nn.pooling import masked_mean, zero_padding
@@ -51,6 +53,7 @@ class FoalNet(Model):
         modalities: `["audio", "video"]`, or one of them; what belongs to the other is then not built.
         alignment, matching: whether there is AVEL, MEM (the paper's ablations). Only with both modalities.
         positives: `mean` or `sum` over the positives of AVEL.
+        contrast_rows: how processes share AVEL, with the same result (`mertk.losses.rows`): `local` or `all`.
         temperature: initial value of the learned divisor of the similarities.
         projection_dim: width of the common space of AVEL.
         num_heads, num_layers: of the attention, in each direction.
@@ -74,6 +77,7 @@ class FoalNet(Model):
         alignment: bool = True,
         matching: bool = True,
         positives: str = "mean",
+        contrast_rows: str = "local",
         temperature: float = 0.07,
         projection_dim: int = 512,
         num_heads: int = 4,
@@ -90,6 +94,7 @@ class FoalNet(Model):
         if temperature < MIN_TEMPERATURE:
             raise MertkError(f"temperature: got {temperature}, expected at least {MIN_TEMPERATURE}.")
         self.positives = positives
+        self.contrast_rows = check_rows(contrast_rows)
         self.is_fused = len(self.modalities) == 2
         self.has_alignment = alignment and self.is_fused
         self.has_matching = matching and self.is_fused
@@ -121,13 +126,16 @@ class FoalNet(Model):
         """Names of the loss terms in training, as they stand in `loss_weights`."""
         return ["ce"] + ["avel"] * self.has_alignment + ["mem"] * self.has_matching
 
+    @property
+    def step_loss_names(self) -> list[str]:
+        return ["avel"] * self.has_alignment
+
     def forward(self, batch: Batch) -> Output:
         """Classify; in training also compute what AVEL and MEM need.
 
         Returns:
-            `logits` (B, C). With labels and alignment `audio_similarities` and `video_similarities` (B, N) and
-            `all_labels` (N,), where in evaluation the batch's own rows are all. In training with matching
-            `audio_matching` and `video_matching` (2 B, 2), first the true pairs, and `has_negative` (B,).
+            `logits` (B, C). With labels and alignment what `embed` gives. In training with matching `audio_matching`
+            and `video_matching` (2 B, 2), first the true pairs, and `has_negative` (B,).
         """
         if self.training and "labels" not in batch:
             raise MertkError("training needs labels, and the batch has none; call .eval() to predict.")
@@ -141,14 +149,10 @@ class FoalNet(Model):
         if not self.is_fused:
             (pooled,) = (masked_mean(frames, lengths) for frames, lengths in inputs.values())
             return {"logits": self.classifier(self.classifier_dropout(pooled))}
-        output = {}
-        counts = distributed.row_counts(len(inputs["audio"][0]), inputs["audio"][0].device)
-        if "labels" in batch and (self.has_alignment or self.has_matching):
-            output["all_labels"] = distributed.gather_rows(batch["labels"], counts)
-        if "labels" in batch and self.has_alignment:
-            output |= self._align(inputs, counts)
+        output = self._align(inputs) if "labels" in batch and self.has_alignment else {}
         negatives = None
         if self.training and self.has_matching:
+            counts = distributed.row_counts(len(batch["labels"]), batch["labels"].device)
             video_for_audio, audio_for_video, output["has_negative"] = self.draw_negatives(batch, output, counts)
             negatives = {"audio": audio_for_video, "video": video_for_audio}
         pooled_audio = self._attend(self.audio_to_video, "audio", "video", inputs, negatives)
@@ -167,17 +171,20 @@ class FoalNet(Model):
             frames, lengths = self.audio_encoder(frames, lengths)
         return zero_padding(self.hidden_dropout(frames), lengths), lengths
 
-    def _align(self, inputs: dict[str, tuple[torch.Tensor, torch.Tensor]], counts: list[int]) -> Output:
-        audio = functional.normalize(self.audio_projection(masked_mean(*inputs["audio"])), dim=1)
-        video = functional.normalize(self.video_projection(masked_mean(*inputs["video"])), dim=1)
-        # The parameter is the divisor itself, as published. The guard adds a constant, so that a temperature below it
-        # still gets its gradient and can come back; clamping would cut the gradient and leave it there for good.
-        temperature = self.temperature + (MIN_TEMPERATURE - self.temperature).clamp(min=0).detach()
+    def embed(self, batch: Batch) -> Output:
+        """What AVEL contrasts: unit vectors `audio_embedding`, `video_embedding` (B, E), `temperature` ()."""
+        return self._align({modality: self._frames(batch, modality) for modality in self.modalities})
+
+    def _align(self, inputs: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> Output:
         return {
-            "audio_similarities": similarities(audio, distributed.gather_rows(video, counts), temperature),
-            "video_similarities": similarities(video, distributed.gather_rows(audio, counts), temperature),
+            "audio_embedding": functional.normalize(self.audio_projection(masked_mean(*inputs["audio"])), dim=1),
+            "video_embedding": functional.normalize(self.video_projection(masked_mean(*inputs["video"])), dim=1),
+            # The parameter is the divisor itself, as published. The guard adds a constant, so that a temperature below
+            # it still gets its gradient and can come back; clamping would cut the gradient and leave it there for good.
+            "temperature": self.temperature + (MIN_TEMPERATURE - self.temperature).clamp(min=0).detach(),
         }
 
+    @torch.no_grad()
     def draw_negatives(
         self, batch: Batch, output: Output, counts: list[int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -189,16 +196,24 @@ class FoalNet(Model):
             global rows of the videos to mismatch with the audios (B,), of the audios to mismatch with the videos
             (B,), and has_negative (B,), False where all utterances have the same label.
         """
-        labels, all_labels = batch["labels"], output["all_labels"]
+        labels = batch["labels"]
+        all_labels = distributed.gather_rows(labels, counts)
         seed = batch.get("shared_seed")
         if seed is None:
             if len(counts) > 1:
                 raise MertkError("the batch has no 'shared_seed', which processes need to draw the same negatives.")
             seed = int(torch.randint(2**62, ()))
         uniforms = shared_uniforms(seed, 2, counts, labels.device)
-        blank = torch.zeros(len(labels), len(all_labels), device=labels.device)
-        videos, keep = hard_negatives(output.get("audio_similarities", blank), labels, all_labels, uniforms[0])
-        audios, _ = hard_negatives(output.get("video_similarities", blank), labels, all_labels, uniforms[1])
+
+        def draw(asking: str, other: str, uniforms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            scores = torch.zeros(len(labels), len(all_labels), device=labels.device)
+            if self.has_alignment:
+                columns = distributed.gather_rows(output[f"{other}_embedding"], counts)
+                scores = similarities(output[f"{asking}_embedding"], columns, output["temperature"])
+            return hard_negatives(scores, labels, all_labels, uniforms)
+
+        videos, keep = draw("audio", "video", uniforms[0])
+        audios, _ = draw("video", "audio", uniforms[1])
         return videos, audios, keep
 
     def _attend(
@@ -228,27 +243,30 @@ class FoalNet(Model):
 
         In evaluation `avel` contrasts the utterances of one batch, so it depends on how the part was cut into batches.
         """
-        if not self.training:
-            with distributed.local_only():
-                return self._losses(output, batch)
-        return self._losses(output, batch)
+        with contextlib.nullcontext() if self.training else distributed.local_only():
+            terms = super().losses(output, batch)
+        return {name: terms[name] for name in self.loss_names if name in terms}
 
-    def _losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
+    def row_losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         labels, logits = batch["labels"], output["logits"]
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         terms = {"ce": distributed.global_mean(functional.cross_entropy(logits, labels, reduction="none"))}
-        if "audio_similarities" in output:
-            values = [
-                alignment_loss(output[name], labels, output["all_labels"], self.positives)
-                for name in ("audio_similarities", "video_similarities")
-            ]
-            terms["avel"] = distributed.global_mean((values[0] + values[1]) / 2)
         if "audio_matching" in output:
             values = [
                 matching_loss(output[name], output["has_negative"]) for name in ("audio_matching", "video_matching")
             ]
             terms["mem"] = (values[0] + values[1]) / 2
         return terms
+
+    def step_losses(self, embedded: Output, batch: Batch) -> dict[str, torch.Tensor]:
+        if not self.has_alignment:
+            return {}
+
+        def contrast(audio: torch.Tensor, video: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return contrast_loss(audio, video, labels, embedded["temperature"], self.positives)
+
+        rows = embedded["audio_embedding"], embedded["video_embedding"], batch["labels"]
+        return {"avel": over_rows(self.contrast_rows, contrast, *rows)}
 
 
 def _checked_modalities(modalities: Sequence[str]) -> list[str]:

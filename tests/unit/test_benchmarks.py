@@ -103,7 +103,24 @@ def test_report_goes_between_the_markers(tmp_path):
     assert report.main(words) == 1
 
 
-def test_figures_in_the_document_are_those_of_the_files():
+def test_blocks_of_a_document_hold_the_figures_they_name(tmp_path):
+    begin = "<!-- figures of {0}: begin (python -m benchmarks.report) -->\nold\n<!-- figures of {0}: end -->\n"
+    environment = {"commit": "c0ffee", "versions": {}, "hardware": {"cpu": "some", "cores": 2, "gpus": []}}
+    figures = [figure(f"{count} rows: {what}", count, "s") for count in (10, 20) for what in ("load", "read")]
+    figures = [one | {"section": "lists"} for one in figures] + [figure("size", 2.0, "GB") | {"section": "plan"}]
+    reports = {"growth": {"environment": environment, "load_average": 1.5, "figures": figures}}
+    text = f"before\n{begin.format('growth, lists')}between\n{begin.format('growth, plan')}after\n"
+    filled = report.fill_blocks(text, reports, tmp_path)
+    assert "old" not in filled
+    assert "| | load (s) | read (s) |\n|---|---|---|\n| 10 rows | 10 | 10 |\n| 20 rows | 20 | 20 |\n" in filled
+    assert "| size | 2 GB |" in filled
+    assert "c0ffee" in filled
+    assert report.fill_blocks(filled, reports, tmp_path) == filled
+    with pytest.raises(MertkError, match=r"no figures of 'growth, other'.*benchmarks\.growth"):
+        report.fill_blocks(begin.format("growth, other"), reports, tmp_path)
+
+
+def test_figures_in_the_documents_are_those_of_the_files():
     files = sorted((ROOT / "benchmarks/results").glob("*.json"))
     assert files
     assert report.main(["--check"]) == 0

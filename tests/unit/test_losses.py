@@ -7,8 +7,9 @@ import torch
 from torch.nn import functional
 
 from mertk.errors import MertkError
-from mertk.losses.contrastive import alignment_loss, similarities
+from mertk.losses.contrastive import alignment_loss, blockwise_alignment_loss, contrast_loss, similarities
 from mertk.losses.matching import hard_negatives, matching_loss, shared_uniforms
+from mertk.losses.rows import over_rows
 
 
 def test_similarities_are_float32_under_mixed_precision():
@@ -40,6 +41,35 @@ def test_one_positive_each_is_plain_cross_entropy():
 def test_unknown_positives_are_refused():
     with pytest.raises(MertkError, match="positives.*median.*mean, sum"):
         alignment_loss(torch.zeros(1, 1), torch.zeros(1), torch.zeros(1), "median")
+
+
+def test_contrast_is_the_mean_over_rows_of_both_directions():
+    audio, video = (functional.normalize(torch.randn(5, 8).double(), dim=1) for _ in range(2))
+    labels = torch.tensor([0, 1, 0, 2, 1])
+    scores = audio @ video.T / 0.1
+    values = [alignment_loss(one, labels, labels) for one in (scores, scores.T)]
+    expected = (values[0] + values[1]).mean() / 2
+    torch.testing.assert_close(contrast_loss(audio, video, labels, 0.1), expected)
+
+
+@pytest.mark.parametrize("most_similarities", [1, 14, 20, 34])
+def test_blocks_of_rows_change_neither_loss_nor_gradients(most_similarities):
+    labels, all_labels = torch.tensor([0, 1, 0, 2, 1]), torch.tensor([0, 1, 0, 2, 1, 2, 0])
+
+    def compute(most):
+        torch.manual_seed(1)
+        leaves = [torch.randn(5, 8).double(), torch.randn(7, 8).double(), torch.tensor(0.7).double()]
+        rows, columns, temperature = (leaf.requires_grad_() for leaf in leaves)
+        values = blockwise_alignment_loss(rows, columns, labels, all_labels, temperature, "mean", most)
+        return values, *torch.autograd.grad(values.square().sum(), leaves)
+
+    for found, expected in zip(compute(most_similarities), compute(1000), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_unknown_way_to_share_rows_is_refused():
+    with pytest.raises(MertkError, match="rows.*some.*local, all"):
+        over_rows("some", torch.sum, torch.zeros(1))
 
 
 def test_negatives_follow_the_softmax_over_other_labels():
