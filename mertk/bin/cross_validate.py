@@ -4,44 +4,33 @@ A fold that is finished is skipped unless its configuration or data changed; one
 its last checkpoint. Protocols: `clean` selects the epoch on another session than the test one; `clean-refit` takes the
 number of steps from the clean run of the same fold (trained first when it is not there) and trains on all but the test
 session; `published` selects on the test session, as released code does.
+
+Folds and seeds are independent of each other. They are trained one after the other (default), several at once on this
+machine (--jobs), or as one Slurm array (--cmd slurm, docs/slurm.md); a refit and its clean run are one job.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or not waited for: run it again to go on, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from mertk.bin.launch import positive_or_auto
-from mertk.cli import make_parser, program, run_child
-from mertk.errors import MertkError
-
-if TYPE_CHECKING:
-    from mertk.config import Config
+from mertk.bin.launch import count_gpus, positive_or_auto
+from mertk.bin.run_plan import Run, find_folds, plan, run_dependencies, run_settings
+from mertk.bin.stage import locked
+from mertk.cli import PREEMPTED, make_parser, program, run_child
+from mertk.jobs.job import Job
 
 EXAMPLE = """\
 python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --protocol clean --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
+python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
+    --exp exp/iemocap/foal/paper --cmd slurm --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 -- training.epochs=20
 """
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training: a fold, a seed, a protocol."""
-
-    cv: str
-    protocol: str
-    fold: int
-    seed: int
-
-    def directory(self, exp: Path) -> Path:
-        return exp / f"{self.cv}-{self.protocol}" / f"fold_{self.fold}" / f"seed_{self.seed}"
 
 
 @program
@@ -59,22 +48,36 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--num_processes", type=positive_or_auto, default=0, metavar="N", help="of each training, or auto"
     )
+    parser.add_argument("--engine", metavar="NAME|YAML", help="of each training, see mertk.bin.launch --help")
+    parser.add_argument("--cmd", default="local", choices=("local", "slurm"), help="where runs are trained (local)")
+    parser.add_argument(
+        "--jobs",
+        type=positive_or_auto,
+        metavar="N",
+        help="local: runs at once (1), each on its share of the GPUs; auto: as many as the GPUs allow",
+    )
+    parser.add_argument(
+        "--slurm",
+        nargs="+",
+        metavar="YAML|key=value",
+        help="slurm: options of sbatch for each run, such as partition=gpu time=8:00:00",
+    )
+    parser.add_argument("--detach", action="store_true", help="slurm: submit, and do not wait")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of the files")
     arguments = parser.parse_args(argv)
+    if arguments.cmd == "slurm" and arguments.jobs is not None:
+        parser.error("--jobs is for --cmd local; for Slurm give --slurm parallel=N")
+    if arguments.cmd == "local" and (arguments.slurm or arguments.detach):
+        parser.error("--slurm and --detach need --cmd slurm")
 
     folds = find_folds(arguments.data, arguments.cv, arguments.protocol, arguments.folds)
     runs = list(plan(arguments.cv, arguments.protocol, folds, arguments.seeds))
     started = time.perf_counter()
-    for number, run in enumerate(runs, start=1):
-        print(f"[{number}/{len(runs)}] {run.cv}-{run.protocol} fold {run.fold} seed {run.seed}", flush=True)
-        code = train_run(
-            run, arguments.config, arguments.data, arguments.exp, arguments.num_processes, arguments.settings
-        )
-        if code != 0:
-            print(f"fold {run.fold} failed with exit code {code}; what it said stands above. Finished folds are kept.")
-            return code
-    print(f"{len(runs)} runs in {arguments.exp} ready ({time.perf_counter() - started:.0f} s)")
-    return 0
+    one_by_one = arguments.cmd == "local" and arguments.jobs in (None, 1)
+    code = train_here(runs, arguments) if one_by_one else train_as_jobs(runs, arguments)
+    if code == 0:
+        print(f"{len(runs)} runs in {arguments.exp} ready ({time.perf_counter() - started:.0f} s)")
+    return code
 
 
 def seeds(text: str) -> list[int]:
@@ -85,54 +88,104 @@ def seeds(text: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def plan(cv: str, protocol: str, folds: list[int], seeds: list[int]) -> Iterator[Run]:
-    """Runs in the order they are trained; a refit follows the clean run that it depends on."""
-    for seed in seeds:
-        for fold in folds:
-            if protocol == "clean-refit":
-                yield Run(cv, "clean", fold, seed)
-            yield Run(cv, protocol, fold, seed)
+def train_here(runs: list[Run], arguments: argparse.Namespace) -> int:
+    """Train one run after the other until one does not end well; returns its exit code, or 0."""
+    for number, run in enumerate(runs, start=1):
+        print(f"[{number}/{len(runs)}] {run.cv}-{run.protocol} fold {run.fold} seed {run.seed}", flush=True)
+        code = train_run(
+            run,
+            arguments.config,
+            arguments.data,
+            arguments.exp,
+            arguments.num_processes,
+            arguments.settings,
+            arguments.engine,
+        )
+        if code == PREEMPTED:
+            print(f"fold {run.fold} was told to stop and has saved where it is; the same command goes on with it.")
+        elif code != 0:
+            print(f"fold {run.fold} failed with exit code {code}; what it said stands above. Finished folds are kept.")
+        if code != 0:
+            return code
+    return 0
 
 
-def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[int]:
-    """Numbers of the folds to train.
+def train_as_jobs(runs: list[Run], arguments: argparse.Namespace) -> int:
+    """Train several runs at once, on this machine or through Slurm; returns an exit code."""
+    from mertk.jobs import local, slurm
+    from mertk.jobs.slurm_options import read_options
 
-    Raises:
-        MertkError: no folds of this kind, or one asked for does not exist.
-    """
-    directory = data / "folds" / f"{cv}-{protocol}"
-    present = sorted(int(path.name) for path in directory.glob("*") if path.name.isdigit())
-    if not present:
-        raise MertkError(f"{directory}: no folds; run stage 1 (manifests) first, or look at --cv and --protocol.")
-    if asked is None:
-        return present
-    words = asked.replace(",", " ").split()
-    unknown = [word for word in words if not word.isdigit() or int(word) not in present]
-    if unknown or not words:
-        raise MertkError(f"--folds {asked!r}: no fold {', '.join(unknown) or 'named'}; {directory} has {present}.")
-    return [int(word) for word in words]
+    jobs = make_jobs(runs, arguments)
+    if not jobs:
+        return 0
+    if arguments.cmd == "slurm":
+        options = read_options(arguments.slurm or [])
+        return slurm.run_jobs(jobs, arguments.exp / "jobs", options, arguments.detach)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible is not None else map(str, range(count_gpus()))
+    devices = list(names)[: count_gpus()]
+    shares = local.share_devices(devices, arguments.jobs, arguments.num_processes)
+    return local.run_jobs(jobs, shares, arguments.num_processes)
 
 
-def train_run(run: Run, configs: list[str], data: Path, exp: Path, num_processes: int, settings: list[str]) -> int:
+def make_jobs(runs: list[Run], arguments: argparse.Namespace) -> list[Job]:
+    """A job for each fold and seed that is not finished: this program again, for that one alone."""
+    jobs = []
+    for last in (run for run in runs if run.protocol == arguments.protocol):
+        own = [run for run in runs if (run.fold, run.seed) == (last.fold, last.seed)]
+        if all(is_finished(run, arguments.config, arguments.data, arguments.exp, arguments.settings) for run in own):
+            print(f"finished already: {last.directory(arguments.exp)}", flush=True)
+            continue
+        name = f"{last.cv}-{last.protocol}_fold_{last.fold}_seed_{last.seed}"
+        command = [sys.executable, "-m", "mertk.bin.cross_validate", "--config", *arguments.config]
+        command += ["--data", str(arguments.data), "--exp", str(arguments.exp)]
+        command += ["--cv", last.cv, "--protocol", last.protocol, "--folds", str(last.fold), "--seeds", str(last.seed)]
+        command += ["--num_processes", str(arguments.num_processes or "auto")]
+        command += [*(["--engine", arguments.engine] if arguments.engine else []), "--", *arguments.settings]
+        jobs.append(Job(name, tuple(command), arguments.exp / "jobs" / f"{name}.log"))
+    return jobs
+
+
+def is_finished(run: Run, configs: list[str], data: Path, exp: Path, settings: list[str]) -> bool:
+    """Whether a run is there, trained with these settings on this data."""
+    from mertk.config import load_config
+    from mertk.marks import read_mark
+
+    now = run_dependencies(load_config(configs, [*settings, *run_settings(run, data, exp)]), data)
+    directory = run.directory(exp)
+    return read_mark(directory / "depends_on.json") == now and (directory / "trained.json").exists()
+
+
+def train_run(
+    run: Run,
+    configs: list[str],
+    data: Path,
+    exp: Path,
+    num_processes: int,
+    settings: list[str],
+    engine: str | None = None,
+) -> int:
     """Train one run unless it is there already; returns the exit code of the training."""
     from mertk.config import load_config
     from mertk.marks import differences, read_mark, write_mark
 
     directory = run.directory(exp)
-    own = [*settings, *run_settings(run, data, exp)]
-    now = run_dependencies(load_config(configs, own), data)
-    mark = directory / "depends_on.json"
-    before = read_mark(mark)
-    if before == now and (directory / "trained.json").exists():
-        print(f"  finished already: {directory}", flush=True)
-        return 0
-    if before != now:
-        if before is not None:
-            print(f"  trained again, because this changed: {', '.join(differences(before, now))}", flush=True)
-        set_aside(directory)
-        write_mark(mark, now)
-    launcher = [sys.executable, "-m", "mertk.bin.launch", "--num_processes", str(num_processes or "auto")]
-    return run_child([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
+    # A refit and a clean job of one fold both want the clean run; one of them trains it.
+    with locked(directory, f"  {directory.name}"):
+        own = [*settings, *run_settings(run, data, exp)]
+        if is_finished(run, configs, data, exp, settings):
+            print(f"  finished already: {directory}", flush=True)
+            return 0
+        mark = directory / "depends_on.json"
+        before, now = read_mark(mark), run_dependencies(load_config(configs, own), data)
+        if before != now:
+            if before is not None:
+                print(f"  trained again, because this changed: {', '.join(differences(before, now))}", flush=True)
+            set_aside(directory)
+            write_mark(mark, now)
+        launcher = [sys.executable, "-m", "mertk.bin.launch", "--num_processes", str(num_processes or "auto")]
+        launcher += ["--engine", engine] if engine else []
+        return run_child([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
 
 
 def set_aside(directory: Path) -> None:
@@ -143,66 +196,6 @@ def set_aside(directory: Path) -> None:
         directory.rename(aside)
         print(f"  the run that was there is now {aside}", flush=True)
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
-    """Settings that make a configuration that of one run."""
-    fold = data / "folds" / f"{run.cv}-{run.protocol}" / str(run.fold)
-    kind = "scp" if (fold / "train.scp").exists() else "ids"
-    validation = fold / f"validation.{kind}"
-    settings = [
-        f"run.output_dir={run.directory(exp)}",
-        f"run.cv={run.cv}",
-        f"run.protocol={run.protocol}",
-        f"run.fold={run.fold}",
-        f"training.seed={run.seed}",
-        f"data.directory={data if kind == 'ids' else 'null'}",
-        f"data.train={fold / f'train.{kind}'}",
-        f"data.validation={validation if validation.exists() else 'null'}",
-        f"data.test={fold / f'test.{kind}'}",
-    ]
-    if run.protocol == "clean-refit":
-        settings += refit_settings(Run(run.cv, "clean", run.fold, run.seed).directory(exp))
-    return settings
-
-
-def refit_settings(clean: Path) -> list[str]:
-    """As many steps as the clean run's best epoch took, on the clean run's schedule.
-
-    Raises:
-        MertkError: the clean run is not finished.
-    """
-    try:
-        trained = json.loads((clean / "trained.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MertkError(f"{clean}: not finished; clean-refit takes its number of steps from it.") from error
-    settings = [
-        f"training.stop_at_step={trained['best_step']}",
-        f"schedule.total_steps={trained['total_steps']}",
-        "training.early_stop=null",
-    ]
-    if trained.get("reductions") is not None:
-        settings.append(f"schedule.reduce_at={[step for step in trained['reductions'] if step < trained['best_step']]}")
-    return settings
-
-
-def run_dependencies(config: Config, data: Path) -> dict[str, Any]:
-    """What a run depends on: its settings but for the incidental ones, the data and the weights it reads."""
-    from mertk.config import decisive
-    from mertk.data.inputs import feature_directory
-    from mertk.marks import dependencies
-
-    settings = decisive(config)
-    inputs = [Path(value) for name in ("train", "validation", "test") if (value := getattr(config.data, name))]
-    inputs += [data / name for name in ("utt2label", "wav.scp", "classes.txt")]
-    for modality, given in config.data.inputs.items():
-        if given.kind != "waveform":
-            directory = feature_directory(modality, given, data)
-            inputs += [directory / name for name in ("record.json", "features.scp")]
-    inputs += [
-        Path(value["weights"]) for value in config.model.values() if isinstance(value, dict) and "weights" in value
-    ]
-    return dependencies(settings, [path for path in inputs if path.exists()])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,10 @@ source "$common/path.sh"
 # shellcheck source=recipes/common/parse_options.sh
 source "$common/parse_options.sh"
 
+# Options of every recipe; cmd.sh explains and reads them.
+# shellcheck disable=SC2034
+cmd=local jobs=1 slurm= detach=no engine= shared_options="cmd jobs slurm engine" shared_flags="detach"
+
 # fail MESSAGE : say what is wrong and end with exit code 1.
 fail() {
     printf '%s: %s\n' "${0##*/}" "$1" >&2

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Command line of a recipe: `--name value` or `--name=value` for the names in $options, `key=value` settings.
+# Command line of a recipe: `--name value` or `--name=value` for the names in $options and $shared_options, `--name` for
+# those in $shared_flags, `key=value` settings.
 
 # usage_error MESSAGE : say what is wrong and end with exit code 2.
 usage_error() {
@@ -12,10 +13,12 @@ print_help() {
     awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$0"
 }
 
-# parse_options "$@" : set the variables named in $options (words), collect settings in the array `settings`.
+# parse_options "$@" : set the variables named in these words (a flag: to yes), collect settings in the array `settings`.
 parse_options() {
-    local name value
+    local name value known
     settings=()
+    # shellcheck disable=SC2154  # set by run.sh
+    known="$options${shared_options:+ $shared_options}${shared_flags:+ $shared_flags}"
     while (($#)); do
         case $1 in
             -h | --help)
@@ -25,9 +28,11 @@ parse_options() {
             --?*)
                 name=${1#--}
                 name=${name%%=*}
-                # shellcheck disable=SC2154  # set by run.sh
-                [[ " $options " == *" $name "* ]] || usage_error "unknown option --$name (known: --${options// / --})"
-                if [[ $1 == *=* ]]; then
+                [[ " $known " == *" $name "* ]] || usage_error "unknown option --$name (known: --${known// / --})"
+                if [[ " ${shared_flags-} " == *" $name "* ]]; then
+                    [[ $1 != *=* ]] || usage_error "--$name takes no value"
+                    value=yes
+                elif [[ $1 == *=* ]]; then
                     value=${1#*=}
                 elif (($# > 1)) && [[ $2 != --* ]]; then
                     value=$2
@@ -38,7 +43,7 @@ parse_options() {
                 [[ -n $value ]] || usage_error "--$name: value missing"
                 printf -v "$name" %s "$value"
                 ;;
-            -*) usage_error "unknown option $1 (known: --${options// / --})" ;;
+            -*) usage_error "unknown option $1 (known: --${known// / --})" ;;
             *=*)
                 [[ $1 =~ ^[A-Za-z_][A-Za-z0-9_.]*= ]] || usage_error "setting '$1': expected key=value, such as training.epochs=10"
                 settings+=("$1")

@@ -3,10 +3,13 @@ import json
 
 import pytest
 
-from mertk.bin.cross_validate import Run, find_folds, plan, run_dependencies, run_settings, seeds, train_run
+from mertk.bin.cross_validate import main, make_jobs, seeds, train_as_jobs, train_here, train_run
 from mertk.bin.evaluate import find_runs
+from mertk.bin.run_plan import Run, find_folds, plan, run_dependencies, run_settings
+from mertk.cli import PREEMPTED
 from mertk.config import load_config
 from mertk.errors import MertkError
+from mertk.marks import write_mark
 
 
 @pytest.fixture
@@ -112,6 +115,7 @@ def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, m
     assert calls[0][1:6] == ["-m", "mertk.bin.launch", "--num_processes", "2", "mertk.bin.train"]
     assert train_run(run, [], data, exp, 2, []) == 0
     assert len(calls) == 1
+    assert "--engine" not in calls[0]
     assert "finished already" in capsys.readouterr().out
     assert train_run(run, [], data, exp, 2, ["training.epochs=3"]) == 0
     assert len(calls) == 2
@@ -119,3 +123,67 @@ def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, m
     aside = run.directory(exp).with_name(".seed_7.replaced")
     assert (aside / "trained.json").exists()
     assert find_runs([exp]) == [run.directory(exp)]
+
+
+def arguments_of(data, tmp_path, **given):
+    config = tmp_path / "none.yaml"
+    config.write_text("{}\n")
+    known = {"config": [str(config)], "data": data, "exp": tmp_path / "exp", "num_processes": 0, "settings": []}
+    known |= {"protocol": "clean", "cmd": "local", "jobs": 2, "slurm": None, "detach": False, "engine": None}
+    return argparse.Namespace(**(known | given))
+
+
+def test_each_fold_and_seed_that_is_not_finished_is_a_job(data, tmp_path, capsys):
+    arguments = arguments_of(data, tmp_path, settings=["training.epochs=3"])
+    finished, *rest = runs = list(plan("session", "clean", [1, 2], [7, 8]))
+    settings = [*arguments.settings, *run_settings(finished, data, arguments.exp)]
+    directory = finished.directory(arguments.exp)
+    write_mark(directory / "depends_on.json", run_dependencies(load_config([], settings), data))
+    (directory / "trained.json").write_text("{}")
+    jobs = make_jobs(runs, arguments)
+    assert [job.name for job in jobs] == [f"session-clean_fold_{run.fold}_seed_{run.seed}" for run in rest]
+    told = " ".join(jobs[0].command)
+    assert "--folds 2 --seeds 7 --num_processes auto -- training.epochs=3" in told
+    assert "--jobs" not in told and "--cmd" not in told
+    assert jobs[0].log == tmp_path / "exp" / "jobs" / f"{jobs[0].name}.log"
+    assert f"finished already: {directory}" in capsys.readouterr().out
+
+
+def test_the_engine_is_handed_on_to_jobs_and_to_the_launcher(data, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda command: calls.append(command) or 0)
+    runs = list(plan("session", "clean", [1], [7]))
+    arguments = arguments_of(data, tmp_path, engine="deepspeed_zero2")
+    assert "--engine deepspeed_zero2 --" in " ".join(make_jobs(runs, arguments)[0].command)
+    assert train_here(runs, arguments) == 0
+    assert "--engine deepspeed_zero2 mertk.bin.train" in " ".join(calls[0])
+
+
+def test_a_refit_and_its_clean_run_are_one_job(data, tmp_path):
+    runs = list(plan("session", "clean-refit", [1, 2], [7]))
+    jobs = make_jobs(runs, arguments_of(data, tmp_path, protocol="clean-refit"))
+    assert [job.name for job in jobs] == ["session-clean-refit_fold_1_seed_7", "session-clean-refit_fold_2_seed_7"]
+    assert "--protocol clean-refit --folds 1" in " ".join(jobs[0].command)
+
+
+def test_jobs_share_the_gpus_that_are_visible(data, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    monkeypatch.setattr("mertk.jobs.local.run_jobs", lambda jobs, shares, _: seen.append((len(jobs), shares)) or 0)
+    runs = list(plan("session", "clean", [1, 2], [7]))
+    assert train_as_jobs(runs, arguments_of(data, tmp_path, jobs=0)) == 0
+    assert seen == [(2, [["4"], ["5"], ["6"]])]
+
+
+def test_a_training_that_was_stopped_ends_the_program_with_its_code(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda _: PREEMPTED)
+    runs = list(plan("session", "clean", [1, 2], [7]))
+    assert train_here(runs, arguments_of(data, tmp_path)) == PREEMPTED
+    assert "the same command goes on with it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--cmd", "slurm", "--jobs", "2"], ["--detach"], ["--slurm", "time=3"]])
+def test_options_that_do_not_go_together_are_wrong_usage(words, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        main(["--config", "x.yaml", "--data", str(tmp_path), "--exp", str(tmp_path), *words])
+    assert ended.value.code == 2

@@ -4,7 +4,8 @@
 # Usage: run.sh [--corpus DIR] [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--folds "1 2 3 4 5"]
 #               [--protocol clean|clean-refit|published] [--cv session|speaker] [--variant paper|released]
 #               [--ablation full|avel|mem|baseline|audio|video] [--seeds "1234"] [--clip WEIGHTS]
-#               [--num_processes N|auto] [--help] [setting=value ...]
+#               [--num_processes N|auto] [--cmd local|slurm] [--jobs N|auto] [--slurm "WORD ..."] [--detach]
+#               [--engine NAME|YAML] [--help] [setting=value ...]
 #
 # Without --corpus, a miniature corpus is written and used; its figures only show that everything works.
 #
@@ -23,6 +24,11 @@
 #   --seeds "1 2 3"      every fold is trained with each of them (1234)
 #   --clip WEIGHTS       CLIP model for the video features, hub id or folder (openai/clip-vit-large-patch14)
 #   --num_processes N    processes of training, scoring and feature extraction; auto: one for each GPU, else one
+#   --cmd local|slurm    extract, train and score on this machine (default), or as jobs of Slurm (docs/slurm.md)
+#   --jobs N|auto        local: runs at once (1), each on its share of the GPUs; auto: as many as the GPUs allow
+#   --slurm "WORD ..."   options of sbatch for each run ("partition=gpu time=8:00:00"), or a YAML file of them
+#   --detach             slurm: submit and do not wait; the same command without it waits and goes on
+#   --engine NAME|YAML   how training uses several processes (docs/engines.md)
 #   setting=value        any key of the configuration (conf/foal.yaml), such as training.epochs=10 or
 #                        model.audio_encoder.weights=/models/wavlm-large; comes last and wins
 #
@@ -90,6 +96,6 @@ part=$cv-$protocol
 run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" --writable "$data" "$exp" --num_processes "$num_processes" --weights "$clip" --config "${configs[@]}" -- "${settings[@]}"
 run_stage 1 manifests "$data/.done/1_manifests" --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" -- data_prep.iemocap --corpus "$corpus" --out "$data"
 [[ $ablation == audio ]] || run_stage 2 features "$data/.done/2_features" --input "$data/.done/1_manifests" --output "$data/features/video/features.scp" -- "${launch[@]}" data_prep.extract_video --data "$data" --weights "$clip" --out "$data/features/video"
-run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "$data/.done/2_features" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" -- "${settings[@]}"
+run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "$data/.done/2_features" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${settings[@]}"
 run_stage 4 evaluate "$exp/.done/4_evaluate_$part" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
 if ((stage <= 5 && stop_stage >= 5)); then "$python" -m mertk.bin.summarize "$exp" --out "$exp" --published "$recipe/published.yaml"; fi

@@ -1,0 +1,115 @@
+"""The runs of an experiment: which there are, and what makes a configuration that of one of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    from mertk.config import Config
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a fold, a seed, a protocol."""
+
+    cv: str
+    protocol: str
+    fold: int
+    seed: int
+
+    def directory(self, exp: Path) -> Path:
+        return exp / f"{self.cv}-{self.protocol}" / f"fold_{self.fold}" / f"seed_{self.seed}"
+
+
+def plan(cv: str, protocol: str, folds: list[int], seeds: list[int]) -> Iterator[Run]:
+    """Runs in the order they are trained; a refit follows the clean run that it depends on."""
+    for seed in seeds:
+        for fold in folds:
+            if protocol == "clean-refit":
+                yield Run(cv, "clean", fold, seed)
+            yield Run(cv, protocol, fold, seed)
+
+
+def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[int]:
+    """Numbers of the folds to train.
+
+    Raises:
+        MertkError: no folds of this kind, or one asked for does not exist.
+    """
+    directory = data / "folds" / f"{cv}-{protocol}"
+    present = sorted(int(path.name) for path in directory.glob("*") if path.name.isdigit())
+    if not present:
+        raise MertkError(f"{directory}: no folds; run stage 1 (manifests) first, or look at --cv and --protocol.")
+    if asked is None:
+        return present
+    words = asked.replace(",", " ").split()
+    unknown = [word for word in words if not word.isdigit() or int(word) not in present]
+    if unknown or not words:
+        raise MertkError(f"--folds {asked!r}: no fold {', '.join(unknown) or 'named'}; {directory} has {present}.")
+    return [int(word) for word in words]
+
+
+def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
+    """Settings that make a configuration that of one run."""
+    fold = data / "folds" / f"{run.cv}-{run.protocol}" / str(run.fold)
+    kind = "scp" if (fold / "train.scp").exists() else "ids"
+    validation = fold / f"validation.{kind}"
+    settings = [
+        f"run.output_dir={run.directory(exp)}",
+        f"run.cv={run.cv}",
+        f"run.protocol={run.protocol}",
+        f"run.fold={run.fold}",
+        f"training.seed={run.seed}",
+        f"data.directory={data if kind == 'ids' else 'null'}",
+        f"data.train={fold / f'train.{kind}'}",
+        f"data.validation={validation if validation.exists() else 'null'}",
+        f"data.test={fold / f'test.{kind}'}",
+    ]
+    if run.protocol == "clean-refit":
+        settings += refit_settings(Run(run.cv, "clean", run.fold, run.seed).directory(exp))
+    return settings
+
+
+def refit_settings(clean: Path) -> list[str]:
+    """As many steps as the clean run's best epoch took, on the clean run's schedule.
+
+    Raises:
+        MertkError: the clean run is not finished.
+    """
+    try:
+        trained = json.loads((clean / "trained.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MertkError(f"{clean}: not finished; clean-refit takes its number of steps from it.") from error
+    settings = [
+        f"training.stop_at_step={trained['best_step']}",
+        f"schedule.total_steps={trained['total_steps']}",
+        "training.early_stop=null",
+    ]
+    if trained.get("reductions") is not None:
+        settings.append(f"schedule.reduce_at={[step for step in trained['reductions'] if step < trained['best_step']]}")
+    return settings
+
+
+def run_dependencies(config: Config, data: Path) -> dict[str, Any]:
+    """What a run depends on: its settings but for the incidental ones, the data and the weights it reads."""
+    from mertk.config import decisive
+    from mertk.data.inputs import feature_directory
+    from mertk.marks import dependencies
+
+    settings = decisive(config)
+    inputs = [Path(value) for name in ("train", "validation", "test") if (value := getattr(config.data, name))]
+    inputs += [data / name for name in ("utt2label", "wav.scp", "classes.txt")]
+    for modality, given in config.data.inputs.items():
+        if given.kind != "waveform":
+            directory = feature_directory(modality, given, data)
+            inputs += [directory / name for name in ("record.json", "features.scp")]
+    inputs += [
+        Path(value["weights"]) for value in config.model.values() if isinstance(value, dict) and "weights" in value
+    ]
+    return dependencies(settings, [path for path in inputs if path.exists()])

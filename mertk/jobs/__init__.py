@@ -1,0 +1,1 @@
+"""Jobs: commands that depend on no other, run on this machine or submitted to Slurm."""

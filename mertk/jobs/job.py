@@ -1,0 +1,63 @@
+"""A command that depends on no other, and how a failed one is told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: lines of a failed job's log that are shown
+SHOWN_LINES = 12
+#: bytes at the end of a log that are read for them; a progress bar makes long lines
+TAIL_BYTES = 16 * 2**10
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command.
+
+    Attributes:
+        name: what it is called, one part of a file name; no two jobs of a folder share it.
+        command: the program and its arguments.
+        log: file that its output is added to.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that did not end well: why, and the file that says more."""
+
+    job: Job
+    reason: str
+    log: Path
+
+
+def tell_failures(failures: Sequence[Failure], total: int) -> None:
+    """Name on stderr each job that failed, its log and the last lines of it."""
+    sys.stdout.flush()
+    for failure in failures:
+        print(f"\n{failure.job.name}: {failure.reason}; its log is {failure.log}", file=sys.stderr)
+        for line in last_lines(failure.log):
+            print(f"  | {line}", file=sys.stderr)
+    print(
+        f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.",
+        file=sys.stderr,
+    )
+
+
+def last_lines(path: Path, count: int = SHOWN_LINES) -> list[str]:
+    """The last lines of a file that hold anything; none when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    # Of a bar that was drawn over itself, the last state.
+    lines = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
+    return [line for line in lines if line.strip()][-count:]

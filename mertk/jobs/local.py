@@ -1,0 +1,115 @@
+"""Jobs on this machine, several at once, each on devices of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from mertk.cli import PREEMPTED
+from mertk.errors import MertkError
+from mertk.jobs.job import Failure, Job, tell_failures
+
+#: Ctrl-C, and what asks a training to save and stop
+REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+#: seconds between two looks at the jobs that run
+POLL_SECONDS = 0.2
+
+
+def share_devices(devices: Sequence[str], at_once: int, num_processes: int) -> list[list[str]]:
+    """Devices of each of the jobs that run at once; as many shares as may run.
+
+    Args:
+        devices: names of the GPUs; none on a machine without.
+        at_once: jobs at once; 0 for as many as the devices allow (one where there is no GPU).
+        num_processes: processes of each job; 0 for one on each device of its share.
+
+    Raises:
+        MertkError: there are fewer devices than that takes.
+
+    >>> share_devices(["0", "1", "2", "3"], 2, 0)
+    [['0', '1'], ['2', '3']]
+    >>> share_devices(["0", "1", "2"], 0, 1)
+    [['0'], ['1'], ['2']]
+    >>> share_devices([], 3, 2)
+    [[], [], []]
+    """
+    if not devices:
+        return [[] for _ in range(at_once or 1)]
+    at_once = at_once or max(1, len(devices) // max(1, num_processes))
+    each = num_processes or max(1, len(devices) // at_once)
+    if each * at_once > len(devices):
+        raise MertkError(
+            f"--jobs {at_once}: as many jobs at once, of {each} process(es) each, need {each * at_once} GPUs; "
+            f"{len(devices)} are visible ({','.join(devices)}). Ask for fewer jobs at once, or fewer processes."
+        )
+    return [list(devices[place * each : (place + 1) * each]) for place in range(at_once)]
+
+
+def run_jobs(jobs: Sequence[Job], shares: Sequence[Sequence[str]], num_processes: int = 0) -> int:
+    """Run the jobs, one on each share of the devices at a time; returns an exit code, 0 when all ended well.
+
+    When one does not end well no other is started; those that run go on to their end. Ctrl-C and a request to stop
+    reach them, and are waited for.
+    """
+    waiting, free = list(jobs), [list(share) for share in shares]
+    running: dict[subprocess.Popen, tuple[Job, list[str]]] = {}
+    failures: list[Failure] = []
+    codes: list[int] = []
+    with passing_on_to(running) as requests:
+        while running or (waiting and not requests and not any(codes)):
+            while waiting and free and not requests and not any(codes):
+                job, share = waiting.pop(0), free.pop(0)
+                running[start(job, share, len(shares), num_processes)] = job, share
+                print(f"{job.name}: started{' on GPU ' + ','.join(share) if share else ''}, log {job.log}", flush=True)
+            time.sleep(POLL_SECONDS)
+            for process in [process for process in running if process.poll() is not None]:
+                job, share = running.pop(process)
+                free.append(share)
+                codes.append(process.returncode if process.returncode >= 0 else 128 - process.returncode)
+                if codes[-1] == 0:
+                    print(f"[{codes.count(0)}/{len(jobs)}] {job.name}: done", flush=True)
+                elif codes[-1] == PREEMPTED or requests:
+                    print(f"{job.name}: stopped before its end; the same command goes on with it", flush=True)
+                else:
+                    failures.append(Failure(job, f"failed with exit code {codes[-1]}", job.log))
+    if failures:
+        tell_failures(failures, len(jobs))
+    return next((code for code in codes if code), 128 + requests[0] if requests else 0)
+
+
+def start(job: Job, share: Sequence[str], at_once: int, num_processes: int) -> subprocess.Popen:
+    """Start a job on its share of the devices, or of the cores where there is no GPU."""
+    environment = dict(os.environ)
+    if share:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(share)
+    elif at_once > 1:
+        cores = len(os.sched_getaffinity(0)) // (at_once * max(1, num_processes))
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, cores)))
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    with job.log.open("ab") as log:
+        return subprocess.Popen(
+            job.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
+        )
+
+
+@contextmanager
+def passing_on_to(processes: Iterable[subprocess.Popen]) -> Iterator[list[int]]:
+    """Pass requests to stop on to the processes; gives a list that receives the signals."""
+    received: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        received.append(number)
+        if number != signal.SIGINT:  # the terminal sends Ctrl-C to all of them itself
+            for process in list(processes):
+                process.send_signal(number)
+
+    before = {number: signal.signal(number, stop) for number in REQUESTS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,233 @@
+"""Jobs as one Slurm array: submitted, found again, waited for."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mertk.atomic import write_text
+from mertk.cli import PREEMPTED
+from mertk.errors import MertkError
+from mertk.jobs.job import Failure, Job, tell_failures
+from mertk.jobs.slurm_options import SlurmOptions
+from mertk.jobs.slurm_task import WARNING_SIGNAL, Task, job_state
+
+#: seconds between two looks at the queue
+POLL_SECONDS = 10.0
+#: looks at which a job must be missing in the queue before it counts as ended; one that is put back may be between
+ABSENT_LOOKS = 2
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job that Slurm was given: its number, where submitit keeps its result, and the command without interpreter."""
+
+    job_id: str
+    folder: str
+    command: list[str]
+
+
+def run_jobs(jobs: Sequence[Job], folder: Path, options: SlurmOptions, detach: bool = False) -> int:
+    """Submit the jobs as one array, those aside that are in the queue already, and wait; returns an exit code.
+
+    On Ctrl-C, and with `detach`, the jobs go on; calling this again finds them by the notes in `folder`.
+
+    Raises:
+        MertkError: no Slurm or submitit, sbatch refuses, or a job of this name is in the queue with another command.
+    """
+    check_installed()
+    notes = folder / "submitted.json"
+    known = read_notes(notes)
+    alive = find_alive(jobs, known)
+    if alive:
+        print(f"{len(alive)} job(s) submitted before are in the queue: {told_ids(alive.values())}", flush=True)
+    new = [job for job in jobs if job.name not in alive]
+    if new:
+        added = submit(new, folder / "slurm" / time.strftime("%Y%m%d_%H%M%S"), options)
+        text = json.dumps({name: asdict(job) for name, job in (known | added).items()}, indent=1)
+        write_text(notes, f"{text}\n")
+        print(f"submitted {len(new)} job(s) to Slurm: {told_ids(added.values())}; logs go to {folder}", flush=True)
+        alive |= added
+    arrays = sorted({submitted.job_id.split("_")[0] for submitted in alive.values()}, key=int)
+    end = f"Run the same command again to wait for them; end them with: scancel {' '.join(arrays)}"
+    if detach:
+        print(f"the jobs go on by themselves. {end}")
+        return PREEMPTED
+    try:
+        failures = wait({job: alive[job.name] for job in jobs})
+    except KeyboardInterrupt:
+        print(f"\nnot waiting any longer; the jobs go on. {end}")
+        raise
+    if failures:
+        tell_failures(failures, len(jobs))
+    return 1 if failures else 0
+
+
+def find_alive(jobs: Sequence[Job], known: dict[str, Submitted]) -> dict[str, Submitted]:
+    """Those of the jobs that were submitted before and wait or run, by name.
+
+    Raises:
+        MertkError: Slurm does not say, or one of them has another command.
+    """
+    queue = read_queue()
+    if queue is None:
+        raise MertkError("squeue does not answer, so that nobody knows what is in the queue; try again later.")
+    alive = {job.name: known[job.name] for job in jobs if job.name in known and known[job.name].job_id in queue}
+    for job in jobs:
+        if job.name in alive and alive[job.name].command != list(job.command[1:]):
+            number = alive[job.name].job_id
+            raise MertkError(
+                f"{job.name} is in Slurm's queue as job {number} with other settings. Wait for it, or end it with: "
+                f"scancel {number}"
+            )
+    return alive
+
+
+def read_notes(path: Path) -> dict[str, Submitted]:
+    """What was submitted before, by name; nothing when there are no notes, or none that can be read."""
+    try:
+        return {name: Submitted(**noted) for name, noted in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        return {}
+
+
+def told_ids(submitted: Iterable[Submitted]) -> str:
+    return " ".join(job.job_id for job in submitted)
+
+
+def check_installed() -> None:
+    """Refuse to go on without the commands of Slurm or submitit.
+
+    Raises:
+        MertkError: says which is missing.
+    """
+    missing = [name for name in ("sbatch", "squeue", "scontrol", "srun") if shutil.which(name) is None]
+    if missing:
+        raise MertkError(f"Slurm's {', '.join(missing)} not found on this machine; run where jobs can be submitted.")
+    if importlib.util.find_spec("submitit") is None:
+        constraints = Path(__file__).parents[2] / "constraints.txt"
+        raise MertkError(f"submitit is not installed: {sys.executable} -m pip install -c {constraints} submitit")
+
+
+def submit(jobs: Sequence[Job], folder: Path, options: SlurmOptions) -> dict[str, Submitted]:
+    """Submit the jobs as one array, with `folder`, which is new, for submitit's files; returns them by name.
+
+    Raises:
+        MertkError: sbatch refuses; says what it said.
+    """
+    import submitit
+
+    folder.mkdir(parents=True, exist_ok=True)
+    executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=options.restarts)
+    executor.update_parameters(job_name=f"mertk-{folder.resolve().parents[2].name}", **executor_parameters(options))
+    try:
+        with executor.batch():
+            submitted = [executor.submit(Task(tuple(job.command), str(job.log.resolve()))) for job in jobs]
+    except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
+        said = [line for line in str(error).splitlines() if line.startswith("sbatch:")]
+        raise MertkError(
+            f"sbatch refused the jobs: {' '.join(said) or error} Mend it with --slurm (a YAML file, or key=value)."
+        ) from error
+    return {
+        job.name: Submitted(given.job_id, str(folder.resolve()), list(job.command[1:]))
+        for job, given in zip(jobs, submitted, strict=True)
+    }
+
+
+def executor_parameters(options: SlurmOptions) -> dict[str, Any]:
+    """The options in submitit's words."""
+    cpus, name = options.sbatch.get("cpus-per-task"), WARNING_SIGNAL.name.removeprefix("SIG")
+    return {
+        "time": options.time,
+        "array_parallelism": options.parallel,
+        "stderr_to_stdout": True,
+        # Where it runs, submitit takes another signal unless told. To Slurm it is told below, in place of that one.
+        "setup": [f"export SUBMITIT_PREEMPT_SIGNAL={name}", *options.setup],
+        # Since Slurm 22.05 srun does not take the number of cores from its job.
+        "srun_args": [f"--cpus-per-task={cpus}"] if cpus else [],
+        "additional_parameters": {"requeue": True, "signal": f"{name}@{options.warning_seconds}"} | options.sbatch,
+    }
+
+
+def read_queue() -> dict[str, str] | None:
+    """State of each of the user's jobs that waits, and why, runs or is just ending; None when Slurm does not answer."""
+    command = ["squeue", "--noheader", "--array", "--user", str(os.getuid()), "--format", "%i|%T|%r"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    if told.returncode != 0:
+        return None
+    queue = {}
+    for line in told.stdout.splitlines():
+        job_id, state, reason = line.strip().split("|", 2)
+        queue[job_id] = f"{state.lower()} ({reason})" if state == "PENDING" else state.lower()
+    return queue
+
+
+def wait(submitted: dict[Job, Submitted]) -> list[Failure]:
+    """Wait until all jobs have ended, telling how many run; returns those that failed."""
+    left, absent = dict(submitted), Counter()
+    failures: list[Failure] = []
+    said = ""
+    while left:
+        queue = read_queue()
+        for job, given in list(left.items()):
+            result = result_of(given)
+            if queue is not None:
+                absent[job] = 0 if given.job_id in queue else absent[job] + 1
+            if result is None and absent[job] < ABSENT_LOOKS:
+                continue
+            del left[job]
+            if result != "":
+                failures.append(explain(job, given, result))
+            told = "done" if result == "" else failures[-1].reason
+            print(f"[{len(submitted) - len(left)}/{len(submitted)}] {job.name}: {told}", flush=True)
+        if left:
+            now = tell_states(left.values(), queue)
+            if now not in ("", said):
+                print(f"{time.strftime('%H:%M:%S')}  {len(left)} left: {now}", flush=True)
+                said = now
+            time.sleep(POLL_SECONDS)
+    return failures
+
+
+def tell_states(left: Iterable[Submitted], queue: dict[str, str] | None) -> str:
+    """How many wait and run, such as `2 pending (Resources), 1 running`."""
+    if queue is None:
+        return "Slurm does not answer, asking again"
+    states = Counter(queue[job.job_id] for job in left if job.job_id in queue)
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+
+
+def result_of(submitted: Submitted) -> str | None:
+    """Empty for a job that ended well, why it failed, None while there is no result."""
+    import submitit
+
+    job = submitit.SlurmJob(folder=submitted.folder, job_id=submitted.job_id)
+    if not job.paths.result_pickle.exists():
+        return None
+    error = job.exception()
+    if error is None:
+        return ""
+    # The last line of a stack trace names the error.
+    named = re.findall(r"^[\w.]+(?:Error|Exception): (.+)$", str(error), re.MULTILINE)
+    return f"failed, {named[-1]}" if named else "failed"
+
+
+def explain(job: Job, submitted: Submitted, result: str | None) -> Failure:
+    """Why a job failed and which file says more."""
+    if result is not None and job.log.exists():
+        return Failure(job, f"{result} (Slurm job {submitted.job_id})", job.log)
+    # It did not come to a result: cancelled, out of memory, a node that broke down. Slurm's own log says more.
+    state = job_state(submitted.job_id) or "unknown"
+    log = Path(submitted.folder) / f"{submitted.job_id}_0_log.out"
+    return Failure(job, f"ended as {state} (Slurm job {submitted.job_id})", log)
