@@ -26,7 +26,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         if error.filename is None:
             error.filename = str(path)
@@ -42,7 +42,7 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Make the rename itself last through a power cut, on systems that can open a directory."""
     with suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)

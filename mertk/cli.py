@@ -1,6 +1,7 @@
 """What every program has in common: help with an example, errors without a stack trace, exit codes.
 
-Exit codes: 0 done, 1 an error the message explains, 2 wrong usage, 130 interrupted, 141 nobody reads the output.
+Exit codes: 0 done, 1 an error the message explains, 2 wrong usage, 75 stopped on request with everything saved (run the
+same command again to go on), 130 interrupted, 141 nobody reads the output.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mertk.errors import MertkError
+
+#: exit code of work that was asked to stop (SIGTERM, SIGUSR1), saved its state and goes on when it is started again:
+#: "temporary failure, try again", the EX_TEMPFAIL of sysexits
+PREEMPTED = 75
+
+#: environment variable: file that the first process of a launch makes when it tells of an error; the others keep silent
+FIRST_ERROR = "MERTK_FIRST_ERROR"
 
 #: reasons of a write that fails because there is no room
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -56,7 +64,8 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
         except MertkError as error:
             return _complain(str(error), error.exit_code)
         except KeyboardInterrupt:
-            print(f"{_rank()}interrupted", file=sys.stderr)
+            if _is_first_to_fail():
+                print(f"{_rank()}interrupted", file=sys.stderr)
             return 130
         except BrokenPipeError:
             # The reader (`| head`) has gone; the interpreter's own flush at exit must not complain about it.
@@ -66,9 +75,15 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             if error.errno in FULL:
                 where = error.filename or "a file"
                 return _complain(f"no space left to write {where}; older files are intact. Make room and run again.")
-            if error.filename is None:
+            if error.filename is not None:
+                return _complain(f"{error.filename}: {error.strerror or error}")
+            if _is_first_to_fail():
                 raise
-            return _complain(f"{error.filename}: {error.strerror or error}")
+            return 1
+        except Exception:
+            if _is_first_to_fail():
+                raise
+            return 1  # what follows from another process' fault must not bury it
 
     return run
 
@@ -87,10 +102,9 @@ def run_child(command: Sequence[str]) -> int:
     except OSError as error:
         raise MertkError(f"{command[0]}: cannot be started ({error.strerror}).") from error
     # The terminal sends Ctrl-C to the child too; a request to stop reaches only this process and is passed on.
-    handlers = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
-    }
+    handlers = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        handlers[number] = signal.signal(number, lambda received, _: child.send_signal(received))
     try:
         code = child.wait()
     finally:
@@ -113,8 +127,24 @@ def end_with_parent() -> None:
 
 def _complain(message: str, code: int = 1) -> int:
     sys.stdout.flush()
+    if not _is_first_to_fail():
+        return code
     print(f"{_rank()}error: {message}", file=sys.stderr, flush=True)
     return code
+
+
+def _is_first_to_fail() -> bool:
+    """Whether no other process of this launch has told of an error yet; `mertk.bin.launch` says where to look."""
+    place = os.environ.get(FIRST_ERROR)
+    if not place:
+        return True
+    try:
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    except OSError:
+        return True  # nowhere to note it: rather twice than not at all
+    return True
 
 
 def _rank() -> str:

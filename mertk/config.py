@@ -107,7 +107,8 @@ class OptimizerConfig:
     max_gradient_value: Optional[float] = None
     #: batches that make one optimizer step
     accumulation_steps: int = 1
-    #: mean | sum of their gradients; limits and weight decay weigh against it
+    #: mean | sum of their gradients; limits and weight decay weigh against it. cached: the mean, with losses that
+    #: compare utterances over all of the step (`mertk.training.cached_accumulation`)
     accumulation: str = "mean"
 
 
@@ -151,8 +152,10 @@ class TrainingConfig:
     num_processes: Optional[int] = None
     #: torch.compile the model
     compile: bool = False
-    #: whole-epoch checkpoints kept for --resume, beside the best model
-    keep_checkpoints: int = 1
+    #: a checkpoint is written this often, and at the end of every epoch
+    checkpoint_minutes: float = 30.0
+    #: how many of the last checkpoints are kept, beside the best model; with one, nothing is left if it is damaged
+    keep_checkpoints: int = 2
 
 
 @dataclass
@@ -172,7 +175,10 @@ class Config:
 INCIDENTAL = {
     "run": None,
     "data": ("num_workers", "cache_megabytes"),
-    "training": ("num_processes", "log_every", "trackers", "keep_checkpoints", "evaluation_batch_size"),
+    "training": (
+        *("num_processes", "log_every", "trackers", "evaluation_batch_size"),
+        *("checkpoint_minutes", "keep_checkpoints"),
+    ),
 }
 
 

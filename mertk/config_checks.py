@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CHOICES = {
     "run.protocol": ("clean", "clean-refit", "published", "custom"),
     "optimizer.name": ("adamw", "adam"),
-    "optimizer.accumulation": ("mean", "sum"),
+    "optimizer.accumulation": ("mean", "sum", "cached"),
     "schedule.name": ("constant", "warmup_cosine", "plateau"),
     "training.precision": ("auto", "no", "bf16", "fp16"),
 }
@@ -44,6 +44,7 @@ RANGES = {
     "training.evaluation_batch_size": (1, math.inf),
     "training.log_every": (1, math.inf),
     "training.num_processes": (1, math.inf),
+    "training.checkpoint_minutes": (0, math.inf),
     "training.keep_checkpoints": (1, math.inf),
 }
 

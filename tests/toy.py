@@ -39,11 +39,11 @@ class Frames:
 
 
 class Classifier(Model):
-    def __init__(self, dropout=0.2):
+    def __init__(self, dropout=0.2, width=8):
         super().__init__()
-        self.hidden = torch.nn.Linear(4, 8)
+        self.hidden = torch.nn.Linear(4, width)
         self.dropout = torch.nn.Dropout(dropout)
-        self.out = torch.nn.Linear(8, 2)
+        self.out = torch.nn.Linear(width, 2)
 
     def forward(self, batch):
         pooled = batch["video"].sum(dim=1) / batch["video_lengths"][:, None]
@@ -54,12 +54,12 @@ class Classifier(Model):
         return {"ce": distributed.global_mean(values)}
 
 
-def make_trainer(run_dir, *settings, bad=None, dropout=0.2, count=48):
+def make_trainer(run_dir, *settings, bad=None, dropout=0.2, width=8, count=48, asked_to_stop=lambda: False):
     run_dir.mkdir(parents=True, exist_ok=True)
     defaults = ["loss_weights.ce=1", "training.epochs=4", "optimizer.learning_rate=0.02", "training.trackers=[]"]
-    config = load_config([], [*defaults, *settings])
+    config = load_config([], ["data.num_workers=0", *defaults, *settings])
     torch.manual_seed(config.training.seed)
-    model = Classifier(dropout)
+    model = Classifier(dropout, width)
     frames = Frames(count, bad)
     dataset = UtteranceDataset(list(frames.frames), {"video": frames}, np.arange(count) % 2)
     plan = BatchPlan(dataset.lengths(), None, config.sampler.batch_size, seed=config.training.seed)
@@ -69,7 +69,11 @@ def make_trainer(run_dir, *settings, bad=None, dropout=0.2, count=48):
         return {"ua": float((scores.logits.argmax(axis=1) == scores.labels).mean())}
 
     accelerator = Accelerator(cpu=True)
-    place = {"rank": accelerator.process_index, "world_size": accelerator.num_processes}
+    place = {
+        "num_workers": config.data.num_workers,
+        "rank": accelerator.process_index,
+        "world_size": accelerator.num_processes,
+    }
     trainer = Trainer(
         accelerator,
         model,
@@ -80,5 +84,6 @@ def make_trainer(run_dir, *settings, bad=None, dropout=0.2, count=48):
         dataset.ids,
         measure,
         lambda weights, progress: best.update(weights=weights, epoch=progress.best_epoch),
+        asked_to_stop,
     )
     return trainer, best

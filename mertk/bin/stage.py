@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.cli import end_with_parent, make_parser, program, run_child
+from mertk.cli import PREEMPTED, end_with_parent, make_parser, program, run_child
 
 if TYPE_CHECKING:
     from mertk.marks import Dependencies
@@ -104,6 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
     mark.unlink(missing_ok=True)
     started = time.monotonic()
     code = run_child(arguments.command)
+    if code == PREEMPTED:
+        print(f"{name}: stopped on request, its state is saved; run the same command again to go on")
+        return code
     if code != 0:
         print(f"{name}: failed with exit code {code}")
         return code

@@ -6,10 +6,12 @@ the configuration.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.cli import make_parser, program
+from mertk.cli import FIRST_ERROR, PREEMPTED, end_with_parent, make_parser, program
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -34,75 +36,90 @@ def main(argv: list[str] | None = None) -> int:
         "--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in run.output_dir")
+    parser.add_argument("--force", action="store_true", help="resume although the settings have changed")
     parser.add_argument("--overwrite", action="store_true", help="delete an earlier run in run.output_dir")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of the files")
     arguments = parser.parse_args(argv)
 
     from mertk.config import load_config
+    from mertk.training.signals import StopRequest, leaving_the_telling
 
-    train(load_config(arguments.config, arguments.settings), arguments.resume, arguments.overwrite)
-    return 0
+    if FIRST_ERROR in os.environ:
+        # A launcher that was killed no longer waits for this; whoever resumes the run must be alone with it.
+        end_with_parent()
+    with StopRequest() as request:
+        config = load_config(arguments.config, arguments.settings)
+        with leaving_the_telling(request):
+            progress = train(config, arguments.resume, arguments.overwrite, arguments.force, lambda: bool(request))
+    return 0 if progress.stopped else PREEMPTED
 
 
-def train(config: Config, resume: bool = False, overwrite: bool = False) -> Progress:
-    """Train as `config` says; the run directory is `config.run.output_dir`."""
-    import logging
+def train(
+    config: Config,
+    resume: bool = False,
+    overwrite: bool = False,
+    force: bool = False,
+    asked_to_stop: Callable[[], bool] = lambda: False,
+) -> Progress:
+    """Train as `config` says; the run directory is `config.run.output_dir`.
 
+    Args:
+        resume: go on from the last checkpoint, if there is one.
+        overwrite: delete what is in the run directory.
+        force: resume although the settings have changed.
+        asked_to_stop: whether to save and end before the training is over.
+    """
+    from contextlib import ExitStack
+
+    from mertk.bin.run_directory import claim
+    from mertk.bin.stage import locked
     from mertk.training.launch import start_accelerator
     from mertk.training.tracking import set_up_logging
 
     run_dir = Path(config.run.output_dir)
     accelerator = start_accelerator(config.training, run_dir)
-    if accelerator.is_main_process:
-        _claim(run_dir, config, resume, overwrite)
-    accelerator.wait_for_everyone()
-    set_up_logging(accelerator.is_main_process, run_dir / "train.log")
+    with ExitStack() as held:
+        changed = ""
+        if accelerator.is_main_process:
+            # What is left of a launch that was killed may still be saving.
+            held.enter_context(locked(run_dir.with_name(f"{run_dir.name}.training"), f"training in {run_dir}"))
+            changed = claim(run_dir, config, resume, overwrite, force)
+        accelerator.wait_for_everyone()
+        set_up_logging(accelerator.is_main_process, run_dir / "train.log")
+        return _train(config, accelerator, run_dir, resume, changed, asked_to_stop)
+
+
+def _train(
+    config: Config,
+    accelerator: Accelerator,
+    run_dir: Path,
+    resume: bool,
+    changed: str,
+    asked_to_stop: Callable[[], bool],
+) -> Progress:
+    """Train in a run directory that is this launch's alone."""
+    import logging
+
+    from mertk.bin.run_directory import record_end, record_run
+    from mertk.training.engines import engine_name, engine_precision
+
+    if changed:
+        logging.getLogger("mertk.train").warning("going on with other settings (--force): %s", changed)
     logging.getLogger("mertk.train").info(
-        "%d process(es) on %s, precision %s", accelerator.num_processes, accelerator.device, accelerator.mixed_precision
+        "%d process(es) on %s, engine %s, precision %s",
+        *(accelerator.num_processes, accelerator.device, engine_name(accelerator), engine_precision(accelerator)),
     )
     parts = _open_parts(config)
     model = _make_model(config, parts["train"])
     if accelerator.is_main_process:
-        _record_run(run_dir, config, accelerator, parts, is_miniature(parts["train"], model))
-    trainer = _make_trainer(config, accelerator, model, parts, run_dir)
+        record_run(run_dir, config, accelerator, parts, is_miniature(parts["train"], model))
+    trainer = _make_trainer(config, accelerator, model, parts, run_dir, asked_to_stop)
     progress = trainer.fit(resume)
-    if accelerator.is_main_process:
-        _record_end(run_dir, progress, trainer)
+    if accelerator.is_main_process and progress.stopped:
+        record_end(run_dir, progress, trainer)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return progress
-
-
-def _claim(run_dir: Path, config: Config, resume: bool, overwrite: bool) -> None:
-    """Make the run directory; an earlier run in it is neither overwritten nor mixed with this one unasked."""
-    import shutil
-
-    from mertk.errors import MertkError
-
-    used = any((run_dir / name).exists() for name in ("checkpoints", "best", "history.jsonl"))
-    if used and overwrite:
-        shutil.rmtree(run_dir)
-    elif used and not resume:
-        raise MertkError(f"{run_dir} holds an earlier run; add --resume to go on with it or --overwrite to delete it.")
-    elif used:
-        _check_same(run_dir / "config.yaml", config)
-    run_dir.mkdir(parents=True, exist_ok=True)
-
-
-def _check_same(saved: Path, config: Config) -> None:
-    """Refuse to go on with a run whose settings were others; only those that do not change the result may differ."""
-    from mertk.config import decisive, load_config
-    from mertk.errors import MertkError
-    from mertk.marks import differences
-
-    if not saved.exists():
-        return  # interrupted before the first step
-    changed = differences(decisive(load_config([saved])), decisive(config))
-    if changed:
-        raise MertkError(
-            f"{saved.parent} was started with other settings: {', '.join(changed)}. Go on with those it has, give "
-            "another run.output_dir, or delete it with --overwrite."
-        )
 
 
 def _open_parts(config: Config) -> dict[str, Part]:
@@ -157,29 +174,31 @@ def _check_monitor(config: Config, part: Part, task: str) -> None:
 
 def _make_model(config: Config, part: Part) -> Model:
     """The model with weights that depend on the seed alone, not on the process."""
-    import random
-
-    import numpy as np
     import torch
 
     from mertk.components import build
     from mertk.distributed import rank
+    from mertk.training.randomness import seed_process
 
-    seed = config.training.seed
-    torch.manual_seed(seed)
+    torch.manual_seed(config.training.seed)
     model = build(config.model, "model", part.facts())
     # Dropout and masks differ between processes from here on.
-    own = int(np.random.SeedSequence([seed, rank()]).generate_state(1)[0])
-    random.seed(own)
-    np.random.seed(own)
-    torch.manual_seed(own)
+    seed_process(config.training.seed, rank())
     return model
 
 
-def _make_trainer(config: Config, accelerator: Accelerator, model: Model, parts: dict[str, Part], run_dir: Path) -> Any:
+def _make_trainer(
+    config: Config,
+    accelerator: Accelerator,
+    model: Model,
+    parts: dict[str, Part],
+    run_dir: Path,
+    asked_to_stop: Callable[[], bool],
+) -> Any:
     from mertk.data.loader import EvaluationLoader, TrainingLoader
     from mertk.data.sampler import BatchPlan
     from mertk.metrics import measure
+    from mertk.training.engines import engine_name
     from mertk.training.model_directory import save_model
     from mertk.training.trainer import Trainer
 
@@ -198,6 +217,7 @@ def _make_trainer(config: Config, accelerator: Accelerator, model: Model, parts:
         "world_size": accelerator.num_processes,
         "pin_memory": accelerator.device.type == "cuda",
     }
+    scoring = place | {"in_step": engine_name(accelerator) != "ddp"}
     validation = parts.get("validation")
     info = _model_info(config, parts["train"], model)
     return Trainer(
@@ -206,7 +226,7 @@ def _make_trainer(config: Config, accelerator: Accelerator, model: Model, parts:
         config,
         run_dir,
         TrainingLoader(training, plan, **place),
-        EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **place) if validation else None,
+        EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **scoring) if validation else None,
         validation.dataset.ids if validation else [],
         lambda scores: measure(scores.labels, scores.logits, model.task, validation.metric_set),
         lambda weights, progress: save_model(
@@ -216,6 +236,7 @@ def _make_trainer(config: Config, accelerator: Accelerator, model: Model, parts:
             config,
             info | {"epoch": progress.best_epoch, "step": progress.best_step, "monitored": progress.best},
         ),
+        asked_to_stop,
     )
 
 
@@ -244,44 +265,6 @@ def is_miniature(part: Part, model: Model) -> bool:
         or any(record.get("miniature") for record in records)
         or any(getattr(module, "is_miniature", False) for module in model.modules())
     )
-
-
-def _record_run(
-    run_dir: Path, config: Config, accelerator: Accelerator, parts: dict[str, Part], miniature: bool
-) -> None:
-    import json
-
-    from mertk.atomic import write_text
-    from mertk.config import save_config
-    from mertk.provenance import environment
-
-    save_config(config, run_dir / "config.yaml")
-    record = environment() | {
-        "num_processes": accelerator.num_processes,
-        "precision": accelerator.mixed_precision,
-        "device": str(accelerator.device),
-        "miniature": miniature,
-        "utterances": {name: len(part.dataset) for name, part in parts.items()},
-    }
-    write_text(run_dir / "environment.json", json.dumps(record, indent=2) + "\n")
-    for name, part in parts.items():
-        if len(part.ledger):
-            part.ledger.write(run_dir / f"excluded_{name}.tsv")
-
-
-def _record_end(run_dir: Path, progress: Progress, trainer: Any) -> None:
-    import json
-    from dataclasses import asdict
-
-    from mertk.atomic import write_text
-
-    record = asdict(progress) | {
-        "num_parameters": sum(parameter.numel() for parameter in trainer.method.parameters()),
-        "steps_per_epoch": trainer.steps_per_epoch,
-        "total_steps": trainer.config.schedule.total_steps or trainer.total_steps,
-        "reductions": trainer.schedule.reductions if trainer.config.schedule.name == "plateau" else None,
-    }
-    write_text(run_dir / "trained.json", json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,28 @@ def _or_raise(batch: Batch | MertkError) -> Batch:
     return batch
 
 
+def _outlive_requests_to_stop(_: int) -> None:
+    """In a worker: end when the training says so, and not when SIGTERM goes to every process of a job.
+
+    Schedulers send it so; the training finishes its step and saves, and needs its workers for that.
+    """
+    import os
+    import signal
+    import threading
+
+    if not hasattr(signal, "sigwaitinfo"):
+        return
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def wait() -> None:
+        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def _loader(
     dataset: UtteranceDataset, batches: _Batches, num_workers: int, pin_memory: bool
 ) -> torch.utils.data.DataLoader:
@@ -62,6 +85,7 @@ def _loader(
         collate_fn=_collate,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
+        worker_init_fn=_outlive_requests_to_stop,
         pin_memory=pin_memory,
         # An iterator draws a seed from the global generator otherwise, and dropout would differ after a resume.
         generator=torch.Generator().manual_seed(0),
@@ -114,6 +138,10 @@ class EvaluationLoader:
     """Every utterance of a part once; whole batches go to the processes in turn.
 
     A batch holds the same utterances on any number of processes, so a score does not depend on it.
+
+    Args:
+        in_step: give every process equally many batches, some of them twice: for models of which each process has a
+            part only, which all must call equally often.
     """
 
     def __init__(
@@ -124,10 +152,14 @@ class EvaluationLoader:
         rank: int = 0,
         world_size: int = 1,
         pin_memory: bool = False,
+        in_step: bool = False,
     ) -> None:
         self.dataset = dataset
         self._batches = _Batches()
-        self._batches.rows = evaluation_batches(dataset.lengths(), batch_size)[rank::world_size]
+        rows = evaluation_batches(dataset.lengths(), batch_size)
+        if in_step:
+            rows = [rows[number % len(rows)] for number in range(math.ceil(len(rows) / world_size) * world_size)]
+        self._batches.rows = rows[rank::world_size]
         self._loader = _loader(dataset, self._batches, num_workers, pin_memory)
 
     def __len__(self) -> int:

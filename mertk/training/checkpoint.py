@@ -1,121 +1,216 @@
-"""What a run leaves on disk: checkpoints to resume from, and the model directory to use.
+"""Checkpoints: what a run resumes from.
 
-    RUN/checkpoints/step_00000120/   model.safetensors  optimizer.pt  random_000.pt ...  state.json   (to resume)
-    RUN/best/                        model.safetensors  config.yaml  model.json  encoders/            (to use)
+    RUN/checkpoints/step_00000120/   model.safetensors  optimizer.pt  random_000.pt ...  state.json  SHA256SUMS
 
-Directories are written under a temporary name, flushed to disk and renamed, so that one that has its name is whole.
+A checkpoint is a set of files, each written by one process (`mertk.training.state` says which); how a file is written
+follows from its name. SHA256SUMS has a line for every file and is checked before anything is read; `sha256sum -c` reads
+it too. The directory gets its name when all of it is on disk.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
-import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from mertk import distributed
 from mertk.errors import MertkError
+from mertk.training.directories import is_full, put_in_place, staging, sync_tree
+
+SUMS = "SHA256SUMS"
 
 
-def write_directory(target: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write into a temporary directory, then put it in the place of `target`.
+def save_checkpoint(checkpoints: Path, step: int, files: Mapping[str, Any], keep: int) -> None:
+    """Write one checkpoint, each process its own files; then delete all but the last `keep`.
 
-    Raises:
-        OSError: with `ENOSPC` when there was no room, whatever the library that wrote called it.
-    """
-    temporary = target.with_name(f".{target.name}.writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        fill(temporary)
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                with path.open("rb") as file:
-                    os.fsync(file.fileno())
-    except BaseException as error:
-        full = _is_full(error, temporary)
-        shutil.rmtree(temporary, ignore_errors=True)
-        if full:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
-        raise
-    replaced = target.with_name(f".{target.name}.replaced")
-    shutil.rmtree(replaced, ignore_errors=True)
-    if target.exists():
-        target.rename(replaced)
-    temporary.rename(target)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _is_full(error: BaseException, directory: Path) -> bool:
-    """Whether a write failed for want of room; torch and safetensors wrap the system's error in their own."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    if isinstance(error, Exception) and os.strerror(errno.ENOSPC) in str(error):
-        return True  # safetensors
-    return isinstance(error, RuntimeError) and shutil.disk_usage(directory).free < 2**20  # torch.save
-
-
-def latest_checkpoint(checkpoints: Path) -> Path | None:
-    """The checkpoint with the most steps, or None."""
-    found = sorted(checkpoints.glob("step_*")) if checkpoints.is_dir() else []
-    return found[-1] if found else None
-
-
-def save_checkpoint(
-    checkpoints: Path,
-    step: int,
-    weights: dict[str, torch.Tensor],
-    optimizer_state: dict[str, Any],
-    random_states: list[dict[str, Any]],
-    state: dict[str, Any],
-    keep: int,
-) -> None:
-    """Write one checkpoint and delete the oldest beyond `keep`.
+    Every process calls it, with a directory that all of them see.
 
     Args:
-        optimizer_state: states of optimizer, schedule and scaler.
-        random_states: of every process, by rank.
-        state: everything else that fits into JSON: epoch, position, best score, ...
+        files: content by file name, of the files that this process writes.
+
+    Raises:
+        OSError: `ENOSPC`, on every process, when one of them found no room. Earlier checkpoints are as they were.
+        MertkError: a process could not write for another reason.
     """
+    target = checkpoints / f"step_{step:08d}"
+    temporary = staging(target)
+    if distributed.is_main():
+        shutil.rmtree(temporary, ignore_errors=True)
+    distributed.gather_objects(None)  # nobody writes before what a killed run left there is gone
+    try:
+        sums = _agree(_write_files(temporary, files), target)
+        placed = _Outcome()
+        if distributed.is_main():
+            placed = _put_in_place(temporary, target, sums)
+        _agree(placed, target)
+    finally:
+        if distributed.is_main():
+            shutil.rmtree(temporary, ignore_errors=True)
+    if distributed.is_main():
+        _delete_others(checkpoints, step, keep)
 
-    def fill(directory: Path) -> None:
-        save_weights(weights, directory / "model.safetensors")
-        torch.save(optimizer_state, directory / "optimizer.pt")
-        for rank, random_state in enumerate(random_states):
-            torch.save(random_state, directory / f"random_{rank:03d}.pt")
-        (directory / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
 
-    write_directory(checkpoints / f"step_{step:08d}", fill)
-    for old in sorted(checkpoints.glob("step_*"))[:-keep]:
-        shutil.rmtree(old)
+@dataclass
+class _Outcome:
+    """How writing went on one process: a line of SHA256SUMS for each file, or what went wrong."""
+
+    sums: list[str] = field(default_factory=list)
+    error: str = ""
+    is_full: bool = False
+
+
+def _write_files(directory: Path, files: Mapping[str, Any]) -> _Outcome:
+    outcome = _Outcome()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_file(directory / name, content)
+            outcome.sums.append(f"{_digest(directory / name)}  {name}\n")
+    except Exception as error:
+        return _Outcome(error=f"{type(error).__name__}: {error}", is_full=is_full(error, directory))
+    return outcome
+
+
+def _put_in_place(temporary: Path, target: Path, sums: list[str]) -> _Outcome:
+    try:
+        absent = [line.split()[1] for line in sums if not (temporary / line.split()[1]).exists()]
+        if absent:
+            return _Outcome(
+                error=f"process 0 does not see {absent[0]}, which another one wrote; all need one file system"
+            )
+        (temporary / SUMS).write_text("".join(sums), encoding="utf-8")
+        sync_tree(temporary)
+        put_in_place(temporary, target)
+    except OSError as error:
+        return _Outcome(error=str(error), is_full=is_full(error, temporary))
+    return _Outcome()
+
+
+def _agree(outcome: _Outcome, target: Path) -> list[str]:
+    """Lines of all processes; the same error on all of them if one failed."""
+    outcomes = distributed.gather_objects(outcome)
+    if any(each.is_full for each in outcomes):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+    for rank, each in enumerate(outcomes):
+        if each.error:
+            raise MertkError(f"{target}: process {rank} could not write this checkpoint ({each.error}).")
+    return [line for each in outcomes for line in each.sums]
+
+
+def _delete_others(checkpoints: Path, step: int, keep: int) -> None:
+    """Delete the oldest beyond `keep`, and any ahead of `step`: damaged ones, of work that was lost."""
+    present = all_checkpoints(checkpoints)
+    for directory in present:
+        ahead = _step_of(directory) > step
+        if ahead or directory not in [path for path in present if _step_of(path) <= step][-keep:]:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def all_checkpoints(checkpoints: Path) -> list[Path]:
+    """Checkpoints in the order of their steps, damaged ones too."""
+    found = [path for path in checkpoints.glob("step_*") if path.name.removeprefix("step_").isdecimal()]
+    return sorted(found, key=_step_of)
+
+
+def _step_of(directory: Path) -> int:
+    return int(directory.name.removeprefix("step_"))
+
+
+def latest_checkpoint(checkpoints: Path) -> tuple[Path | None, list[str]]:
+    """The checkpoint with the most steps that is whole, and a warning for each newer one that is damaged.
+
+    Raises:
+        MertkError: there are checkpoints, but each is damaged.
+    """
+    damaged: list[tuple[Path, str]] = []
+    for directory in reversed(all_checkpoints(checkpoints)):
+        damage = find_damage(directory)
+        if not damage:
+            return directory, [f"{path} is damaged ({what}); going on from {directory}" for path, what in damaged]
+        damaged.append((directory, damage))
+    if damaged:
+        told = "; ".join(f"{path.name}: {what}" for path, what in damaged)
+        raise MertkError(
+            f"{checkpoints}: no checkpoint can be resumed from ({told}). Restore one, or start from the beginning with "
+            "--overwrite."
+        )
+    return None, []
+
+
+def find_damage(directory: Path) -> str:
+    """What is wrong with the files of a checkpoint; empty when each is as it was written."""
+    try:
+        lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            digest, name = line.split("  ", 1)
+            if _digest(directory / name) != digest:
+                return f"{name} is not as it was written"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except (OSError, ValueError) as error:
+        return f"{SUMS} or a file it names cannot be read ({error})"
+    return "" if lines else f"{SUMS} is empty"
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**22):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextmanager
 def reading_checkpoint(directory: Path) -> Iterator[None]:
-    """Say which checkpoint it is, and what to do, when reading it fails in whatever way.
+    """Say which checkpoint it is, and what to do, when it is whole but not this run's.
 
     Raises:
-        MertkError: a file is missing, damaged, or not what it should be.
+        MertkError: its content is not what this run expects.
     """
     try:
         yield
-    # What torch.load, pickle and JSON raise on damage is nearly anything.
+    # What torch.load, pickle and JSON raise is nearly anything.
     except Exception as error:
         told = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MertkError(
-            f"{directory}: this checkpoint cannot be resumed from ({told}). Delete this folder to go on from an "
-            "earlier checkpoint, or from the beginning if there is none."
+            f"{directory}: this checkpoint cannot be resumed from ({told}). It is as it was written, so other settings "
+            "or another version wrote it; go back to those, or start from the beginning with --overwrite."
         ) from error
 
 
-def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
+def write_file(path: Path, content: Any) -> None:
+    """Write in the format that the name ends in: .safetensors (tensors by name), .json, .pt (torch.save)."""
+    if path.suffix == ".safetensors":
+        save_weights(content, path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    else:
+        torch.save(content, path)
+
+
+def num_bytes(content: Any) -> int:
+    """Memory of all tensors in nested containers, which is about what their files take.
+
+    >>> num_bytes({"a": torch.zeros(3), "b": [torch.zeros(2, dtype=torch.int64), 7]})
+    28
+    """
+    if isinstance(content, torch.Tensor):
+        return content.numel() * content.element_size()
+    if isinstance(content, Mapping):
+        content = list(content.values())
+    return sum(map(num_bytes, content)) if isinstance(content, (list, tuple)) else 0
+
+
+def save_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
     """State dictionary as safetensors."""
     from safetensors.torch import save_file
 
@@ -124,11 +219,11 @@ def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
     path.chmod(path.parent.stat().st_mode & 0o666)
 
 
-def load_weights(model: torch.nn.Module, path: Path) -> None:
-    """Load safetensors into `model`, name by name.
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file by name.
 
     Raises:
-        MertkError: the file is absent or damaged, or its names or shapes are not the model's.
+        MertkError: the file is absent or damaged.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -136,29 +231,19 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
     if not path.is_file():
         raise MertkError(f"{path}: no such weights; train first, or give the directory that holds model.safetensors.")
     try:
-        model.load_state_dict(load_file(str(path)))
+        return load_file(str(path))
     except SafetensorError as error:
         raise MertkError(f"{path}: damaged or not a safetensors file ({error}); restore it or train again.") from error
+
+
+def load_weights(model: torch.nn.Module, path: Path) -> None:
+    """Load safetensors into `model`, name by name.
+
+    Raises:
+        MertkError: the file is absent or damaged, or its names or shapes are not the model's.
+    """
+    weights = read_weights(path)
+    try:
+        model.load_state_dict(weights)
     except RuntimeError as error:
         raise MertkError(f"{path}: does not fit the model its configuration describes: {error}") from error
-
-
-def random_state() -> dict[str, Any]:
-    """States of all random number generators of this process."""
-    state: dict[str, Any] = {
-        "python": random.getstate(),
-        "numpy": np.random.get_state(),
-        "torch": torch.get_rng_state(),
-    }
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
-
-
-def restore_random_state(state: dict[str, Any]) -> None:
-    """Put the generators of this process where `random_state` found them."""
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])

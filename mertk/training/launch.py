@@ -2,53 +2,141 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
+from mertk.training.launch_request import Request, read_request
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
-def start_accelerator(config: TrainingConfig, run_dir: Path | None = None):
-    """An `Accelerator` on the devices there are, with as many processes as were asked for.
+def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Accelerator:
+    """An `Accelerator` on the devices there are, with the engine, processes and precision that were asked for.
 
-    `accelerate launch --cpu --num_processes 2` starts one process and says nothing; so the number that the launcher was
-    given is compared with the number of processes that came up.
+    Accelerate replaces what it cannot do and says nothing; here it is an error.
 
     Raises:
-        MertkError: another number of processes than asked for, a precision that the device does not have, or a tracker
-            that is not installed.
+        MertkError: something was asked for that this machine does not have, or something else came up; a tracker that
+            is not installed.
     """
-    import torch
-    from accelerate import Accelerator, DistributedDataParallelKwargs
+    from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
+
+    from mertk.training.engines import engine_precision
 
     if run_dir is not None:
         check_trackers(config.trackers)
-    on_cpu = not torch.cuda.is_available()
+    request = read_request()
+    on_cpu = is_on_cpu()
+    check_engine_fits(request.engine, on_cpu)
+    precision = choose_precision(config.precision, request.precision, request.engine, on_cpu)
+    # Its new name is not known to all versions of torch that this works with.
+    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+    # Buffers are equal on all processes anyway (`Model.after_step`); label banks are too large to send each step.
+    handlers: list[Any] = [DistributedDataParallelKwargs(broadcast_buffers=False)]
+    with_deepspeed = request.engine == "deepspeed"
+    if with_deepspeed and on_cpu:
+        handlers.append(InitProcessGroupKwargs(backend="gloo"))
     accelerator = Accelerator(
-        cpu=on_cpu,
-        mixed_precision=choose_precision(config.precision),
+        # With it, DeepSpeed would silently be DDP.
+        cpu=on_cpu and not with_deepspeed,
+        # DeepSpeed's bf16 would round weights and buffers.
+        mixed_precision="no" if with_deepspeed else precision,
         log_with=[name for name in config.trackers if run_dir is not None] or None,
         project_dir=None if run_dir is None else str(run_dir),
-        # Buffers are equal on all processes anyway (`Model.after_step`); label banks are too large to send each step.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        deepspeed_plugin=_deepspeed_plugin(precision, on_cpu) if with_deepspeed else None,
+        kwargs_handlers=handlers,
     )
-    check_process_count(accelerator.num_processes, config.num_processes, "training.num_processes")
+    if with_deepspeed:
+        # While it knows of stage 3, transformers builds encoders in parts before the method around them is built.
+        from transformers.integrations import unset_hf_deepspeed_config
+
+        unset_hf_deepspeed_config()
+    check_started(accelerator, request, config.num_processes)
+    if engine_precision(accelerator) != precision:
+        raise MertkError(f"precision {precision} was asked for, but {engine_precision(accelerator)} came up.")
     return accelerator
 
 
+def is_on_cpu() -> bool:
+    """Whether there is no GPU, or the launcher was told not to use it."""
+    import torch
+
+    return not torch.cuda.is_available() or _is_told_to_use_cpu()
+
+
+def _is_told_to_use_cpu() -> bool:
+    return os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true"
+
+
+def check_engine_fits(engine: str | None, on_cpu: bool) -> None:
+    """Refuse engines that this machine cannot run.
+
+    Raises:
+        MertkError: FSDP without a GPU (on gloo, ranks drift apart), FSDP1, DeepSpeed that is not installed or that
+            `--cpu` replaces, or an engine that is not known here.
+    """
+    from importlib.util import find_spec
+
+    from mertk.training.engines import ENGINES
+
+    if engine is not None and engine not in ENGINES:
+        raise MertkError(
+            f"the launcher asked for {engine}, expected one of {', '.join(ENGINES)} (see conf/accelerate)."
+        )
+    if engine == "fsdp2" and on_cpu:
+        raise MertkError("FSDP was asked for, but there is no GPU; take the engine ddp, or deepspeed_zero3.")
+    if engine == "fsdp2" and os.environ.get("FSDP_VERSION", "2") != "2":
+        raise MertkError("FSDP of version 1 was asked for, expected fsdp_version: 2 (see conf/accelerate/fsdp2.yaml).")
+    if engine == "deepspeed" and (_is_told_to_use_cpu() or "LOCAL_RANK" not in os.environ):
+        raise MertkError(
+            "DeepSpeed was asked for together with --cpu (or use_cpu), with which Accelerate starts plain training "
+            "instead; leave it out. On a machine without a GPU DeepSpeed runs on CPU anyway."
+        )
+    if engine == "deepspeed" and find_spec("deepspeed") is None:
+        raise MertkError(
+            'DeepSpeed was asked for, but is not installed; `pip install -c constraints.txt ".[deepspeed]"`.'
+        )
+
+
+def check_started(accelerator: Accelerator, request: Request, num_processes: int | None = None) -> None:
+    """Refuse to go on with another engine, or other processes, than was asked for.
+
+    Args:
+        num_processes: `training.num_processes`.
+
+    Raises:
+        MertkError: says what came up, what was asked for and where.
+    """
+    from mertk.training.engines import engine_name
+
+    got = engine_name(accelerator)
+    if request.engine is not None and request.engine != got:
+        raise MertkError(
+            f"{got} started, but {request.where} asked for {request.engine}. Accelerate starts what it can instead of "
+            "what it was asked for; `python -m mertk.bin.launch --engine NAME` takes care of it."
+        )
+    check_process_count(accelerator.num_processes, num_processes, "training.num_processes")
+    check_process_count(accelerator.num_processes, request.num_processes, f"{request.where} --num_processes")
+
+
 def check_process_count(got: int, asked: int | None, setting: str) -> None:
-    """Refuse to go on with another number of processes than `asked`, or than the launcher's command line says.
+    """Refuse to go on with another number of processes than `asked`.
 
     Raises:
         MertkError: the numbers differ.
     """
-    for number, where in ((asked, setting), (_number_on_the_command_line(), "accelerate launch --num_processes")):
-        if number is not None and number != got:
-            raise MertkError(
-                f"{got} process(es) started, but {where} asked for {number}. On CPU, several processes need "
-                f"`accelerate launch --multi_gpu --num_processes {number}` (without --cpu); "
-                "`python -m mertk.bin.launch` takes care of it."
-            )
+    if asked is not None and asked != got:
+        raise MertkError(
+            f"{got} process(es) started, but {setting} asked for {asked}. On CPU, several processes need "
+            f"`accelerate launch --multi_gpu --num_processes {asked}` (without --cpu); "
+            "`python -m mertk.bin.launch` takes care of it."
+        )
 
 
 def check_trackers(names: list[str]) -> None:
@@ -68,44 +156,68 @@ def check_trackers(names: list[str]) -> None:
         )
 
 
-def choose_precision(asked: str) -> str:
+def choose_precision(
+    asked: str, launcher: str | None = None, engine: str | None = None, on_cpu: bool | None = None
+) -> str:
     """Accelerate's name of the precision to train in.
 
+    Args:
+        asked: `training.precision`.
+        launcher: what the launcher was told; `no` leaves it to `asked`.
+        on_cpu: found out by default.
+
     Raises:
-        MertkError: the device cannot do it; it is never replaced silently.
+        MertkError: the device or the engine cannot do it, or the two differ; it is never replaced silently.
     """
     import torch
 
-    if not torch.cuda.is_available():
-        if asked in ("bf16", "fp16"):
+    if launcher not in (None, "no"):
+        if asked not in ("auto", launcher):
+            raise MertkError(
+                f"training.precision: got {asked}, but the launcher asked for {launcher}; give one of them."
+            )
+        asked = launcher
+    if is_on_cpu() if on_cpu is None else on_cpu:
+        if asked not in ("auto", "no"):
             raise MertkError(
                 f"training.precision: {asked} was asked for, but there is no CUDA device; use auto or no on CPU."
             )
         return "no"
+    if asked not in ("auto", "no", "bf16", "fp16"):
+        raise MertkError(f"the launcher asked for precision {asked}, expected no, bf16 or fp16.")
     has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     if asked == "bf16" and not has_bf16:
         raise MertkError(f"training.precision: {torch.cuda.get_device_name()} has no bf16; use fp16 or auto.")
-    return ("bf16" if has_bf16 else "fp16") if asked == "auto" else asked
+    chosen = ("bf16" if has_bf16 else "fp16") if asked == "auto" else asked
+    if chosen == "fp16" and engine == "deepspeed":
+        raise MertkError("training.precision: fp16 is not offered with DeepSpeed; use bf16, no, or the engine ddp.")
+    return chosen
 
 
-def _number_on_the_command_line() -> int | None:
-    """`--num_processes` of the `accelerate launch` that started this process, if one did and it says so."""
-    import psutil
+def _deepspeed_plugin(precision: str, on_cpu: bool) -> Any:
+    """DeepSpeed as the launcher's variables describe it, quieter, and in the precision asked for.
 
-    try:
-        parent = psutil.Process().parent()
-        words = parent.cmdline() if parent else []
-    except psutil.Error:
-        return None
-    launchers = ("accelerate.commands.launch", "mertk.bin.launch", "launch")
-    start = next((position for position, word in enumerate(words[:4]) if word in launchers), None)
-    if start is None:
-        return None
-    for word, following in zip(words[start + 1 :], [*words[start + 2 :], ""], strict=True):
-        name, _, value = word.partition("=")
-        if name in ("-m", "--module") or word.startswith("mertk.") or word.endswith(".py"):
-            return None  # what follows belongs to the program, not to the launcher
-        if name.replace("-", "_") == "__num_processes":
-            value = value or following
-            return int(value) if value.isdigit() else None
-    return None
+    Raises:
+        MertkError: DeepSpeed's own precision is switched on.
+    """
+    if on_cpu:
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    if os.environ.get("ACCELERATE_GRADIENT_ACCUMULATION_STEPS") == "auto":
+        del os.environ["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"]  # Accelerate expects a number
+    warnings.filterwarnings("ignore", "`torch.distributed.*is deprecated", FutureWarning)
+    from accelerate import DeepSpeedPlugin
+    from deepspeed.utils import logger
+
+    from mertk.training.engines.zero import AUTOCAST
+
+    logger.setLevel(logging.WARNING)
+    plugin = DeepSpeedPlugin()
+    settings = plugin.deepspeed_config
+    own = [name for name in ("fp16", "bf16") if settings.get(name, {}).get("enabled") is True]
+    if own:
+        raise MertkError(
+            f"DeepSpeed's {own[0]} is switched on, which rounds weights and buffers; training.precision says it."
+        )
+    if precision == "bf16":
+        settings[AUTOCAST] = {"enabled": True, "dtype": "bfloat16"}
+    return plugin

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from mertk.components import CLASS_KEY, build
 from mertk.config import Config, load_config, save_config
 from mertk.errors import MertkError
-from mertk.training.checkpoint import load_weights, save_weights, write_directory
+from mertk.training.checkpoint import load_weights, save_weights
+from mertk.training.directories import standing, write_directory
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +63,7 @@ def load_model(directory: str | Path) -> SavedModel:
     Raises:
         MertkError: the directory is missing, incomplete or damaged.
     """
-    directory = Path(directory)
+    directory = standing(Path(directory))
     info = read_info(directory)
     config = load_config([directory / "config.yaml"])
     description = dict(config.model)
@@ -80,7 +81,7 @@ def read_info(directory: Path) -> dict[str, Any]:
     Raises:
         MertkError: there is none, it is damaged, or another version of mertk wrote it.
     """
-    path = directory / "model.json"
+    path = standing(directory) / "model.json"
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

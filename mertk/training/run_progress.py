@@ -14,6 +14,8 @@ class Progress:
         step: optimizer steps taken.
         best, best_epoch, best_step: the best value of the monitored metric so far, and where it was reached.
         since_best: epochs without improvement.
+        seconds: spent on it, over all that was interrupted and resumed.
+        stopped: why the training has ended: "epochs", "steps" or "early"; empty as long as it has not.
     """
 
     epoch: int = 0

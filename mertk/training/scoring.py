@@ -12,6 +12,7 @@ import torch
 from mertk import distributed
 from mertk.batch import to_device
 from mertk.errors import MertkError
+from mertk.training.engines import autocast
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -36,13 +37,15 @@ class Scores:
 
 
 @torch.no_grad()
-def score(accelerator: Accelerator, model: torch.nn.Module, batches: Iterable, expected_ids: list[str]) -> Scores:
+def score(accelerator: Accelerator, model: Model, batches: Iterable, expected_ids: list[str]) -> Scores:
     """Score every utterance of `expected_ids` exactly once, over all processes.
+
+    Args:
+        model: not wrapped for training.
 
     Raises:
         MertkError: the utterances that came back are not those expected, or an answer is not a number.
     """
-    method: Model = accelerator.unwrap_model(model)
     was_training = model.training
     model.eval()
     rows: list[tuple[str, np.ndarray, np.ndarray | None]] = []
@@ -50,9 +53,9 @@ def score(accelerator: Accelerator, model: torch.nn.Module, batches: Iterable, e
     with distributed.local_only():
         for batch in batches:
             batch = to_device(batch, accelerator.device)
-            with accelerator.autocast():
-                output = method(batch)
-                terms = method.losses(output, batch) if "labels" in batch else {}
+            with autocast(accelerator):
+                output = model(batch)
+                terms = model.losses(output, batch) if "labels" in batch else {}
             ids = batch["utterance_ids"]
             terms_of[ids[0]] = (len(ids), {name: value.item() for name, value in terms.items()})
             logits = output["logits"].float().cpu().numpy()

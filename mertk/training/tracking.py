@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -14,6 +15,8 @@ from mertk.atomic import write_text
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from mertk.training.run_progress import Progress
 
 
 def set_up_logging(is_main: bool, file: Path | None = None) -> None:
@@ -29,6 +32,8 @@ def set_up_logging(is_main: bool, file: Path | None = None) -> None:
         handlers=handlers,
         force=True,
     )
+    # A log file on a full disk would print a stack trace for every line it does not take.
+    logging.raiseExceptions = False
     for name in ("httpx", "urllib3", "matplotlib", "accelerate"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -46,19 +51,23 @@ class Tracking:
             from tqdm import tqdm
 
             self.bar = tqdm(total=total_steps, desc="train", unit="step", dynamic_ncols=True)
-        if accelerator.log_with:
-            accelerator.init_trackers("tensorboard", config=_flat(settings))
+        self._settings = settings
+        self._lines: list[str] = []
+        self._trackers_work = True
         self._last_time = time.perf_counter()
         self._utterances = 0
 
-    def restore(self, step: int, epoch: int) -> None:
-        """Go on behind `step`; epochs after `epoch` in the history file belong to work that was lost."""
+    def start(self, progress: Progress) -> None:
+        """Begin, or go on behind the step of `progress`: what was told of later ones belongs to work that was lost."""
         if self.bar is not None:
-            self.bar.update(step)
+            self.bar.update(progress.step)
+        if self.accelerator.log_with:
+            later = {"tensorboard": {"purge_step": progress.step + 1}} if progress.step else {}
+            self.accelerator.init_trackers("tensorboard", config=_flat(self._settings), init_kwargs=later)
         if self.is_main and self.history.exists():
             lines = self.history.read_text(encoding="utf-8", errors="replace").splitlines()
-            kept = [line for line in lines if 0 <= _epoch_of(line) <= epoch]
-            write_text(self.history, "".join(line + "\n" for line in kept))
+            self._lines = [line for line in lines if 0 <= _epoch_of(line) < progress.epoch]
+        self._last_time = time.perf_counter()
 
     def step(self, num_utterances: int) -> None:
         """Count one optimizer step over `num_utterances`."""
@@ -71,10 +80,7 @@ class Tracking:
         now = time.perf_counter()
         rate = self._utterances / max(now - self._last_time, 1e-9)
         self._last_time, self._utterances = now, 0
-        if self.accelerator.log_with:
-            self.accelerator.log(
-                {f"train/{k}": v for k, v in (figures | {"utterances_per_second": rate}).items()}, step
-            )
+        self._track({f"train/{k}": v for k, v in (figures | {"utterances_per_second": rate}).items()}, step)
         if self.bar is not None:
             self.bar.set_postfix(loss=f"{figures['loss']:.4f}", utterances=f"{rate:.0f}/s")
         elif self.is_main:
@@ -82,17 +88,28 @@ class Tracking:
             self.log.info("epoch %d step %d %s (%.0f utterances/s)", epoch, step, shown, rate)
 
     def report_epoch(self, record: dict[str, Any]) -> None:
-        """One line in history.jsonl, one on the terminal, and figures under `validation/` for the trackers."""
+        """One line for the history, one on the terminal, and figures under `validation/` for the trackers."""
         self._last_time, self._utterances = time.perf_counter(), 0
         if not self.is_main:
             return
-        with self.history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        self._lines.append(json.dumps(record))
         metrics = record["validation"]
-        if self.accelerator.log_with and metrics:
-            self.accelerator.log({f"validation/{name}": value for name, value in metrics.items()}, record["step"])
+        self._track({f"validation/{name}": value for name, value in metrics.items()}, record["step"])
         shown = " ".join(f"{name} {value:.4f}" for name, value in metrics.items()) or "no validation part"
         self.say("epoch %d (step %d): %s%s", record["epoch"], record["step"], shown, " *" if record["best"] else "")
+
+    def write_history(self) -> None:
+        """Write history.jsonl, one line an epoch; whole, so that a full disk or a crash tears no line."""
+        write_text(self.history, "".join(line + "\n" for line in self._lines))
+
+    def _track(self, figures: dict[str, float], step: int) -> None:
+        if not (self.accelerator.log_with and figures and self._trackers_work):
+            return
+        try:
+            self.accelerator.log(figures, step)
+        except OSError as error:  # most likely a full disk; TensorBoard does not recover from it
+            self._trackers_work = False
+            self.log.warning("trackers get no figures from step %d on: %s", step, error)
 
     def say(self, message: str, *values: Any) -> None:
         """A log line that does not break the progress bar."""
@@ -109,7 +126,8 @@ class Tracking:
         if self.bar is not None:
             self.bar.close()
         for tracker in self.accelerator.trackers:
-            tracker.finish()
+            with contextlib.suppress(OSError):  # told before, or nothing that the training depends on
+                tracker.finish()
 
 
 def _epoch_of(line: str) -> int:

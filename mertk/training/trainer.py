@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from mertk import distributed
 from mertk.batch import Batch, to_device
 from mertk.config import Config, as_dict
 from mertk.errors import MertkError
 from mertk.metrics import is_smaller_better
-from mertk.training.checkpoint import (
-    latest_checkpoint,
-    load_weights,
-    random_state,
-    reading_checkpoint,
-    restore_random_state,
-    save_checkpoint,
-)
+from mertk.training.agreement import Agreement
+from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached
+from mertk.training.engines import autocast, make_engine
 from mertk.training.optim import Schedule, make_optimizer
 from mertk.training.run_progress import Progress
+from mertk.training.saving import Keeper, SaveBest
 from mertk.training.scoring import Scores, score
+from mertk.training.state import TrainingState
 from mertk.training.tracking import Tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from accelerate import Accelerator
 
     from mertk.models.base import Model
-
-log = logging.getLogger(__name__)
 
 
 class Loader(Protocol):
@@ -59,6 +47,7 @@ class Trainer:
         validation_ids: every utterance of the validation part.
         measure: metrics of the validation part from its scores.
         save_best: writes the model directory; gets weights and progress, on the main process only.
+        asked_to_stop: whether this process was told to end; the training then stops behind a step, with all saved.
     """
 
     def __init__(
@@ -71,7 +60,8 @@ class Trainer:
         validation: Any | None,
         validation_ids: list[str],
         measure: Callable[[Scores], dict[str, float]],
-        save_best: Callable[[dict[str, torch.Tensor], Progress], None],
+        save_best: SaveBest,
+        asked_to_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.accelerator = accelerator
         self.config = config
@@ -80,7 +70,6 @@ class Trainer:
         self.validation = validation
         self.validation_ids = validation_ids
         self.measure = measure
-        self.save_best = save_best
         self.weights = {name: weight for name, weight in config.loss_weights.items() if weight is not None}
         self.progress = Progress()
         model.to(accelerator.device)
@@ -90,45 +79,68 @@ class Trainer:
         self.steps_per_epoch = math.ceil(len(batches) / config.optimizer.accumulation_steps)
         self.total_steps = config.training.stop_at_step or config.training.epochs * self.steps_per_epoch
         self.minimizes = is_smaller_better(config.training.monitor)
-        self.schedule = Schedule(optimizer, config.schedule, self.total_steps, self.minimizes)
         self.method = model
-        wrapped = torch.compile(model) if config.training.compile else model
-        self.model, self.optimizer = accelerator.prepare(wrapped, optimizer)
+        # Before an engine leaves each process a part of them.
+        self.num_parameters = sum(parameter.numel() for parameter in model.parameters())
+        training = config.training
+        self.is_cached = config.optimizer.accumulation == "cached"
+        if self.is_cached:
+            check_cached(accelerator, model, training.compile)
+        self.engine = make_engine(accelerator, model, optimizer, config.optimizer, training.compile)
+        self.model = self.engine.model
+        self.schedule = Schedule(self.engine.optimizer, config.schedule, self.total_steps, self.minimizes)
+        state = TrainingState(accelerator, self.engine, self.schedule, training.seed)
+        self.keeper = Keeper(run_dir, state, save_best, training.keep_checkpoints)
+        self.agreement = Agreement(accelerator, asked_to_stop, training.checkpoint_minutes)
+        self.tracking = Tracking(accelerator, run_dir, as_dict(config), self.total_steps)
 
     def fit(self, resume: bool = False) -> Progress:
-        """Train to the end of the configuration; returns where the run ended.
+        """Train to the end of the configuration, or until asked to stop; returns where the run is.
+
+        `Progress.stopped` says why the training has ended; it is empty when it was asked to stop before.
 
         Raises:
-            MertkError: a loss or gradient that is not finite (names the batch's utterances), or loss terms that are
-                not those of `loss_weights`.
+            MertkError: a loss or gradient that is not finite (names the batch's utterances), loss terms that are not
+                those of `loss_weights`, or a best model that found no room on the disk.
         """
-        tracking = Tracking(self.accelerator, self.run_dir, as_dict(self.config), self.total_steps)
-        self.tracking = tracking
+        if resume and (saved := self.keeper.resume()):
+            self.progress = saved
+            if saved.stopped and not self._why_stopped():
+                saved.stopped = ""  # the configuration now asks for more
+        self._started = time.perf_counter() - self.progress.seconds
         try:
-            if resume:
-                self._resume()
-            started = time.perf_counter() - self.progress.seconds
-            while not self.progress.stopped:
-                self._train_epoch()
-                self.progress.seconds = time.perf_counter() - started
+            self.tracking.start(self.progress)
+            while not self.progress.stopped and self._train_epoch():
                 self._finish_epoch()
+            if self.progress.stopped:
+                self.keeper.finish()
         finally:
-            tracking.close()
+            self.tracking.close()
         return self.progress
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self) -> bool:
+        """Steps up to the end of the epoch; returns whether it got there, or else was asked to stop."""
         self.model.train()
         accumulation = self.config.optimizer.accumulation_steps
         last = len(self.batches)
         group: list[Batch] = []
+        if self._at_last_step():
+            return True  # interrupted between the last step and the end of its epoch
         for batch in self.batches.epoch(self.progress.epoch, self.progress.position):
             group.append(batch)
             self.progress.position += 1
             if len(group) == accumulation or self.progress.position == last:
                 self._step(group)
                 group = []
+                decision = self.agreement.after_step()
+                if decision.stop or decision.save:
+                    self._save()
+                if decision.stop:
+                    self.tracking.say("asked to stop: saved at step %d", self.progress.step)
+                    return False
                 if self._at_last_step():
-                    return
+                    break
+        return True
 
     def _at_last_step(self) -> bool:
         stop = self.config.training.stop_at_step
@@ -138,16 +150,20 @@ class Trainer:
         """One optimizer step over the batches of `group`."""
         share = 1.0 if self.config.optimizer.accumulation == "sum" else 1 / len(group)
         sums: dict[str, torch.Tensor] = {}
+        cached: list[CachedBatch | None] = [None] * len(group)
+        if self.is_cached:
+            cached[:] = cache_step(self.accelerator, self.method, group, self.weights)
         for number, batch in enumerate(group):
             is_last = number == len(group) - 1
-            with contextlib.nullcontext() if is_last else self.accelerator.no_sync(self.model):
-                terms = self._backward(to_device(batch, self.accelerator.device), share)
+            with self.engine.micro_batch(is_last):
+                terms = self._backward(to_device(batch, self.accelerator.device), share, cached[number])
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0) + value.detach() / len(group)
-        self._clip(group)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        if not self.accelerator.optimizer_step_was_skipped:
+        norm = self.engine.step()
+        # The scaler of fp16 expects such steps now and then, and skips them.
+        if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
+            raise MertkError(self._not_finite("the gradient is not finite", group))
+        if not self.engine.skipped:
             self.schedule.step()
         self.progress.step += 1
         self.tracking.step(sum(len(batch["utterance_ids"]) for batch in group) * self.accelerator.num_processes)
@@ -162,9 +178,9 @@ class Trainer:
         means = self.accelerator.reduce(values, reduction="mean")
         return dict(zip(terms, means.tolist(), strict=True))
 
-    def _backward(self, batch: Batch, share: float) -> dict[str, torch.Tensor]:
+    def _backward(self, batch: Batch, share: float, cached: CachedBatch | None) -> dict[str, torch.Tensor]:
         try:
-            return self._compute(batch, share)
+            return self._compute(batch, share, cached)
         except torch.OutOfMemoryError as error:
             raise MertkError(
                 f"step {self.progress.step + 1}: the GPU's memory is too small for a batch of "
@@ -172,10 +188,12 @@ class Trainer:
                 "optimizer.accumulation_steps), or set the encoder's gradient_checkpointing."
             ) from error
 
-    def _compute(self, batch: Batch, share: float) -> dict[str, torch.Tensor]:
-        with self.accelerator.autocast():
+    def _compute(self, batch: Batch, share: float, cached: CachedBatch | None) -> dict[str, torch.Tensor]:
+        if cached is not None:
+            cached.rewind()
+        with autocast(self.accelerator):
             output = self.model(batch)
-            terms = self.method.losses(output, batch)
+            terms = (cached or self.method).losses(output, batch)
             if terms.keys() != self.weights.keys():
                 raise MertkError(
                     f"loss_weights has {sorted(self.weights)}, but the model computes {sorted(terms)}; "
@@ -185,20 +203,9 @@ class Trainer:
         if not torch.isfinite(total):
             values = ", ".join(f"{name}={value.item():.4g}" for name, value in terms.items())
             raise MertkError(self._not_finite(f"the loss is not finite ({values})", [batch]))
-        self.accelerator.backward(total * share)
+        self.engine.backward(total * share + (cached.pull(output) if cached else 0))
         self.method.after_step(output, batch)
         return terms | {"loss": total}
-
-    def _clip(self, group: list[Batch]) -> None:
-        """Limit the gradient as configured; one that is not finite is an error, with a limit or without."""
-        limits, parameters = self.config.optimizer, list(self.model.parameters())
-        norm = self.accelerator.clip_grad_norm_(parameters, limits.max_gradient_norm or math.inf)
-        # The scaler of fp16 expects such steps now and then, and skips them.
-        if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
-            raise MertkError(self._not_finite("the gradient is not finite", group))
-        if limits.max_gradient_value is not None:
-            # Not Accelerate's, which would undo the scale of fp16 a second time; the scaler refuses that.
-            torch.nn.utils.clip_grad_value_(parameters, limits.max_gradient_value)
 
     def _not_finite(self, what: str, batches: list[Batch]) -> str:
         names = [name for batch in batches for name in batch["utterance_ids"]]
@@ -212,29 +219,36 @@ class Trainer:
         progress, training = self.progress, self.config.training
         metrics: dict[str, float] = {}
         if self.validation is not None:
-            scores = score(self.accelerator, self.model, self.validation, self.validation_ids)
+            scores = score(self.accelerator, self.engine.plain, self.validation, self.validation_ids)
             metrics = self.measure(scores) | {f"{name}_loss": value for name, value in scores.losses.items()}
             metrics["loss"] = sum(self.weights[name] * value for name, value in scores.losses.items())
-        if self._at_last_step():
-            progress.stopped = "steps"
-        elif progress.epoch + 1 == training.epochs and training.stop_at_step is None:
-            progress.stopped = "epochs"
+        # Without a validation part, the last epoch is the best: whether it is that must be known before.
+        progress.stopped = self._last_epoch(progress.epoch + 1)
         improved = self._improved(metrics)
         if metrics:
             self.schedule.end_epoch(metrics[training.monitor], progress.step)
         progress.since_best = 0 if improved else progress.since_best + 1
-        patience = training.early_stop if metrics else None
-        if not progress.stopped and patience is not None and progress.since_best >= patience:
-            progress.stopped = "early"
         record = {"epoch": progress.epoch, "step": progress.step, "validation": metrics, "best": improved}
         progress.epoch += 1
         progress.position = 0
+        progress.stopped = self._why_stopped()
         if improved:
-            weights = self.accelerator.get_state_dict(self.model)
-            if self.accelerator.is_main_process:
-                self.save_best(_without_prefix(weights), progress)
+            self.keeper.keep_best(progress)
         self.tracking.report_epoch(record)
+        self.keeper.write(self.tracking.history, self.tracking.write_history)
         self._save()
+
+    def _last_epoch(self, epochs: int) -> str:
+        """Why there is no epoch behind this many; empty if there is one."""
+        if self._at_last_step():
+            return "steps"
+        return "epochs" if epochs >= self.config.training.epochs and self.config.training.stop_at_step is None else ""
+
+    def _why_stopped(self) -> str:
+        """Why the training ends behind the epoch that is over; empty if it goes on."""
+        patience = self.config.training.early_stop if self.validation is not None else None
+        early = patience is not None and self.progress.since_best >= patience
+        return self._last_epoch(self.progress.epoch) or ("early" if early else "")
 
     def _improved(self, metrics: dict[str, float]) -> bool:
         """Compare with the best so far; every process sees the same metrics, so all agree."""
@@ -252,47 +266,6 @@ class Trainer:
         return True
 
     def _save(self) -> None:
-        weights = self.accelerator.get_state_dict(self.model)
-        states = distributed.gather_objects(random_state())
-        if self.accelerator.is_main_process:
-            scaler = self.accelerator.scaler
-            save_checkpoint(
-                self.run_dir / "checkpoints",
-                self.progress.step,
-                _without_prefix(weights),
-                {
-                    "optimizer": self.optimizer.state_dict(),
-                    "schedule": self.schedule.state_dict(),
-                    "scaler": scaler.state_dict() if scaler is not None else None,
-                },
-                states,
-                asdict(self.progress),
-                self.config.training.keep_checkpoints,
-            )
-        self.accelerator.wait_for_everyone()
-
-    def _resume(self) -> None:
-        directory = latest_checkpoint(self.run_dir / "checkpoints")
-        if directory is None:
-            log.debug("nothing to resume in %s: starting from the beginning", self.run_dir)
-            self.tracking.restore(0, -1)
-            return
-        with reading_checkpoint(directory):
-            saved = json.loads((directory / "state.json").read_text(encoding="utf-8"))
-            self.progress = Progress(**{name: saved[name] for name in ("epoch", "position", "step")} | saved)
-            load_weights(self.method, directory / "model.safetensors")
-            state = torch.load(directory / "optimizer.pt", map_location="cpu", weights_only=True)
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.schedule.load_state_dict(state["schedule"])
-            if state["scaler"] is not None:
-                self.accelerator.scaler.load_state_dict(state["scaler"])
-            random_file = directory / f"random_{self.accelerator.process_index:03d}.pt"
-            if random_file.exists():
-                restore_random_state(torch.load(random_file, weights_only=False))  # our own file, beside the weights
-        self.tracking.restore(self.progress.step, self.progress.epoch - 1)
-        log.info("resumed from %s: epoch %d, step %d", directory, self.progress.epoch, self.progress.step)
-
-
-def _without_prefix(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Names as the plain module has them; torch.compile puts `_orig_mod.` in front."""
-    return {name.replace("_orig_mod.", ""): tensor for name, tensor in weights.items()}
+        self.progress.seconds = time.perf_counter() - self._started
+        self.keeper.save(self.progress)
+        self.agreement.saved()

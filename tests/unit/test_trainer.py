@@ -7,7 +7,6 @@ import torch
 
 from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig
 from mertk.errors import MertkError
-from mertk.training.checkpoint import latest_checkpoint, save_weights, write_directory
 from mertk.training.optim import Schedule, parameter_groups
 from mertk.training.scoring import score
 from tests.toy import Classifier, make_trainer
@@ -24,38 +23,74 @@ def test_training_learns_and_keeps_the_best(tmp_path):
     assert max(record["validation"]["ua"] for record in history) == progress.best
 
 
-def test_a_resumed_run_ends_with_the_same_weights_to_the_last_bit(tmp_path):
-    whole, _ = make_trainer(tmp_path / "whole", "schedule.name=warmup_cosine")
+class Killed(BaseException):
+    """What a training does not survive."""
+
+
+def be_killed_behind(trainer, step):
+    after_step = trainer.agreement.after_step
+
+    def look():
+        decision = after_step()
+        if trainer.progress.step == step:
+            raise Killed
+        return decision
+
+    trainer.agreement.after_step = look
+
+
+def assert_equal_ends(whole, resumed):
+    assert vars(whole.progress) | {"seconds": 0} == vars(resumed.progress) | {"seconds": 0}
+    for name, tensor in whole.method.state_dict().items():
+        assert torch.equal(tensor, resumed.method.state_dict()[name]), name
+    whole_history, history = (trainer.tracking.history.read_text() for trainer in (whole, resumed))
+    assert history == whole_history
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 7])
+def test_a_run_killed_in_the_midst_of_an_epoch_ends_the_same_to_the_last_bit(tmp_path, step, workers):
+    settings = (
+        *("schedule.name=warmup_cosine", "optimizer.accumulation_steps=2", "sampler.batch_size=8"),
+        *(f"data.num_workers={workers}", "training.epochs=3", "training.checkpoint_minutes=0"),
+    )
+    whole, _ = make_trainer(tmp_path / "whole", *settings)
     whole.fit()
-    first, _ = make_trainer(tmp_path / "cut", "schedule.name=warmup_cosine")
-    finish_epoch = first._finish_epoch
-
-    def interrupt_after_two_epochs():
-        finish_epoch()
-        if first.progress.epoch == 2:
-            raise KeyboardInterrupt
-
-    first._finish_epoch = interrupt_after_two_epochs
-    with pytest.raises(KeyboardInterrupt):
+    first, _ = make_trainer(tmp_path / "cut", *settings)
+    be_killed_behind(first, step)
+    with pytest.raises(Killed):
         first.fit()
     torch.rand(7)  # the generators of a new process stand elsewhere
-    second, _ = make_trainer(tmp_path / "cut", "schedule.name=warmup_cosine")
-    progress = second.fit(resume=True)
-    assert progress.best == whole.progress.best
-    for name, tensor in whole.method.state_dict().items():
-        assert torch.equal(tensor, second.method.state_dict()[name]), name
-    epochs = [json.loads(line)["epoch"] for line in (tmp_path / "cut" / "history.jsonl").read_text().splitlines()]
-    assert epochs == [0, 1, 2, 3]
+    second, _ = make_trainer(tmp_path / "cut", *settings)
+    second.fit(resume=True)
+    assert_equal_ends(whole, second)
 
 
-@pytest.mark.parametrize("file", ["state.json", "model.safetensors", "optimizer.pt", "random_000.pt"])
-def test_a_damaged_checkpoint_is_named(tmp_path, file):
-    make_trainer(tmp_path, "training.epochs=1")[0].fit()
-    path = next(tmp_path.glob(f"checkpoints/step_*/{file}"))
-    for damaged in (path.read_bytes()[:50], b"", b"{}"):
-        path.write_bytes(damaged)
-        with pytest.raises(MertkError, match=r"step_\d+: this checkpoint cannot be resumed from .* Delete this folder"):
-            make_trainer(tmp_path, "training.epochs=2")[0].fit(resume=True)
+@pytest.mark.parametrize(("step", "last"), [(2, None), (3, None), (6, None), (2, 5), (3, 5), (5, 5), (6, 6)])
+def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_end(tmp_path, step, last):
+    more = () if last is None else (f"training.stop_at_step={last}",)
+    whole, _ = make_trainer(tmp_path / "whole", *more)
+    whole.fit()
+    first, _ = make_trainer(tmp_path / "cut", *more)
+    first.agreement._asked_to_stop = lambda: first.progress.step == step
+    assert first.fit().stopped == ""
+    assert first.progress.step == step
+    second, _ = make_trainer(tmp_path / "cut", *more)
+    second.fit(resume=True)
+    assert_equal_ends(whole, second)
+
+
+def test_more_epochs_than_before_are_trained(tmp_path):
+    settings = ("schedule.total_steps=12",)
+    whole, _ = make_trainer(tmp_path / "whole", *settings)
+    whole.fit()
+    assert make_trainer(tmp_path / "cut", *settings, "training.epochs=2")[0].fit().stopped == "epochs"
+    longer, _ = make_trainer(tmp_path / "cut", *settings)
+    longer.fit(resume=True)
+    assert_equal_ends(whole, longer)
+    again, _ = make_trainer(tmp_path / "cut", *settings)
+    assert again.fit(resume=True).step == 12
+    assert_equal_ends(whole, again)
 
 
 def test_a_torn_line_of_the_history_does_not_hinder_resuming(tmp_path):
@@ -63,7 +98,8 @@ def test_a_torn_line_of_the_history_does_not_hinder_resuming(tmp_path):
     history = tmp_path / "history.jsonl"
     history.write_bytes(history.read_bytes() + b'{"epoch": 2, "st\xff')
     make_trainer(tmp_path, "training.epochs=3")[0].fit(resume=True)
-    assert [json.loads(line)["epoch"] for line in history.read_text().splitlines()] == [0, 1]
+    # More epochs than before: the run goes on, and the torn line is written anew.
+    assert [json.loads(line)["epoch"] for line in history.read_text().splitlines()] == [0, 1, 2]
 
 
 def test_accumulated_batches_equal_one_large_batch(tmp_path):
@@ -99,7 +135,7 @@ def test_without_a_validation_part_the_last_epoch_is_kept(tmp_path):
     trainer, best = make_trainer(tmp_path / "run")
     trainer.validation = None
     saved = []
-    trainer.save_best = lambda weights, progress: saved.append(progress.best_epoch)
+    trainer.keeper._save_best = lambda weights, progress: saved.append(progress.best_epoch)
     assert trainer.fit().stopped == "epochs"
     assert saved == [3]
 
@@ -126,7 +162,7 @@ def test_both_limits_of_the_gradient_hold(tmp_path):
     def look(*_):
         seen.append(torch.cat([parameter.grad.flatten() for parameter in trainer.method.parameters()]))
 
-    trainer.optimizer.optimizer.register_step_pre_hook(look)
+    trainer.engine.optimizer.register_step_pre_hook(look)
     trainer.fit()
     assert max(gradient.abs().max() for gradient in seen) <= 0.01
     assert max(gradient.norm() for gradient in seen) <= 0.1
@@ -150,30 +186,6 @@ def test_an_unknown_metric_to_monitor_names_those_there_are(tmp_path):
     trainer, _ = make_trainer(tmp_path / "run", "training.monitor=uar")
     with pytest.raises(MertkError, match=r"training\.monitor: got 'uar', expected one of ce_loss, loss, ua"):
         trainer.fit()
-
-
-def test_only_the_newest_checkpoints_are_kept(tmp_path):
-    trainer, _ = make_trainer(tmp_path / "run", "training.keep_checkpoints=2")
-    trainer.fit()
-    names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
-    assert names == ["step_00000009", "step_00000012"]
-    assert latest_checkpoint(tmp_path / "run" / "checkpoints").name == "step_00000012"
-
-
-def test_a_failed_write_leaves_the_directory_before_it(tmp_path):
-    target = tmp_path / "best"
-    write_directory(target, lambda folder: save_weights({"a": torch.ones(2)}, folder / "model.safetensors"))
-    before = (target / "model.safetensors").read_bytes()
-
-    def fail(folder):
-        (folder / "model.safetensors").write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left") as caught:
-        write_directory(target, fail)
-    assert caught.value.filename == str(target)
-    assert (target / "model.safetensors").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 
 def test_parameters_are_grouped_by_the_first_pattern_that_matches():
@@ -259,15 +271,15 @@ def test_accumulated_gradients_are_averaged_or_added(tmp_path):
     norms = {}
     for kind in ("mean", "sum"):
         trainer, _ = make_trainer(tmp_path / kind, *settings, f"optimizer.accumulation={kind}", dropout=0.0)
-        seen, clip = [], trainer._clip
+        seen, step = [], trainer.engine.step
 
-        def note(group, trainer=trainer, seen=seen, clip=clip):
-            seen.append(torch.cat([weight.grad.flatten() for weight in trainer.method.parameters()]).norm().item())
-            clip(group)
+        def note(seen=seen, step=step):
+            seen.append(step())
+            return seen[-1]
 
-        trainer._clip = note
+        trainer.engine.step = note
         trainer.fit()
-        norms[kind] = seen[0]
+        norms[kind] = seen[0].item()
     assert norms["sum"] == pytest.approx(3 * norms["mean"], rel=1e-5)
 
 

@@ -1,0 +1,98 @@
+"""One model on one or several processes, each with a copy of it (DDP); what other engines do otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from mertk.config import OptimizerConfig
+
+
+class Engine:
+    """Prepares a model, and takes the steps of its optimizer.
+
+    Every call but `backward` is made by all processes together.
+
+    Attributes:
+        model: as it is called in training.
+        plain: the same for scoring, where no gradient is exchanged.
+        optimizer: the optimizer whose `param_groups` hold the rates.
+        name: in checkpoints; another engine cannot go on from them.
+        has_parts: whether `optimizer_state` is that of this process alone, to be kept in a file of its own, and fits
+            the same number of processes only.
+    """
+
+    name = "ddp"
+    has_parts = False
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        limits: OptimizerConfig,
+        compile: bool = False,
+    ) -> None:
+        self.accelerator = accelerator
+        self.method = model
+        self.limits = limits
+        self.plain = torch.compile(model) if compile else model
+        self.model, self._prepared = accelerator.prepare(self.plain, optimizer)
+        self.optimizer = optimizer
+
+    def micro_batch(self, is_last: bool) -> contextlib.AbstractContextManager:
+        """Around forward and backward of one batch; only the last of a step exchanges gradients."""
+        return contextlib.nullcontext() if is_last else self.accelerator.no_sync(self.model)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add the gradient of `loss`, averaged over processes, to that of the step."""
+        self.accelerator.backward(loss)
+
+    def step(self) -> torch.Tensor | None:
+        """Limit the gradient, take the optimizer's step, forget the gradient.
+
+        Returns:
+            norm of the gradient before it was limited; a step along one that is not finite is not taken.
+        """
+        parameters = list(self.model.parameters())
+        norm = self.accelerator.clip_grad_norm_(parameters, self.limits.max_gradient_norm or math.inf)
+        # The scaler of fp16 expects steps that are not finite now and then, and skips them.
+        if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
+            return norm
+        if self.limits.max_gradient_value is not None:
+            # Not Accelerate's, which would undo the scale of fp16 a second time; the scaler refuses that.
+            torch.nn.utils.clip_grad_value_(parameters, self.limits.max_gradient_value)
+        self._prepared.step()
+        self._prepared.zero_grad()
+        return norm
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the scaler of fp16 skipped the last step."""
+        return self.accelerator.optimizer_step_was_skipped
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """All weights and buffers, named as the model has them; only the first process need get them."""
+        return dict(self.method.state_dict())
+
+    def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
+        """Put what `weights` gave back; the same on all processes.
+
+        Raises:
+            RuntimeError: names or shapes that are not the model's.
+        """
+        self.method.load_state_dict(weights)
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """What the optimizer keeps between steps; see `has_parts`."""
+        return self._prepared.state_dict()
+
+    def load_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Put what `optimizer_state` gave back."""
+        self._prepared.load_state_dict(state)

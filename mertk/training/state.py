@@ -1,0 +1,118 @@
+"""What a checkpoint holds, and which process writes which of its files.
+
+    main process    model.safetensors  optimizer.pt (optimizer, schedule, scaler)  state.json (progress)
+    every process   random_RANK.pt     optimizer_RANK.pt (where the engine leaves each process a part)
+
+Nothing else knows what a checkpoint is made of.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mertk.errors import MertkError
+from mertk.training.checkpoint import read_weights
+from mertk.training.randomness import random_state, restore_random_state, seed_process
+from mertk.training.run_progress import Progress
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from mertk.training.engines.engine import Engine
+    from mertk.training.optim import Schedule
+
+log = logging.getLogger("mertk.train")
+
+
+class TrainingState:
+    """Everything beside the progress that a resumed run needs.
+
+    Args:
+        engine: has the model and its optimizer; the model's buffers are the method's state.
+        seed: of the run, for processes that the checkpoint knows nothing of.
+    """
+
+    def __init__(self, accelerator: Accelerator, engine: Engine, schedule: Schedule, seed: int) -> None:
+        self.accelerator = accelerator
+        self.engine = engine
+        self.schedule = schedule
+        self.seed = seed
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Whole weights and buffers, names as the plain module has them. Every process calls it."""
+        return self.engine.weights()
+
+    def files(self, progress: Progress) -> dict[str, Any]:
+        """Content by file name, of those files that this process writes. Every process calls it; it may communicate."""
+        own = {_random_file(self.accelerator.process_index): random_state()}
+        weights, optimizer = self.weights(), self.engine.optimizer_state()
+        if self.engine.has_parts:
+            own[_optimizer_file(self.accelerator.process_index)] = optimizer
+            optimizer = None
+        if not self.accelerator.is_main_process:
+            return own
+        scaler = self.accelerator.scaler
+        states = {
+            "optimizer": optimizer,
+            "schedule": self.schedule.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+        }
+        about = asdict(progress) | {"num_processes": self.accelerator.num_processes, "engine": self.engine.name}
+        return {"model.safetensors": weights, "optimizer.pt": states, "state.json": about} | own
+
+    def read(self, directory: Path) -> Progress:
+        """Take everything from a checkpoint. Every process calls it.
+
+        Raises:
+            MertkError: another engine wrote it, or another number of processes where each has a part.
+        """
+        saved = json.loads((directory / "state.json").read_text(encoding="utf-8"))
+        before = saved.pop("num_processes")
+        self._check_engine(saved.pop("engine", "ddp"), before)
+        self.engine.load_weights(read_weights(directory / "model.safetensors"))
+        states = torch.load(directory / "optimizer.pt", map_location="cpu", weights_only=True)
+        if self.engine.has_parts:
+            path = directory / _optimizer_file(self.accelerator.process_index)
+            states["optimizer"] = torch.load(path, map_location="cpu", weights_only=True)
+        self.engine.load_optimizer_state(states["optimizer"])
+        self.schedule.load_state_dict(states["schedule"])
+        if states["scaler"] is not None and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(states["scaler"])
+        progress = Progress(**saved)
+        self._restore_randomness(directory, progress.step, before)
+        return progress
+
+    def _check_engine(self, name: str, num_processes: int) -> None:
+        if name != self.engine.name:
+            raise MertkError(f"it was written with the engine {name}, not {self.engine.name}")
+        now = self.accelerator.num_processes
+        if self.engine.has_parts and num_processes != now:
+            raise MertkError(f"each of {num_processes} processes wrote a part of the optimizer, now there are {now}")
+
+    def _restore_randomness(self, directory: Path, step: int, before: int) -> None:
+        number, now = self.accelerator.process_index, self.accelerator.num_processes
+        if before != now:
+            log.warning(
+                "%s was written by %d process(es), now there are %d: batches and their order stay the same, dropout is "
+                "drawn differently, so the result is not the same to the last bit",
+                *(directory, before, now),
+            )
+        if number < before:
+            path = directory / _random_file(number)
+            restore_random_state(torch.load(path, map_location="cpu", weights_only=True))
+        else:
+            seed_process(self.seed, number, step)
+
+
+def _random_file(rank: int) -> str:
+    return f"random_{rank:03d}.pt"
+
+
+def _optimizer_file(rank: int) -> str:
+    return f"optimizer_{rank:03d}.pt"

@@ -1,0 +1,59 @@
+"""Two launches that meet on the loopback, as two machines of two processes, train what four processes on one train."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mertk.training.checkpoint import all_checkpoints
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.distributed
+
+
+def start(folder, *options):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "mertk.bin.launch", *options, "--num_processes", "4", "tests.two_machines"]
+    return subprocess.Popen([*command, str(folder)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(*launches):
+    try:
+        for launch in launches:
+            _, told = launch.communicate(timeout=240)
+            assert launch.returncode == 0, told
+    finally:
+        for launch in launches:
+            launch.terminate()
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def outcome(folder):
+    assert json.loads((folder / "ended.json").read_text()) == {"num_processes": 4}
+    return load_file(all_checkpoints(folder / "checkpoints")[-1] / "model.safetensors")
+
+
+def test_two_machines_of_two_processes_are_four_processes(tmp_path):
+    finish(start(tmp_path / "one"))
+    meeting = ("--engine", "ddp_two_machines", "--main_process_ip", "127.0.0.1", "--main_process_port", free_port())
+    first, second = ([*map(str, meeting), "--machine_rank", str(rank)] for rank in (0, 1))
+    launches = [start(tmp_path / "two", *first)]
+    time.sleep(2)  # the first machine is where they meet, so it comes first
+    launches.append(start(tmp_path / "two", *second))
+    finish(*launches)
+    weights = outcome(tmp_path / "two")
+    for name, tensor in outcome(tmp_path / "one").items():
+        assert torch.equal(weights[name], tensor), name
