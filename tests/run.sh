@@ -35,14 +35,14 @@ check() {
 check "ruff check" "$python" -m ruff check .
 check "ruff format" "$python" -m ruff format --check .
 if command -v shellcheck >/dev/null; then
-    check shellcheck shellcheck -x -P . recipes/common/*.sh recipes/*/*/run.sh tests/run.sh .ci/run
+    check shellcheck shellcheck -x -P . recipes/common/*.sh recipes/*/*/run.sh tests/run.sh tests/slurm/*.sh docs/*.sh .ci/run
 else
     printf '== shellcheck: NOT RUN, it is not installed\n'
 fi
 
 printf '== pytest\n'
 # The longest files first, each in one worker, so that what it made is made once.
-everything=(tests/recipes tests/distributed tests/parity tests/unit mertk data_prep)
+everything=(tests/recipes tests/distributed tests/parity tests/unit tests/slurm mertk data_prep)
 (($#)) || set -- "${everything[@]}"
 status=0
 "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 "$@" || status=$?

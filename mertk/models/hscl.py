@@ -24,6 +24,14 @@ from mertk.nn.transformer import PADDINGS, Transformer
 
 TERMS = ("task", "geometric", "margin_similarity", "orthogonality", "semantic_original", "semantic_reconstructed")
 
+#: Terms that compare utterances with each other, and what of the output they compare.
+STEP_TERMS = {
+    "geometric": ("original", "reconstructed"),
+    "margin_similarity": ("aligned",),
+    "semantic_original": ("original",),
+    "semantic_reconstructed": ("reconstructed",),
+}
+
 #: The order in which the released code joins the modalities' vectors, and those that each attends to.
 _JOINED = ("text", "video", "audio")
 _CONTEXTS = {"audio": ("text", "video"), "video": ("text", "audio"), "text": ("audio", "video")}
@@ -186,24 +194,39 @@ class HSCL(Model):
             output["aligned"] = torch.stack([self.alignments[one](flat[one]) for one in self.modalities], dim=1)
         return output | self._fuse(features, exclusive, irrelevant)
 
+    @property
+    def step_loss_names(self) -> list[str]:
+        return [name for name in self.terms if name in STEP_TERMS]
+
+    def embed(self, batch: Batch) -> Output:
+        """What the terms over pairs of utterances compare: `aligned`, `original` and `reconstructed`, as needed."""
+        output = self(batch)
+        names = dict.fromkeys(name for term in self.step_loss_names for name in STEP_TERMS[term])
+        return {name: output[name] for name in names}
+
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         """The terms chosen; in evaluation the mean absolute error alone, as `task`."""
         if not self.training:
             with distributed.local_only():
                 return {"task": distributed.global_mean(_distances(output, ["logits"], batch["labels"]))}
+        return super().losses(output, batch)
+
+    def row_losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         names = ["logits", "low_logits", "high_logits", "irrelevant_logits"]
+        terms = {"task": distributed.global_mean(_distances(output, names, batch["labels"]))}
+        if "orthogonality" in self.terms:
+            halves = ([output[f"{half}_{one}"] for one in self.modalities] for half in ("exclusive", "irrelevant"))
+            terms["orthogonality"] = orthogonality_loss(*halves)
+        return terms
+
+    def step_losses(self, embedded: Output, batch: Batch) -> dict[str, torch.Tensor]:
         terms = {
-            "task": lambda: distributed.global_mean(_distances(output, names, batch["labels"])),
-            "geometric": lambda: geometric_loss(output["original"], output["reconstructed"]),
-            "margin_similarity": lambda: margin_similarity_loss(output["aligned"], batch["labels"], self.margin),
-            "orthogonality": lambda: orthogonality_loss(
-                [output[f"exclusive_{one}"] for one in self.modalities],
-                [output[f"irrelevant_{one}"] for one in self.modalities],
-            ),
-            "semantic_original": lambda: semantic_loss(output["original"]),
-            "semantic_reconstructed": lambda: semantic_loss(output["reconstructed"]),
+            "geometric": lambda: geometric_loss(embedded["original"], embedded["reconstructed"]),
+            "margin_similarity": lambda: margin_similarity_loss(embedded["aligned"], batch["labels"], self.margin),
+            "semantic_original": lambda: semantic_loss(embedded["original"]),
+            "semantic_reconstructed": lambda: semantic_loss(embedded["reconstructed"]),
         }
-        return {name: terms[name]() for name in self.terms}
+        return {name: terms[name]() for name in self.step_loss_names}
 
     def representations(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Means over the real steps, (B, D): `before/NAME`, `after/NAME exclusive` and `after/NAME irrelevant`."""

@@ -33,6 +33,7 @@ ALLOWED = {
     "mertk.encoders": {"mertk.nn", "mertk.data"},
     "mertk.data": set(),
     "mertk.report": {"mertk.metrics"},
+    "mertk.jobs": set(),
     "mertk.training": {
         "mertk.models.base",
         "mertk.components",
@@ -50,6 +51,7 @@ ALLOWED = {
         "mertk.data",
         "mertk.distributed",
         "mertk.encoders",
+        "mertk.jobs",
         "mertk.marks",
         "mertk.metrics",
         "mertk.provenance",

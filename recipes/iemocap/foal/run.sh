@@ -33,7 +33,8 @@
 #                        model.audio_encoder.weights=/models/wavlm-large; comes last and wins
 #
 # Stages: 0 environment and corpus, 1 manifests, 2 features, 3 train, 4 evaluate, 5 results. A stage that was done is
-# skipped unless its options or what it reads have changed. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+# skipped unless its options or what it reads have changed. Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or
+# submitted: the same command goes on, 130 interrupted.
 #
 # Examples: run.sh
 #           run.sh --corpus /corpora/IEMOCAP_full_release --num_processes 4 --protocol clean-refit

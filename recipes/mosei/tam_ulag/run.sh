@@ -27,13 +27,19 @@
 #   --bert WEIGHTS       text encoder, hub id or folder (google-bert/bert-base-uncased)
 #   --clip WEIGHTS       CLIP model for the video features of recordings (openai/clip-vit-large-patch14)
 #   --num_processes N    processes of training, scoring and feature extraction; auto: one for each GPU, else one
+#   --cmd local|slurm    extract, train and score on this machine (default), or as jobs of Slurm (docs/slurm.md)
+#   --jobs N|auto        local: runs at once (1), each on its share of the GPUs; auto: as many as the GPUs allow
+#   --slurm "WORD ..."   options of sbatch for each run ("partition=gpu time=8:00:00"), or a YAML file of them
+#   --detach             slurm: submit and do not wait; the same command without it waits and goes on
+#   --engine NAME|YAML   how training uses several processes (docs/engines.md)
 #   --folds 1, --cv official
 #                        the corpus has one official split; here for the sake of scripts that name them
 #   setting=value        any key of the configuration (conf/tam_ulag.yaml), training.epochs=10, say; comes last and wins
 #
 # Stages: 0 environment and corpus, 1 manifests (and features, of a feature file), 2 features of recordings, 3 train,
 # 4 evaluate, 5 results. A stage that was done is skipped unless its options or what it reads have changed.
-# Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+# Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or
+# submitted: the same command goes on, 130 interrupted.
 #
 # Examples: run.sh
 #           run.sh --corpus /corpora/MOSEI/unaligned_50.pkl --seeds "1111 1112 1113 1114 1115"

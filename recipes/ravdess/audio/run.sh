@@ -15,6 +15,11 @@
 #                        clean chose, on all actors but the test ones; published: epoch chosen on the test actors
 #   --seeds "1 2 3"      every fold is trained with each of them (1234)
 #   --num_processes N    processes of training and scoring; auto: one for each GPU, else one
+#   --cmd local|slurm    extract, train and score on this machine (default), or as jobs of Slurm (docs/slurm.md)
+#   --jobs N|auto        local: runs at once (1), each on its share of the GPUs; auto: as many as the GPUs allow
+#   --slurm "WORD ..."   options of sbatch for each run ("partition=gpu time=8:00:00"), or a YAML file of them
+#   --detach             slurm: submit and do not wait; the same command without it waits and goes on
+#   --engine NAME|YAML   how training uses several processes (docs/engines.md)
 #   setting=value        any key of the configuration (conf/log_mel.yaml), such as training.epochs=10; comes last and wins
 #
 # Stages: 0 environment, 1 manifests, 3 train, 4 evaluate, 5 results; there are no features to extract (stage 2). A stage
@@ -56,6 +61,6 @@ source "$common/cmd.sh"
 
 run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --writable "$data" "$exp" --num_processes "$num_processes" --config "${configs[@]}" -- "${settings[@]}"
 run_stage 1 manifests "$data/.done/1_manifests" --input "$corpus" --output "$data/folds" -- data_prep.ravdess --corpus "$corpus" --out "$data"
-run_stage 3 train "$exp/.done/3_train_$protocol" --input "$data/.done/1_manifests" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv speaker --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" -- "${settings[@]}"
+run_stage 3 train "$exp/.done/3_train_$protocol" --input "$data/.done/1_manifests" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv speaker --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${settings[@]}"
 run_stage 4 evaluate "$exp/.done/4_evaluate_$protocol" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
 if ((stage <= 5 && stop_stage >= 5)); then "$python" -m mertk.bin.summarize "$exp" --out "$exp"; fi
