@@ -67,7 +67,7 @@ class DataConfig:
     inputs: dict[str, Optional[InputConfig]] = field(default_factory=dict)
     #: training stops when a larger share of a part's utterances has no features or audio
     max_lost: float = 0.01
-    #: a control: shuffles the training labels (by training.seed), so that scores must fall to chance
+    #: a control: shuffles the labels that training sees, validation's too, by training.seed: scores must fall to chance
     permute_training_labels: bool = False
     num_workers: int = 2
     #: memory for decoded inputs, per worker

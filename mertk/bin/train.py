@@ -141,7 +141,7 @@ def _open_parts(config: Config) -> dict[str, Part]:
     classes = parts["train"].classes
     if config.data.validation is not None:
         normalization = parts["train"].normalization()
-        parts["validation"] = open_part(config.data, "validation", task, classes, normalization)
+        parts["validation"] = open_part(config.data, "validation", task, classes, normalization, config.training.seed)
         _check_monitor(config, parts["validation"], task)
     elif config.schedule.name == "plateau" and config.schedule.reduce_at is None:
         raise MertkError("schedule.name: plateau watches a validation part; set data.validation or schedule.reduce_at.")

@@ -76,7 +76,7 @@ def open_part(
         classes: class names by index; found in the data when empty.
         normalization: by modality, what the features of inputs with `normalize` are standardised by; the training
             part, for which it is left out, measures its own.
-        seed: of the permutation of the training labels, where the configuration asks for one.
+        seed: of the permutation of the labels that training sees, where the configuration asks for one.
 
     Raises:
         MertkError: part missing or empty, label unknown, or more than `config.max_lost` of it lost.
@@ -96,7 +96,7 @@ def open_part(
     if manifest.has("utt2label"):
         classes = classes or config.classes or manifest.classes or _sorted_labels(manifest, task)
         labels = _labels(manifest, kept, classes, task, source)
-    if config.permute_training_labels and part == "train" and labels is not None:
+    if config.permute_training_labels and part != "test" and labels is not None:
         labels = np.random.default_rng(seed).permutation(labels)
     dataset = UtteranceDataset(kept, inputs, labels, config.cache_megabytes)
     return Part(dataset, manifest, ids, classes if task == "classification" else None, ledger)
