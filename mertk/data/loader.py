@@ -77,9 +77,10 @@ def _outlive_requests_to_stop(_: int) -> None:
 def _loader(
     dataset: UtteranceDataset, batches: _Batches, num_workers: int, pin_memory: bool
 ) -> torch.utils.data.DataLoader:
+    """A loader over `batches`, which are still empty: what they hold when it is iterated over is what it gives."""
     import torch
 
-    return torch.utils.data.DataLoader(
+    loader = torch.utils.data.DataLoader(
         _Rows(dataset),
         batch_sampler=batches,
         collate_fn=_collate,
@@ -90,6 +91,12 @@ def _loader(
         # An iterator draws a seed from the global generator otherwise, and dropout would differ after a resume.
         generator=torch.Generator().manual_seed(0),
     )
+    # Start the workers now, over nothing: once a training runs, other threads come and go in the interpreter, and a
+    # fork at the wrong moment of one leaves the worker waiting for a lock that nobody holds.
+    assert not len(batches)
+    for _ in loader:
+        pass
+    return loader
 
 
 class TrainingLoader:
@@ -159,8 +166,8 @@ class EvaluationLoader:
         rows = evaluation_batches(dataset.lengths(), batch_size)
         if in_step:
             rows = [rows[number % len(rows)] for number in range(math.ceil(len(rows) / world_size) * world_size)]
-        self._batches.rows = rows[rank::world_size]
         self._loader = _loader(dataset, self._batches, num_workers, pin_memory)
+        self._batches.rows = rows[rank::world_size]
 
     def __len__(self) -> int:
         return len(self._batches)

@@ -209,7 +209,8 @@ class HSCL(Model):
         if not self.training:
             with distributed.local_only():
                 return {"task": distributed.global_mean(_distances(output, ["logits"], batch["labels"]))}
-        return super().losses(output, batch)
+        terms = super().losses(output, batch)
+        return {name: terms[name] for name in self.terms}
 
     def row_losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         names = ["logits", "low_logits", "high_logits", "irrelevant_logits"]
