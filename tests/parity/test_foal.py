@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from mertk.models.foal import RELEASED_TEMPERATURE, FoalNet
+from tests.reference_tensors import filled, filled_parameter
 
 REFERENCE = json.loads((Path(__file__).parent / "foal.json").read_text(encoding="utf-8"))
 LOSS_WEIGHTS = {"ce": 1.0, "avel": 1.0, "mem": 0.1}
@@ -42,16 +41,10 @@ def our_name(published: str) -> str:
     return published
 
 
-def filled(name: str, shape: list[int], scale: float = 1.0) -> torch.Tensor:
-    """The tensor that the reference calls `name`."""
-    random = np.random.RandomState(zlib.crc32(name.encode()))
-    return torch.tensor(random.standard_normal(int(np.prod(shape))).reshape(shape) * scale)
-
-
 def parameter(name: str, shape: list[int]) -> torch.Tensor:
     if name == "temp":
         return torch.tensor(RELEASED_TEMPERATURE, dtype=torch.float64)
-    value = filled(name, shape, 1 / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 0.1)
+    value = filled_parameter(name, shape)
     return 1 + value if re.search(r"(\.ln|layer_norm)\.weight$", name) else value
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from mertk.models.hscl import HSCL, TERMS
+from tests.reference_tensors import filled, filled_parameter
 
 REFERENCE = json.loads((Path(__file__).parent / "hscl.json").read_text(encoding="utf-8"))
 WIDTH = 50
@@ -54,15 +53,9 @@ def our_name(published: str) -> str:
     return published
 
 
-def filled(name: str, shape: list[int], scale: float = 1.0) -> torch.Tensor:
-    """The tensor that the reference calls `name`."""
-    random = np.random.RandomState(zlib.crc32(name.encode()))
-    return torch.tensor(random.standard_normal(int(np.prod(shape))).reshape(shape) * scale)
-
-
 def parameter(name: str, shape: list[int]) -> torch.Tensor:
     """A published parameter in our form."""
-    value = filled(name, shape, 1 / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 0.1)
+    value = filled_parameter(name, shape)
     if re.search(r"layer_norms?\.(\d\.)?weight$", name):
         return 1 + value
     if re.match(r"(encoder|decoder)_.*weight$", name):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from mertk.losses.unimodal_labels import expert_labels
 from mertk.models.tam_ulag import TamUlag
+from tests.reference_tensors import filled, filled_parameter
 
 REFERENCE = json.loads((Path(__file__).parent / "tam_ulag.json").read_text(encoding="utf-8"))
 CASES = list(REFERENCE["cases"].values())
@@ -46,14 +45,8 @@ def our_name(published: str) -> str:
     return published
 
 
-def filled(name: str, shape: list[int], scale: float = 1.0) -> torch.Tensor:
-    """The tensor that the reference calls `name`."""
-    random = np.random.RandomState(zlib.crc32(name.encode()))
-    return torch.tensor(random.standard_normal(int(np.prod(shape))).reshape(shape) * scale)
-
-
 def parameter(name: str, shape: list[int]) -> torch.Tensor:
-    value = filled(name, shape, 1 / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 0.1)
+    value = filled_parameter(name, shape)
     return in_our_order(value) if name == "post_fusion_layer_1.weight" else value
 
 
