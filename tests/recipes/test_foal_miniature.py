@@ -1,26 +1,16 @@
 """The Foal-Net recipe, really launched on the miniature corpus: shortened, but every stage and every program."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.programs import call
+
 pytestmark = pytest.mark.recipe
 
 SHORT = ("training.epochs=4", "data.num_workers=0")
-
-
-def call(*command, checkout, code=0):
-    """Run a program of the checkout; returns what it printed, both streams together."""
-    environment = os.environ | {"PYTHONPATH": str(checkout)}
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
-    )
-    assert done.returncode == code, done.stdout
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

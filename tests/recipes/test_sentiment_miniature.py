@@ -1,25 +1,15 @@
 """The recipes on text, audio and video, really launched on a miniature feature file: one of each method, shortened."""
 
 import json
-import os
-import subprocess
 import sys
 
 import pytest
 
+from tests.programs import call
+
 pytestmark = pytest.mark.recipe
 
 RECIPES = {"mosi/tam_ulag": 8, "sims/hscl": 5}
-
-
-def call(*command, checkout, code=0):
-    """Run a program of the checkout; returns what it printed, both streams together."""
-    environment = os.environ | {"PYTHONPATH": str(checkout)}
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
-    )
-    assert done.returncode == code, done.stdout
-    return done.stdout
 
 
 @pytest.fixture(scope="module", params=list(RECIPES))
