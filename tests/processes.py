@@ -1,7 +1,8 @@
 """Run a function on several gloo processes, as `accelerate launch` would set them up."""
 
+import gc
 import os
-import socket
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -13,29 +14,29 @@ def run_processes(function: Callable[..., None], num_processes: int, *arguments:
     """
     import torch
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_start, (function, num_processes, port, arguments), nprocs=num_processes)
+    with tempfile.TemporaryDirectory() as folder:  # they meet in a file there: a port may be taken by then
+        torch.multiprocessing.spawn(_start, (function, num_processes, folder, arguments), nprocs=num_processes)
 
 
-def _start(rank: int, function: Callable[..., None], num_processes: int, port: int, arguments: tuple) -> None:
+def _start(rank: int, function: Callable[..., None], num_processes: int, folder: str, arguments: tuple) -> None:
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(num_processes),
         "LOCAL_WORLD_SIZE": str(num_processes),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_PORT": "0",  # any; a process alone is given a group by Accelerate
         "ACCELERATE_USE_CPU": "true",
     }
-    import torch
+    import torch.distributed.nn  # before there is a group, see `mertk.training.launch.end_accelerator`
 
     torch.set_num_threads(1)
     if num_processes > 1:
-        torch.distributed.init_process_group("gloo")
+        meeting = torch.distributed.FileStore(f"{folder}/meeting", num_processes)
+        torch.distributed.init_process_group("gloo", store=meeting, rank=rank, world_size=num_processes)
     try:
         function(*arguments)
     finally:
         if num_processes > 1:
+            gc.collect()
             torch.distributed.destroy_process_group()

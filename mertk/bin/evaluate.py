@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.config import TrainingConfig
     from mertk.distributed import gather_objects
-    from mertk.training.launch import start_accelerator
+    from mertk.training.launch import end_accelerator, start_accelerator
     from mertk.training.tracking import set_up_logging
 
     runs = find_runs(arguments.directories)
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             evaluate_run(accelerator, run_dir, arguments.part)
         elif accelerator.is_main_process:
             print(f"{run_dir}: {arguments.part} part scored already")
-    accelerator.end_training()
+    end_accelerator(accelerator)
     return 0
 
 

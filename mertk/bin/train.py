@@ -73,7 +73,7 @@ def train(
 
     from mertk.bin.run_directory import claim
     from mertk.bin.stage import locked
-    from mertk.training.launch import start_accelerator
+    from mertk.training.launch import end_accelerator, start_accelerator
     from mertk.training.tracking import set_up_logging
 
     run_dir = Path(config.run.output_dir)
@@ -86,7 +86,9 @@ def train(
             changed = claim(run_dir, config, resume, overwrite, force)
         accelerator.wait_for_everyone()
         set_up_logging(accelerator.is_main_process, run_dir / "train.log")
-        return _train(config, accelerator, run_dir, resume, changed, asked_to_stop)
+        progress = _train(config, accelerator, run_dir, resume, changed, asked_to_stop)
+        end_accelerator(accelerator)
+    return progress
 
 
 def _train(
@@ -117,8 +119,7 @@ def _train(
     progress = trainer.fit(resume)
     if accelerator.is_main_process and progress.stopped:
         record_end(run_dir, progress, trainer)
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
+    trainer.close()
     return progress
 
 

@@ -140,6 +140,13 @@ class TrainingLoader:
             batch["shared_seed"] = shared_seed(self.plan.seed, epoch, position + offset)
             yield batch
 
+    def close(self) -> None:
+        """End the workers; to be called before a training that holds them is left to the garbage collector.
+
+        That closes the pipes to the workers first, and then waits seconds for workers that hear nothing.
+        """
+        self._loader = None
+
 
 class EvaluationLoader:
     """Every utterance of a part once; whole batches go to the processes in turn.
@@ -174,3 +181,7 @@ class EvaluationLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         return map(_or_raise, self._loader)
+
+    def close(self) -> None:
+        """As that of `TrainingLoader`."""
+        self._loader = None

@@ -64,6 +64,7 @@ def start_processes(expected: int | None = None) -> Processes:
             one, starts a single process and says nothing.
     """
     import torch
+    import torch.distributed.nn  # not later: its functions would hold the group past `end`, and gloo's threads with it
     from accelerate import PartialState
 
     # The main process waits at the end for the slowest, however long that takes.

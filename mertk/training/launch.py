@@ -25,6 +25,9 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
         MertkError: something was asked for that this machine does not have, or something else came up; a tracker that
             is not installed.
     """
+    # Its functions take the group that there is on import as a default, and DDP, which imports it, would then hold the
+    # group until Python ends, see `end_accelerator`.
+    import torch.distributed.nn  # noqa: F401
     from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 
     from mertk.training.engines import engine_precision
@@ -61,6 +64,17 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
     if engine_precision(accelerator) != precision:
         raise MertkError(f"precision {precision} was asked for, but {engine_precision(accelerator)} came up.")
     return accelerator
+
+
+def end_accelerator(accelerator: Accelerator) -> None:
+    """Wait for the other processes, close the trackers and leave the group; nobody may hold the model any more.
+
+    A model in DDP holds the group of processes, and gloo's threads end with it. One that is still letting go of a
+    tensor while Python ends would bring the process down (SIGABRT), with all the work done.
+    """
+    accelerator.wait_for_everyone()
+    accelerator.free_memory()  # collects garbage too
+    accelerator.end_training()
 
 
 def is_on_cpu() -> bool:

@@ -37,6 +37,8 @@ class Loader(Protocol):
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]: ...
 
+    def close(self) -> None: ...
+
 
 class Trainer:
     """Trains a model, chooses its best epoch on the validation part, and can go on where it was interrupted.
@@ -117,6 +119,12 @@ class Trainer:
         finally:
             self.tracking.close()
         return self.progress
+
+    def close(self) -> None:
+        """End the workers of its loaders, when nothing is read any more."""
+        self.batches.close()
+        if self.validation is not None:
+            self.validation.close()
 
     def _train_epoch(self) -> bool:
         """Steps up to the end of the epoch; returns whether it got there, or else was asked to stop."""

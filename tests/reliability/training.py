@@ -39,6 +39,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def train(arguments: argparse.Namespace, request):
+    from mertk.config import TrainingConfig
+    from mertk.training.launch import end_accelerator, start_accelerator
+
+    accelerator = start_accelerator(TrainingConfig())
+    trainer = prepare(arguments, request)
+    progress = trainer.fit(resume=True)
+    trainer.close()
+    del trainer
+    end_accelerator(accelerator)
+    return progress
+
+
+def prepare(arguments: argparse.Namespace, request):
     from mertk.training import agreement
     from mertk.training.checkpoint import save_weights
     from mertk.training.directories import write_directory
@@ -64,10 +77,7 @@ def train(arguments: argparse.Namespace, request):
     if trainer.accelerator.is_main_process:
         note_what_it_does(trainer, run_dir)
     fail_on_time(trainer, arguments)
-    progress = trainer.fit(resume=True)
-    trainer.accelerator.wait_for_everyone()
-    trainer.accelerator.end_training()
-    return progress
+    return trainer
 
 
 def note_what_it_does(trainer, run_dir: Path) -> None:

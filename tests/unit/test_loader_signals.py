@@ -24,7 +24,10 @@ def running():
     next(batches)
     (worker,) = set(multiprocessing.active_children()) - before
     yield batches, worker
-    worker.kill()
+    batches.close()
+    loader.close()
+    worker.join(timeout=30)
+    assert worker.exitcode is not None
 
 
 @pytest.mark.parametrize("name", ["TERM", "USR1"])
