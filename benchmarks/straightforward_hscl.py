@@ -1,8 +1,9 @@
 """HSCL as its equations stand, for `benchmarks.hscl_step` to measure against.
 
-Every network computes every step, in evaluation too; attention keeps all its scores, drops them with torch's dropout;
-the fusion block runs once for original and once for reconstructed features; the margin loss is a loop over pairs.
-Parameters are those of `mertk.models.hscl.HSCL` by name and shape.
+Every sequence is as long as the corpus' longest, and every network computes every step, in evaluation too; attention
+keeps all its scores, drops them with torch's dropout; the fusion block runs once for original and once for
+reconstructed features; the margin loss is a loop over pairs. Parameters are those of `mertk.models.hscl.HSCL` by name
+and shape.
 
 Legend: `B` utterances, `T` steps, `Q` steps that ask, `K` steps that are looked at, `D` width, `H` heads.
 """
@@ -14,33 +15,42 @@ import math
 import torch
 from torch.nn import functional
 
-from mertk.batch import Batch, Output
+from mertk.batch import Batch, Output, length_mask
 from mertk.models.hscl import HSCL
+from mertk.nn.pooling import zero_padding
 from mertk.nn.transformer import Transformer, TransformerLayer, sinusoidal_positions
 
 ORDER = ("text", "video", "audio")
 
 
 class StraightforwardHSCL(HSCL):
-    """All modalities, all terms, fixed padding; the constructor is HSCL's."""
+    """All modalities, all terms, both paddings; batches as long as `steps`; the constructor is HSCL's."""
 
     #: Whether evaluation computes all that training does, as the published code; or the prediction alone.
     is_complete = True
 
     def forward(self, batch: Batch) -> Output:
         """All that the losses need, whether training or not, where `is_complete`."""
-        features = {}
+        features, lengths = {}, {}
         for one in ORDER:
             steps = self.text_dropout(batch[one]) if one == "text" else batch[one]
             features[one] = self.projections[one](steps.transpose(1, 2)).transpose(1, 2)
+            lengths[one] = (batch[f"{one}_lengths"] - self.kernel_sizes[one] + 1).clamp(min=1)
+            if self.padding == "fixed":
+                lengths[one] = torch.full_like(lengths[one], features[one].shape[1])
+            features[one] = zero_padding(features[one], lengths[one])
         exclusive = {one: self.exclusive_encoders[one](features[one]) for one in ORDER}
         irrelevant = {one: self.irrelevant_encoder(features[one]) for one in ORDER}
-        shared = [run(self.irrelevant_attention[one], irrelevant[one])[:, -1] for one in ORDER]
-        shared = torch.cat(shared, dim=1)
+        shared = [run(self.irrelevant_attention[one], irrelevant[one], lengths[one]) for one in ORDER]
+        shared = torch.cat([last(steps, lengths[one]) for one, steps in zip(ORDER, shared, strict=True)], dim=1)
         own = {}
         for one in ORDER:
-            crossed = [run(net, exclusive[one], exclusive[other]) for other, net in self.cross_attention[one].items()]
-            own[one] = run(self.exclusive_attention[one], torch.cat(crossed, dim=2))[:, -1]
+            crossed = [
+                run(network, exclusive[one], lengths[one], exclusive[other], lengths[other])
+                for other, network in self.cross_attention[one].items()
+            ]
+            attended = run(self.exclusive_attention[one], torch.cat(crossed, dim=2), lengths[one])
+            own[one] = last(attended, lengths[one])
         gated = [self.exclusive_gates[one](own[one]).sigmoid() for one in ORDER]
         gated.append(self.irrelevant_gate(shared).sigmoid())
         logits = self.head(torch.cat(gated, dim=1))
@@ -73,33 +83,59 @@ class StraightforwardHSCL(HSCL):
         return torch.stack([self.fusion[one](features[one].flatten(1)) for one in self.modalities], dim=1)
 
 
-def run(network: Transformer, steps: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
+def last(steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Of steps (B, T, D) the last real ones, (B, D)."""
+    return steps[torch.arange(len(steps)), lengths - 1]
+
+
+def run(
+    network: Transformer,
+    steps: torch.Tensor,
+    lengths: torch.Tensor,
+    context: torch.Tensor | None = None,
+    context_lengths: torch.Tensor | None = None,
+) -> torch.Tensor:
     """All steps (B, Q, D) of a transformer; context (B, K, D), or none for attention among the steps."""
     keys = values = None
+    num_keys, longest = (lengths, steps.shape[1]) if context is None else (context_lengths, context.shape[1])
+    seen = torch.arange(steps.shape[1]) + 1 + (lengths - num_keys).abs()[:, None]  # (B, Q)
+    is_hidden = torch.arange(longest) >= torch.minimum(seen, num_keys[:, None])[:, :, None]
+    if network.padding == "fixed":
+        is_hidden = is_hidden[:1]  # the same for all
+    hidden = torch.zeros(is_hidden.shape).masked_fill(is_hidden, -math.inf)
     if context is not None:
-        keys, values = embed(network, context), embed(network, context)
-    steps = embed(network, steps)
+        keys, values = embed(network, context, context_lengths), embed(network, context, context_lengths)
+    steps = embed(network, steps, lengths)
     for layer in network.layers:
         asking = layer.attention_norm(steps)
         if context is None:
-            attended = attend(layer, asking, asking, asking)
+            attended = attend(layer, asking, asking, asking, hidden)
         else:
-            attended = attend(layer, asking, layer.attention_norm(keys), layer.attention_norm(values))
+            attended = attend(layer, asking, layer.attention_norm(keys), layer.attention_norm(values), hidden)
         steps = steps + layer.residual_dropout(attended)
-        hidden = layer.relu_dropout(functional.relu(layer.expand(layer.feed_forward_norm(steps))))
-        steps = steps + layer.residual_dropout(layer.contract(hidden))
+        expanded = layer.relu_dropout(functional.relu(layer.expand(layer.feed_forward_norm(steps))))
+        steps = steps + layer.residual_dropout(layer.contract(expanded))
     return network.norm(steps)
 
 
-def embed(network: Transformer, steps: torch.Tensor) -> torch.Tensor:
+def embed(network: Transformer, steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """Steps (B, T, D), scaled, with positions, dropped."""
-    positions = sinusoidal_positions(steps.shape[1], steps.shape[2]).to(steps) * (steps[:, :, :1] != 0)
+    is_real = steps[:, :, 0] != 0 if network.padding == "fixed" else length_mask(lengths, steps.shape[1])
+    positions = sinusoidal_positions(steps.shape[1], steps.shape[2]).to(steps) * is_real[:, :, None]
     return network.embedding_dropout(math.sqrt(steps.shape[2]) * steps + positions)
 
 
-def attend(layer: TransformerLayer, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Attention with all its scores (B H, Q, K) in memory: queries (B, Q, D), keys and values (B, K, D)."""
-    (num_rows, num_queries, width), num_keys = queries.shape, keys.shape[1]
+def attend(
+    layer: TransformerLayer, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, hidden: torch.Tensor
+) -> torch.Tensor:
+    """Attention with all its scores in memory.
+
+    Args:
+        queries: (B, Q, D).
+        keys, values: (B, K, D).
+        hidden: (B or 1, Q, K), what is added to the scores.
+    """
+    num_rows, width = len(queries), queries.shape[2]
     weights, biases = layer.projection.weight.chunk(3), layer.projection.bias.chunk(3)
     queries, keys, values = (
         functional.linear(vectors, weight, bias)
@@ -107,10 +143,9 @@ def attend(layer: TransformerLayer, queries: torch.Tensor, keys: torch.Tensor, v
     )
     queries = queries / math.sqrt(width // layer.num_heads)
     queries, keys, values = (split_heads(vectors, layer.num_heads) for vectors in (queries, keys, values))
-    ahead = torch.full((num_queries, num_keys), -math.inf).triu(1 + abs(num_queries - num_keys))
-    scores = torch.bmm(queries, keys.transpose(1, 2)) + ahead
-    dropped = functional.dropout(scores.softmax(dim=2), layer.attention_dropout, layer.training)
-    attended = torch.bmm(dropped, values).unflatten(0, (num_rows, layer.num_heads))
+    scores = torch.bmm(queries, keys.transpose(1, 2)).unflatten(0, (num_rows, layer.num_heads)) + hidden[:, None]
+    dropped = functional.dropout(scores.softmax(dim=3), layer.attention_dropout, layer.training)
+    attended = torch.bmm(dropped.flatten(0, 1), values).unflatten(0, (num_rows, layer.num_heads))
     return layer.output(attended.transpose(1, 2).flatten(2))
 
 

@@ -33,17 +33,19 @@ NUM_CLASSES = 4
 LARGE = {"conv": 512, "hidden": 1024, "layers": 24, "heads": 16, "video": 768}
 
 
-def add_length_options(parser: ArgumentParser) -> None:
+def add_length_options(
+    parser: ArgumentParser, mean_seconds: float = MEAN_SECONDS, spread_seconds: float = SPREAD_SECONDS
+) -> None:
     """Options that say how long utterances are."""
     parser.add_argument(
         "--durations", type=Path, metavar="UTT2DUR", help="draw lengths from this file, not from a lognormal"
     )
-    parser.add_argument("--mean_seconds", type=float, default=MEAN_SECONDS, help="of the lognormal (%(default)s)")
-    parser.add_argument("--spread_seconds", type=float, default=SPREAD_SECONDS, help="of the lognormal (%(default)s)")
+    parser.add_argument("--mean_seconds", type=float, default=mean_seconds, help="of the lognormal (%(default)s)")
+    parser.add_argument("--spread_seconds", type=float, default=spread_seconds, help="of the lognormal (%(default)s)")
 
 
-def draw_seconds(arguments: Any, count: int, random: np.random.Generator) -> np.ndarray:
-    """Lengths (count,) in seconds, cut at MAX_SECONDS.
+def draw_seconds(arguments: Any, count: int, random: np.random.Generator, longest: float = MAX_SECONDS) -> np.ndarray:
+    """Lengths (count,) in seconds, cut at `longest`.
 
     Raises:
         MertkError: the file of durations cannot be read.
@@ -58,7 +60,7 @@ def draw_seconds(arguments: Any, count: int, random: np.random.Generator) -> np.
             seconds = random.choice([float(line.split()[1]) for line in lines], count)
         except (IndexError, ValueError) as error:
             raise MertkError(f"{arguments.durations}: expected `utterance seconds` a line ({error}).") from error
-    return np.clip(seconds, 0.3, MAX_SECONDS)
+    return np.clip(seconds, 0.3, longest)
 
 
 def make_rows(seconds: Sequence[float], video_dim: int, random: np.random.Generator) -> list[dict[str, Any]]:
