@@ -93,6 +93,7 @@ def launch(
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="mertk_launch_") as folder:
         os.environ[FIRST_ERROR] = str(Path(folder) / "first_error")
+        told.log_dir = folder  # else torch makes a folder for itself, and leaves it behind
         try:
             launch_command(told)
         except subprocess.CalledProcessError as error:

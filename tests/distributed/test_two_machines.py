@@ -20,7 +20,10 @@ pytestmark = pytest.mark.distributed
 
 
 def start(folder, *options):
+    temporary = folder.parent / "temporary"
+    temporary.mkdir(exist_ok=True)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    environment["TMPDIR"] = str(temporary)
     command = [sys.executable, "-m", "mertk.bin.launch", *options, "--num_processes", "4", "tests.two_machines"]
     return subprocess.Popen([*command, str(folder)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
@@ -57,3 +60,5 @@ def test_two_machines_of_two_processes_are_four_processes(tmp_path):
     weights = outcome(tmp_path / "two")
     for name, tensor in outcome(tmp_path / "one").items():
         assert torch.equal(weights[name], tensor), name
+    left = [folder.name for folder in (tmp_path / "temporary").iterdir()]
+    assert not [name for name in left if name.startswith(("mertk", "torchelastic"))]
