@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.cli import share
 from mertk.data.recording import RecordingError
 
 if TYPE_CHECKING:
@@ -34,12 +35,7 @@ def add_extraction_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that every extraction has."""
     add = parser.add_argument
     add("--num_processes", type=positive_int, help="stop when the launcher started another number of processes")
-    add(
-        "--max_lost",
-        type=float,
-        default=0.01,
-        help="largest share of utterances without features (default: %(default)s)",
-    )
+    add("--max_lost", type=share, default=0.01, help="of utterances without features (default: %(default)s)")
     add("--overwrite", action="store_true", help="throw features away that are there and were made differently")
 
 

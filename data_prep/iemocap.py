@@ -30,7 +30,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--sessions", help='numbers of the sessions to take, e.g. "1 2 3" (all five)')
     parser.add_argument("--min_seconds", type=float, default=0.3, help="leave out what is shorter (%(default)s)")
-    parser.add_argument("--max_lost", type=float, default=0.01, help="share that may be lost (%(default)s)")
+    parser.add_argument("--max_lost", type=cli.share, default=0.01, help="share that may be lost (%(default)s)")
     parser.add_argument(
         "--audio_policy",
         choices=("convert", "refuse"),
@@ -47,8 +47,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         if not words or not all(word.isdigit() and int(word) > 0 for word in words):
             parser.error(f'--sessions: expected numbers like "1 2 3", got {arguments.sessions!r}')
         arguments.sessions = [int(word) for word in words]
-    if not 0 <= arguments.max_lost <= 1:
-        parser.error(f"--max_lost: expected a share from 0 to 1, got {arguments.max_lost}")
     return arguments
 
 
@@ -65,8 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"  {name}: {sum(counts.values())}")
     print("  " + ", ".join(f"{session} {count}" for session, count in corpus["sessions"].items()))
     if len(ledger):
-        told = ", ".join(f"{reason} {count}" for reason, count in ledger.counts().items())
-        print(f"  left out ({arguments.out / 'excluded.tsv'}): {told}")
+        print(f"  left out ({arguments.out / 'excluded.tsv'}): {ledger}")
     return 0
 
 

@@ -38,10 +38,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         default="refuse",
         help="utterances with a length of 0 or beyond the array: refused, or left out (%(default)s)",
     )
-    parser.add_argument("--max_lost", type=float, default=0.01, help="share that may be left out (%(default)s)")
+    parser.add_argument("--max_lost", type=cli.share, default=0.01, help="share that may be left out (%(default)s)")
     arguments = parser.parse_args(argv)
-    if not 0 <= arguments.max_lost <= 1:
-        parser.error(f"--max_lost: expected a share from 0 to 1, got {arguments.max_lost}")
     return arguments
 
 
@@ -61,8 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     for pair, videos in corpus["shared_videos"].items():
         print(f"  {pair} share {videos['count']} videos, such as {videos['example']}")
     if len(ledger):
-        told = ", ".join(f"{reason} {count}" for reason, count in ledger.counts().items())
-        print(f"  left out ({arguments.out / 'excluded.tsv'}): {told}")
+        print(f"  left out ({arguments.out / 'excluded.tsv'}): {ledger}")
     return 0
 
 

@@ -28,10 +28,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--name", choices=("mosi", "mosei", "sims"), required=True, help="which corpus; decides scale and metrics")
     add("--labels", type=Path, metavar="CSV", help="table of labels (default: CORPUS/label.csv)")
     add("--threads", type=int, help="clips worked on at once (default: as many as there are cores)")
-    add("--max_lost", type=float, default=0.01, help="share of the table that may be lost (default: %(default)s)")
+    add("--max_lost", type=cli.share, default=0.01, help="share of the table that may be lost (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    if not 0 <= arguments.max_lost <= 1:
-        parser.error(f"--max_lost: expected a share from 0 to 1, got {arguments.max_lost}")
     if arguments.threads is not None and arguments.threads < 1:
         parser.error(f"--threads: expected a number above 0, got {arguments.threads}")
     return arguments
@@ -49,8 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
     print(f"{arguments.out}: {corpus['count']} utterances{kind} ({counted})")
     if len(ledger):
-        told = ", ".join(f"{reason} {count}" for reason, count in ledger.counts().items())
-        print(f"  left out ({arguments.out / 'excluded.tsv'}): {told}")
+        print(f"  left out ({arguments.out / 'excluded.tsv'}): {ledger}")
     return 0
 
 

@@ -49,6 +49,14 @@ def make_parser(description: str | None, example: str, program_name: str | None 
     )
 
 
+def share(text: str) -> float:
+    """Type of an option that says how much of something, from 0 to 1."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got {text}")
+
+
 def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
     """Decorate `main(argv) -> exit code` so that what the user can mend ends in one message and the right exit code.
 

@@ -93,38 +93,13 @@ def gather_rows(rows: torch.Tensor, counts: list[int] | None = None) -> torch.Te
     return _GatherRows.apply(rows, counts or row_counts(len(rows), rows.device))
 
 
-def gather_sequences(sequences: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sequences of all processes, padded with zeros to the longest of them, with gradient.
-
-    Every process then holds all N sequences (and as much again for their gradient). Where only some are wanted, use
-    `take_sequences`.
-
-    Args:
-        sequences: (B, T, D); B and T may differ between processes.
-        lengths: (B,) real frames.
-
-    Returns:
-        (N, longest T, D) and lengths (N,).
-
-    >>> sequences, lengths = gather_sequences(torch.zeros(2, 5, 3), torch.tensor([5, 4]))
-    >>> sequences.shape, lengths.shape
-    (torch.Size([2, 5, 3]), torch.Size([2]))
-    """
-    if world_size() == 1:
-        return sequences, lengths
-    shapes = _gather_numbers(list(sequences.shape[:2]), sequences.device)
-    counts = [num_rows for num_rows, _ in shapes]
-    padded = _pad_frames(sequences, max(num_frames for _, num_frames in shapes))
-    return gather_rows(padded, counts), gather_rows(lengths, counts)
-
-
 def take_sequences(
     sequences: torch.Tensor, lengths: torch.Tensor, indices: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The sequences at global row numbers `indices`, whoever has them, with gradient.
 
-    Equal to `gather_sequences` followed by indexing, but only the rows that were asked for travel: memory and traffic
-    grow with the K rows wanted here, not with the N of all processes.
+    Only the rows that were asked for travel: memory and traffic grow with the K rows wanted here, not with the N of all
+    processes.
 
     Args:
         sequences: (B, T, D) of this process.

@@ -72,6 +72,10 @@ class Ledger:
         """Number of entries by reason, most frequent first."""
         return dict(Counter(entry.reason for entry in self.entries).most_common())
 
+    def __str__(self) -> str:
+        """`no_video 3, too_short 1`."""
+        return ", ".join(f"{reason} {count}" for reason, count in self.counts().items())
+
     def write(self, path: str | Path) -> None:
         """Write a table, one utterance a line, sorted, atomically."""
         from mertk import atomic

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mertk.cli import make_parser, program, run_child
+from mertk.cli import make_parser, program, run_child, share
 from mertk.errors import MertkError
 
 
@@ -74,6 +74,17 @@ def test_help_ends_with_the_example(capsys):
     text = capsys.readouterr().out
     assert "Does a thing.\n\nSecond paragraph.\n" in text
     assert text.endswith("example:\n  program --here\n")
+
+
+@pytest.mark.parametrize("text", ["1.5", "-0.1", "nan", "much"])
+def test_a_share_is_a_number_from_0_to_1(capsys, text):
+    parser = make_parser("", "program", "program")
+    parser.add_argument("--most", type=share)
+    assert parser.parse_args(["--most", "0.25"]).most == 0.25
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--most", text])
+    assert ended.value.code == 2
+    assert f"argument --most: expected a share from 0 to 1, got {text}" in capsys.readouterr().err
 
 
 def test_child_gives_its_exit_code():

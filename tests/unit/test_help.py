@@ -8,22 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.heavy_packages import HEAVY
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("mertk/bin", "data_prep", "data_prep/synthetic", "benchmarks")
-
-#: packages that take long to import
-HEAVY = {
-    "torch",
-    "transformers",
-    "accelerate",
-    "librosa",
-    "soundfile",
-    "av",
-    "pandas",
-    "sklearn",
-    "matplotlib",
-    "scipy",
-}
 
 
 def programs() -> list[str]:

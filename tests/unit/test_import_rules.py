@@ -7,23 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.heavy_packages import HEAVY
+
 ROOT = Path(__file__).resolve().parents[2]
 
 #: small helpers that anything may use
 SMALL = {"mertk", "mertk.atomic", "mertk.batch", "mertk.cli", "mertk.errors", "mertk.progress"}
-#: packages too slow for the top of a module that programs import before they know what to do
-HEAVY = {
-    "torch",
-    "transformers",
-    "accelerate",
-    "librosa",
-    "soundfile",
-    "av",
-    "pandas",
-    "sklearn",
-    "matplotlib",
-    "scipy",
-}
 
 #: what the modules of a package may import from the project, besides SMALL and themselves
 ALLOWED = {
