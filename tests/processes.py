@@ -1,7 +1,7 @@
 """Run a function on several gloo processes, as `accelerate launch` would set them up."""
 
-import gc
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def _start(rank: int, function: Callable[..., None], num_processes: int, folder:
         "MASTER_PORT": "0",  # any; a process alone is given a group by Accelerate
         "ACCELERATE_USE_CPU": "true",
     }
-    import torch.distributed.nn  # before there is a group, see `mertk.training.launch.end_accelerator`
+    import torch
 
     torch.set_num_threads(1)
     if num_processes > 1:
@@ -38,5 +38,7 @@ def _start(rank: int, function: Callable[..., None], num_processes: int, folder:
         function(*arguments)
     finally:
         if num_processes > 1:
-            gc.collect()
             torch.distributed.destroy_process_group()
+    sys.stdout.flush()
+    # DeepSpeed keeps its groups, whose threads may still be letting go of a tensor: Python's own end would abort then.
+    os._exit(0)
