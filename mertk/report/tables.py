@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mertk.metrics import METRICS
 from mertk.report.formatting import (
     Record,
@@ -22,6 +24,9 @@ MINIATURE = (
 SPREAD = " mean ± std"
 POOLED = " pooled"
 
+#: metrics that are 0 on average where answers know nothing of the labels
+ZERO_BY_CHANCE = ("corr", "ccc")
+
 
 def overview(records: list[Record]) -> str:
     """All experiments and protocols side by side, the gaps between protocols, and what is to be kept in mind."""
@@ -30,7 +35,7 @@ def overview(records: list[Record]) -> str:
     for record in records:
         kinds.setdefault((metric_set_of(record), record["fixed_split"]), []).append(record)
     parts += [_overview_table(same) for same in kinds.values()]
-    parts += [f"- {line}" for line in gaps(records)]
+    parts += [f"- {line}" for line in [*gaps(records), *controls(records)]]
     parts += [f"- **{describe(record)}: {warning}**" for record in records for warning in record["warnings"]]
     return join_paragraphs(parts)
 
@@ -79,6 +84,24 @@ def gaps(records: list[Record]) -> list[str]:
                 (row["fold"], row["seed"]) for row in other["folds"]
             }
             found.append(line if same else f"{line} (of different folds or seeds: not comparable)")
+    return found
+
+
+def controls(records: list[Record]) -> list[str]:
+    """How far runs with permuted labels are from chance on average, where there are several: one run says little.
+
+    Of an answer that hardly varies, a correlation measures a random direction, and is anything.
+    """
+    found = []
+    for record in records:
+        names = [name for name in ZERO_BY_CHANCE if record["std"].get(name) is not None]
+        if record["permuted_labels"] and names:
+            size = len(record["folds"])
+            told = ", ".join(
+                f"{METRICS[name].heading} {record['mean'][name]:.4f} ± {record['std'][name] / math.sqrt(size):.4f}"
+                for name in names
+            )
+            found.append(f"labels permuted, mean ± standard error over {size} runs, 0 by chance: {told}")
     return found
 
 

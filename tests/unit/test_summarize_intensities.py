@@ -122,6 +122,19 @@ def test_protocols_differ_by_a_gap(tmp_path):
     assert f"MAE {refit['mae'] - clean['mae']:+.4f}, Corr" in document
 
 
+def test_permuted_labels_are_held_against_chance_by_their_standard_error(tmp_path):
+    for seed in range(1, 6):
+        write_run(tmp_path / "permuted", seed, permuted_labels=True)
+    write_run(tmp_path / "paper")
+    write_run(tmp_path / "paper", seed=2)
+    results, document = summarize(tmp_path / "paper", tmp_path / "permuted", out=tmp_path / "out")
+    (permuted,) = (one for one in results["experiments"] if one["permuted_labels"])
+    values = [row["corr"] for row in permuted["folds"]]
+    told = f"Corr {np.mean(values):.4f} ± {np.std(values, ddof=1) / np.sqrt(5):.4f}, CCC "
+    assert document.count(f"labels permuted, mean ± standard error over 5 runs, 0 by chance: {told}") == 1
+    assert document.count("0 by chance") == 1
+
+
 def test_ablations_of_a_fixed_split_have_no_pooled_figures(tmp_path):
     for name in ("full", "text"):
         write_run(tmp_path / name, ablation=name, metric_set="sims")
