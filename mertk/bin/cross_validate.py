@@ -18,12 +18,17 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mertk.bin.launch import count_gpus, positive_or_auto
-from mertk.bin.run_plan import Run, find_folds, plan, run_dependencies, run_settings
+from mertk.bin.run_plan import Run, find_folds, plan, run_dependencies, run_inputs, run_settings
 from mertk.bin.stage import locked
 from mertk.cli import PREEMPTED, make_parser, program, run_child
+from mertk.errors import MertkError
 from mertk.jobs.job import Job
+
+if TYPE_CHECKING:
+    from mertk.config import Config
 
 EXAMPLE = """\
 python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
@@ -176,9 +181,10 @@ def train_run(
         if is_finished(run, configs, data, exp, settings):
             print(f"  finished already: {directory}", flush=True)
             return 0
-        mark = directory / "depends_on.json"
-        before, now = read_mark(mark), run_dependencies(load_config(configs, own), data)
+        mark, config = directory / "depends_on.json", load_config(configs, own)
+        before, now = read_mark(mark), run_dependencies(config, data)
         if before != now:
+            check_present(config, data, before, directory)
             if before is not None:
                 print(f"  trained again, because this changed: {', '.join(differences(before, now))}", flush=True)
             set_aside(directory)
@@ -188,10 +194,29 @@ def train_run(
         return run_child([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
 
 
+def check_present(config: Config, data: Path, before: dict[str, Any] | None, directory: Path) -> None:
+    """Refuse to train a run anew because what it read is out of reach, on a disk that is not mounted for one.
+
+    Raises:
+        MertkError: names what is not there.
+    """
+    read = (before or {}).get("inputs", {})
+    gone = [str(path) for path in run_inputs(config, data) if str(path) in read and not path.exists()]
+    if gone:
+        raise MertkError(
+            f"{', '.join(gone)}: not there, but the run in {directory} was trained with it. Bring it back (is a disk not "
+            "mounted?), or delete the run."
+        )
+
+
 def set_aside(directory: Path) -> None:
-    """Hide a finished run that is trained anew: `.seed_1234.replaced` beside it, in the place of an earlier one."""
-    if (directory / "trained.json").exists():
-        aside = directory.with_name(f".{directory.name}.replaced")
+    """Hide a run that is trained anew beside the new one, in the place of an earlier one.
+
+    It becomes `.seed_1234.replaced`, or `.seed_1234.unfinished` with the checkpoints that it has.
+    """
+    kind = "replaced" if (directory / "trained.json").exists() else "unfinished"
+    if kind == "replaced" or any((directory / name).exists() for name in ("checkpoints", "best")):
+        aside = directory.with_name(f".{directory.name}.{kind}")
         shutil.rmtree(aside, ignore_errors=True)
         directory.rename(aside)
         print(f"  the run that was there is now {aside}", flush=True)

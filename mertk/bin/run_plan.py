@@ -61,19 +61,24 @@ def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
     kind = "scp" if (fold / "train.scp").exists() else "ids"
     validation = fold / f"validation.{kind}"
     settings = [
-        f"run.output_dir={run.directory(exp)}",
+        f"run.output_dir={_quoted(run.directory(exp))}",
         f"run.cv={run.cv}",
         f"run.protocol={run.protocol}",
         f"run.fold={run.fold}",
         f"training.seed={run.seed}",
-        f"data.directory={data if kind == 'ids' else 'null'}",
-        f"data.train={fold / f'train.{kind}'}",
-        f"data.validation={validation if validation.exists() else 'null'}",
-        f"data.test={fold / f'test.{kind}'}",
+        f"data.directory={_quoted(data) if kind == 'ids' else 'null'}",
+        f"data.train={_quoted(fold / f'train.{kind}')}",
+        f"data.validation={_quoted(validation) if validation.exists() else 'null'}",
+        f"data.test={_quoted(fold / f'test.{kind}')}",
     ]
     if run.protocol == "clean-refit":
         settings += refit_settings(Run(run.cv, "clean", run.fold, run.seed).directory(exp))
     return settings
+
+
+def _quoted(path: Path) -> str:
+    """A path as YAML, in which ` #` would begin a comment and `2024_05` would be a number."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def refit_settings(clean: Path) -> list[str]:
@@ -99,17 +104,21 @@ def refit_settings(clean: Path) -> list[str]:
 def run_dependencies(config: Config, data: Path) -> dict[str, Any]:
     """What a run depends on: its settings but for the incidental ones, the data and the weights it reads."""
     from mertk.config import decisive
-    from mertk.data.inputs import feature_directory
     from mertk.marks import dependencies
 
-    settings = decisive(config)
+    return dependencies(decisive(config), [path for path in run_inputs(config, data) if path.exists()])
+
+
+def run_inputs(config: Config, data: Path) -> list[Path]:
+    """Files and folders that a run may read; names of the hub are among them."""
+    from mertk.data.inputs import feature_directory
+
     inputs = [Path(value) for name in ("train", "validation", "test") if (value := getattr(config.data, name))]
     inputs += [data / name for name in ("utt2label", "wav.scp", "classes.txt")]
     for modality, given in config.data.inputs.items():
         if given.kind != "waveform":
             directory = feature_directory(modality, given, data)
             inputs += [directory / name for name in ("record.json", "features.scp")]
-    inputs += [
+    return inputs + [
         Path(value["weights"]) for value in config.model.values() if isinstance(value, dict) and "weights" in value
     ]
-    return dependencies(settings, [path for path in inputs if path.exists()])

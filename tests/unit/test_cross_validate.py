@@ -125,6 +125,50 @@ def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, m
     assert find_runs([exp]) == [run.directory(exp)]
 
 
+def test_an_unfinished_run_that_is_trained_anew_keeps_its_checkpoints(data, tmp_path, monkeypatch, capsys):
+    run, exp = Run("session", "clean", 1, 7), tmp_path / "exp"
+    checkpoint = run.directory(exp) / "checkpoints" / "step_00000010"
+
+    def save(command):
+        checkpoint.mkdir(parents=True)
+        return 75
+
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", save)
+    assert train_run(run, [], data, exp, 2, []) == 75
+    assert train_run(run, [], data, exp, 2, ["training.epochs=3"]) == 75
+    aside = run.directory(exp).with_name(".seed_7.unfinished")
+    assert (aside / "checkpoints" / "step_00000010").is_dir()
+    assert str(aside) in capsys.readouterr().out
+
+
+def test_weights_that_are_out_of_reach_are_no_reason_to_train_anew(data, tmp_path, monkeypatch):
+    run, exp, weights = Run("session", "clean", 1, 7), tmp_path / "exp", tmp_path / "wavlm"
+    weights.mkdir()
+    settings = [f"model.audio_encoder.weights={weights}"]
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda command: 75)
+    assert train_run(run, [], data, exp, 2, settings) == 75
+    (run.directory(exp) / "checkpoints").mkdir()
+    weights.rename(tmp_path / "elsewhere")
+    with pytest.raises(MertkError, match=f"{weights}: not there, but the run in {run.directory(exp)} was trained with"):
+        train_run(run, [], data, exp, 2, settings)
+    assert (run.directory(exp) / "checkpoints").is_dir()
+    (tmp_path / "elsewhere").rename(weights)
+    assert train_run(run, [], data, exp, 2, settings) == 75
+    # Other weights are another training, wherever the first ones have gone.
+    weights.rename(tmp_path / "elsewhere")
+    assert train_run(run, [], data, exp, 2, ["model.audio_encoder.weights=hub/name"]) == 75
+
+
+@pytest.mark.parametrize("name", ["run #2", "2024_05", "a: b", 'it\'s "x"', "ü"])
+def test_paths_reach_the_configuration_as_they_are(data, tmp_path, name):
+    moved = tmp_path / name
+    data.rename(moved)
+    settings = run_settings(Run("session", "clean", 1, 7), moved, tmp_path / name / "exp")
+    config = load_config([], settings)
+    assert config.data.train == str(moved / "folds" / "session-clean" / "1" / "train.ids")
+    assert config.run.output_dir == str(moved / "exp" / "session-clean" / "fold_1" / "seed_7")
+
+
 def arguments_of(data, tmp_path, **given):
     config = tmp_path / "none.yaml"
     config.write_text("{}\n")
