@@ -107,3 +107,9 @@ slug() {
     fi
     printf %s "$text"
 }
+
+# yaml_text TEXT : the text as a value of a setting, whatever it holds: ` #` would begin a comment, `2024_05` be a number.
+yaml_text() {
+    local quote="'"
+    printf "'%s'" "${1//$quote/$quote$quote}"
+}

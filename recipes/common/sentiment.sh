@@ -50,7 +50,7 @@ if [[ -z $corpus ]]; then
 fi
 bert=${bert:-$([[ $corpus_name == sims ]] && echo google-bert/bert-base-chinese || echo google-bert/bert-base-uncased)}
 # An ablation without text has no encoder to give weights to.
-grep -q 'text_encoder: null' "${configs[@]: -1}" || settings=("model.text_encoder.weights=$bert" "${settings[@]}")
+grep -q 'text_encoder: null' "${configs[@]: -1}" || settings=("model.text_encoder.weights=$(yaml_text "$bert")" "${settings[@]}")
 part=$cv-$protocol
 runs=()
 for seed in $seeds; do runs+=("$exp/$part/fold_1/seed_$seed"); done

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mertk.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FOAL = ROOT / "recipes/iemocap/foal/run.sh"
@@ -124,6 +127,13 @@ def test_settings_and_values_keep_their_spaces():
     code = "options='data folds'\nparse_options --data '/a b/c' a.b='1 2' --folds='1,2' x=$'y;z'\n"
     code += 'numbers_from folds 1 5\nprintf "<%s>" "$data" "$folds" "${settings[@]}"'
     assert shell(code) == (0, "</a b/c><1 2><a.b=1 2><x=y;z>", "")
+
+
+@pytest.mark.parametrize("name", ["/models/bert", "/run #2/bert", "2024_05", "a: b", "it's"])
+def test_paths_become_settings_as_they_are(name):
+    code, quoted, _ = shell(f"yaml_text {shlex.quote(name)}")
+    assert code == 0
+    assert load_config([], [f"run.output_dir={quoted}"]).run.output_dir == name
 
 
 def test_slug_is_a_file_name_and_short():

@@ -79,7 +79,7 @@ exp=${exp:-$root/exp/iemocap/foal$kind/$name}
 if [[ -n $kind ]]; then
     corpus=$data/corpus
     clip=${clip:-$corpus/models/clip}
-    [[ $ablation == video ]] || settings=("model.audio_encoder.weights=$corpus/models/wavlm" "${settings[@]}")
+    [[ $ablation == video ]] || settings=("model.audio_encoder.weights=$(yaml_text "$corpus/models/wavlm")" "${settings[@]}")
 fi
 clip=${clip:-openai/clip-vit-large-patch14}
 sources=("$corpus"/Session{1,2,3,4,5}/{dialog/{EmoEvaluation,transcriptions,avi/DivX},sentences/wav})
