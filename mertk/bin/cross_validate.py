@@ -204,8 +204,8 @@ def check_present(config: Config, data: Path, before: dict[str, Any] | None, dir
     gone = [str(path) for path in run_inputs(config, data) if str(path) in read and not path.exists()]
     if gone:
         raise MertkError(
-            f"{', '.join(gone)}: not there, but the run in {directory} was trained with it. Bring it back (is a disk not "
-            "mounted?), or delete the run."
+            f"{', '.join(gone)}: not there, but the run in {directory} was trained with it. Bring it back (is a disk "
+            "not mounted?), or delete the run."
         )
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mertk.training.trainer import Trainer
 
 
+#: settings that say what the state of optimizer and schedule is made of: what was saved does not fit others
+UNCHANGEABLE = ("optimizer.name", "optimizer.groups", "schedule.name", "schedule.reduce_at")
+
+
 def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: bool) -> str:
     """Make the run directory; an earlier run in it is neither overwritten nor mixed with this one unasked.
 
@@ -26,7 +30,7 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
         the settings that differ from those of the run that goes on; empty when none do.
 
     Raises:
-        MertkError: the directory is in use, or its run had other settings.
+        MertkError: the directory is in use, or its run had other settings; some cannot be changed on the way.
     """
     import shutil
 
@@ -37,7 +41,13 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     elif used and not resume:
         raise MertkError(f"{run_dir} holds an earlier run; add --resume to go on with it or --overwrite to delete it.")
     elif used:
-        changed = _changes(run_dir / "config.yaml", config)
+        changes = _changes(run_dir / "config.yaml", config)
+        changed = ", ".join(f"{key}: {change}" for key, change in changes.items())
+        if force and (fixed := [key for key in UNCHANGEABLE if key in changes]):
+            raise MertkError(
+                f"{run_dir} was started with other settings: {changed}. A run cannot go on with another "
+                f"{', '.join(fixed)}, with --force either; give another run.output_dir, or --overwrite to start anew."
+            )
     if changed and not force:
         raise MertkError(
             f"{run_dir} was started with other settings: {changed}. Go on with those it has, give another "
@@ -47,16 +57,15 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     return changed
 
 
-def _changes(saved: Path, config: Config) -> str:
-    """Settings that decide the result and are not those of the run so far, as `key: old -> new`."""
+def _changes(saved: Path, config: Config) -> dict[str, str]:
+    """Settings that decide the result and are not those of the run so far: `old -> new` by key."""
     from mertk.config import decisive, load_config
     from mertk.marks import differences
 
     if not saved.exists():
-        return ""  # interrupted before the first step
+        return {}  # interrupted before the first step
     before, now = decisive(load_config([saved])), decisive(config)
-    keys = differences(before, now)
-    return ", ".join(f"{key}: {_at(before, key)} -> {_at(now, key)}" for key in keys)
+    return {key: f"{_at(before, key)} -> {_at(now, key)}" for key in differences(before, now)}
 
 
 def _at(settings: Any, key: str) -> str:

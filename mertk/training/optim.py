@@ -97,6 +97,7 @@ class Schedule:
     ) -> None:
         horizon = config.total_steps or total_steps
         self._optimizer = optimizer
+        self._peaks = self.learning_rates()
         self._plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
         if config.name == "plateau" and config.reduce_at is None:
             mode = "min" if smaller_is_better else "max"
@@ -127,11 +128,27 @@ class Schedule:
         return [group["lr"] for group in self._optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs; the rates themselves stand in the optimizer's state."""
+        """What a resumed run needs; the rates themselves follow from it and from the configuration."""
         inner = self._by_step if self._plateau is None else self._plateau
         return {"reductions": self.reductions, "inner": inner.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        inner = self._by_step if self._plateau is None else self._plateau
-        inner.load_state_dict(state["inner"])
-        self.reductions = list(state["reductions"])
+        """Go on from there, at the rates that follow from the configuration as it is now."""
+        self.reductions, inner = list(state["reductions"]), state["inner"]
+        if self._plateau is None:
+            self._by_step.load_state_dict(inner | {"base_lrs": self._peaks})
+            factors = [rate_of(inner["last_epoch"]) for rate_of in self._by_step.lr_lambdas]
+            rates = [peak * factor for peak, factor in zip(self._peaks, factors, strict=True)]
+        else:
+            for name in ("best", "num_bad_epochs", "last_epoch", "cooldown_counter"):
+                setattr(self._plateau, name, inner[name])
+            rates = [self._lowered(peak) for peak in self._peaks]
+        for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    def _lowered(self, rate: float) -> float:
+        """The rate as all reductions have left it, with torch's exception for those that hardly change it."""
+        for _ in self.reductions:
+            lower = rate * self._plateau.factor
+            rate = lower if rate - lower > self._plateau.eps else rate
+        return rate

@@ -80,7 +80,10 @@ class TrainingState:
         if self.engine.has_parts:
             path = directory / _optimizer_file(self.accelerator.process_index)
             states["optimizer"] = torch.load(path, map_location="cpu", weights_only=True)
+        decays = [group["weight_decay"] for group in self.engine.optimizer.param_groups]
         self.engine.load_optimizer_state(states["optimizer"])
+        for group, decay in zip(self.engine.optimizer.param_groups, decays, strict=True):
+            group["weight_decay"] = decay  # the configuration's, as the rates are
         self.schedule.load_state_dict(states["schedule"])
         if states["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(states["scaler"])

@@ -44,6 +44,13 @@ def test_other_settings_are_listed_with_both_values_and_need_force(used):
     assert call(used, changed, resume=True, force=True) == listed
 
 
+@pytest.mark.parametrize("setting", ["optimizer.name=adam", "schedule.name=plateau", "optimizer.groups=[{pattern: a}]"])
+def test_what_the_saved_state_is_made_of_cannot_be_forced(used, setting):
+    key = setting.partition("=")[0]
+    with pytest.raises(MertkError, match=f"{key}: .* cannot go on with another {key}, with --force either"):
+        call(used, config(setting), resume=True, force=True)
+
+
 def test_an_earlier_run_is_deleted_when_asked_for(used):
     assert call(used, config("training.epochs=9"), overwrite=True) == ""
     assert list(used.iterdir()) == []
