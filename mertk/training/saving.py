@@ -41,8 +41,11 @@ class Keeper:
         #: what could not be written yet, by where it belongs, with its size
         self._waiting: dict[Path, tuple[Callable[[], None], int]] = {}
 
-    def resume(self) -> Progress | None:
+    def resume(self, prepare: Callable[[], None] = lambda: None) -> Progress | None:
         """Take up the newest whole checkpoint; None if there is none. Every process calls it.
+
+        Args:
+            prepare: called before a checkpoint is read, where there is one.
 
         Raises:
             MertkError: checkpoints are there, but none that this run can go on from.
@@ -57,6 +60,7 @@ class Keeper:
         found = distributed.gather_objects(found)[0]
         if found is None:
             return None
+        prepare()
         with reading_checkpoint(found):
             progress = self.state.read(found)
         log.info("resumed from %s: epoch %d, step %d", found, progress.epoch, progress.step)

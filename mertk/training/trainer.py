@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,7 +106,7 @@ class Trainer:
             MertkError: a loss or gradient that is not finite (names the batch's utterances), loss terms that are not
                 those of `loss_weights`, or a best model that found no room on the disk.
         """
-        if resume and (saved := self.keeper.resume()):
+        if resume and (saved := self.keeper.resume(self._rehearse)):
             self.progress = saved
             if saved.stopped and not self._why_stopped():
                 saved.stopped = ""  # the configuration now asks for more
@@ -154,19 +155,20 @@ class Trainer:
         stop = self.config.training.stop_at_step
         return stop is not None and self.progress.step >= stop
 
+    def _rehearse(self) -> None:
+        """Compute the gradient of the first step of all, and drop it; before a checkpoint is read.
+
+        Behind its first gradient DDP packs gradients anew, and three or more processes then add them in another order.
+        A run that goes on is behind its first, so it must begin with the later order.
+        """
+        if self.engine.name == "ddp" and self.accelerator.num_processes > 2:
+            self.model.train()
+            self._accumulate(list(islice(self.batches.epoch(0), self.config.optimizer.accumulation_steps)))
+            self.model.zero_grad()
+
     def _step(self, group: list[Batch]) -> None:
         """One optimizer step over the batches of `group`."""
-        share = 1.0 if self.config.optimizer.accumulation == "sum" else 1 / len(group)
-        sums: dict[str, torch.Tensor] = {}
-        cached: list[CachedBatch | None] = [None] * len(group)
-        if self.is_cached:
-            cached[:] = cache_step(self.accelerator, self.method, group, self.weights)
-        for number, batch in enumerate(group):
-            is_last = number == len(group) - 1
-            with self.engine.micro_batch(is_last):
-                terms = self._backward(to_device(batch, self.accelerator.device), share, cached[number])
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0) + value.detach() / len(group)
+        sums = self._accumulate(group)
         norm = self.engine.step()
         # The scaler of fp16 expects such steps now and then, and skips them.
         if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
@@ -179,6 +181,21 @@ class Trainer:
             figures = self._over_processes(sums)
             figures["learning_rate"] = self.schedule.learning_rates()[0]
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
+
+    def _accumulate(self, group: list[Batch]) -> dict[str, torch.Tensor]:
+        """Gradient of a step over the batches of `group`; returns the means of the loss terms on this process."""
+        share = 1.0 if self.config.optimizer.accumulation == "sum" else 1 / len(group)
+        sums: dict[str, torch.Tensor] = {}
+        cached: list[CachedBatch | None] = [None] * len(group)
+        if self.is_cached:
+            cached[:] = cache_step(self.accelerator, self.method, group, self.weights)
+        for number, batch in enumerate(group):
+            is_last = number == len(group) - 1
+            with self.engine.micro_batch(is_last):
+                terms = self._backward(to_device(batch, self.accelerator.device), share, cached[number])
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0) + value.detach() / len(group)
+        return sums
 
     def _over_processes(self, terms: dict[str, torch.Tensor]) -> dict[str, float]:
         """Mean of each term over the processes, which is its value on the joined batch."""

@@ -24,10 +24,13 @@ def weights(folder):
     return load_file(all_checkpoints(folder / "checkpoints")[-1] / "model.safetensors")
 
 
-def test_two_processes_resume_to_the_same_weights(tmp_path):
-    run_processes(run, 2, tmp_path / "whole", (*SETTINGS, "training.epochs=3"), 0.2)
+# Three processes add numbers in an order that two do not have.
+@pytest.mark.parametrize(("num_processes", "batches"), [(2, 1), (3, 2)])
+def test_several_processes_resume_to_the_same_weights(tmp_path, num_processes, batches):
+    settings = (*SETTINGS, f"optimizer.accumulation_steps={batches}")
+    run_processes(run, num_processes, tmp_path / "whole", (*settings, "training.epochs=3"), 0.2)
     for epochs in (1, 3):
-        run_processes(run, 2, tmp_path / "cut", (*SETTINGS, f"training.epochs={epochs}"), 0.2)
+        run_processes(run, num_processes, tmp_path / "cut", (*settings, f"training.epochs={epochs}"), 0.2)
     for name, tensor in weights(tmp_path / "whole").items():
         assert torch.equal(weights(tmp_path / "cut")[name], tensor), name
 
