@@ -146,7 +146,11 @@ def check_versions() -> Finding:
 
 
 def check_writable(directory: Path) -> Finding:
-    """Whether files can be made in `directory` (or where it will be made), and how much room there is."""
+    """Whether files can be made in `directory` (or where it will be made), and how much room there is.
+
+    A directory whose stages are done may be one that is shared to be read (see `mertk.bin.stage`).
+    """
+    import errno
     import shutil
     import tempfile
 
@@ -159,6 +163,10 @@ def check_writable(directory: Path) -> Finding:
         with tempfile.NamedTemporaryFile(dir=existing):
             pass
     except OSError as error:
+        # Marks are named by the number of their stage; stage 0 leaves nothing to train on.
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and any(directory.glob(".done/[1-9]*")):
+            told = f"{directory}: {error.strerror}; stages are done there, one that has to run again will fail"
+            return Finding("warn", "writable", told)
         return Finding("FAIL", "writable", f"{existing}: {error.strerror}; choose another directory than {directory}")
     free = shutil.disk_usage(existing).free / 1e9
     told = f"{directory}: {free:.2g} GB free" if free < 10 else f"{directory}: {free:.0f} GB free"

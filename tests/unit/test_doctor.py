@@ -47,6 +47,28 @@ def test_folder_without_permission(tmp_path, monkeypatch):
     )
 
 
+def test_finished_folder_that_may_only_be_read_is_a_warning(tmp_path, monkeypatch):
+    error = OSError(30, "Read-only file system")
+
+    def refuse(dir):
+        raise error
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    (tmp_path / ".done").mkdir()
+    (tmp_path / ".done" / "0_corpus").touch()
+    (tmp_path / ".done" / ".1_manifests.lock").touch()
+    assert doctor.check_writable(tmp_path).status == "FAIL"
+    (tmp_path / ".done" / "1_manifests").touch()
+    assert doctor.check_writable(tmp_path) == (
+        "warn",
+        "writable",
+        f"{tmp_path}: Read-only file system; stages are done there, one that has to run again will fail",
+    )
+    assert doctor.check_writable(tmp_path / "exp").status == "FAIL"
+    error = OSError(28, "No space left on device")
+    assert doctor.check_writable(tmp_path).status == "FAIL"
+
+
 def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "exp").write_text("", encoding="utf-8")
     finding = doctor.check_writable(tmp_path / "exp" / "run")
