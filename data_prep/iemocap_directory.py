@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from data_prep.destination import check_destination
 from data_prep.iemocap_corpus import EMOTIONS, NUM_SESSIONS, Corpus, Turn, read_corpus
 from data_prep.video_header import video_problem
 from data_prep.wav_header import TruncatedWav, UnreadableWav, WavHeader, read_wav_header
@@ -38,12 +39,13 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         Content of corpus.json, and the ledger.
 
     Raises:
-        MertkError: see `read_corpus`; too much lost; recordings that `--audio_policy refuse` forbids; features of
-            another corpus in the way.
+        MertkError: see `read_corpus`; too much lost; recordings that `--audio_policy refuse` forbids; something
+            else, or features of another corpus, in the way at `--out`.
     """
     label_map = load_label_map(arguments.label_map, LABEL_MAPS, EMOTIONS)
     root = arguments.corpus.absolute()
     miniature = (root / "MINIATURE.json").is_file()
+    check_destination(arguments.out, "iemocap", miniature, OWN_FILES)
     _check_features(arguments.out, root, miniature)
     corpus = read_corpus(root, arguments.sessions, arguments.ignore_malformed_lines)
     ledger = Ledger()

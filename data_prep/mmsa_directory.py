@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.destination import check_destination
 from data_prep.mmsa_file import PARTS, SEPARATOR, UNIMODAL_LABEL_KEYS, FeatureFile, Part, read_feature_file
 from data_prep.mmsa_published import CORPORA, differences, recognise
 from mertk.data.building import building
 from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts, read_record
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
 from mertk.data.ledger import Ledger
-from mertk.data.manifest import COLUMN_NAMES, load_manifest, read_corpus, write_manifest
+from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.errors import MertkError
 from mertk.progress import progress
 
@@ -59,13 +60,14 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         Content of corpus.json, and the ledger.
 
     Raises:
-        MertkError: see `read_feature_file`; lengths or values that the arguments do not allow; too much lost; a data
-            directory of something else in the way. Nothing is written then.
+        MertkError: see `read_feature_file`; lengths or values that the arguments do not allow; too much lost; something
+            else in the way at `--out`. Nothing is written then.
     """
     path = arguments.features.absolute()
     corpus = CORPORA[arguments.corpus]
     miniature = (path.parent / "MINIATURE.json").is_file()
-    _check_destination(arguments.out, arguments.corpus, miniature)
+    check_destination(arguments.out, arguments.corpus, miniature, OWN_FILES)
+    _check_features(arguments.out)
     file = read_feature_file(path, corpus.metrics)
     ledger = _drop_bad_lengths(file.parts, path, arguments)
     record = _describe(file, path, arguments.corpus, miniature)
@@ -89,14 +91,8 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     return record, ledger
 
 
-def _check_destination(out: Path, corpus: str, miniature: bool) -> None:
-    """A miniature has other utterances than the real corpus, and its results another worth: never mix them."""
-    before = read_corpus(out) if out.is_dir() else {}
-    if before and (before.get("corpus"), bool(before.get("miniature"))) != (corpus, miniature):
-        kind = " miniature" if before.get("miniature") else ""
-        raise MertkError(
-            f"{out} is the data directory of {before.get('corpus')}{kind}; remove it, or choose another --out."
-        )
+def _check_features(out: Path) -> None:
+    """Extracting features may have taken days; what was imported is imported again in minutes."""
     for file in sorted(out.glob("features/*/record.json")):
         extractor = read_record(file.parent).extractor
         if extractor != EXTRACTOR:

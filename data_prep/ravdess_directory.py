@@ -10,6 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from data_prep.destination import check_destination
 from mertk.data.building import building
 from mertk.data.folds import PROTOCOLS, Fold, check_parts, write_folds
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
@@ -31,6 +32,8 @@ STATEMENTS = {"01": "kids are talking by the door", "02": "dogs are sitting by t
 SPEECH = "01"  # second field; 02 is song
 SUFFIXES = (".wav", ".flac")
 CLASSES = tuple(EMOTIONS.values())
+#: what a run replaces in a data directory that is already there
+OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "folds")
 _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 
 
@@ -48,8 +51,9 @@ def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
 
     Raises:
         MertkError: no recording, a name or emotion code that is not RAVDESS', a recording given twice, an unreadable
-            recording, or too few actors.
+            recording, too few actors, or something else in the way at `out`.
     """
+    check_destination(out, "ravdess", False, OWN_FILES)
     recordings, skipped = read_recordings(root.absolute())
     seconds = {recording.utterance: _seconds(recording) for recording in recordings}
     groups = group_actors(sorted({recording.actor for recording in recordings}), num_folds)
@@ -72,7 +76,7 @@ def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
         "utt2label": {recording.utterance: recording.emotion for recording in recordings},
         "utt2dur": {utterance: f"{duration:.4f}" for utterance, duration in seconds.items()},
     }
-    with building(out, replaces=(*COLUMN_NAMES, "classes.txt", "corpus.json", "folds")) as temporary:
+    with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, columns, CLASSES, corpus)
         manifest = load_manifest(temporary)
         for protocol in PROTOCOLS:

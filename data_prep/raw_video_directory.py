@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from data_prep.destination import check_destination
 from data_prep.mmsa_published import CORPORA
 from data_prep.raw_video_labels import PARTS, STAGE, Clip, read_clips
 from data_prep.raw_video_sound import ClipFiles, read_all
@@ -31,12 +32,15 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         Content of corpus.json, and the ledger.
 
     Raises:
-        MertkError: table or folder of clips missing or faulty, too much lost, or a part without utterances.
+        MertkError: table or folder of clips missing or faulty, too much lost, a part without utterances, or something
+            else in the way at `--out`.
     """
     root, out = arguments.corpus.absolute(), arguments.out.absolute()
     if not (root / "Raw").is_dir():
         raise MertkError(f"--corpus {root}: has no folder Raw; expected Raw/video_id/clip_id.mp4 in it.")
     metrics = CORPORA[arguments.name].metrics
+    miniature = (root / "MINIATURE.json").is_file()
+    check_destination(out, arguments.name, miniature, OWN_FILES)
     ledger = Ledger()
     table = arguments.labels or root / "label.csv"
     clips, num_rows = read_clips(table, metrics, ledger)
@@ -52,15 +56,14 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     except MertkError as error:
         raise MertkError(f"{error} (--max_lost)") from None
     kept = [clip for clip in clips if clip.utterance in files]
-    record = _describe(arguments.name, metrics, root, kept, ledger)
+    record = _describe(arguments.name, metrics, root, miniature, kept, ledger)
     _write(out, kept, files, record, ledger)
     return record, ledger
 
 
-def _describe(name: str, metrics: str, root: Path, kept: list[Clip], ledger: Ledger) -> dict[str, Any]:
+def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[Clip], ledger: Ledger) -> dict[str, Any]:
     counted = Counter(clip.part for clip in kept)
     counts = {part: counted[part] for part in PARTS.values()}
-    miniature = (root / "MINIATURE.json").is_file()
     warnings = []
     published = CORPORA[name].counts
     if not miniature and counts != published:

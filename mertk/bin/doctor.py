@@ -146,7 +146,11 @@ def check_versions() -> Finding:
 
 
 def check_writable(directory: Path) -> Finding:
-    """Whether files can be made in `directory` (or where it will be made), and how much room there is."""
+    """Whether files can be made in `directory` (or where it will be made), and how much room there is.
+
+    A directory whose stages are done may be one that is shared to be read (see `mertk.bin.stage`).
+    """
+    import errno
     import shutil
     import tempfile
 
@@ -159,6 +163,10 @@ def check_writable(directory: Path) -> Finding:
         with tempfile.NamedTemporaryFile(dir=existing):
             pass
     except OSError as error:
+        # Marks are named by the number of their stage; stage 0 leaves nothing to train on.
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and any(directory.glob(".done/[1-9]*")):
+            told = f"{directory}: {error.strerror}; stages are done there, one that has to run again will fail"
+            return Finding("warn", "writable", told)
         return Finding("FAIL", "writable", f"{existing}: {error.strerror}; choose another directory than {directory}")
     free = shutil.disk_usage(existing).free / 1e9
     told = f"{directory}: {free:.2g} GB free" if free < 10 else f"{directory}: {free:.0f} GB free"
@@ -272,23 +280,32 @@ def check_devices(num_processes: str) -> Iterator[Finding]:
 
 def check_weights(name: str) -> Finding:
     """Whether pretrained weights are a folder here, in the hub's cache, or can be fetched."""
-    folder = Path(name)
+    from mertk.encoders.weights import split_hub_id
+
+    folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             return Finding("FAIL", "weights", f"{name}: no config.json in it; expected a model saved by transformers")
         return Finding("ok", "weights", name)
-    if folder.is_absolute() or name.startswith(".") or name.count("/") > 1:
-        return Finding("FAIL", "weights", f"{name}: no such folder")
+    hub_id = split_hub_id(name)
+    if hub_id is None or name.startswith("."):
+        return Finding("FAIL", "weights", f"{name}: no such folder, nor an id of the hub (owner/model[@revision])")
     from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.utils import HFValidationError
 
-    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+    model, revision = hub_id
+    try:
+        cached = try_to_load_from_cache(model, "config.json", revision=revision)
+    except HFValidationError as error:
+        return Finding("FAIL", "weights", f"{name}: no such folder, nor an id of the hub ({error})")
+    if isinstance(cached, str):
         return Finding("ok", "weights", f"{name} (in the cache of the hub)")
     remedy = "fetch it where there is a network and give the folder instead"
     if constants.HF_HUB_OFFLINE:
         return Finding("FAIL", "weights", f"{name}: not in the cache, and HF_HUB_OFFLINE is set; {remedy}")
     import urllib.request
 
-    request = urllib.request.Request(hf_hub_url(name, "config.json"), method="HEAD")
+    request = urllib.request.Request(hf_hub_url(model, "config.json", revision=revision), method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=10).close()
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -19,12 +20,14 @@ def building(directory: str | Path, replaces: Collection[str] = ()) -> Iterator[
     before it changes nothing.
 
     Raises:
-        MertkError: `directory` is a file, or its parent cannot be written to.
+        MertkError: `directory` is a file or a link to nothing, or cannot be written to (its parent, where it is new).
     """
     directory = Path(directory)
-    temporary = directory.with_name(f".{directory.name}.building")
-    if directory.exists() and not directory.is_dir():
-        raise MertkError(f"{directory} is a file, expected a directory to write to; choose another name.")
+    # What is there may be a link or a mount, and renaming does not lead from one file system to another.
+    temporary = directory / ".building" if directory.is_dir() else directory.with_name(f".{directory.name}.building")
+    if os.path.lexists(directory) and not directory.is_dir():
+        kind = "a file" if directory.exists() else "a link to nothing"
+        raise MertkError(f"{directory} is {kind}, expected a directory to write to; choose another name.")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         if temporary.exists():

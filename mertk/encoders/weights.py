@@ -25,7 +25,7 @@ PREPROCESSOR_FILE = "preprocessor_config.json"
 
 # Keys of a config.json that say who wrote it, not what the model computes.
 _VOLATILE_KEYS = {"_name_or_path", "architectures", "transformers_version", "torch_dtype", "dtype"}
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 
 
 def find_weights(name: str | Path) -> Path:
@@ -42,12 +42,22 @@ def find_weights(name: str | Path) -> Path:
     if folder.is_dir():
         _check_folder(folder)
         return folder
-    if not _HUB_ID.fullmatch(str(name)):
+    if split_hub_id(str(name)) is None:
         raise MertkError(
             f"weights folder {folder} not found. Point to a folder that holds config.json and one of "
             f"{', '.join(WEIGHT_FILES)}, or give a hub id such as openai/clip-vit-large-patch14."
         )
     return _find_on_hub(str(name))
+
+
+def split_hub_id(name: str) -> tuple[str, str | None] | None:
+    """Model and revision of a hub id; None where `name` can be none.
+
+    >>> split_hub_id("owner/model@refs/pr/3"), split_hub_id("owner/model"), split_hub_id("/models/clip")
+    (('owner/model', 'refs/pr/3'), ('owner/model', None), None)
+    """
+    match = _HUB_ID.fullmatch(name)
+    return (match[1], match[2]) if match else None
 
 
 def _check_folder(folder: Path) -> None:
@@ -83,13 +93,13 @@ def _fetch(name: str, local_only: bool) -> Path | None:
     """Folder with configuration, weights and preprocessor of a hub model; None when something needed is missing."""
     from transformers.utils import cached_file
 
-    owner_model, _, revision = name.partition("@")
+    owner_model, revision = split_hub_id(name)
 
     def fetch(file: str) -> str | None:
         return cached_file(
             owner_model,
             file,
-            revision=revision or None,
+            revision=revision,
             local_files_only=local_only,
             _raise_exceptions_for_missing_entries=False,
             _raise_exceptions_for_connection_errors=False,

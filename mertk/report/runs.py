@@ -60,12 +60,19 @@ class ScoredRun:
 def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]:
     """Scored runs at or below `directories`, and run directories that have no scores yet.
 
+    Files among the directories are passed over: `exp/iemocap/foal/*` has the report that was written there before.
+
     Raises:
-        MertkError: a directory is missing, nothing in it is scored, or a results.json is damaged.
+        MertkError: no directory is given, one is missing, nothing in it is scored, or a results.json is damaged.
     """
     scored: dict[Path, ScoredRun] = {}
     unscored: dict[Path, None] = {}
+    told = ", ".join(str(directory) for directory in directories)
+    if all(given.is_file() for given in directories):
+        raise MertkError(f"{told}: files alone; expected the directory of an experiment, with scored runs below it.")
     for given in directories:
+        if given.is_file():
+            continue
         if not given.is_dir():
             raise MertkError(f"{given}: no such directory; expected an experiment with scored runs below it.")
         for config in sorted(given.resolve().rglob("config.yaml")):
@@ -79,7 +86,6 @@ def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]
             else:
                 unscored[directory] = None
     if not scored:
-        told = ", ".join(str(directory) for directory in directories)
         raise MertkError(f"{told}: no scored run; train and score first (stages 3 and 4, mertk.bin.evaluate).")
     return list(scored.values()), list(unscored)
 

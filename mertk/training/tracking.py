@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
     from mertk.training.run_progress import Progress
 
+#: under which trackers that are shared by many projects keep all runs
+PROJECT = "mertk"
+#: what trackers of Accelerate call the name of a single run; the others choose one themselves
+RUN_NAME_KEYWORDS = {
+    "clearml": "task_name",
+    "mlflow": "run_name",
+    "swanlab": "experiment_name",
+    "trackio": "name",
+    "wandb": "name",
+}
+
 
 def set_up_logging(is_main: bool, file: Path | None = None) -> None:
     """Log lines to the terminal and to `file` from the main process; other processes only speak of trouble."""
@@ -62,12 +73,24 @@ class Tracking:
         if self.bar is not None:
             self.bar.update(progress.step)
         if self.accelerator.log_with:
-            later = {"tensorboard": {"purge_step": progress.step + 1}} if progress.step else {}
-            self.accelerator.init_trackers("tensorboard", config=_flat(self._settings), init_kwargs=later)
+            self._start_trackers(progress.step)
         if self.is_main and self.history.exists():
             lines = self.history.read_text(encoding="utf-8", errors="replace").splitlines()
             self._lines = [line for line in lines if 0 <= _epoch_of(line) < progress.epoch]
         self._last_time = time.perf_counter()
+
+    def _start_trackers(self, step: int) -> None:
+        from accelerate.tracking import TensorBoardTracker
+
+        # TensorBoard would take the name of the project for its folder in the run directory.
+        folder, later = self.accelerator.logging_dir, {"purge_step": step + 1} if step else {}
+        self.accelerator.log_with = [
+            TensorBoardTracker("tensorboard", folder, **later) if str(name) == "tensorboard" else name
+            for name in self.accelerator.log_with
+        ]
+        run_name = name_run(self._settings["run"], self._settings["training"]["seed"])
+        names = {tracker: {keyword: run_name} for tracker, keyword in RUN_NAME_KEYWORDS.items()}
+        self.accelerator.init_trackers(PROJECT, config=_flat(self._settings), init_kwargs=names)
 
     def step(self, num_utterances: int) -> None:
         """Count one optimizer step over `num_utterances`."""
@@ -128,6 +151,17 @@ class Tracking:
         for tracker in self.accelerator.trackers:
             with contextlib.suppress(OSError):  # told before, or nothing that the training depends on
                 tracker.finish()
+
+
+def name_run(run: dict[str, Any], seed: int) -> str:
+    """What a run is called among all others.
+
+    >>> run = {"recipe": "iemocap/foal", "variant": "paper", "ablation": "audio", "cv": "session", "protocol": "clean"}
+    >>> name_run(run | {"fold": 1}, 1234)
+    'iemocap/foal paper audio session-clean fold_1 seed_1234'
+    """
+    kind = f"{run['recipe']} {run['variant']} {run['ablation']}"
+    return f"{kind} {run['cv']}-{run['protocol']} fold_{run['fold']} seed_{seed}"
 
 
 def _epoch_of(line: str) -> int:

@@ -47,6 +47,28 @@ def test_folder_without_permission(tmp_path, monkeypatch):
     )
 
 
+def test_finished_folder_that_may_only_be_read_is_a_warning(tmp_path, monkeypatch):
+    error = OSError(30, "Read-only file system")
+
+    def refuse(dir):
+        raise error
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    (tmp_path / ".done").mkdir()
+    (tmp_path / ".done" / "0_corpus").touch()
+    (tmp_path / ".done" / ".1_manifests.lock").touch()
+    assert doctor.check_writable(tmp_path).status == "FAIL"
+    (tmp_path / ".done" / "1_manifests").touch()
+    assert doctor.check_writable(tmp_path) == (
+        "warn",
+        "writable",
+        f"{tmp_path}: Read-only file system; stages are done there, one that has to run again will fail",
+    )
+    assert doctor.check_writable(tmp_path / "exp").status == "FAIL"
+    error = OSError(28, "No space left on device")
+    assert doctor.check_writable(tmp_path).status == "FAIL"
+
+
 def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "exp").write_text("", encoding="utf-8")
     finding = doctor.check_writable(tmp_path / "exp" / "run")
@@ -90,7 +112,7 @@ def test_weights_in_a_folder(tmp_path):
     assert "no config.json" in doctor.check_weights(str(tmp_path)).told
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     assert doctor.check_weights(str(tmp_path)).status == "ok"
-    assert doctor.check_weights(str(tmp_path / "none")).told == f"{tmp_path / 'none'}: no such folder"
+    assert doctor.check_weights(str(tmp_path / "none")).told.startswith(f"{tmp_path / 'none'}: no such folder")
 
 
 def test_weights_of_the_hub_without_a_network(tmp_path, monkeypatch):
@@ -100,6 +122,41 @@ def test_weights_of_the_hub_without_a_network(tmp_path, monkeypatch):
     finding = doctor.check_weights("nobody/no-such-model")
     assert finding.status == "FAIL"
     assert "not in the cache, and HF_HUB_OFFLINE is set; fetch it where there is a network" in finding.told
+
+
+@pytest.mark.parametrize(("name", "revision"), [("owner/model", None), ("owner/model@v1.0", "v1.0")])
+def test_weights_in_the_cache_of_the_hub(name, revision, monkeypatch):
+    asked = []
+
+    def look_up(model, file, revision=None):
+        asked.append((model, file, revision))
+        return "/cache/config.json"
+
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", look_up)
+    assert doctor.check_weights(name) == ("ok", "weights", f"{name} (in the cache of the hub)")
+    assert asked == [("owner/model", "config.json", revision)]
+
+
+def test_weights_of_a_revision_that_must_be_fetched(tmp_path, monkeypatch):
+    asked = []
+
+    def refuse(request, timeout):
+        asked.append(request.full_url)
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    finding = doctor.check_weights("nobody/no-such-model@refs/pr/1")
+    assert finding.status == "FAIL"
+    assert "nobody/no-such-model@refs/pr/1: cannot be fetched from the hub (no network)" in finding.told
+    assert [url.partition("/nobody/")[2] for url in asked] == ["no-such-model/resolve/refs%2Fpr%2F1/config.json"]
+
+
+@pytest.mark.parametrize("name", ["model@v1.0", "owner/model--1", "-owner/model", "a/b/c"])
+def test_weights_by_a_name_that_the_hub_does_not_take(name):
+    finding = doctor.check_weights(name)
+    assert finding.status == "FAIL"
+    assert f"{name}: no such folder, nor an id of the hub (" in finding.told
 
 
 def test_unknown_key_of_the_configuration(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 
@@ -223,6 +224,36 @@ def test_directory_is_built_whole_or_not_at_all(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in target.iterdir()) == ["one", "three"]
     assert [entry.name for entry in target.parent.iterdir()] == ["data"]
     with pytest.raises(MertkError, match="one is a file, expected a directory"), building(target / "one"):
+        pass
+
+
+def test_directory_may_lie_on_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = tmp_path / "disk"
+    target = disk / "data"
+    target.mkdir(parents=True)
+    (target / "old").write_text("old")
+    (target / "kept").write_text("old")
+    (tmp_path / "link").symlink_to(target)
+
+    rename = Path.replace
+
+    def rename_within_a_disk(source: Path, destination: Path) -> None:
+        if len({path.parent.resolve().is_relative_to(disk) for path in (source, destination)}) == 2:
+            raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
+        rename(source, destination)
+
+    monkeypatch.setattr(Path, "replace", rename_within_a_disk)
+    with pytest.raises(TypeError), building(tmp_path / "link") as temporary:
+        (temporary / "kept").write_text(None)  # fails after the file was opened
+    assert {entry.name: entry.read_text() for entry in target.iterdir()} == {"old": "old", "kept": "old"}
+    (target / ".building" / "half").mkdir(parents=True)  # left by a run that was killed
+    with building(tmp_path / "link", replaces=("old",)) as temporary:
+        (temporary / "new").write_text("new")
+    assert {entry.name: entry.read_text() for entry in target.iterdir()} == {"new": "new", "kept": "old"}
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["disk", "link"]
+    target.rename(disk / "elsewhere")
+    with pytest.raises(MertkError, match="link is a link to nothing"), building(tmp_path / "link"):
         pass
 
 

@@ -83,6 +83,20 @@ def test_summary_is_the_same_the_second_time(tmp_path):
     assert summarize(tmp_path / "paper", out=tmp_path / "paper") == first
 
 
+def test_the_report_of_before_may_lie_among_the_experiments(tmp_path, capsys):
+    for name in ("audio", "paper"):
+        write_run(tmp_path / name, 1)
+    first = summarize(*sorted(tmp_path.iterdir()), out=tmp_path)
+    entries = sorted(tmp_path.iterdir())
+    assert {"RESULTS.md", "results.json", "confusion.png"} <= {entry.name for entry in entries}
+    assert summarize(*entries, out=tmp_path) == first
+    capsys.readouterr()
+    assert main([str(tmp_path / "RESULTS.md"), "--out", str(tmp_path)]) == 1
+    assert "RESULTS.md: files alone; expected the directory of an experiment" in capsys.readouterr().err
+    assert main([*map(str, entries), str(tmp_path / "none"), "--out", str(tmp_path)]) == 1
+    assert "none: no such directory" in capsys.readouterr().err
+
+
 def test_seeds_count_each_utterance_once(tmp_path):
     for seed in (1, 2, 3):
         for fold in (1, 2):

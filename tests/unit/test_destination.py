@@ -1,0 +1,56 @@
+"""Programs that prepare a corpus write over its own data directory alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from data_prep import iemocap, mmsa, ravdess, raw_video
+from data_prep.destination import check_destination
+from mertk.errors import MertkError
+
+PROGRAMS = {
+    "iemocap": (iemocap.main, ["--corpus", "."]),
+    "mmsa": (mmsa.main, ["--corpus", "mosi", "--features", "features.pkl"]),
+    "ravdess": (ravdess.main, ["--corpus", "."]),
+    "raw_video": (raw_video.main, ["--corpus", ".", "--name", "mosi"]),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_folder_of_something_else_is_left_as_it_is(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("Raw").mkdir()
+    out = tmp_path / "out"
+    for file in (out / "text", out / "folds" / "mine.txt", out / "notes.txt"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    main, arguments = PROGRAMS[name]
+    assert main([*arguments, "--out", str(out)]) == 1
+    assert (
+        f"{out} is no data directory (there is no corpus.json in it), but holds folds, text, which would be replaced"
+        in capsys.readouterr().err
+    )
+    assert sorted(str(file.relative_to(out)) for file in out.rglob("*")) == [
+        "folds",
+        "folds/mine.txt",
+        "notes.txt",
+        "text",
+    ]
+
+
+def test_data_directory_of_the_same_corpus_and_folders_without_such_names_are_taken(tmp_path):
+    replaces = ("corpus.json", "features", "text")
+    check_destination(tmp_path / "new", "mosi", False, replaces)
+    (tmp_path / "corpus").mkdir()
+    check_destination(tmp_path, "mosi", False, replaces)
+    (tmp_path / "features").mkdir()
+    with pytest.raises(MertkError, match="but holds features, which"):
+        check_destination(tmp_path, "mosi", False, replaces)
+    (tmp_path / "corpus.json").write_text(json.dumps({"corpus": "mosi", "miniature": True}))
+    check_destination(tmp_path, "mosi", True, replaces)
+    for corpus, miniature in (("mosi", False), ("mosei", True)):
+        with pytest.raises(MertkError, match="is the data directory of mosi miniature; remove it"):
+            check_destination(tmp_path, corpus, miniature, replaces)
