@@ -11,6 +11,7 @@ from mertk.nn.attention import CrossAttentionLayer, CrossAttentionStack
 from mertk.nn.masking import random_spans
 from mertk.nn.pooling import masked_mean, zero_padding
 from mertk.nn.projection import ProjectionHead
+from mertk.nn.recurrence import RecurrentBranch
 
 
 def test_masked_mean_is_the_mean_of_the_real_frames_whatever_stands_behind():
@@ -112,3 +113,21 @@ def test_compiled_positions_are_the_same():
     for num_steps in (5, 7, 9):
         steps, lengths = torch.randn(2, num_steps, 8), torch.tensor([num_steps, 3])
         assert compiled(steps, lengths).equal(network._embed(steps, lengths))
+
+
+def test_recurrence_is_computed_in_float32_whatever_the_precision_around_it():
+    """cuDNN's LSTM would take float16 under autocast, and float16 needs a scaled loss."""
+    branch = RecurrentBranch(5, 8, 4)
+    states = []
+    branch.lstm.register_forward_hook(lambda _module, _given, output: states.append(output[0]))
+    sequences, lengths = torch.randn(3, 7, 5), torch.tensor([7, 2, 1])
+    branch(sequences, lengths)
+    with torch.autocast("cpu", torch.bfloat16):
+        branch(sequences, lengths)
+        branch(sequences.bfloat16(), lengths)
+    assert states[1].equal(states[0])
+    assert states[2].dtype == torch.float32
+    # An engine may compute with rounded weights.
+    with torch.autocast("cpu", torch.bfloat16):
+        branch.bfloat16()(sequences, lengths).sum().backward()
+    assert states[3].dtype == torch.bfloat16
