@@ -35,8 +35,10 @@ class Predictor:
     def __init__(self, models: Sequence[Path], device: str | None, places: Places) -> None:
         import torch
 
+        from mertk.arithmetic import compute_in_full_float32
         from mertk.training.model_directory import load_model
 
+        compute_in_full_float32()
         self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.models: list[SavedModel] = [load_model(directory) for directory in models]
         first = self.models[0]
