@@ -59,7 +59,9 @@ def compute_exactly() -> None:
     """Have a GPU give equal features on every run, in full precision where nothing else is asked for."""
     import torch
 
-    torch.backends.cudnn.allow_tf32 = False
+    from mertk.arithmetic import compute_in_full_float32
+
+    compute_in_full_float32()
     torch.backends.cudnn.deterministic = True
 
 

@@ -3,8 +3,9 @@
 A video file gives both its sound and its picture; beside an audio file, a model that needs a picture takes the video of
 the same name with another ending, if there is one. A model that needs what is said takes it from --text (of one file),
 from --transcripts, or from a file of the same name that ends in .txt. With several --model directories (the folds of a
-cross-validation, say, or seeds) their answers are averaged. What could not be predicted is named at the end, and the
-exit code is then 1.
+cross-validation, say, or seeds) their answers are averaged. Of a long recording a model sees as much as of the
+utterances it was trained on; what is left out is told. What could not be predicted is named at the end, and the exit
+code is then 1.
 """
 
 from __future__ import annotations
@@ -59,20 +60,24 @@ def main(argv: list[str] | None = None) -> int:
     table = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.audio_weights, arguments.weights, arguments.tokenizer)
     predictor = Predictor(arguments.model, arguments.device, places)
-    lines, failed = ["\t".join(header(predictor.classes))], []
+    lines, notes, failed = ["\t".join(header(predictor.classes))], [], []
     for file in progress(arguments.files, total=len(arguments.files), description="predict"):
         try:
             words = find_transcript(file, table) if arguments.text is None else arguments.text
-            answer = predictor.predict(Recording(file, words, arguments.half))
+            recording = Recording(file, words, arguments.half)
+            answer = predictor.predict(recording)
         except MertkError as error:
             failed.append(f"{file}: {error}")
             continue
+        notes += [f"{file}: {part}" for part in predictor.left_out(recording)]
         lines.append("\t".join([str(file), *columns(answer, predictor.classes)]))
     text = "\n".join(lines) + "\n"
     if arguments.out is None:
         sys.stdout.write(text)
     else:
         write_text(arguments.out, text)
+    for message in notes:
+        print(f"note: {message}", file=sys.stderr)
     for message in failed:
         print(f"error: {message}", file=sys.stderr)
     return 1 if failed else 0

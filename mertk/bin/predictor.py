@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.bin.recording_inputs import Places, Recording, open_source
+from mertk.bin.recording_inputs import Places, Recording, longest_seconds, open_source
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import torch
 
     from mertk.training.model_directory import SavedModel
+
+
+#: less is not worth a word, and may be what a codec adds
+_LEAST_LEFT_OUT_SECONDS = 0.1
 
 
 class Predictor:
@@ -35,8 +39,10 @@ class Predictor:
     def __init__(self, models: Sequence[Path], device: str | None, places: Places) -> None:
         import torch
 
+        from mertk.arithmetic import compute_in_full_float32
         from mertk.training.model_directory import load_model
 
+        compute_in_full_float32()
         self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.models: list[SavedModel] = [load_model(directory) for directory in models]
         first = self.models[0]
@@ -75,6 +81,19 @@ class Predictor:
                 logits = saved.model(to_device(collate([row]), self.device))["logits"].float()
             answers.append((logits if self.classes is None else torch.softmax(logits, dim=1))[0].cpu().numpy())
         return np.mean(answers, axis=0)
+
+    def left_out(self, recording: Recording) -> list[str]:
+        """What a recording that could be read has and the models do not see, in words."""
+        cut: dict[tuple[str, str], list[str]] = {}
+        for modality in {"audio", "video"} & self.inputs.keys():
+            seen = longest_seconds(self.inputs[modality], self.records[modality])
+            there = recording.seconds(modality)
+            if seen and there and there - seen >= _LEAST_LEFT_OUT_SECONDS:
+                cut.setdefault((f"{seen:g}", f"{there - seen:.1f}"), []).append(modality)
+        return [
+            f"the model sees the first {seen} s of {' and '.join(sorted(names))}; the last {rest} s are left out"
+            for (seen, rest), names in sorted(cut.items())
+        ]
 
     def _read(self, modality: str, recording: Recording) -> np.ndarray:
         """The input of one modality, cut off where the model's own inputs were."""

@@ -5,6 +5,7 @@ Legend: `S` waveform samples, `T` frames or tokens, `D` features.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,16 @@ class Recording:
             )
         return self.transcript
 
+    def seconds(self, modality: str) -> float | None:
+        """How long the file of the sound (`audio`) or of the picture (`video`) is; None if it does not say."""
+        import av
+
+        try:
+            with av.open(str(self.file if modality == "audio" else self.video)) as container:
+                return None if container.duration is None else container.duration / av.time_base
+        except av.error.FFmpegError:  # there is sound that others read
+            return None
+
 
 #: makes an array (S,), (T, D) or (T, 2) of a recording
 Source = Callable[[Recording], "np.ndarray"]
@@ -106,6 +117,12 @@ def open_source(
             "label.csv and Raw), and give that one."
         )
     return makers[record["extractor"]](record, getattr(places, modality), device)
+
+
+def longest_seconds(given: InputConfig, record: dict[str, Any] | None) -> float | None:
+    """What a model sees of one modality, from the start of a recording; None for all of it."""
+    limits = (given.max_seconds, record["options"].get("max_seconds") if record else None)
+    return min((limit for limit in limits if limit), default=None)
 
 
 def check_fingerprint(found: str, record: dict[str, Any], name: str, option: str) -> None:
@@ -185,18 +202,25 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
 
     import numpy as np
 
-    from mertk.data.video_frames import Segment, read_duration, read_frames
+    from mertk.data.video_frames import Segment, is_of_rate, read_duration, read_frames, read_rate
     from mertk.encoders.visual import ClipFrameEncoder
     from mertk.encoders.weights import find_weights, fingerprint
 
     name, options = place or record["weights"], record["options"]
     check_fingerprint(fingerprint(find_weights(name)), record, name, "--weights")
-    encoder = ClipFrameEncoder(name, record["layer"], device)
+    precision = options.get("precision", "float32")
+    if precision == "float16" and device.type == "cpu":
+        print("note: the video features of this model were made in float16, here they are in float32", file=sys.stderr)
+        precision = "float32"
+    encoder = ClipFrameEncoder(name, record["layer"], device, precision)
     size = options["batch_frames"]
 
     def read(recording: Recording) -> np.ndarray:
         segment = Segment(recording.file.stem, Fraction(0), read_duration(recording.video), recording.half)
-        frames = read_frames(recording.video, segment, options["max_seconds"], options.get("rate_hz"))
+        rate_hz = options.get("rate_hz")
+        if rate_hz is None and not is_of_rate(read_rate(recording.video), Fraction(record["rate_hz"])):
+            rate_hz = record["rate_hz"]  # the files of the corpus had one rate, and all their frames were taken
+        frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz)
         return np.concatenate([encoder(frames[start : start + size]) for start in range(0, len(frames), size)])
 
     return read

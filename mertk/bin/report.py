@@ -64,12 +64,14 @@ def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[st
     import numpy as np
     import torch
 
+    from mertk.arithmetic import compute_in_full_float32
     from mertk.batch import to_device
     from mertk.data.loader import EvaluationLoader
     from mertk.distributed import local_only
     from mertk.errors import MertkError
     from mertk.progress import progress
 
+    compute_in_full_float32()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.eval().to(device)
     loader = EvaluationLoader(part.dataset, config.training.evaluation_batch_size, config.data.num_workers)

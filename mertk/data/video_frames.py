@@ -24,7 +24,16 @@ import numpy as np
 from mertk.data.video_pictures import VideoError, VideoPictures, open_video, picture_stream
 from mertk.errors import MertkError
 
-__all__ = ["HALVES", "Segment", "VideoError", "read_duration", "read_frames", "read_rate", "read_segments"]
+__all__ = [
+    "HALVES",
+    "Segment",
+    "VideoError",
+    "is_of_rate",
+    "read_duration",
+    "read_frames",
+    "read_rate",
+    "read_segments",
+]
 
 HALVES = ("left", "right", "whole")
 
@@ -151,8 +160,13 @@ def read_frames(
     return frames
 
 
+def is_of_rate(rate: Fraction, expected: Fraction) -> bool:
+    """Whether a file of `rate` frames a second may stand for one of the `expected`: within one per cent."""
+    return abs(rate - expected) <= expected / 100
+
+
 def _check_rate(path: Path, rate: Fraction, expected: Fraction | None) -> None:
-    if expected is not None and abs(rate - expected) > expected / 100:
+    if expected is not None and not is_of_rate(rate, expected):
         raise VideoError(
             f"video {path} has {float(rate):.3f} frames a second, the others have {float(expected):.3f}; "
             "convert it, or take frames of one rate from all (--rate_hz).",

@@ -39,5 +39,8 @@ class RecurrentBranch(nn.Module):
 
     def forward(self, sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Map sequences (B, T, D) with lengths (B,) to vectors (B, E)."""
-        states, _ = self.lstm(zero_padding(sequences, lengths))
+        # Autocast, even of bfloat16, has cuDNN's LSTM compute in float16, for which the loss would have to be scaled.
+        # Its weights are float32, unless an engine has rounded them.
+        with torch.autocast(sequences.device.type, enabled=False):
+            states, _ = self.lstm(zero_padding(sequences, lengths).to(self.lstm.weight_ih_l0.dtype))
         return self.projection(self.dropout(self.attention(states, lengths)))

@@ -5,6 +5,7 @@ Legend: `B` utterances, `Q` steps that ask, `K` steps that are looked at, `W` wi
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -187,13 +188,28 @@ class Transformer(nn.Module):
 
     def _embed(self, steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         is_real = steps[:, :, 0] != 0 if self.padding == "fixed" else length_mask(lengths, steps.shape[1])
-        positions = sinusoidal_positions(steps.shape[1], steps.shape[2]).to(steps) * is_real[:, :, None]
+        positions = _positions_of(steps) * is_real[:, :, None]
         return self.embedding_dropout(math.sqrt(steps.shape[2]) * steps + positions)
 
 
 def _standardised(steps: torch.Tensor) -> torch.Tensor:
     """(B, T, W) with mean 0 and variance 1 over W: a layer norm without weight and bias."""
     return functional.layer_norm(steps, steps.shape[2:])
+
+
+def _positions_of(steps: torch.Tensor) -> torch.Tensor:
+    """The table (T, W) for steps (B, T, W), of their type and on their device."""
+    if torch.compiler.is_compiling():  # which sees through the cache, and has the table in what it compiles
+        return sinusoidal_positions(*steps.shape[1:]).to(steps)
+    return _kept_positions(*steps.shape[1:], steps.device, steps.dtype)
+
+
+@functools.lru_cache(maxsize=256)
+def _kept_positions(num_steps: int, width: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """Some ten kilobytes, asked for by every embedding of every step; a GPU would wait for each to be copied."""
+    # Scoring may be the first to ask, and training cannot use all that inference mode makes.
+    with torch.inference_mode(False):
+        return sinusoidal_positions(num_steps, width).to(device, dtype)
 
 
 def sinusoidal_positions(num_steps: int, width: int) -> torch.Tensor:

@@ -54,9 +54,11 @@ def fused_attention(
     """
     width = queries.shape[2]
     is_seen = torch.arange(keys.shape[3], device=keys.device) < num_visible[:, None, :, None]
-    # Features of zeros change no product.
+    # Features of zeros change no product. Heads that need none come as they are, their features apart in memory, and no
+    # fused kernel takes those.
     padded = (functional.pad(vectors.transpose(2, 3), (0, -width % _ALIGNMENT)) for vectors in (queries, keys, values))
+    heads = (vectors.contiguous() for vectors in padded)
     attended = functional.scaled_dot_product_attention(
-        *padded, attn_mask=is_seen, dropout_p=dropout, scale=1 / math.sqrt(width)
+        *heads, attn_mask=is_seen, dropout_p=dropout, scale=1 / math.sqrt(width)
     )
     return attended[..., :width].transpose(2, 3)

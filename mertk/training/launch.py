@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.arithmetic import compute_in_full_float32
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
 from mertk.training.launch_request import Request, read_request
@@ -63,6 +64,8 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
     check_started(accelerator, request, config.num_processes)
     if engine_precision(accelerator) != precision:
         raise MertkError(f"precision {precision} was asked for, but {engine_precision(accelerator)} came up.")
+    if precision == "no":
+        compute_in_full_float32()
     return accelerator
 
 

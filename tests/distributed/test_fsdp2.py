@@ -5,6 +5,7 @@ round trip uses torch's own `fully_shard`, and Accelerate is made to believe tha
 """
 
 import copy
+import functools
 import os
 import shutil
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from torch.distributed.fsdp.wrap import size_based_auto_wrap_policy, transformer
 from mertk.models.foal import FoalNet
 from mertk.training.engines.sharded import (
     average_gradients,
+    keep_inputs_and_outputs,
     layer_classes,
     load_whole_optimizer_state,
     load_whole_weights,
@@ -151,13 +153,13 @@ def test_weights_and_optimizer_come_back_to_the_last_bit():
     run_processes(round_trip, 2)
 
 
-def start_fsdp(config, run_dir):
+def start_fsdp(config, run_dir, precision="no"):
     """An accelerator of DDP, turned into what it would be on GPUs with conf/accelerate/fsdp2.yaml."""
     from accelerate import Accelerator, FullyShardedDataParallelPlugin
     from accelerate.utils import DistributedType
 
     os.environ |= {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
-    accelerator = Accelerator(cpu=True)
+    accelerator = Accelerator(cpu=True, mixed_precision=precision)
     plugin = FullyShardedDataParallelPlugin(
         fsdp_version=2,
         auto_wrap_policy="transformer_based_wrap",
@@ -165,6 +167,8 @@ def start_fsdp(config, run_dir):
         cpu_ram_efficient_loading=False,
         state_dict_type="FULL_STATE_DICT",
     )
+    if precision != "no":
+        plugin.set_mixed_precision(precision)
     accelerator.state._shared_state |= {"distributed_type": DistributedType.FSDP, "fsdp_plugin": plugin}
     return accelerator
 
@@ -195,3 +199,58 @@ def test_the_engine_equals_one_process_and_resumes_to_the_last_bit(tmp_path):
     for name, tensor in expected.items():
         torch.testing.assert_close(weights[name], tensor, atol=1e-5, rtol=0, msg=name)
         assert torch.equal(weights[name], again[name]), name
+
+
+class Waves(nn.Module):
+    """Nothing but what autocast decides about on CPU as on GPUs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 6))
+
+    def forward(self, batch):
+        products = self.layers(batch["waves"])
+        return {"products": products, "waves": batch["waves"] + products.float().mean()}
+
+
+def call_in_bf16():
+    from accelerate import FullyShardedDataParallelPlugin
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    plugin = FullyShardedDataParallelPlugin(fsdp_version=2, mixed_precision_policy="bf16")
+    keep_inputs_and_outputs(plugin)
+    torch.manual_seed(1)
+    model = Waves()
+    plain = copy.deepcopy(model)
+    for module in (*model.layers, model):
+        fully_shard(module, mesh=init_device_mesh("cpu", (2,)), mp_policy=plugin.mixed_precision_policy)
+    batch = {"waves": torch.randn(3, 6, generator=torch.Generator().manual_seed(2))}
+    exchanged = []
+    model.layers[0].register_forward_pre_hook(lambda layer, _given: exchanged.append(layer.weight.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        output, expected = model(batch), plain(batch)
+    assert exchanged == [torch.bfloat16]
+    assert output["products"].dtype == torch.float32  # as Accelerate gives with DDP
+    assert output["products"].equal(expected["products"].float())
+    assert output["waves"].equal(expected["waves"])
+    output["products"].square().sum().backward()
+    assert all(whole(parameter.grad).isfinite().all() for parameter in model.parameters())
+
+
+def test_bf16_rounds_neither_inputs_nor_outputs():
+    run_processes(call_in_bf16, 2)
+
+
+def make_trainer_in_bf16(run_dir):
+    foal_training.start_accelerator = functools.partial(start_fsdp, precision="bf16")
+    trainer = foal_training.make_foal_trainer(run_dir)
+    for module in trainer.method.modules():
+        if isinstance(module, torch.distributed.fsdp.FSDPModule):
+            policy = module._get_fsdp_state()._mp_policy
+            assert (policy.param_dtype, policy.reduce_dtype) == (torch.bfloat16, torch.bfloat16)
+            assert (policy.output_dtype, policy.cast_forward_inputs) == (torch.float32, False)
+
+
+def test_the_engine_has_bf16_exchanged_and_nothing_else_rounded(tmp_path):
+    run_processes(make_trainer_in_bf16, 2, tmp_path)

@@ -58,6 +58,20 @@ def test_accelerators_get_the_same_from_the_fused_kernel():
     torch.testing.assert_close(fused_attention(*inputs), attend(*inputs), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("width", [3, 8], ids=["padded", "of the width of kernels"])
+def test_fused_kernels_get_the_features_of_a_head_side_by_side(width, monkeypatch):
+    attention, strides = torch.nn.functional.scaled_dot_product_attention, []
+
+    def seen(*heads, **options):
+        strides.extend(vectors.stride(3) for vectors in heads)
+        return attention(*heads, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", seen)
+    inputs = make_inputs(width=width)
+    torch.testing.assert_close(fused_attention(*inputs), attend(*inputs), rtol=1e-12, atol=1e-12)
+    assert strides == [1, 1, 1]
+
+
 def test_large_scores_neither_overflow_nor_vanish():
     queries, keys, values, num_visible = make_inputs()
     inputs = [(factor * vectors).float() for factor, vectors in ((1e4, queries), (1e3, keys), (1.0, values))]

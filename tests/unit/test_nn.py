@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from mertk.errors import MertkError
+from mertk.nn import transformer
 from mertk.nn.attention import CrossAttentionLayer, CrossAttentionStack
 from mertk.nn.masking import random_spans
 from mertk.nn.pooling import masked_mean, zero_padding
 from mertk.nn.projection import ProjectionHead
+from mertk.nn.recurrence import RecurrentBranch
 
 
 def test_masked_mean_is_the_mean_of_the_real_frames_whatever_stands_behind():
@@ -85,3 +87,47 @@ def test_random_spans_have_at_least_the_lower_limit():
     for row in edges:
         runs = (row == -1).nonzero()[:, 0] - (row == 1).nonzero()[:, 0]
         assert (runs >= 4).all()
+
+
+def test_positions_are_made_once_for_each_kind_of_steps(monkeypatch):
+    made, make = [], transformer.sinusoidal_positions
+    monkeypatch.setattr(transformer, "sinusoidal_positions", lambda *shape: made.append(shape) or make(*shape))
+    network = transformer.Transformer(10, num_heads=2, num_layers=1)
+    lengths = torch.tensor([13, 4])
+    with torch.inference_mode():  # what scoring leaves must do for training
+        network(torch.randn(2, 13, 10), lengths)
+    for steps in (torch.randn(2, 13, 10, requires_grad=True), torch.randn(2, 13, 10)):
+        network(steps, lengths, steps, lengths).sum().backward()
+    assert made == [(13, 10)]
+    network.double()(torch.randn(2, 13, 10).double(), lengths)
+    network(torch.randn(2, 6, 10).double(), lengths.clamp(max=6))
+    assert made == [(13, 10), (13, 10), (6, 10)]
+    kept = transformer._positions_of(torch.zeros(2, 13, 10))
+    assert kept.equal(make(13, 10).float())
+    assert not kept.is_inference() and not kept.requires_grad
+
+
+def test_compiled_positions_are_the_same():
+    network = transformer.Transformer(8, num_heads=2, num_layers=1)
+    compiled = torch.compile(network._embed, backend="eager", fullgraph=True)
+    for num_steps in (5, 7, 9):
+        steps, lengths = torch.randn(2, num_steps, 8), torch.tensor([num_steps, 3])
+        assert compiled(steps, lengths).equal(network._embed(steps, lengths))
+
+
+def test_recurrence_is_computed_in_float32_whatever_the_precision_around_it():
+    """cuDNN's LSTM would take float16 under autocast, and float16 needs a scaled loss."""
+    branch = RecurrentBranch(5, 8, 4)
+    states = []
+    branch.lstm.register_forward_hook(lambda _module, _given, output: states.append(output[0]))
+    sequences, lengths = torch.randn(3, 7, 5), torch.tensor([7, 2, 1])
+    branch(sequences, lengths)
+    with torch.autocast("cpu", torch.bfloat16):
+        branch(sequences, lengths)
+        branch(sequences.bfloat16(), lengths)
+    assert states[1].equal(states[0])
+    assert states[2].dtype == torch.float32
+    # An engine may compute with rounded weights.
+    with torch.autocast("cpu", torch.bfloat16):
+        branch.bfloat16()(sequences, lengths).sum().backward()
+    assert states[3].dtype == torch.bfloat16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from mertk.bin import predict
 from mertk.bin.recording_inputs import Places, Recording, open_source
 from mertk.data.feature_store import read_record
 from mertk.data.manifest import load_manifest
+from mertk.data.video_frames import Segment, read_duration, read_frames
+from mertk.encoders.visual import ClipFrameEncoder
 from tests.raw_corpus import write_bert, write_clip_file, write_corpus, write_wavlm
 from tests.sentiment_model import save_means
 from tests.video_corpus import read_features, write_clip
@@ -226,9 +229,53 @@ def test_models_of_other_features_do_not_go_together(corpus, model, capsys):
 
 def test_a_video_shorter_than_what_a_model_looks_at_is_taken_whole(corpus, tmp_path):
     """It used to be refused as truncated."""
-    record = read_record(corpus / "data/features/video").as_dict()
-    record["options"] = {key: value for key, value in record["options"].items() if key != "rate_hz"}
-    record["options"]["max_seconds"] = 6.0
+    record = video_record(corpus)
     write_clip_file(tmp_path / "short.mp4", seconds=0.8, rate=25)
     frames = open_source("video", None, record, Places(), torch.device("cpu"))(Recording(tmp_path / "short.mp4"))
     assert frames.shape == (20, 20)
+
+
+def video_record(corpus, **options):
+    """The record of features of every frame of a corpus of 25 frames a second, six seconds at most."""
+    record = read_record(corpus / "data/features/video").as_dict()
+    kept = {key: value for key, value in record["options"].items() if key != "rate_hz"}
+    return record | {"rate_hz": 25.0, "options": kept | {"max_seconds": 6.0} | options}
+
+
+@pytest.mark.parametrize(("rate", "own"), [(50, False), (12, False), (25, True), (Fraction(2510, 100), True)])
+def test_a_video_of_another_frame_rate_is_taken_at_that_of_the_corpus(corpus, tmp_path, rate, own):
+    write_clip_file(tmp_path / "clip.mp4", seconds=2.0, rate=rate)
+    found = open_source("video", None, video_record(corpus), Places(), torch.device("cpu"))
+    segment = Segment("clip", Fraction(0), read_duration(tmp_path / "clip.mp4"))
+    frames = read_frames(tmp_path / "clip.mp4", segment, 6.0, None if own else 25.0)
+    assert len(frames) == pytest.approx(50, abs=1)
+    expected = ClipFrameEncoder(corpus / "clip")(frames)
+    np.testing.assert_array_equal(found(Recording(tmp_path / "clip.mp4")), expected)
+
+
+def test_the_picture_is_encoded_in_the_precision_of_the_corpus(corpus, capsys):
+    clip = clip_of(corpus, "abc$_$0001")
+    frames = read_frames(clip, Segment("clip", Fraction(0), read_duration(clip)))
+    for precision, here in (("float32", "float32"), ("bfloat16", "bfloat16"), ("float16", "float32")):
+        record = video_record(corpus, precision=precision)
+        found = open_source("video", None, record, Places(), torch.device("cpu"))(Recording(clip))
+        np.testing.assert_array_equal(found, ClipFrameEncoder(corpus / "clip", precision=here)(frames))
+        assert ("made in float16, here they are in float32" in capsys.readouterr().err) == (precision == "float16")
+
+
+def test_what_a_model_does_not_see_is_told(corpus, tmp_path, capsys):
+    write_clip_file(tmp_path / "long.mp4", seconds=2.0)
+    shutil.copy(clip_of(corpus, "ghi$_$0003"), tmp_path / "short.mp4")
+    inputs = {"audio": FEATURES | {"max_seconds": 0.7}, "video": FEATURES | {"max_seconds": 0.7}}
+    both = save_means(corpus / "models/both", corpus / "data", inputs)
+    files = [tmp_path / "long.mp4", tmp_path / "short.mp4"]
+    code, rows, error = call(capsys, "--model", both, "--", *files)
+    assert code == 0 and len(rows) == 3
+    notes = [line for line in error.splitlines() if line.startswith("note:")]
+    assert len(notes) == 1
+    assert notes[0].startswith(f"note: {files[0]}: the model sees the first 0.7 s of audio and video; the last 1.")
+    # Of these features the longest part is a matter of the corpus.
+    states = {"audio": {**FEATURES, "directory": str(corpus / "data/features/wavlm")}}
+    alone = save_means(corpus / "models/alone", corpus / "data", states)
+    code, _, error = call(capsys, "--model", alone, "--", corpus / "data/wav/abc/0002.wav")
+    assert code == 0 and "0002.wav: the model sees the first 0.8 s of audio; the last 0." in error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ class ShardedEngine(Engine):
         if plugin.ignored_modules:
             raise MertkError("fsdp_ignored_modules is not offered: what FSDP ignores drifts apart. Leave it out.")
         wrap_layers(plugin, model)
+        keep_inputs_and_outputs(plugin)
         self._scalars = set_scalars_apart(model, optimizer)
         if self._scalars:
             # Accelerate wants modules, whose parameters it then leaves alone.
@@ -68,6 +70,18 @@ def wrap_layers(plugin: Any, model: torch.nn.Module) -> None:
     policy = policy.func if isinstance(policy, functools.partial) else policy
     if policy is transformer_auto_wrap_policy and not plugin.transformer_cls_names_to_wrap:
         plugin.transformer_cls_names_to_wrap = layer_classes(model)
+
+
+def keep_inputs_and_outputs(plugin: Any) -> None:
+    """Leave what goes into modules and comes out of them as it is, where weights are exchanged in lower precision.
+
+    Accelerate would have both rounded: waveforms, frames and logits too. What operators compute in is for autocast to
+    decide, as with DDP.
+    """
+    if plugin.mixed_precision_policy is not None:
+        plugin.mixed_precision_policy = dataclasses.replace(
+            plugin.mixed_precision_policy, output_dtype=torch.float32, cast_forward_inputs=False
+        )
 
 
 def set_scalars_apart(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.nn.Parameter]:
