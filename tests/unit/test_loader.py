@@ -105,6 +105,7 @@ def test_not_finite_features_name_the_utterance_without_a_stack_trace(num_worker
     loader = EvaluationLoader(dataset_of(8, bad=["u03"]), 4, num_workers)
     with pytest.raises(MertkError, match=r"utterance u03: its video holds NaN .* features/video; make") as caught:
         list(loader)
+    loader.close()
     assert "Traceback" not in str(caught.value)
 
 

@@ -63,6 +63,8 @@ def test_a_run_killed_in_the_midst_of_an_epoch_ends_the_same_to_the_last_bit(tmp
     torch.rand(7)  # the generators of a new process stand elsewhere
     second, _ = make_trainer(tmp_path / "cut", *settings)
     second.fit(resume=True)
+    for trainer in (whole, first, second):
+        trainer.close()
     assert_equal_ends(whole, second)
 
 
