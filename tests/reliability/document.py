@@ -17,7 +17,8 @@ INTRODUCTION = f"""\
 
 A training that ended before its time goes on when the same command is given again (`--resume` of `mertk.bin.train`,
 which recipes always give). On the same number of processes it ends with the same losses and weights as if nothing had
-happened, to the last bit.
+happened: to the last bit on processors, which is what was measured. A GPU adds up some sums in no fixed order, with or
+without an interruption; there, runs agree as well as two uninterrupted ones do.
 
 ## What is saved, and when
 
@@ -34,7 +35,9 @@ without improvement. The order of the data needs no state: it follows from seed,
   checkpoint. A best model that still found none at the end is an error.
 - On another number of processes a run resumes too: the global batches stay the same, dropout is drawn differently,
   and the log says that the result is not the same to the last bit any more.
-- Other settings than before are listed (`key: old -> new`) and refused, unless `--force` is given.
+- Other settings than before are listed (`key: old -> new`) and refused, unless `--force` is given. The run then goes on
+  by the new ones, rates and schedule included; another kind of optimizer, schedule or groups is refused all the same.
+  (`mertk.bin.cross_validate`, and so every recipe, trains such a run anew and keeps the old one beside it.)
 - All processes must see the run directory on one file system.
 
 ## Asked to stop
