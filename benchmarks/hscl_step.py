@@ -132,13 +132,10 @@ def largest_difference(forms: dict[str, HSCL], batch: Batch, is_trimmed: bool = 
 
     answers = {}
     for name, form in forms.items():
-        if name == "mertk":
-            batch, whole = take_rows(batch, slice(None), is_trimmed), batch
-        else:
-            batch = whole
+        given = take_rows(batch, slice(None), is_trimmed and name == "mertk")
         with torch.no_grad():
-            logits = form.eval()(batch)["logits"].flatten()
-            losses = form.train().losses(form(batch), batch)
+            logits = form.eval()(given)["logits"].flatten()
+            losses = form.train().losses(form(given), given)
         answers[name] = torch.cat([logits, torch.stack([losses[term] for term in form.terms])])
     ours, others = answers.values()
     difference = ((ours - others).abs() / others.abs().clamp(min=1)).max().item()

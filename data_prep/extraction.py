@@ -35,7 +35,8 @@ def add_extraction_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that every extraction has."""
     add = parser.add_argument
     add("--num_processes", type=positive_int, help="stop when the launcher started another number of processes")
-    add("--max_lost", type=share, default=0.01, help="of utterances without features (default: %(default)s)")
+    largest = "largest share of utterances without features (default: %(default)s)"
+    add("--max_lost", type=share, default=0.01, help=largest)
     add("--overwrite", action="store_true", help="throw features away that are there and were made differently")
 
 

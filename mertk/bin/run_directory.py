@@ -43,7 +43,7 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     elif used:
         changes = _changes(run_dir / "config.yaml", config)
         changed = ", ".join(f"{key}: {change}" for key, change in changes.items())
-        if force and (fixed := [key for key in UNCHANGEABLE if key in changes]):
+        if fixed := [key for key in UNCHANGEABLE if key in changes]:
             raise MertkError(
                 f"{run_dir} was started with other settings: {changed}. A run cannot go on with another "
                 f"{', '.join(fixed)}, with --force either; give another run.output_dir, or --overwrite to start anew."

@@ -18,7 +18,7 @@ Other stages may add reasons of their own; they count as lost.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,11 +70,10 @@ class Ledger:
 
     def counts(self) -> dict[str, int]:
         """Number of entries by reason, most frequent first."""
-        return dict(Counter(entry.reason for entry in self.entries).most_common())
+        return _counts(self.entries)
 
     def __str__(self) -> str:
-        """`no_video 3, too_short 1`."""
-        return ", ".join(f"{reason} {count}" for reason, count in self.counts().items())
+        return _told(self.entries)
 
     def write(self, path: str | Path) -> None:
         """Write a table, one utterance a line, sorted, atomically."""
@@ -97,13 +96,20 @@ class Ledger:
         lost = self.lost()
         if len(lost) <= max_share * total:
             return
-        reasons = Counter(entry.reason for entry in lost).most_common()
-        counted = ", ".join(f"{reason} {count}" for reason, count in reasons)
         examples = "; ".join(f"{e.utterance} ({e.reason}: {e.detail})" for e in lost[:_EXAMPLES])
         raise MertkError(
             f"{len(lost)} of {total} {what} were lost ({len(lost) / max(total, 1):.1%}), more than the {max_share:.1%} "
-            f"allowed: {counted}. First: {examples}. Mend the files, or allow a larger share."
+            f"allowed: {_told(lost)}. First: {examples}. Mend the files, or allow a larger share."
         )
+
+
+def _counts(entries: Iterable[Entry]) -> dict[str, int]:
+    return dict(Counter(entry.reason for entry in entries).most_common())
+
+
+def _told(entries: Iterable[Entry]) -> str:
+    """`no_video 3, too_short 1`."""
+    return ", ".join(f"{reason} {count}" for reason, count in _counts(entries).items())
 
 
 def read_ledger(path: str | Path) -> Ledger:

@@ -56,8 +56,10 @@ def fused_attention(
     is_seen = torch.arange(keys.shape[3], device=keys.device) < num_visible[:, None, :, None]
     # Features of zeros change no product. Heads that need none come as they are, their features apart in memory, and no
     # fused kernel takes those.
-    padded = (functional.pad(vectors.transpose(2, 3), (0, -width % _ALIGNMENT)) for vectors in (queries, keys, values))
-    heads = (vectors.contiguous() for vectors in padded)
+    heads = (
+        functional.pad(vectors.transpose(2, 3), (0, -width % _ALIGNMENT)).contiguous()
+        for vectors in (queries, keys, values)
+    )
     attended = functional.scaled_dot_product_attention(
         *heads, attn_mask=is_seen, dropout_p=dropout, scale=1 / math.sqrt(width)
     )
