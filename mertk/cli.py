@@ -49,6 +49,17 @@ def make_parser(description: str | None, example: str, program_name: str | None 
     )
 
 
+def add_trust_argument(parser: argparse.ArgumentParser) -> None:
+    """The option of programs that load models which may come from elsewhere."""
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="module or package, besides mertk, whose classes a model may be made of; its code is run",
+    )
+
+
 def share(text: str) -> float:
     """Type of an option that says how much of something, from 0 to 1."""
     with contextlib.suppress(ValueError):

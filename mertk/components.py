@@ -8,7 +8,8 @@
         weights: microsoft/wavlm-large
 
 Keys and types are checked against the constructor's signature, so that a typo is an error that names its neighbour.
-Any importable class will do, one of the user's own project too.
+Any importable class will do, one of the user's own project too. To import a module is to run it: a model directory,
+which may come from elsewhere, is built of mertk's own classes and of those of modules that the user trusts by name.
 """
 
 from __future__ import annotations
@@ -17,21 +18,34 @@ import dataclasses
 import importlib
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mertk.config_merging import CLASS_KEY, unveil, veil
 from mertk.errors import MertkError
 
-CLASS_KEY = "component"
 
+def find_class(path: str, where: str, trusted: Sequence[str] | None = None) -> Callable[..., Any]:
+    """The class (or function) at a dotted path such as `mertk.models.foal.FoalNet`.
 
-def find_class(path: str, where: str) -> Callable[..., Any]:
-    """The class (or function) at a dotted path such as `mertk.models.foal.FoalNet`."""
+    Args:
+        trusted: modules and packages that may be imported besides mertk; None: any.
+
+    Raises:
+        MertkError: no such class, or one of a module that is not trusted, which is not imported then.
+    """
+    if not isinstance(path, str):
+        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r}, expected a dotted path to a class.")
     module_name, _, name = path.rpartition(".")
+    if trusted is not None and not any(f"{path}.".startswith(f"{own}.") for own in ("mertk", *trusted)):
+        raise MertkError(
+            f"{where}.{CLASS_KEY}: {path!r} is no class of mertk, and loading it runs the code of its module. If you "
+            f"know where that comes from, add --trust {module_name or path}."
+        )
     try:
         return getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -46,20 +60,30 @@ def argument_names(constructor: Callable[..., Any]) -> list[str]:
     return [name for name in inspect.signature(constructor).parameters if name != "self"]
 
 
-def build(config: Mapping[str, Any], where: str, defaults: Mapping[str, Any] | None = None) -> Any:
+def build(
+    config: Mapping[str, Any],
+    where: str,
+    defaults: Mapping[str, Any] | None = None,
+    trusted: Sequence[str] | None = None,
+) -> Any:
     """Build the object that `config` describes.
 
     Args:
         config: mapping with the key `component`; mappings inside that have one too are built first.
         where: the configuration key of this mapping, for messages.
         defaults: values for arguments that the constructor has and `config` leaves out.
+        trusted: as for `find_class`.
 
     Raises:
-        MertkError: unknown or missing key, wrong type, class not importable.
+        MertkError: unknown or missing key, wrong type, class not importable or not trusted.
     """
-    constructor, arguments = _read(config, where)
+    constructor, arguments = _read(config, where, trusted)
     accepted = argument_names(constructor)
-    inner = {name: build(value, f"{where}.{name}") for name, value in arguments.items() if _is_component(value)}
+    inner = {
+        name: build(value, f"{where}.{name}", trusted=trusted)
+        for name, value in arguments.items()
+        if _is_component(value)
+    }
     checked = _check_types(constructor, arguments, where) | inner
     for name, value in (defaults or {}).items():
         if name in accepted and checked.get(name) is None:
@@ -89,14 +113,16 @@ def check(config: Mapping[str, Any], where: str) -> None:
             check(value, f"{where}.{name}")
 
 
-def _read(config: Mapping[str, Any], where: str) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+def _read(
+    config: Mapping[str, Any], where: str, trusted: Sequence[str] | None = None
+) -> tuple[type[torch.nn.Module], dict[str, Any]]:
     """The constructor that a mapping names, and the arguments for it."""
     arguments = dict(config)
     if CLASS_KEY not in arguments:
         raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
     path = arguments.pop(CLASS_KEY)
-    constructor = find_class(path, where)
-    # A model directory from elsewhere must not be able to call whatever Python can import.
+    constructor = find_class(path, where, trusted)
+    # Not whatever else can be called.
     if not (inspect.isclass(constructor) and issubclass(constructor, torch.nn.Module)):
         raise MertkError(f"{where}.{CLASS_KEY}: {path} is no torch.nn.Module; name the class of a model or encoder.")
     return constructor, arguments
@@ -111,11 +137,13 @@ def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], whe
     arguments = {name: None if _is_component(value) else value for name, value in arguments.items()}
     schema = OmegaConf.structured(_schema(constructor))
     try:
-        merged = OmegaConf.merge(schema, {name: value for name, value in arguments.items() if value is not None})
+        given = veil({name: value for name, value in arguments.items() if value is not None})
+        merged = OmegaConf.merge(schema, given)
     except OmegaConfBaseException as error:
         key = f"{where}.{error.full_key}" if error.full_key else where
-        raise MertkError(f"{key}: {str(error).splitlines()[0]} (arguments of {constructor.__name__})") from error
-    plain = OmegaConf.to_container(merged, resolve=True)
+        told = unveil(str(error).splitlines()[0])
+        raise MertkError(f"{key}: {told} (arguments of {constructor.__name__})") from error
+    plain = unveil(OmegaConf.to_container(merged))
     return {name: plain[name] for name in arguments}
 
 

@@ -1,14 +1,15 @@
 """The configuration of a run: typed, checked, saved as it was resolved.
 
-YAML files are merged in the order given, then `key=value` settings; a key that nobody reads is an error that names
-the nearest valid one. The keys under `model` are the arguments of the model's constructor (`mertk.components`).
+YAML files are merged in the order given, then `key=value` settings (`mertk.config_merging`); a key that nobody reads is
+an error that names the nearest valid one. The keys under `model` are the arguments of the model's constructor
+(`mertk.components`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
@@ -17,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mertk.atomic import write_text
 from mertk.config_checks import check_values
+from mertk.config_merging import merge, read_part, read_setting, to_yaml, unveil
 from mertk.errors import MertkError
 
 # OmegaConf reads the annotations at run time, so Optional[...] stays spelt out here.
@@ -195,13 +197,11 @@ def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Co
     behind = [str(word) for word in files if _is_setting(word)]
     for file in files:
         if not _is_setting(file):
-            merged = _merge(merged, _read_yaml(Path(file)), str(file))
+            merged = merge(merged, read_part(Path(file)), str(file))
     for setting in [*behind, *settings]:
-        if "=" not in setting:
-            raise MertkError(f"setting {setting!r}: expected key=value, such as training.epochs=10.")
-        merged = _merge(merged, _dotted(setting), f"setting {setting}")
+        merged = merge(merged, read_setting(setting), f"setting {setting}")
     try:
-        config = OmegaConf.to_object(merged)
+        config = unveil(OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise MertkError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     check_values(config)
@@ -210,12 +210,12 @@ def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Co
 
 def save_config(config: Config, path: Path) -> None:
     """Write the resolved configuration; `load_config([path])` gives the same one back."""
-    write_text(path, OmegaConf.to_yaml(OmegaConf.structured(config)))
+    write_text(path, to_yaml(as_dict(config)))
 
 
 def as_dict(config: Any) -> dict[str, Any]:
     """The configuration as plain containers."""
-    return OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    return asdict(config)
 
 
 def decisive(config: Config) -> dict[str, Any]:
@@ -231,31 +231,3 @@ def decisive(config: Config) -> dict[str, Any]:
 def _is_setting(word: str | Path) -> bool:
     """Whether a word where files are expected is `key=value`; `exp/lr=0.1/config.yaml` is none."""
     return re.match(r"[A-Za-z_][\w.]*=", str(word)) is not None and not Path(word).is_file()
-
-
-def _read_yaml(path: Path) -> Any:
-    if not path.is_file():
-        raise MertkError(f"{path}: no such configuration file.")
-    try:
-        return OmegaConf.load(path)
-    except Exception as error:  # PyYAML's errors carry file, line and column
-        raise MertkError(f"{path}: not valid YAML: {error}") from error
-
-
-def _dotted(setting: str) -> Any:
-    try:
-        return OmegaConf.from_dotlist([setting])
-    except Exception as error:
-        raise MertkError(f"setting {setting!r}: {error}") from error
-
-
-def _merge(base: Any, change: Any, where: str) -> Any:
-    try:
-        return OmegaConf.merge(base, change)
-    except TypeError as error:
-        raise MertkError(
-            f"{where}: expected keys with values, such as `training: {{epochs: 10}}` ({error})."
-        ) from error
-    except OmegaConfBaseException as error:
-        key = f"{error.full_key}: " if error.full_key else ""
-        raise MertkError(f"{where}: {key}{str(error).splitlines()[0]}") from error

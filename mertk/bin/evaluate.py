@@ -7,10 +7,11 @@ results depend on the device as little as they can.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.cli import make_parser, program
+from mertk.cli import add_trust_argument, make_parser, program
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -29,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to score")
     parser.add_argument("--num_processes", type=int, help="stop unless this many processes run")
     parser.add_argument("--again", action="store_true", help="score runs that have results already")
+    add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 
     from mertk.config import TrainingConfig
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     runs, todo = gather_objects((runs, todo))[0]
     for run_dir in runs:
         if run_dir in todo:
-            evaluate_run(accelerator, run_dir, arguments.part)
+            evaluate_run(accelerator, run_dir, arguments.part, arguments.trust)
         elif accelerator.is_main_process:
             print(f"{run_dir}: {arguments.part} part scored already")
     end_accelerator(accelerator)
@@ -79,12 +81,14 @@ def results_name(part: str) -> str:
     return "results.json" if part == "test" else f"results_{part}.json"
 
 
-def evaluate_run(accelerator: Accelerator, run_dir: Path, part_name: str) -> dict[str, Any] | None:
+def evaluate_run(
+    accelerator: Accelerator, run_dir: Path, part_name: str, trusted: Sequence[str] = ()
+) -> dict[str, Any] | None:
     """Score one run; the main process writes the files and gets the results."""
     from mertk.data.loader import EvaluationLoader
     from mertk.training.scoring import score
 
-    config, saved, part = open_run(run_dir, part_name)
+    config, saved, part = open_run(run_dir, part_name, trusted)
     loader = EvaluationLoader(
         part.dataset,
         config.training.evaluation_batch_size,
@@ -104,8 +108,11 @@ def evaluate_run(accelerator: Accelerator, run_dir: Path, part_name: str) -> dic
     return results
 
 
-def open_run(run_dir: Path, part_name: str) -> tuple[Config, SavedModel, Part]:
+def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tuple[Config, SavedModel, Part]:
     """Configuration and best model of a run, and a part whose features are those the model was trained on.
+
+    Args:
+        trusted: modules, besides mertk's own, whose classes the model may be made of.
 
     Raises:
         MertkError: the model is missing or damaged, or the part cannot be had or has other features.
@@ -115,7 +122,7 @@ def open_run(run_dir: Path, part_name: str) -> tuple[Config, SavedModel, Part]:
     from mertk.training.model_directory import load_model
 
     config = load_config([run_dir / "config.yaml"])
-    saved = load_model(run_dir / "best")
+    saved = load_model(run_dir / "best", trusted)
     info = saved.info
     part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}))
     check_features(info["feature_records"], part.feature_records(), run_dir)

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.cli import make_parser, program
+from mertk.cli import add_trust_argument, make_parser, program
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--tokenizer", help="the text encoder, or its tokenizer, of the text features, when it is not where it was")
     add("--out", type=Path, metavar="TSV", help="write the table to a file, not to the terminal")
     add("--device", help="cpu, cuda, cuda:1, ...; by default the first GPU, or the CPU")
+    add_trust_argument(parser)
     add("files", nargs="+", type=Path, help="audio or video files")
     arguments = parser.parse_args(argv)
     if arguments.text is not None and (len(arguments.files) > 1 or arguments.transcripts):
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 
     table = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.audio_weights, arguments.weights, arguments.tokenizer)
-    predictor = Predictor(arguments.model, arguments.device, places)
+    predictor = Predictor(arguments.model, arguments.device, places, arguments.trust)
     lines, notes, failed = ["\t".join(header(predictor.classes))], [], []
     for file in progress(arguments.files, total=len(arguments.files), description="predict"):
         try:

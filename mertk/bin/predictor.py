@@ -28,6 +28,7 @@ class Predictor:
         models: model directories.
         device: name of where to compute; None for the first GPU, or the CPU.
         places: where encoders and tokenizer are, when they are not where the features were made.
+        trusted: modules, besides mertk's own, whose classes the models may be made of.
 
     Attributes:
         classes: class names; None when the models tell an intensity.
@@ -36,7 +37,7 @@ class Predictor:
         MertkError: no such model, models that do not go together, features that cannot be made again.
     """
 
-    def __init__(self, models: Sequence[Path], device: str | None, places: Places) -> None:
+    def __init__(self, models: Sequence[Path], device: str | None, places: Places, trusted: Sequence[str] = ()) -> None:
         import torch
 
         from mertk.arithmetic import compute_in_full_float32
@@ -44,7 +45,7 @@ class Predictor:
 
         compute_in_full_float32()
         self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.models: list[SavedModel] = [load_model(directory) for directory in models]
+        self.models: list[SavedModel] = [load_model(directory, trusted) for directory in models]
         first = self.models[0]
         for directory, saved in zip(models, self.models, strict=True):
             _check_alike(directory, saved, models[0], first)

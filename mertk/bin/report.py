@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.cli import make_parser, program
+from mertk.cli import add_trust_argument, make_parser, program
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="directory of a finished run")
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to look at")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (RUN_DIR)")
+    add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 
     import json
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.report.projection import plot_projection
 
     out = arguments.out or arguments.run
-    config, saved, part = open_run(arguments.run, arguments.part)
+    config, saved, part = open_run(arguments.run, arguments.part, arguments.trust)
     stages, labels = represent(config, saved.model, part)
     document: dict[str, Any] = {"format": 1, "run": str(arguments.run), "part": arguments.part, "count": len(labels)}
     document |= {"miniature": saved.info["miniature"], "stages": {}}

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from mertk.batch import length_mask, pad_sequences
-from mertk.encoders.loading import load_pretrained, refuse_absent
+from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absent
 from mertk.encoders.weights import PREPROCESSOR_FILE, find_weights, is_miniature, read_config, read_json
 from mertk.errors import MertkError
 from mertk.nn.masking import random_spans
@@ -190,7 +190,7 @@ def _reads_normalized(folder: Path) -> bool:
 
 def _load(folder: Path, random_weights: bool) -> Any:
     """The model without heads, in float32 whatever its file holds."""
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
     config = read_config(folder)
     kind = config.get("model_type")
@@ -202,7 +202,7 @@ def _load(folder: Path, random_weights: bool) -> Any:
     # WavLM gives its own mask and its position bias in different types, which torch remarks on.
     warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
     if random_weights:
-        return AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+        return make_untrained(folder)
     model, absent = load_pretrained(AutoModel, folder, dtype=torch.float32, local_files_only=True)
     refuse_absent(folder, absent - {"masked_spec_embed"})  # some published files lack the mask's
     return model

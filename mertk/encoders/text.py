@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from mertk.batch import length_mask
-from mertk.encoders.loading import load_pretrained, refuse_absent
+from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absent
 from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
 
@@ -106,7 +106,7 @@ class PretrainedTextEncoder(nn.Module):
 
 def _load(folder: Path, random_weights: bool) -> Any:
     """The model without heads, in float32 whatever its file holds."""
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
     kind = read_config(folder).get("model_type")
     if kind not in MODEL_TYPES:
@@ -117,7 +117,7 @@ def _load(folder: Path, random_weights: bool) -> Any:
     # The pooling layer of a sentence pair would wait for a gradient that never comes.
     options = {} if kind == "electra" else {"add_pooling_layer": False}
     if random_weights:
-        return AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32, **options)
+        return make_untrained(folder, **options)
     model, absent = load_pretrained(AutoModel, folder, dtype=torch.float32, local_files_only=True, **options)
     refuse_absent(folder, absent)
     return model

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mertk.encoders.loading import told_of_foreign_code
 from mertk.errors import MertkError
 
 #: How it is cut up tells what a vocabulary alone does not: case, accents, Chinese characters, blanks.
@@ -86,12 +87,16 @@ def _load(source: str) -> Any:
     try:
         for local_only in (True,) if folder.is_dir() else (True, False):
             try:
-                return AutoTokenizer.from_pretrained(name, local_files_only=local_only, **options)
+                return AutoTokenizer.from_pretrained(
+                    name, local_files_only=local_only, trust_remote_code=False, **options
+                )
             # A damaged tokenizer.json raises a plain Exception, a missing library ImportError.
             except Exception as error:
                 failure = error
     finally:
         logging.set_verbosity(verbosity)
+    if told := told_of_foreign_code(f"tokenizer {source!r}", failure):
+        raise MertkError(told) from failure
     told = (str(failure).strip().splitlines() or [type(failure).__name__])[0]
     raise MertkError(
         f"tokenizer {source!r}: cannot be loaded ({told}). Expected a folder that holds tokenizer.json or vocab.txt "

@@ -9,7 +9,7 @@ encoders/NAME/      configuration of each pretrained encoder (its weights are in
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,11 +57,14 @@ def save_model(
     write_directory(directory, fill)
 
 
-def load_model(directory: str | Path) -> SavedModel:
+def load_model(directory: str | Path, trusted: Sequence[str] = ()) -> SavedModel:
     """Build the model of a model directory and load its weights; neither corpus nor hub is needed.
 
+    Args:
+        trusted: modules whose classes the model may be made of, besides mertk's own.
+
     Raises:
-        MertkError: the directory is missing, incomplete or damaged.
+        MertkError: the directory is missing, incomplete or damaged, or has a class of a module that is not trusted.
     """
     directory = standing(Path(directory))
     info = read_info(directory)
@@ -70,7 +73,7 @@ def load_model(directory: str | Path) -> SavedModel:
     for name, encoder in _encoders(config):
         architecture = directory / "encoders" / name
         description[name] = {**encoder, "weights": str(architecture), "random_weights": True}
-    model = build(description, "model", info["facts"])
+    model = build(description, f"{directory / 'config.yaml'}: model", info["facts"], trusted)
     load_weights(model, directory / "model.safetensors")
     return SavedModel(model.eval(), config, info)
 

@@ -39,6 +39,24 @@ def test_an_input_set_to_null_is_taken_out():
     assert list(config.data.inputs) == ["video"]
 
 
+def test_arguments_of_a_class_go_when_another_takes_its_place(tmp_path):
+    base, overlay = tmp_path / "base.yaml", tmp_path / "overlay.yaml"
+    base.write_text("model: {component: x.Net, width: 8, encoder: {component: x.Large, weights: w, layers: {a: 1}}}\n")
+    overlay.write_text("model: {encoder: {component: x.Small, dimension: 4}}\n")
+    small = {"component": "x.Small", "dimension": 4}
+    assert load_config([base, overlay]).model == {"component": "x.Net", "width": 8, "encoder": small}
+    settings = ["model.encoder.component=x.Small", "model.encoder.dimension=4"]
+    assert load_config([base], settings).model["encoder"] == small
+    # The same class again, or none, leaves the others alone.
+    same = load_config([base], ["model.encoder.component=x.Large", "model.encoder.layers.a=2", "model.width=9"]).model
+    assert same["encoder"] == {"component": "x.Large", "weights": "w", "layers": {"a": 2}} and same["width"] == 9
+    assert load_config([base], ["model.component=x.Other"]).model == {"component": "x.Other"}
+    # What another class had is no argument of the one that comes back.
+    assert load_config([base], [*settings, "model.encoder.component=x.Large"]).model["encoder"] == {
+        "component": "x.Large"
+    }
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
