@@ -31,7 +31,7 @@ ABSENT_LOOKS = 2
 
 @dataclass(frozen=True)
 class Submitted:
-    """A job that Slurm was given: its number, where submitit keeps its result, and the command without interpreter."""
+    """A job that Slurm was given: its number, where its result and logs are, and the command without interpreter."""
 
     job_id: str
     folder: str
@@ -97,9 +97,20 @@ def find_alive(jobs: Sequence[Job], known: dict[str, Submitted]) -> dict[str, Su
 def read_notes(path: Path) -> dict[str, Submitted]:
     """What was submitted before, by name; nothing when there are no notes, or none that can be read."""
     try:
-        return {name: Submitted(**noted) for name, noted in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        found = {name: Submitted(**noted) for name, noted in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
+    return found if all(map(_is_sound, found.values())) else {}
+
+
+def _is_sound(noted: Submitted) -> bool:
+    return (
+        isinstance(noted.job_id, str)
+        and re.fullmatch(r"[0-9]{1,18}(_[0-9]{1,9})?", noted.job_id) is not None
+        and isinstance(noted.folder, str)
+        and isinstance(noted.command, list)
+        and all(isinstance(word, str) for word in noted.command)
+    )
 
 
 def told_ids(submitted: Iterable[Submitted]) -> str:
@@ -128,12 +139,13 @@ def submit(jobs: Sequence[Job], folder: Path, options: SlurmOptions) -> dict[str
     """
     import submitit
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
+    folder.mkdir(exist_ok=True)
     executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=options.restarts)
     executor.update_parameters(job_name=f"mertk-{folder.resolve().parents[2].name}", **executor_parameters(options))
     try:
         with executor.batch():
-            submitted = [executor.submit(Task(tuple(job.command), str(job.log.resolve()))) for job in jobs]
+            submitted = [executor.submit(make_task(job, folder.resolve())) for job in jobs]
     except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
         said = [line for line in str(error).splitlines() if line.startswith("sbatch:")]
         raise MertkError(
@@ -143,6 +155,28 @@ def submit(jobs: Sequence[Job], folder: Path, options: SlurmOptions) -> dict[str
         job.name: Submitted(given.job_id, str(folder.resolve()), list(job.command[1:]))
         for job, given in zip(jobs, submitted, strict=True)
     }
+
+
+def make_task(job: Job, folder: Path) -> Task:
+    return Task(tuple(job.command), str(job.log.resolve()), str(result_file(job, folder)))
+
+
+def result_file(job: Job, folder: Path) -> Path:
+    return folder / f"{job.name}.result.json"
+
+
+def make_private(folder: Path) -> None:
+    """A folder that only its owner may write to: the job reads the command that it runs from there, as a pickle.
+
+    Raises:
+        MertkError: it belongs to somebody else.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise MertkError(
+            f"{folder} belongs to another user, whose commands your jobs would run; give another --exp, or delete it."
+        )
+    folder.chmod(0o700)
 
 
 def executor_parameters(options: SlurmOptions) -> dict[str, Any]:
@@ -181,7 +215,7 @@ def wait(submitted: dict[Job, Submitted]) -> list[Failure]:
     while left:
         queue = read_queue()
         for job, given in list(left.items()):
-            result = result_of(given)
+            result = result_of(job, given)
             if queue is not None:
                 absent[job] = 0 if given.job_id in queue else absent[job] + 1
             if result is None and absent[job] < ABSENT_LOOKS:
@@ -208,19 +242,14 @@ def tell_states(left: Iterable[Submitted], queue: dict[str, str] | None) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
 
 
-def result_of(submitted: Submitted) -> str | None:
-    """Empty for a job that ended well, why it failed, None while there is no result."""
-    import submitit
-
-    job = submitit.SlurmJob(folder=submitted.folder, job_id=submitted.job_id)
-    if not job.paths.result_pickle.exists():
+def result_of(job: Job, submitted: Submitted) -> str | None:
+    """Empty for a job that ended well, why it failed, None while there is no result, or none that can be read."""
+    try:
+        result = json.loads(result_file(job, Path(submitted.folder)).read_text(encoding="utf-8"))
+        code = result["exit_code"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
-    error = job.exception()
-    if error is None:
-        return ""
-    # The last line of a stack trace names the error.
-    named = re.findall(r"^[\w.]+(?:Error|Exception): (.+)$", str(error), re.MULTILINE)
-    return f"failed, {named[-1]}" if named else "failed"
+    return "" if code == 0 else f"failed, exit code {code}"
 
 
 def explain(job: Job, submitted: Submitted, result: str | None) -> Failure:

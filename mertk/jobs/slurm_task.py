@@ -1,8 +1,13 @@
-"""What runs inside a Slurm job: the command, told to stop in time and put in the queue again."""
+"""What runs inside a Slurm job: the command, told to stop in time and put in the queue again.
+
+How it ended is left as JSON. submitit leaves it as a pickle too, which nobody reads: to read one is to run code of
+whoever wrote it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mertk.atomic import write_text
 from mertk.cli import PREEMPTED
 
 #: what Slurm sends before the time limit; submitit puts the job in the queue again on it
@@ -19,7 +25,7 @@ WARNING_SIGNAL = signal.SIGUSR1
 
 @dataclass(frozen=True)
 class Task:
-    """A command, its output added to `log`; submitit calls it in the job.
+    """A command, its output added to `log`, its exit code written to `result`; submitit calls it in the job.
 
     A command that ends with `PREEMPTED`, or that ends after it was told to stop, is put in the queue again and
     starts from where it left.
@@ -27,13 +33,16 @@ class Task:
 
     command: tuple[str, ...]
     log: str
+    result: str
 
     def __call__(self) -> int:
         """Run the command; returns its exit code, 0.
 
         Raises:
-            RuntimeError: it failed; submitit passes this on to whoever waits.
+            RuntimeError: it failed, so that Slurm counts the job as failed too.
         """
+        # Slurm may run a job again that had ended, on a node that broke down.
+        Path(self.result).unlink(missing_ok=True)
         put_back = signal.getsignal(WARNING_SIGNAL)  # submitit's
         told: list[int] = []
         child = self._start()
@@ -46,12 +55,13 @@ class Task:
         # Cancelled, or pre-empted: Slurm sends this to all processes of the job, the command's too.
         signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
         code = child.wait()
-        if code == 0:
-            return code
-        code = code if code > 0 else 128 - code
+        code = code if code >= 0 else 128 - code
         if code == PREEMPTED or (told and code > 128):
             self._go_on_later(put_back)
-        raise RuntimeError(f"exit code {code}")
+        write_text(Path(self.result), json.dumps({"exit_code": code}) + "\n")
+        if code != 0:
+            raise RuntimeError(f"exit code {code}")
+        return code
 
     def checkpoint(self) -> Any:
         """What submitit runs when the job comes up again: the same."""

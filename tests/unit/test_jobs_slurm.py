@@ -1,6 +1,8 @@
 """Jobs of Slurm, with stand-ins for its commands; tests/slurm has a real one."""
 
+import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -50,9 +52,9 @@ def jobs(tmp_path):
     return made
 
 
-def end(folder, job_id, outcome, value):
+def end(folder, name, code):
     """Write what a job leaves when it ends."""
-    submitit.core.utils.cloudpickle_dump((outcome, value), folder / "slurm" / "now" / f"{job_id}_0_result.pkl")
+    (folder / "slurm" / "now" / f"{name}.result.json").write_text(json.dumps({"exit_code": code}))
 
 
 def test_options_are_sbatchs_and_the_later_win(tmp_path):
@@ -111,8 +113,8 @@ def test_jobs_in_the_queue_are_waited_for_and_not_submitted_again(cluster, jobs,
     assert "end them with: scancel 7" in capsys.readouterr().out
     (cluster / "id").write_text("8\n")
     (cluster / "queue").write_text("7_0|RUNNING|None\n7_1|PENDING|Priority\n99|RUNNING|None\n")
-    for job_id in ("7_0", "7_1"):
-        end(folder, job_id, "success", 0)
+    for job in jobs:
+        end(folder, job.name, 0)
     assert slurm.run_jobs(jobs, folder, SlurmOptions()) == 0
     told = capsys.readouterr().out
     assert "2 job(s) submitted before are in the queue: 7_0 7_1" in told
@@ -132,7 +134,7 @@ def test_failed_and_lost_jobs_are_named_with_what_is_known(cluster, jobs, tmp_pa
     folder = tmp_path / "jobs"
     (cluster / "state").write_text("JobId=7 JobState=OUT_OF_MEMORY Reason=OutOfMemory ExitCode=0:125\n")
     (folder / "slurm" / "now").mkdir(parents=True)
-    end(folder, "7_0", "error", "Traceback\n  in x\nRuntimeError: exit code 3\n")
+    end(folder, "fold_1", 3)
     (folder / "slurm" / "now" / "7_1_0_log.out").write_text("slurmstepd: Detected 1 oom-kill event\n")
     assert slurm.run_jobs(jobs, folder, SlurmOptions()) == 1
     told = capsys.readouterr().err
@@ -140,6 +142,51 @@ def test_failed_and_lost_jobs_are_named_with_what_is_known(cluster, jobs, tmp_pa
     assert "  | error: it broke" in told
     assert "fold_2: ended as OUT_OF_MEMORY (OutOfMemory) (Slurm job 7_1)" in told
     assert "  | slurmstepd: Detected 1 oom-kill event" in told
+
+
+class Trap:
+    """Makes a folder when it is read from a pickle."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_no_pickle_of_the_jobs_folder_is_read_and_nobody_else_may_write_there(cluster, jobs, tmp_path):
+    folder, trap = tmp_path / "jobs", tmp_path / "ran"
+    slurm.run_jobs(jobs, folder, SlurmOptions(), detach=True)
+    for job_id in ("7_0", "7_1"):
+        (folder / "slurm" / "now" / f"{job_id}_0_result.pkl").write_bytes(pickle.dumps(("success", Trap(trap))))
+    for job in jobs:
+        end(folder, job.name, 0)
+    (cluster / "queue").write_text("7_0|RUNNING|None\n7_1|RUNNING|None\n")
+    assert slurm.run_jobs(jobs, folder, SlurmOptions()) == 0
+    assert not trap.exists()
+    assert (folder / "slurm").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: -1)
+    with pytest.raises(MertkError, match="belongs to another user, whose commands your jobs would run"):
+        slurm.make_private(tmp_path / "slurm")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[",
+        "[1]",
+        '{"fold_1": 3}',
+        '{"fold_1": {"job_id": "x; rm", "folder": "f", "command": []}}',
+        '{"fold_1": {"job_id": 7, "folder": "f", "command": []}}',
+        '{"fold_1": {"job_id": "7", "folder": "f", "command": [1]}}',
+    ],
+)
+def test_damaged_notes_are_no_notes(text, tmp_path):
+    (tmp_path / "submitted.json").write_text(text)
+    assert slurm.read_notes(tmp_path / "submitted.json") == {}
 
 
 def test_a_silent_controller_is_asked_again(cluster, jobs, tmp_path, monkeypatch, capsys):
@@ -150,8 +197,8 @@ def test_a_silent_controller_is_asked_again(cluster, jobs, tmp_path, monkeypatch
     def read_queue():
         answer = next(answers, {})
         if answer and answer != waiting:
-            end(folder, "7_0", "success", 0)
-            end(folder, "7_1", "success", 0)
+            end(folder, "fold_1", 0)
+            end(folder, "fold_2", 0)
         return answer
 
     monkeypatch.setattr(slurm, "read_queue", read_queue)
@@ -193,12 +240,12 @@ def test_without_slurm_the_missing_commands_are_named(jobs, tmp_path, monkeypatc
 def run_task(code, tmp_path, cluster, send=None, state="JobState=RUNNING"):
     """Run a task as submitit does, in a process of its own; what it said, its exit code and whether it was put back."""
     (cluster / "state").write_text(f"{state}\n")
-    log = tmp_path / "task.log"
+    log, result = tmp_path / "task.log", tmp_path / "result.json"
     program = (
         "import signal, sys\nfrom mertk.jobs.slurm_task import Task\n"
         "def put_back(*_):\n    print('put back')\n    sys.exit(255)\n"
         "signal.signal(signal.SIGUSR1, put_back)\n"
-        f"sys.exit(Task((sys.executable, '-c', {code!r}), {str(log)!r})())"
+        f"sys.exit(Task((sys.executable, '-c', {code!r}), {str(log)!r}, {str(result)!r})())"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SLURM_JOB_ID": "7"}
     command = [sys.executable, "-c", program]
@@ -215,12 +262,14 @@ def run_task(code, tmp_path, cluster, send=None, state="JobState=RUNNING"):
 def test_a_task_that_ends_well_ends_the_job(tmp_path, cluster):
     assert run_task("print('hello')", tmp_path, cluster) == (0, False, "")
     assert (tmp_path / "task.log").read_text() == "hello\n"
+    assert json.loads((tmp_path / "result.json").read_text()) == {"exit_code": 0}
 
 
 def test_a_task_that_fails_is_not_put_back(tmp_path, cluster):
     code, put_back, error = run_task("raise SystemExit(3)", tmp_path, cluster)
     assert (code, put_back) == (1, False)
     assert "RuntimeError: exit code 3" in error
+    assert json.loads((tmp_path / "result.json").read_text()) == {"exit_code": 3}
 
 
 def test_a_preempted_training_is_put_back_unless_slurm_is_ending_it_already(tmp_path, cluster):
@@ -254,5 +303,5 @@ def test_processes_between_ignore_the_warning(tmp_path, cluster):
 
 
 def test_a_task_survives_being_written_to_a_file():
-    task = Task(("python", "x"), "log")
+    task = Task(("python", "x"), "log", "result")
     assert task.checkpoint().function == task
