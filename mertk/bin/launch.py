@@ -15,6 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Any
 
 from mertk.cli import FIRST_ERROR, PREEMPTED, make_parser, program
 from mertk.errors import MertkError
+from mertk.joining import call_on_signal, forget_other_launchers, watched
 from mertk.training.launch_request import KINDS, VARIABLE
 
 EXAMPLE = """\
@@ -81,6 +84,7 @@ def launch(
     Raises:
         MertkError: no such engine, or one that cannot start here.
     """
+    forget_other_launchers()
     words = accelerate_arguments(module, arguments, num_processes, engine, machines)
     from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -95,7 +99,8 @@ def launch(
         os.environ[FIRST_ERROR] = str(Path(folder) / "first_error")
         told.log_dir = folder  # else torch makes a folder for itself, and leaves it behind
         try:
-            launch_command(told)
+            with waiting_for_machines(words, folder):
+                launch_command(told)
         except subprocess.CalledProcessError as error:
             return _explain(0, module, error.returncode)
         except SignalException as error:
@@ -104,6 +109,46 @@ def launch(
             rank, failure = error.get_first_failure()
             return _explain(rank, module, failure.exitcode)
     return 0
+
+
+@contextmanager
+def waiting_for_machines(words: list[str], folder: str) -> Iterator[None]:
+    """Tell which machines are waited for, and obey a request to stop meanwhile; nothing on a machine alone.
+
+    Args:
+        words: arguments of `accelerate launch`.
+        folder: removed when the wait is ended.
+
+    Raises:
+        MertkError: they did not come in the time that torch gives them.
+    """
+    import psutil
+    from torch.distributed import DistError
+
+    if "--machine_rank" not in words:
+        yield
+        return
+    given = dict(zip(words, words[1:], strict=False))
+    rank, place = given["--machine_rank"], f"{given['--main_process_ip']}:{given['--main_process_port']}"
+    told = f"machine {rank} waits for the others, which meet at {place} (that of rank 0)"
+
+    def have_come() -> bool:
+        return bool(psutil.Process().children())
+
+    def stop(number: int) -> None:
+        if not have_come():
+            shutil.rmtree(folder, ignore_errors=True)
+            os._exit(128 + number)
+
+    call_on_signal(stop)
+    try:
+        with watched(told, is_over=have_come):
+            yield
+    except DistError as error:
+        raise MertkError(
+            f"{told}; they did not come. Start this program there with the same --main_process_ip and "
+            f"--main_process_port, and see that nothing blocks the port ({str(error).splitlines()[0]})."
+        ) from error
 
 
 def _explain(rank: int, module: str, code: int) -> int:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from mertk.errors import MertkError
+from mertk.joining import joining
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ def start_processes(expected: int | None = None) -> Processes:
     import torch.distributed.nn  # not later: its functions would hold the group past `end`, and gloo's threads with it
     from accelerate import PartialState
 
-    # The main process waits at the end for the slowest, however long that takes.
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=30))
+    with joining():
+        # The main process waits at the end for the slowest, however long that takes.
+        state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=30))
     if expected is not None and state.num_processes != expected:
         raise MertkError(
             f"{state.num_processes} process(es) started, but --num_processes asked for {expected}. On CPU, several "

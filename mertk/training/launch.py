@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.arithmetic import compute_in_full_float32
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
+from mertk.joining import joining
 from mertk.training.launch_request import Request, read_request
 
 if TYPE_CHECKING:
@@ -46,16 +47,17 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
     with_deepspeed = request.engine == "deepspeed"
     if with_deepspeed and on_cpu:
         handlers.append(InitProcessGroupKwargs(backend="gloo"))
-    accelerator = Accelerator(
-        # With it, DeepSpeed would silently be DDP.
-        cpu=on_cpu and not with_deepspeed,
-        # DeepSpeed's bf16 would round weights and buffers.
-        mixed_precision="no" if with_deepspeed else precision,
-        log_with=[name for name in config.trackers if run_dir is not None] or None,
-        project_dir=None if run_dir is None else str(run_dir),
-        deepspeed_plugin=_deepspeed_plugin(precision, on_cpu) if with_deepspeed else None,
-        kwargs_handlers=handlers,
-    )
+    with joining():
+        accelerator = Accelerator(
+            # With it, DeepSpeed would silently be DDP.
+            cpu=on_cpu and not with_deepspeed,
+            # DeepSpeed's bf16 would round weights and buffers.
+            mixed_precision="no" if with_deepspeed else precision,
+            log_with=[name for name in config.trackers if run_dir is not None] or None,
+            project_dir=None if run_dir is None else str(run_dir),
+            deepspeed_plugin=_deepspeed_plugin(precision, on_cpu) if with_deepspeed else None,
+            kwargs_handlers=handlers,
+        )
     if with_deepspeed:
         # While it knows of stage 3, transformers builds encoders in parts before the method around them is built.
         from transformers.integrations import unset_hf_deepspeed_config
