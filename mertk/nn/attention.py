@@ -1,7 +1,7 @@
 """Attention between two modalities.
 
-Legend: `B` utterances, `R` pairs of an utterance that asks and one that is looked at, `N` utterances that are looked at,
-`Q` frames that ask, `K` frames that are looked at, `D` width of the asking modality, `C` width of the other.
+Legend: `B` utterances that ask, `N` that are looked at, `R` pairs of one of each; `Q` frames that ask, `K` frames that
+are looked at; `D` width of the asking modality, `C` width of the other.
 """
 
 from __future__ import annotations
