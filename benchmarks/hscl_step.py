@@ -174,7 +174,7 @@ class Clock:
         self.wall: dict[tuple[str, str], list[float]] = {}
         self.processor: dict[tuple[str, str], list[float]] = {}
 
-    def time(self, kind: str, name: str, step: Callable[[HSCL, Batch], None], form: HSCL, batches: list[Batch]) -> None:
+    def time(self, kind: str, name: str, step: Callable[[Any, Batch], Any], form: Any, batches: list[Batch]) -> None:
         """Take one step on each batch."""
         start, processor_start = time.perf_counter(), time.process_time()
         for batch in batches:
@@ -247,11 +247,9 @@ def figures_of(clock: Clock) -> list[dict[str, Any]]:
     return figures + [figure(", ".join(key), seconds, "s", digits=3) for key, seconds in clock.wall.items()]
 
 
-def ratios(seconds: dict[tuple[str, str], list[float]], kind: str) -> list[float]:
-    """Of each round, the straightforward form's time over ours."""
-    return [
-        theirs / ours for theirs, ours in zip(seconds[kind, "straightforward"], seconds[kind, "mertk"], strict=True)
-    ]
+def ratios(seconds: dict[tuple[str, str], list[float]], kind: str, other: str = "straightforward") -> list[float]:
+    """Of each round, the other form's time over ours."""
+    return [theirs / ours for theirs, ours in zip(seconds[kind, other], seconds[kind, "mertk"], strict=True)]
 
 
 @program

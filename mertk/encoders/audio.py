@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from mertk.batch import length_mask, pad_sequences
+from mertk.encoders.front_end import FrontEnd
 from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absent
 from mertk.encoders.weights import PREPROCESSOR_FILE, find_weights, is_miniature, read_config, read_json
 from mertk.errors import MertkError
@@ -87,6 +88,8 @@ class PretrainedAudioEncoder(nn.Module):
         self.is_frozen = freeze_feature_encoder
         if freeze_feature_encoder:
             self.model.feature_extractor._freeze_parameters()
+            if config.feat_extract_norm == "layer":
+                self.model.feature_extractor = FrontEnd(self.model.feature_extractor)
         if spec_augment and not config.mask_time_prob:
             raise MertkError(f"spec_augment is set, but {folder / 'config.json'} has no mask_time_prob above 0.")
         applied = getattr(config, "apply_spec_augment", True) if spec_augment is None else spec_augment
@@ -159,6 +162,8 @@ class PretrainedAudioEncoder(nn.Module):
     def _convolve(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Features (B, T, D') of the convolutional front end."""
         front_end = self.model.feature_extractor
+        if isinstance(front_end, FrontEnd):
+            return front_end(waveforms)
         if self.model.config.feat_extract_norm != "group":
             return front_end(waveforms).transpose(1, 2)
         samples = zip(waveforms, lengths.tolist(), strict=True)

@@ -226,17 +226,22 @@ class FoalNet(Model):
     ) -> torch.Tensor:
         """Pooled frames of one modality that attended to the other: (B, D), or (2 B, D) with the mismatched pairs.
 
-        True and mismatched pairs pass in one batch, so that the true ones are computed once.
+        True and mismatched pairs pass in one batch, so that the true ones are computed once, and what is in several
+        pairs is mapped once; of other processes only the sequences that were drawn come here.
         """
         frames, lengths = inputs[asking]
         context, context_lengths = inputs[other]
-        if negatives is not None:
+        if negatives is None:
+            return masked_mean(stack(frames, context, context_lengths), lengths)
+        own = torch.arange(len(frames), device=frames.device)
+        rows = torch.cat([own, negatives[other]])
+        if distributed.world_size() > 1:
             taken, taken_lengths = distributed.take_sequences(context, context_lengths, negatives[other])
             missing = taken.shape[1] - context.shape[1]  # other processes may have longer sequences
             context = torch.cat([functional.pad(context, (0, 0, 0, missing)), taken])
             context_lengths = torch.cat([context_lengths, taken_lengths])
-            frames, lengths = torch.cat([frames, frames]), torch.cat([lengths, lengths])
-        return masked_mean(stack(frames, context, context_lengths), lengths)
+            rows = torch.arange(2 * len(frames), device=frames.device)
+        return masked_mean(stack(frames, context, context_lengths, rows), torch.cat([lengths, lengths]))
 
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         """The terms of `loss_names`; in evaluation without `mem` (no mismatched pairs are drawn there).

@@ -1,7 +1,7 @@
 """Attention between two modalities.
 
-Legend: `B` utterances, `Q` frames that ask, `K` frames that are looked at, `D` width of the asking modality,
-`C` width of the other.
+Legend: `B` utterances that ask, `N` that are looked at, `R` pairs of one of each; `Q` frames that ask, `K` frames that
+are looked at; `D` width of the asking modality, `C` width of the other.
 """
 
 from __future__ import annotations
@@ -37,22 +37,33 @@ class CrossAttentionLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(query_dim)
 
-    def forward(self, frames: torch.Tensor, context: torch.Tensor, context_mask: torch.Tensor) -> torch.Tensor:
-        """Attend.
+    def forward(
+        self,
+        frames: torch.Tensor,
+        context: torch.Tensor,
+        context_mask: torch.Tensor,
+        rows: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Attend. Whatever stands in several pairs is mapped once.
 
         Args:
             frames: (B, Q, D).
-            context: (B, K, C).
-            context_mask: (B, K), True for frames that may be looked at; at least one a row.
+            context: (N, K, C).
+            context_mask: (N, K), True for frames that may be looked at; at least one a row.
+            rows: (R,) row of the context that each pair looks at; pair r asks with the frames of row r modulo B. None:
+                each utterance looks at the row of the same number.
 
         Returns:
-            (B, Q, D).
+            (R, Q, D).
         """
+        queries, keys, values = self.query(frames), self.key(context), self.value(context)
+        if rows is not None:
+            keys, values = keys.index_select(0, rows), values.index_select(0, rows)
+            context_mask = context_mask[rows]
+            repeats = len(rows) // len(frames)
+            queries, frames = queries.repeat(repeats, 1, 1), frames.repeat(repeats, 1, 1)
         attended = functional.scaled_dot_product_attention(
-            self._split_heads(self.query(frames)),
-            self._split_heads(self.key(context)),
-            self._split_heads(self.value(context)),
-            attn_mask=context_mask[:, None, None, :],
+            *map(self._split_heads, (queries, keys, values)), attn_mask=context_mask[:, None, None, :]
         )
         return self.norm(frames + self.dropout(self.output(attended.transpose(1, 2).flatten(2))))
 
@@ -77,9 +88,18 @@ class CrossAttentionStack(nn.Module):
             CrossAttentionLayer(query_dim, context_dim, num_heads, dropout) for _ in range(num_layers)
         )
 
-    def forward(self, frames: torch.Tensor, context: torch.Tensor, context_lengths: torch.Tensor) -> torch.Tensor:
-        """Attend in every layer: frames (B, Q, D), context (B, K, C) of lengths (B,) at least 1; gives (B, Q, D)."""
+    def forward(
+        self,
+        frames: torch.Tensor,
+        context: torch.Tensor,
+        context_lengths: torch.Tensor,
+        rows: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Attend in every layer: frames (B, Q, D), context (N, K, C) of lengths (N,) at least 1; gives (R, Q, D).
+
+        `rows` (R,) as in `CrossAttentionLayer`.
+        """
         context_mask = length_mask(context_lengths, context.shape[1])
         for layer in self.layers:
-            frames = layer(frames, context, context_mask)
+            frames = layer(frames, context, context_mask, rows)
         return frames

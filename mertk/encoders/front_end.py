@@ -1,0 +1,77 @@
+"""The convolutions in front of a speech encoder, computed as matrix products on processors.
+
+Legend: `B` utterances, `T` frames, `C` channels in, `E` channels out.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class FrameConvolution(nn.Conv1d):
+    """Convolution over time of frames (B, T, C) instead of (B, C, T).
+
+    Where the stride is s, every s frames lie one behind the other as a row of a matrix, so that a kernel of k frames is
+    ceil(k / s) matrix products, without a copy; on processors they are faster than convolutions, and a layer
+    normalisation behind needs no transposition.
+
+    >>> FrameConvolution(4, 6, kernel_size=3, stride=2)(torch.zeros(2, 9, 4)).shape
+    torch.Size([2, 4, 6])
+    """
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """Map frames (B, T, C), T at least the kernel's, to (B, T', E)."""
+        if frames.device.type != "cpu":
+            return super().forward(frames.transpose(1, 2)).transpose(1, 2)
+        (size,), (stride,) = self.kernel_size, self.stride
+        kernel = self.weight.permute(2, 1, 0).reshape(size * self.in_channels, self.out_channels)
+        if self.in_channels == 1:  # so thin that one product of copied rows is better than two of thinner ones
+            found = frames[..., 0].unfold(1, size, stride) @ kernel
+        else:
+            found = self._products(frames.contiguous(), kernel)
+        return found if self.bias is None else found + self.bias
+
+    def _products(self, frames: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+        (size,), (stride,) = self.kernel_size, self.stride
+        num_rows, num_frames, channels = frames.shape
+        count = (num_frames - size) // stride + 1
+        found = None
+        for first in range(0, size, stride):
+            width = min(stride, size - first) * channels
+            steps = (num_frames * channels, stride * channels, 1)
+            rows = frames.as_strided((num_rows, count, width), steps, frames.storage_offset() + first * channels)
+            part = kernel[first * channels : first * channels + width].expand(num_rows, -1, -1)
+            found = torch.bmm(rows, part) if found is None else torch.baddbmm(found, rows, part)
+        return found
+
+
+class FrontEnd(nn.Module):
+    """The front end of transformers' models whose `feat_extract_norm` is "layer", frozen; parameters keep their names.
+
+    Args:
+        front_end: that of transformers; its parameters are taken over.
+    """
+
+    def __init__(self, front_end: nn.Module) -> None:
+        super().__init__()
+        self.conv_layers = front_end.conv_layers
+        for layer in self.conv_layers:
+            layer.conv = _over_frames(layer.conv)
+        self.requires_grad_(False)
+
+    @torch.no_grad()
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Frames (B, T, E) of waveforms (B, S), S at least the receptive field."""
+        frames = waveforms[..., None]
+        for layer in self.conv_layers:
+            frames = layer.activation(layer.layer_norm(layer.conv(frames)))
+        return frames
+
+
+def _over_frames(plain: nn.Conv1d) -> FrameConvolution:
+    sizes = plain.in_channels, plain.out_channels, plain.kernel_size, plain.stride
+    with torch.device("meta"):  # the weights are there already
+        convolution = FrameConvolution(*sizes, bias=plain.bias is not None)
+    convolution.weight, convolution.bias = plain.weight, plain.bias
+    return convolution
