@@ -14,6 +14,7 @@ from itertools import islice
 from operator import lt
 from pathlib import Path
 
+from mertk import content
 from mertk.errors import MertkError
 
 #: every column a data directory may have
@@ -59,24 +60,8 @@ class Problem:
 
 
 def read_text(path: Path) -> str:
-    """Content of a UTF-8 file.
-
-    Raises:
-        MertkError: missing or unreadable file, or bytes that are not UTF-8 (names the line).
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise MertkError(f"{path} does not exist; make it again (stage 1) or mend the path.") from None
-    except OSError as error:
-        raise MertkError(f"{path} cannot be read ({error.strerror}); mend the path or its permissions.") from error
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise MertkError(
-            f"{path}:{line}: byte {content[error.start]:#04x} is not UTF-8; save the file as UTF-8."
-        ) from None
+    """Content of a UTF-8 file; raises like `mertk.content.read_text`."""
+    return content.read_text(path, "make it again (stage 1), or mend the path or its permissions")
 
 
 def read_lines(path: Path) -> list[str]:

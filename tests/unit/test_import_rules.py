@@ -12,7 +12,16 @@ from tests.heavy_packages import HEAVY
 ROOT = Path(__file__).resolve().parents[2]
 
 #: small helpers that anything may use
-SMALL = {"mertk", "mertk.arithmetic", "mertk.atomic", "mertk.batch", "mertk.cli", "mertk.errors", "mertk.progress"}
+SMALL = {
+    "mertk",
+    "mertk.arithmetic",
+    "mertk.atomic",
+    "mertk.batch",
+    "mertk.cli",
+    "mertk.content",
+    "mertk.errors",
+    "mertk.progress",
+}
 
 #: what the modules of a package may import from the project, besides SMALL and themselves
 ALLOWED = {
