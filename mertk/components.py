@@ -27,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mertk.errors import MertkError
 
 CLASS_KEY = "component"
+EXAMPLE = "mertk.models.foal.FoalNet"
 
 
 def find_class(path: str, where: str) -> Callable[..., Any]:
@@ -37,7 +38,7 @@ def find_class(path: str, where: str) -> Callable[..., Any]:
     except (ImportError, AttributeError, ValueError) as error:
         raise MertkError(
             f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). "
-            "Expected a dotted path to a class, such as mertk.models.foal.FoalNet."
+            f"Expected a dotted path to a class, such as {EXAMPLE}."
         ) from error
 
 
@@ -95,6 +96,8 @@ def _read(config: Mapping[str, Any], where: str) -> tuple[type[torch.nn.Module],
     if CLASS_KEY not in arguments:
         raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
     path = arguments.pop(CLASS_KEY)
+    if not isinstance(path, str):
+        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path such as {EXAMPLE}.")
     constructor = find_class(path, where)
     # A model directory from elsewhere must not be able to call whatever Python can import.
     if not (inspect.isclass(constructor) and issubclass(constructor, torch.nn.Module)):
@@ -109,9 +112,15 @@ def _is_component(value: Any) -> bool:
 def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], where: str) -> dict[str, Any]:
     """The arguments, types checked and converted (1 for a float, say), components as None; unknown names refused."""
     arguments = {name: None if _is_component(value) else value for name, value in arguments.items()}
+    for name, hint in _hints(constructor).items():
+        if arguments.get(name) is not None and _is_module(hint):
+            raise MertkError(
+                f"{where}.{name}: got {arguments[name]!r:.80}, expected a mapping with the key '{CLASS_KEY}', or null."
+            )
     schema = OmegaConf.structured(_schema(constructor))
     try:
-        merged = OmegaConf.merge(schema, {name: value for name, value in arguments.items() if value is not None})
+        # A key that is set to nothing may have a typo, too.
+        merged = OmegaConf.merge(schema, arguments)
     except OmegaConfBaseException as error:
         key = f"{where}.{error.full_key}" if error.full_key else where
         raise MertkError(f"{key}: {str(error).splitlines()[0]} (arguments of {constructor.__name__})") from error
@@ -121,13 +130,21 @@ def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], whe
 
 def _schema(constructor: Callable[..., Any]) -> type:
     """A dataclass with the constructor's arguments, every one optional; its types are what OmegaConf can check."""
-    target = constructor.__init__ if inspect.isclass(constructor) else constructor
-    hints = typing.get_type_hints(target)
-    fields = []
+    hints, fields = _hints(constructor), []
     for name in argument_names(constructor):
         hint = hints.get(name, Any)
         fields.append((name, _checkable(hint), dataclasses.field(default=None)))
     return dataclasses.make_dataclass(constructor.__name__, fields)
+
+
+def _hints(constructor: Callable[..., Any]) -> dict[str, Any]:
+    return typing.get_type_hints(constructor.__init__ if inspect.isclass(constructor) else constructor)
+
+
+def _is_module(hint: Any) -> bool:
+    """Whether `hint` is a class of modules, or one of them or None."""
+    kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
+    return bool(kinds) and all(inspect.isclass(kind) and issubclass(kind, torch.nn.Module) for kind in kinds)
 
 
 def _checkable(hint: Any) -> Any:

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mertk.atomic import write_text
 from mertk.config_checks import check_values
+from mertk.content import read_yaml
 from mertk.errors import MertkError
 
 # OmegaConf reads the annotations at run time, so Optional[...] stays spelt out here.
@@ -236,10 +237,7 @@ def _is_setting(word: str | Path) -> bool:
 def _read_yaml(path: Path) -> Any:
     if not path.is_file():
         raise MertkError(f"{path}: no such configuration file.")
-    try:
-        return OmegaConf.load(path)
-    except Exception as error:  # PyYAML's errors carry file, line and column
-        raise MertkError(f"{path}: not valid YAML: {error}") from error
+    return read_yaml(path, Any, "mend the file")
 
 
 def _dotted(setting: str) -> Any:

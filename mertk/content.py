@@ -1,7 +1,7 @@
-"""What stands in JSON and YAML files, which anybody may have written or damaged: read within limits, held to a kind.
+"""What stands in JSON and YAML files, which anybody may have written or damaged, read within limits as a kind.
 
-A kind is an annotation (`dict[str, int]`), a dataclass or a TypedDict; msgspec compares, strictly: 1 is no text, true is
-no number. Keys that a kind does not name are let through, for a later version may write more. Whatever is wrong becomes
+A kind is an annotation (`dict[str, int]`), a dataclass or a TypedDict; msgspec compares, strictly: 1 is no text, true
+is no number. Keys that a kind does not name are let through, for a later version may write more. Whatever is wrong is
 a `MertkError` that names file and key; its last words, the `remedy`, say what to do.
 """
 
@@ -12,7 +12,7 @@ import math
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, is_typeddict
 
 import msgspec
 
@@ -28,10 +28,15 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 JSON_BYTES = 16 * 2**20
 YAML_BYTES = 2**20
 LIST_BYTES = 4 * 2**30
-#: containers inside one another
-DEPTH = 48
+#: containers inside one another, values in all (an alias of YAML counts as what it stands for), digits of a number
+DEPTH, VALUES, DIGITS = 48, 2_000_000, 40
 
-_NAMES = {"object": "an object", "array": "a list", "str": "text", "int": "a whole number", "float": "a number"}
+#: characters of a key's path that messages show
+_PLACE = 200
+_NAMES = {
+    **{"object": "an object", "array": "a list", "str": "text", "bool": "true or false"},
+    **{"int": "a whole number", "float": "a number"},
+}
 
 
 class AbsentError(MertkError):
@@ -77,27 +82,30 @@ def read_text(path: Path, remedy: str, most: int = LIST_BYTES) -> str:
         ) from None
 
 
-def read_json(path: Path, kind: type[Kind], remedy: str) -> Kind:
+def read_json(path: Path, kind: type[Kind], remedy: str, has_nan: bool = False) -> Kind:
     """Content of a JSON file, as `kind`.
+
+    Args:
+        has_nan: let NaN and Infinity through, which JSON does not have and which Python writes all the same.
 
     Raises:
         AbsentError: there is none.
         MertkError: it cannot be read, is no JSON, or holds something else than `kind`.
     """
-    return parse_json(read_text(path, remedy, JSON_BYTES), kind, str(path), remedy)
+    return parse_json(read_text(path, remedy, JSON_BYTES), kind, str(path), remedy, has_nan)
 
 
-def parse_json(text: str, kind: type[Kind], where: str, remedy: str) -> Kind:
+def parse_json(text: str, kind: type[Kind], where: str, remedy: str, has_nan: bool = False) -> Kind:
     """`text` as `kind`; `where` is what messages call its source. Raises like `read_json`."""
     try:
-        content = json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_number)
+        content = json.loads(text, object_pairs_hook=_distinct)
     except json.JSONDecodeError as error:
-        raise MertkError(f"{where}:{error.lineno}: not valid JSON ({error.msg}); {remedy}.") from error
+        raise MertkError(f"{where}:{error.lineno}: not valid JSON, damaged ({error.msg}); {remedy}.") from error
     except RecursionError:
-        raise MertkError(f"{where}: not valid JSON (nested too deep); {remedy}.") from None
+        raise MertkError(f"{where}: not valid JSON, damaged (nested too deep); {remedy}.") from None
     except ValueError as error:
-        raise MertkError(f"{where}: not valid JSON ({error}); {remedy}.") from error
-    return convert(content, kind, where, remedy)
+        raise MertkError(f"{where}: not valid JSON, damaged ({error}); {remedy}.") from error
+    return convert(content, kind, where, remedy, has_nan)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -108,14 +116,13 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def read_yaml(path: Path, kind: type[Kind], remedy: str) -> Kind:
+def read_yaml(path: Path, kind: type[Kind], remedy: str, is_text: bool = False) -> Kind:
     """Content of a YAML file, as `kind`; an empty one is an empty mapping, and `${...}` in it is text.
 
     OmegaConf reads it: no tags, no key twice, and aliases that do not multiply.
+
+    Args:
+        is_text: leave every value as it is written; YAML takes 12:00:00 for a number in base 60.
 
     Raises:
         AbsentError: there is none.
@@ -123,11 +130,15 @@ def read_yaml(path: Path, kind: type[Kind], remedy: str) -> Kind:
     """
     import io
 
+    import yaml
     from omegaconf import OmegaConf
 
     text = read_text(path, remedy, YAML_BYTES)
     try:
-        content = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=False)
+        if is_text:
+            content = yaml.load(text, Loader=yaml.BaseLoader) or {}
+        else:
+            content = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=False)
     except RecursionError:
         raise MertkError(f"{path}: not valid YAML (nested too deep); {remedy}.") from None
     except Exception as error:  # those of PyYAML and OmegaConf have no base in common
@@ -138,26 +149,26 @@ def read_yaml(path: Path, kind: type[Kind], remedy: str) -> Kind:
     return convert(content, kind, str(path), remedy)
 
 
-def convert(content: Any, kind: type[Kind], where: str, remedy: str) -> Kind:
+def convert(content: Any, kind: type[Kind], where: str, remedy: str, has_nan: bool = False) -> Kind:
     """Plain containers as `kind`.
 
     Raises:
         MertkError: something in them is of another kind, or no program could have meant it: see `_check_values`.
     """
-    _check_values(content, where, remedy)
+    _check_values(content, where, remedy, has_nan)
     try:
         found = msgspec.convert(content, kind, strict=True)
     except msgspec.ValidationError as error:
         told, _, place = str(error).partition(" - at `$")
         raise MertkError(f"{_at(where, place.rstrip('`'))}: {_in_words(told)}; {remedy}.") from None
-    # A TypedDict comes back with the keys it names alone.
-    return content if isinstance(found, dict) else found
+    # A TypedDict comes back with the keys alone that it names.
+    return content if is_typeddict(kind) else found
 
 
 def _in_words(told: str) -> str:
     for name, words in _NAMES.items():
         told = told.replace(f"`{name}`", words)
-    told = told.replace("`", "")
+    told = told.replace("`", "").replace("Object missing required field", "lacks")
     return told[:1].lower() + told[1:]
 
 
@@ -165,42 +176,49 @@ def _at(where: str, place: str) -> str:
     return f"{where}: {place.lstrip('.')}" if place else where
 
 
-def _check_values(content: Any, where: str, remedy: str) -> None:
-    """Refuse containers too deep to be walked by recursion, texts that cannot be written, numbers beyond 64 bits."""
+def _check_values(content: Any, where: str, remedy: str, has_nan: bool) -> None:
+    """Refuse containers too deep to be walked by recursion, texts that cannot be written, numbers without end."""
     waiting: list[tuple[str, Any, int]] = [("", content, 0)]
+    count = 0
     while waiting:
         place, value, depth = waiting.pop()
-        problem = None
+        count += 1
+        problem = None if has_nan and isinstance(value, float) else _problem(value)
         if isinstance(value, (dict, list)):
-            if depth < DEPTH:
-                waiting += [(f"{place}{name}", inner, depth + 1) for name, inner in _items(value)]
-            else:
+            if depth >= DEPTH:
                 problem = f"more than {DEPTH} containers inside one another"
-            if isinstance(value, dict):
-                problem = problem or next(filter(None, (_text_problem(key) for key in value)), None)
-        elif isinstance(value, str):
-            problem = _text_problem(value)
-        elif isinstance(value, int):
-            problem = None if -(2**63) <= value < 2**63 else "a number of more than 64 bits"
-        elif isinstance(value, float):
-            problem = None if math.isfinite(value) else f"{value} is no number"
+            elif count + len(waiting) + len(value) > VALUES:
+                problem = f"more than {VALUES:,} values"
+            else:
+                waiting += [(f"{place}{name}"[:_PLACE], inner, depth + 1) for name, inner in _items(value)]
         if problem:
-            raise MertkError(f"{_at(where, place[:200])}: {problem}; {remedy}.")
+            raise MertkError(f"{_at(where, place)}: {problem}; {remedy}.")
 
 
 def _items(value: dict[Any, Any] | list[Any]) -> Iterable[tuple[str, Any]]:
     if isinstance(value, dict):
-        return ((f".{name}", inner) for name, inner in value.items())
+        return ((f".{name}"[:_PLACE], inner) for name, inner in value.items())
     return ((f"[{number}]", inner) for number, inner in enumerate(value))
 
 
-def _text_problem(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return None
-    if "\0" in value:
-        return "a NUL in a text"
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return "half a character (a surrogate) in a text"
+def _problem(value: Any) -> str | None:
+    """What is wrong with a value, or with the keys of a mapping."""
+    if isinstance(value, str):
+        if "\0" in value:
+            return "a NUL in a text"
+        return None if _can_be_written(value) else "half a character (a surrogate) in a text"
+    if isinstance(value, int):
+        return None if abs(value) < 10**DIGITS else f"a number of more than {DIGITS} digits"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{value} is no number"
+    if isinstance(value, dict):
+        return next(filter(None, (_problem(key) for key in value)), None)
     return None
+
+
+def _can_be_written(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

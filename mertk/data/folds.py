@@ -22,9 +22,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from mertk.data.columns import read_ids, read_text
+from mertk.content import read_json
+from mertk.data.columns import read_ids
 from mertk.data.manifest import Manifest
 from mertk.data.scripts import scripted_overlap
 from mertk.errors import MertkError
@@ -35,6 +36,14 @@ OFFICIAL_PROTOCOLS = ("clean", "clean-refit")
 
 #: columns whose values may not be shared between parts, and what they are called in messages
 _APART = {"utt2spk": "speaker", "utt2session": "session", "utt2dialogue": "dialogue", "wav.scp": "audio file"}
+
+
+class FoldInfo(TypedDict, total=False):
+    """What fold.json says, as far as it is read again."""
+
+    cv: str
+    protocol: str
+    fold: int
 
 
 @dataclass
@@ -166,12 +175,7 @@ def read_fold(directory: str | Path) -> Fold:
         available = sorted(entry.name for entry in directory.parent.glob("*")) if directory.parent.is_dir() else []
         hint = f"there is {', '.join(available)}" if available else "run stage 1 to make the folds"
         raise MertkError(f"{directory}: no such fold; {hint}.")
-    try:
-        info = json.loads(read_text(directory / "fold.json"))
-    except json.JSONDecodeError as error:
-        raise MertkError(
-            f"{directory / 'fold.json'}:{error.lineno}: not valid JSON ({error.msg}); run stage 1 again."
-        ) from error
+    info = read_json(directory / "fold.json", FoldInfo, "run stage 1 again")
     validation = directory / "validation.ids"
     has_validation = validation.is_file() or info.get("protocol") != "clean-refit"
     return Fold(

@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from mertk.content import read_json
 from mertk.data.columns import (
     COLUMN_NAMES,
     Problem,
@@ -19,7 +20,6 @@ from mertk.data.columns import (
     read_classes,
     read_column,
     read_ids,
-    read_text,
     value_problem,
     write_ids,
 )
@@ -39,6 +39,13 @@ __all__ = [
     "write_manifest",
     "write_three_column_scp",
 ]
+
+
+class Corpus(TypedDict, total=False):
+    """What corpus.json says, as far as it is read again."""
+
+    metrics: str | None
+    miniature: bool
 
 
 class Manifest:
@@ -202,13 +209,7 @@ def read_corpus(directory: Path) -> dict[str, Any]:
     path = directory / "corpus.json"
     if not path.is_file():
         return {}
-    try:
-        corpus = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise MertkError(f"{path}:{error.lineno}: not valid JSON ({error.msg}); run stage 1 again.") from error
-    if not isinstance(corpus, dict):
-        raise MertkError(f"{path}: expected a JSON object, got {type(corpus).__name__}; run stage 1 again.")
-    return corpus
+    return read_json(path, Corpus, "run stage 1 again")
 
 
 def _from_three_columns(path: Path) -> Manifest:

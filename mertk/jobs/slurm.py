@@ -18,6 +18,7 @@ from typing import Any
 
 from mertk.atomic import write_text
 from mertk.cli import PREEMPTED
+from mertk.content import read_json
 from mertk.errors import MertkError
 from mertk.jobs.job import Failure, Job, tell_failures
 from mertk.jobs.slurm_options import SlurmOptions
@@ -97,8 +98,8 @@ def find_alive(jobs: Sequence[Job], known: dict[str, Submitted]) -> dict[str, Su
 def read_notes(path: Path) -> dict[str, Submitted]:
     """What was submitted before, by name; nothing when there are no notes, or none that can be read."""
     try:
-        return {name: Submitted(**noted) for name, noted in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        return read_json(path, dict[str, Submitted], "delete it")
+    except MertkError:
         return {}
 
 
