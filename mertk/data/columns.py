@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from operator import lt
 from pathlib import Path
 
@@ -40,6 +40,9 @@ HALVES = ("left", "right", "whole")
 UNIMODAL_LABELS = ("utt2label_audio", "utt2label_video", "utt2label_text")
 #: intensities of the corpora whose corpus.json names these sets of metrics
 LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
+
+#: characters that no line of a column file holds
+_CONTROLS = ("\t", "\r", "\n", "\0")
 
 #: columns with few distinct values: each distinct value is checked once
 _NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
@@ -78,7 +81,7 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
     Args:
         classes: names allowed in `utt2label`; None when labels are intensities.
     """
-    if value != value.strip() or "\t" in value or "\r" in value or "\n" in value:
+    if value != value.strip() or any(control in value for control in _CONTROLS):
         return f"value {value!r} has blanks or control characters around or in it; expected one space after the id"
     if value == "":
         return None if name == "text" else "no value; expected `utterance value`"
@@ -131,7 +134,7 @@ def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem
         def add(message: str, number: int = number, utterance: str = utterance) -> None:
             problems.append(Problem(str(path), number, utterance, message))
 
-        if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip():
+        if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip() or "\0" in utterance:
             add(f"expected `utterance value` separated by one space, got {line!r}", utterance="")
             continue
         if utterance in first_line:
@@ -154,6 +157,15 @@ def read_column(path: Path, classes: Collection[str] | None = None) -> tuple[lis
     Raises:
         MertkError: the first fault, as `file:line: utterance: message`.
     """
+    ids, values, problems = inspect_column(path, classes)
+    if problems:
+        more = f" ({len(problems) - 1} more like it in this file)" if len(problems) > 1 else ""
+        raise MertkError(f"{problems[0]}{more}. Mend the file or make it again (stage 1).")
+    return ids, values
+
+
+def inspect_column(path: Path, classes: Collection[str] | None = None) -> tuple[list[str], list[str], list[Problem]]:
+    """Utterances, values and every fault of one column file; of a faulty one as its lines have them."""
     text = read_text(path)
     lines = text.split("\n")
     if lines[-1] == "":
@@ -166,16 +178,12 @@ def read_column(path: Path, classes: Collection[str] | None = None) -> tuple[lis
         once: dict[str, str] = {}
         values = list(map(once.setdefault, values, values))  # one string per distinct value
     sound = _sound(path.name, text, ids, values, classes)
-    problems = [] if sound else column_problems(path, classes)
-    if problems:
-        more = f" ({len(problems) - 1} more like it in this file)" if len(problems) > 1 else ""
-        raise MertkError(f"{problems[0]}{more}. Mend the file or make it again (stage 1).")
-    return ids, values
+    return ids, values, [] if sound else column_problems(path, classes)
 
 
 def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Collection[str] | None) -> bool:
     """Whether a column file has no fault; bulk operations only, see `column_problems` for the words."""
-    if not ids or "" in ids or "\t" in text or "\r" in text or " \n" in text or text.endswith(" "):
+    if not ids or "" in ids or any(part in text for part in ("\t", "\r", "\0", " \n")) or text.endswith(" "):
         return False
     if not all(map(lt, ids, islice(ids, 1, None))):
         return False
@@ -192,7 +200,25 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
         except ValueError:
             return False
         return min(seconds) > 0 and all(map(math.isfinite, seconds))
+    if name in ("utt2vad", "video_segments"):
+        return _triples_sound(name, values)
     return not any(value_problem(name, value, classes) for value in set(values))
+
+
+def _triples_sound(name: str, values: list[str]) -> bool:
+    """Whether all values are three numbers, or start, end and half of a picture."""
+    if any(value.count(" ") != 2 for value in values):
+        return False
+    fields = " ".join(values).split(" ")
+    halves = fields[2::3] if name == "video_segments" else []
+    try:
+        first, second = list(map(float, fields[0::3])), list(map(float, fields[1::3]))
+        third = [] if halves else list(map(float, fields[2::3]))
+    except ValueError:
+        return False
+    if not all(map(math.isfinite, chain(first, second, third))):
+        return False
+    return not halves or (min(first) >= 0 and all(map(lt, first, second)) and set(halves) <= set(HALVES))
 
 
 def format_column(column: dict[str, str]) -> str:
@@ -207,8 +233,11 @@ def read_ids(path: str | Path) -> list[str]:
         MertkError: blank line, more than one word on a line, or an utterance named twice.
     """
     path = Path(path)
+    lines = read_lines(path)
+    if "".join(lines).isascii() and " ".join(lines).split() == lines and len(set(lines)) == len(lines):
+        return lines
     first_line: dict[str, int] = {}
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         utterance = line.strip()
         if len(utterance.split()) != 1:
             raise MertkError(f"{path}:{number}: expected one utterance id, got {line!r}.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypedDict
@@ -95,8 +96,7 @@ class Manifest:
         """
         if name not in self._columns:
             if self._whole is not None:
-                values = self._whole.column(name)
-                self._columns[name] = [values[position] for position in self._positions]
+                self._columns[name] = list(map(self._whole.column(name).__getitem__, self._positions))
             elif self.has(name):
                 ids, values = read_column(self.source / name, self.classes)
                 check_same_ids(self.source / name, ids, self.ids)
@@ -132,23 +132,23 @@ class Manifest:
         """
         rows = self._rows()
         wanted = sorted(ids)
-        for utterance, following in zip(wanted, wanted[1:], strict=False):
-            if utterance == following:
-                raise MertkError(f"utterance {utterance} is listed twice; keep one.")
-        unknown = [utterance for utterance in wanted if utterance not in rows]
-        if unknown:
+        if len(set(wanted)) != len(wanted):
+            twice = next(utterance for utterance, following in pairwise(wanted) if utterance == following)
+            raise MertkError(f"utterance {twice} is listed twice; keep one.")
+        if not rows.keys() >= set(wanted):
+            unknown = [utterance for utterance in wanted if utterance not in rows]
             raise MertkError(
                 f"{len(unknown)} of {len(wanted)} utterances are not in {self.source}, the first is {unknown[0]}; "
                 "the list belongs to another data directory, or the manifest was made anew: make the folds again."
             )
         part = Manifest(self.source, wanted, self.classes, self.corpus)
         part._whole = self
-        part._positions = [rows[utterance] for utterance in wanted]
+        part._positions = list(map(rows.__getitem__, wanted))
         return part
 
     def _rows(self) -> dict[str, int]:
         if self._row_of is None:
-            self._row_of = {utterance: row for row, utterance in enumerate(self.ids)}
+            self._row_of = dict(zip(self.ids, range(len(self.ids)), strict=True))
         return self._row_of
 
 
