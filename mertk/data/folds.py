@@ -90,31 +90,28 @@ def make_folds(manifest: Manifest, cv: str = "session", protocol: str = "clean")
     for number, (test_session, test_speaker) in enumerate(tests, start=1):
         in_session = session_of == test_session
         is_test = in_session if test_speaker is None else in_session & (speaker_of == test_speaker)
-        is_validation = session_of == (test_session + 1) % len(sessions)
-        if protocol != "clean":
-            is_validation = is_test if protocol == "published" else np.zeros_like(is_test)
-        masks = {
-            "train": ~in_session & ~is_validation,
-            "validation": is_validation,
-            "test": is_test,
-            "left_out": in_session & ~is_test,
-        }
-        rows = {part: np.flatnonzero(mask) for part, mask in masks.items()}
-        ids = {part: list(map(manifest.ids.__getitem__, chosen.tolist())) for part, chosen in rows.items()}
-        fold = Fold(ids["train"], ids["validation"], ids["test"], {"cv": cv, "protocol": protocol, "fold": number})
-
-        def values(names: list[str], codes: np.ndarray, part: str, rows: dict[str, np.ndarray] = rows) -> list[str]:
-            return [names[code] for code in np.unique(codes[rows[part]])]
-
+        is_validation = {
+            "clean": session_of == (test_session + 1) % len(sessions),
+            "clean-refit": np.zeros_like(is_test),
+            "published": is_test,
+        }[protocol]
+        masks = (~in_session & ~is_validation, is_validation, is_test, in_session & ~is_test)
+        rows = [np.flatnonzero(mask) for mask in masks]
+        train, validation, test, left_out = (list(map(manifest.ids.__getitem__, chosen.tolist())) for chosen in rows)
+        fold = Fold(train, validation, test, {"cv": cv, "protocol": protocol, "fold": number})
+        sessions_in, speakers_in = (
+            [[names[code] for code in np.unique(codes[chosen])] for chosen in rows]
+            for names, codes in ((sessions, session_of), (speakers, speaker_of))
+        )
         fold.info |= {
-            "test_sessions": values(sessions, session_of, "test"),
-            "test_speakers": values(speakers, speaker_of, "test"),
-            "validation_sessions": values(sessions, session_of, "validation"),
-            "train_sessions": values(sessions, session_of, "train"),
-            "left_out": len(ids["left_out"]),
-            "left_out_speakers": values(speakers, speaker_of, "left_out"),
+            "test_sessions": sessions_in[2],
+            "test_speakers": speakers_in[2],
+            "validation_sessions": sessions_in[1],
+            "train_sessions": sessions_in[0],
+            "left_out": len(left_out),
+            "left_out_speakers": speakers_in[3],
             "counts": _counts(fold),
-            "scripted_overlap": scripted_overlap(manifest, fold.train, fold.test),
+            "scripted_overlap": scripted_overlap(manifest, train, test),
         }
         folds.append(fold)
     return folds
@@ -222,7 +219,7 @@ def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
         "fold": fold.name,
         "checked": ["utterance", *(_APART[name] for name in columns)],
         "counts": {part: len(ids) for part, ids in parts.items()},
-        "left_out": len(set(manifest.ids).difference(*parts.values())),
+        "left_out": len(manifest) - sum(map(len, manifests.values())),
     }
     if manifest.classes is not None:
         report |= _check_classes(manifest.classes, fold, labels)
@@ -255,8 +252,9 @@ def _check_not_empty(fold: Fold, protocol: str | None) -> None:
 
 def _check_apart(fold_name: str, what: str, values: dict[str, tuple[Sequence[str], Sequence[str]]]) -> None:
     """Raise when a value is in two parts; `values` holds by part the values and the utterances they belong to."""
+    distinct = {part: set(column) for part, (column, _) in values.items()}
     for first, second in combinations(values, 2):
-        shared = set(values[first][0]).intersection(values[second][0])
+        shared = distinct[first] & distinct[second]
         if not shared:
             continue
         value = min(shared)

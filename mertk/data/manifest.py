@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from operator import itemgetter
+from itertools import islice, pairwise
+from operator import eq, itemgetter
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -132,10 +132,11 @@ class Manifest:
         """
         rows = self._rows()
         wanted = sorted(ids)
-        if len(set(wanted)) != len(wanted):
+        if any(map(eq, wanted, islice(wanted, 1, None))):
             twice = next(utterance for utterance, following in pairwise(wanted) if utterance == following)
             raise MertkError(f"utterance {twice} is listed twice; keep one.")
-        if not rows.keys() >= set(wanted):
+        positions = list(map(rows.get, wanted))
+        if None in positions:
             unknown = [utterance for utterance in wanted if utterance not in rows]
             raise MertkError(
                 f"{len(unknown)} of {len(wanted)} utterances are not in {self.source}, the first is {unknown[0]}; "
@@ -143,7 +144,7 @@ class Manifest:
             )
         part = Manifest(self.source, wanted, self.classes, self.corpus)
         part._whole = self
-        part._positions = list(map(rows.__getitem__, wanted))
+        part._positions = positions
         return part
 
     def _rows(self) -> dict[str, int]:
