@@ -29,7 +29,7 @@ JSON_BYTES = 16 * 2**20
 YAML_BYTES = 2**20
 LIST_BYTES = 4 * 2**30
 #: containers inside one another, values in all (an alias of YAML counts as what it stands for), digits of a number
-DEPTH, VALUES, DIGITS = 48, 2_000_000, 40
+DEPTH, VALUES, DIGITS = 48, 1_000_000, 40
 
 #: characters of a key's path that messages show
 _PLACE = 200
@@ -136,7 +136,7 @@ def read_yaml(path: Path, kind: type[Kind], remedy: str, is_text: bool = False) 
     text = read_text(path, remedy, YAML_BYTES)
     try:
         if is_text:
-            content = yaml.load(text, Loader=yaml.BaseLoader) or {}
+            content = yaml.load(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)) or {}
         else:
             content = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=False)
     except RecursionError:
@@ -160,7 +160,9 @@ def convert(content: Any, kind: type[Kind], where: str, remedy: str, has_nan: bo
         found = msgspec.convert(content, kind, strict=True)
     except msgspec.ValidationError as error:
         told, _, place = str(error).partition(" - at `$")
-        raise MertkError(f"{_at(where, place.rstrip('`'))}: {_in_words(told)}; {remedy}.") from None
+        # Of a mapping with any keys msgspec does not say which it is.
+        place = place.rstrip("`").replace("[...]", ".*")
+        raise MertkError(f"{_at(where, place)}: {_in_words(told)}; {remedy}.") from None
     # A TypedDict comes back with the keys alone that it names.
     return content if is_typeddict(kind) else found
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from mertk.atomic import write_text
-from mertk.content import read_json
+from mertk.content import convert, read_json
 from mertk.errors import MertkError
 
 #: files up to this size are compared by content, larger ones by size and time of change
@@ -69,12 +69,18 @@ def _directory_fingerprint(directory: Path) -> str:
     return f"{count} files, {digest.hexdigest()}"
 
 
-def read_mark(mark: Path) -> Dependencies | None:
-    """The dependencies of the work that `mark` stands for; None when it is not done, or the mark cannot be read."""
+def read_mark(mark: Path, options: Any = Any) -> Dependencies | None:
+    """The dependencies of the work that `mark` stands for; None when it is not done, or the mark cannot be read.
+
+    Args:
+        options: the kind (`mertk.content`) that its options must be of.
+    """
     try:
-        return read_json(mark, Mark, "delete it")
+        found = read_json(mark, Mark, "delete it")
+        convert(found["options"], options, f"{mark}: options", "delete it")
     except MertkError:
         return None
+    return found
 
 
 def write_mark(mark: Path, now: Dependencies) -> None:

@@ -23,6 +23,14 @@ CLASS_KEYS = {"classes": list, "confusion": list}
 Fold = Annotated[int, Meta(ge=0, le=10_000)]
 
 
+class Hardware(TypedDict, total=False):
+    """What a run was computed on."""
+
+    cpu: str
+    cores: int | None
+    gpus: list[str] | None
+
+
 class _About(TypedDict):
     recipe: str
     variant: str
@@ -46,8 +54,8 @@ class About(_About, total=False):
     train_seconds: float | None
     commit: str | None
     versions: dict[str, str] | None
-    hardware: dict[str, Any] | None
-    features: dict[str, Any] | None
+    hardware: Hardware | None
+    features: dict[str, dict[str, Any] | None] | None
 
 
 class _Results(TypedDict):

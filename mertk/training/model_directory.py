@@ -88,8 +88,7 @@ def load_model(directory: str | Path) -> SavedModel:
         MertkError: the directory is missing, incomplete or damaged.
     """
     directory = standing(Path(directory))
-    info = convert(read_info(directory), UsableInfo, str(directory / "model.json"), _REMEDY)
-    _check_info(directory / "model.json", info)
+    info = read_usable_info(directory)
     config = load_config([directory / "config.yaml"])
     description = dict(config.model)
     for name, encoder in _encoders(config):
@@ -118,12 +117,14 @@ def read_info(directory: Path) -> dict[str, Any]:
     return info
 
 
-def _check_info(path: Path, info: dict[str, Any]) -> None:
-    """Refuse a model.json whose parts contradict each other.
+def read_usable_info(directory: Path) -> dict[str, Any]:
+    """Content of model.json with all that is needed to use the model.
 
     Raises:
-        MertkError: names the key.
+        MertkError: as `read_info`, or something is missing, of another kind, or contradicts the rest.
     """
+    path = directory / "model.json"
+    info = convert(read_info(directory), UsableInfo, str(path), _REMEDY)
     facts, classes, records = info["facts"], info["classes"], info["feature_records"]
     wrong = None
     if (info["task"] == "classification") != bool(classes) or len(set(classes or ())) != len(classes or ()):
@@ -139,6 +140,7 @@ def _check_info(path: Path, info: dict[str, Any]) -> None:
             wrong = f"normalization.{modality} is not of the {width} features that feature_records say"
     if wrong:
         raise MertkError(f"{path}: {wrong}; {_REMEDY}.")
+    return info
 
 
 def _encoders(config: Config) -> list[tuple[str, dict[str, Any]]]:
