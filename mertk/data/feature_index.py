@@ -36,6 +36,12 @@ class FeatureIndex:
     num_frames: np.ndarray
     checksums: np.ndarray | None
 
+    def place(self, utterance: str) -> tuple[str, int, int, str]:
+        """Part, offset, number of frames and checksum (empty where there is none) of an utterance."""
+        row = self.rows[utterance]
+        checksum = "" if self.checksums is None else f"{self.checksums[row]:0{_CHECKSUM_DIGITS}x}"
+        return self.parts[self.part_numbers[row]], int(self.offsets[row]), int(self.num_frames[row]), checksum
+
 
 def read_index(directory: Path, record: FeatureRecord) -> FeatureIndex:
     """Read and check the index of a directory.

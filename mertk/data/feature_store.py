@@ -111,6 +111,14 @@ class FeatureStore:
         """Frames of the longest utterance; 0 when there is none."""
         return int(self._index.num_frames.max(initial=0))
 
+    def misplaced(self) -> list[str]:
+        """Utterances of which the index of a part says otherwise than features.scp and what lies beside it."""
+        written: dict[str, set[tuple[str, int, int, str]]] = {}
+        for (utterance, _), entry in finished_entries(self.directory).items():
+            checksum = entry.checksum if self.record.has_checksums else ""
+            written.setdefault(utterance, set()).add((entry.part, entry.offset, entry.num_frames, checksum))
+        return [utterance for utterance in self.ids if self._index.place(utterance) not in written.get(utterance, ())]
+
     def _row(self, utterance: str) -> int:
         row = self._index.rows.get(utterance)
         if row is None:

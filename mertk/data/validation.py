@@ -45,7 +45,7 @@ def validate_directory(path: str | Path, check_files: bool = True, deep: bool = 
 
     Args:
         check_files: look whether the files named in `wav.scp` and `video.scp` exist.
-        deep: hold the index of the features against those of its parts as well.
+        deep: hold the list of the features against the indexes of their parts as well.
 
     Raises:
         MertkError: `path` is not a directory.
@@ -179,6 +179,9 @@ def _feature_problems(manifest: Manifest, deep: bool) -> list[Problem]:
                 problems.append(Problem(str(directory / "features.scp"), 0, utterance, message))
             for utterance in store.ids:
                 problems += _finite_problem(store, directory, utterance)
+            for utterance in store.misplaced() if deep else ():
+                message = "the index of its part says otherwise; make the features again (stage 2)"
+                problems.append(Problem(str(directory / "features.scp"), 0, utterance, message))
         except MertkError as error:
             problems.append(Problem(str(directory), 0, "", str(error)))
     return problems

@@ -184,8 +184,11 @@ def _problem(results: Any) -> str | None:
     missing += [key for key in ("fold", "seed") if not isinstance(about.get(key), int)]
     if missing:
         return f"run lacks {', '.join(missing)}"
+    metric_set = results.get("metric_set")
+    if not isinstance(metric_set, str | None):
+        return f"metric_set is {metric_set!r:.40}, expected text or null"
     try:
-        names = find_metric_set(task, results.get("metric_set")).names
+        names = find_metric_set(task, metric_set).names
     except MertkError as error:
         return str(error).rstrip(".")
     return _metric_problem(results["metrics"], names)

@@ -31,6 +31,13 @@ FORMAT = 1
 _REMEDY = "restore the directory, or train again"
 
 
+class Spread(TypedDict):
+    """By what features are standardised, one number a feature."""
+
+    mean: list[float]
+    std: list[float]
+
+
 class ModelInfo(TypedDict):
     """What every model.json holds."""
 
@@ -49,7 +56,7 @@ class UsableInfo(_UsableInfo, total=False):
     """What is needed to use a model, and what newer ones have."""
 
     metrics: str | None
-    normalization: dict[str, dict[Literal["mean", "std"], list[float]]] | None
+    normalization: dict[str, Spread] | None
 
 
 @dataclass
