@@ -55,11 +55,11 @@ def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], in
     """
     rows = list(_rows(path))
     # A column that is empty throughout has no labels; one with gaps has missing ones.
-    given = {name for name in UNIMODAL if any(row.get(name, "").strip() for _, row in rows)}
+    given = {name for name in UNIMODAL if any(row.values.get(name, "").strip() for row in rows)}
     clips: dict[str, Clip] = {}
-    for line, row in rows:
-        place = f"{path}:{line}"
-        name = f"{row.get('video_id', '')}$_${row.get('clip_id', '')}"
+    for row in rows:
+        place = f"{path}:{row.line}"
+        name = f"{row.values.get('video_id', '')}$_${row.values.get('clip_id', '')}"
         try:
             clip = _clip(place, row, given, metrics)
             if clip.utterance in clips:
@@ -70,8 +70,16 @@ def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], in
     return list(clips.values()), len(rows)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows by column name, with the line each begins on; values beyond the names are under the empty name."""
+@dataclass(frozen=True)
+class _Row:
+    """Values by the name of their column, the line they begin on, and what is wrong with the row as a whole."""
+
+    line: int
+    values: dict[str, str]
+    fault: str | None
+
+
+def _rows(path: Path) -> Iterator[_Row]:
     reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""), strict=True)
     begin = 1
     names: list[str] = []
@@ -83,10 +91,10 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             if not names:
                 names = _names(path, line, values)
                 continue
-            row = dict(zip(names, values, strict=False))
+            fault = None
             if len(values) != len(names):
-                row[""] = f"{len(values)} values, expected {len(names)}; put texts with commas in double quotes"
-            yield line, row
+                fault = f"{len(values)} values, expected {len(names)}; put texts with commas in double quotes"
+            yield _Row(line, {name: value for name, value in zip(names, values, strict=False) if name}, fault)
     except csv.Error as error:
         raise MertkError(f"{path}:{reader.line_num}: not CSV ({error}); mend the quotes of this row.") from error
     if begin == 1 or not names:
@@ -101,29 +109,33 @@ def _names(path: Path, line: int, values: list[str]) -> list[str]:
             f"{path}:{line}: no column {', '.join(missing)}; got {', '.join(names)}, expected at least "
             f"{', '.join(REQUIRED)}, separated by commas."
         )
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise MertkError(f"{path}:{line}: the column {twice[0]} is there twice; keep one.")
     return names
 
 
-def _clip(place: str, row: dict[str, str], unimodal: set[str], metrics: str) -> Clip:
+def _clip(place: str, row: _Row, unimodal: set[str], metrics: str) -> Clip:
     """The clip of a row.
 
     Raises:
         BadRow: whatever is wrong with it.
     """
-    if "" in row:
-        raise BadRow("malformed_row", row[""])
-    video, number = row["video_id"].strip(), row["clip_id"].strip()
+    if row.fault:
+        raise BadRow("malformed_row", row.fault)
+    values = row.values
+    video, number = values["video_id"].strip(), values["clip_id"].strip()
     for name, value in (("video_id", video), ("clip_id", number)):
         if len(value.split()) != 1 or "/" in value or "\\" in value or value in (".", ".."):
             raise BadRow("bad_name", f"{name} {value!r}, expected one word that can name a file")
-    text = " ".join(row["text"].split())
+    text = " ".join(values["text"].split())
     if not text:
         raise BadRow("empty_text", "the transcript is empty")
-    if row["mode"].strip() not in PARTS:
-        raise BadRow("unknown_part", f"mode {row['mode']!r}, expected one of {', '.join(PARTS)}")
+    if values["mode"].strip() not in PARTS:
+        raise BadRow("unknown_part", f"mode {values['mode']!r}, expected one of {', '.join(PARTS)}")
     columns = {"label": "utt2label"} | {name: column for name, column in UNIMODAL.items() if name in unimodal}
-    labels = {column: _label(name, row[name], metrics) for name, column in columns.items()}
-    return Clip(video, number, text, labels, PARTS[row["mode"].strip()], place)
+    labels = {column: _label(name, values[name], metrics) for name, column in columns.items()}
+    return Clip(video, number, text, labels, PARTS[values["mode"].strip()], place)
 
 
 def _label(name: str, value: str, metrics: str) -> str:

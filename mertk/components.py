@@ -25,8 +25,11 @@ import torch
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mertk.config_merging import CLASS_KEY, unveil, veil
+from mertk.config_merging import CLASS_KEY
 from mertk.errors import MertkError
+from mertk.veiling import unveil, veil
+
+EXAMPLE = "mertk.models.foal.FoalNet"
 
 
 def find_class(path: str, where: str, trusted: Sequence[str] | None = None) -> Callable[..., Any]:
@@ -39,7 +42,7 @@ def find_class(path: str, where: str, trusted: Sequence[str] | None = None) -> C
         MertkError: no such class, or one of a module that is not trusted, which is not imported then.
     """
     if not isinstance(path, str):
-        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r}, expected a dotted path to a class.")
+        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path such as {EXAMPLE}.")
     module_name, _, name = path.rpartition(".")
     if trusted is not None and not any(f"{path}.".startswith(f"{own}.") for own in ("mertk", *trusted)):
         raise MertkError(
@@ -51,7 +54,7 @@ def find_class(path: str, where: str, trusted: Sequence[str] | None = None) -> C
     except (ImportError, AttributeError, ValueError) as error:
         raise MertkError(
             f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). "
-            "Expected a dotted path to a class, such as mertk.models.foal.FoalNet."
+            f"Expected a dotted path to a class, such as {EXAMPLE}."
         ) from error
 
 
@@ -135,10 +138,15 @@ def _is_component(value: Any) -> bool:
 def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], where: str) -> dict[str, Any]:
     """The arguments, types checked and converted (1 for a float, say), components as None; unknown names refused."""
     arguments = {name: None if _is_component(value) else value for name, value in arguments.items()}
+    for name, hint in _hints(constructor).items():
+        if arguments.get(name) is not None and _is_module(hint):
+            raise MertkError(
+                f"{where}.{name}: got {arguments[name]!r:.80}, expected a mapping with the key '{CLASS_KEY}', or null."
+            )
     schema = OmegaConf.structured(_schema(constructor))
     try:
-        given = veil({name: value for name, value in arguments.items() if value is not None})
-        merged = OmegaConf.merge(schema, given)
+        # A key that is set to nothing may have a typo, too.
+        merged = OmegaConf.merge(schema, veil(arguments))
     except OmegaConfBaseException as error:
         key = f"{where}.{error.full_key}" if error.full_key else where
         told = unveil(str(error).splitlines()[0])
@@ -149,13 +157,21 @@ def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], whe
 
 def _schema(constructor: Callable[..., Any]) -> type:
     """A dataclass with the constructor's arguments, every one optional; its types are what OmegaConf can check."""
-    target = constructor.__init__ if inspect.isclass(constructor) else constructor
-    hints = typing.get_type_hints(target)
-    fields = []
+    hints, fields = _hints(constructor), []
     for name in argument_names(constructor):
         hint = hints.get(name, Any)
         fields.append((name, _checkable(hint), dataclasses.field(default=None)))
     return dataclasses.make_dataclass(constructor.__name__, fields)
+
+
+def _hints(constructor: Callable[..., Any]) -> dict[str, Any]:
+    return typing.get_type_hints(constructor.__init__ if inspect.isclass(constructor) else constructor)
+
+
+def _is_module(hint: Any) -> bool:
+    """Whether `hint` is a class of modules, or one of them or None."""
+    kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
+    return bool(kinds) and all(inspect.isclass(kind) and issubclass(kind, torch.nn.Module) for kind in kinds)
 
 
 def _checkable(hint: Any) -> Any:

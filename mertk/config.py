@@ -18,8 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mertk.atomic import write_text
 from mertk.config_checks import check_values
-from mertk.config_merging import merge, read_part, read_setting, to_yaml, unveil
+from mertk.config_merging import merge, read_part, read_setting, to_yaml
 from mertk.errors import MertkError
+from mertk.veiling import unveil
 
 # OmegaConf reads the annotations at run time, so Optional[...] stays spelt out here.
 # ruff: noqa: UP045

@@ -10,14 +10,23 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from mertk.atomic import write_text
+from mertk.content import convert, read_json
+from mertk.errors import MertkError
 
 #: files up to this size are compared by content, larger ones by size and time of change
 CONTENT_BYTES = 16 * 2**20
 
 Dependencies = dict[str, Any]
+
+
+class Mark(TypedDict):
+    """What a mark holds."""
+
+    options: Any
+    inputs: dict[str, str]
 
 
 def dependencies(options: Any, inputs: Sequence[str | Path]) -> Dependencies:
@@ -60,12 +69,18 @@ def _directory_fingerprint(directory: Path) -> str:
     return f"{count} files, {digest.hexdigest()}"
 
 
-def read_mark(mark: Path) -> Dependencies | None:
-    """The dependencies of the work that `mark` stands for; None when it is not done, or the mark cannot be read."""
+def read_mark(mark: Path, options: Any = Any) -> Dependencies | None:
+    """The dependencies of the work that `mark` stands for; None when it is not done, or the mark cannot be read.
+
+    Args:
+        options: the kind (`mertk.content`) that its options must be of.
+    """
     try:
-        return json.loads(mark.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        found = read_json(mark, Mark, "delete it")
+        convert(found["options"], options, f"{mark}: options", "delete it")
+    except MertkError:
         return None
+    return found
 
 
 def write_mark(mark: Path, now: Dependencies) -> None:

@@ -18,9 +18,10 @@ import shutil
 import tempfile
 import wave
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mertk import cli
+from mertk.content import AbsentError, read_json
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -83,11 +84,9 @@ def is_complete(out: Path, seed: int, utterances: int) -> bool:
 def read_marker(corpus: Path) -> dict | None:
     """What MINIATURE.json says, None for a corpus that has none."""
     try:
-        return json.loads((corpus / MARKER).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return read_json(corpus / MARKER, dict[str, Any], "delete the folder and make it anew")
+    except AbsentError:
         return None
-    except (OSError, ValueError) as error:
-        raise MertkError(f"cannot read {corpus / MARKER}: {error}; delete the folder and make it anew") from error
 
 
 def _check(out: Path, utterances: int) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
+from mertk.content import AbsentError, read_json
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -98,11 +99,9 @@ def write_corpus(
 def read_marker(folder: Path) -> dict[str, Any] | None:
     """What MINIATURE.json says, None where there is none."""
     try:
-        return json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return read_json(folder / MARKER, dict[str, Any], "delete the folder and make it anew")
+    except AbsentError:
         return None
-    except (OSError, ValueError) as error:
-        raise MertkError(f"cannot read {folder / MARKER}: {error}; delete the folder and make it anew.") from error
 
 
 def _fill(folder: Path, sizes: Miniature, seed: int, count: int) -> None:

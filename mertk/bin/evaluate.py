@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 EXAMPLE = "python -m mertk.bin.launch mertk.bin.evaluate exp/iemocap/foal/paper"
 
+#: what is under the keys of environment.json and trained.json
+KINDS = {
+    "num_processes": int,
+    "commit": str,
+    "versions": dict[str, str],
+    "hardware": dict[str, Any],
+    "best_epoch": int,
+    "best_step": int,
+    "num_parameters": int,
+    "seconds": float,
+}
+
 
 @program
 def main(argv: list[str] | None = None) -> int:
@@ -212,17 +224,16 @@ def read_object(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     Raises:
         MertkError: the file is missing or damaged, or lacks a key.
     """
-    import json
-
+    from mertk.content import convert, read_json
     from mertk.errors import MertkError
 
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in keys if key not in content]
-    except (OSError, ValueError, TypeError) as error:
-        raise MertkError(f"{path}: damaged ({error}); restore it, or train again.") from error
-    if not isinstance(content, dict) or missing:
-        raise MertkError(f"{path}: lacks {', '.join(missing) or 'keys'}; restore it, or train again.")
+    remedy = "restore it, or train again"
+    content = read_json(path, dict[str, Any], remedy)
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise MertkError(f"{path}: lacks {', '.join(missing)}; {remedy}.")
+    for key in keys:
+        convert(content[key], KINDS[key], f"{path}: {key}", remedy)
     return content
 
 

@@ -265,14 +265,11 @@ def read_engine(file: Path) -> dict[str, Any]:
     Raises:
         MertkError: not a configuration of Accelerate, an engine that is not offered, or one that cannot start here.
     """
-    import yaml
+    from mertk.content import read_yaml
 
-    try:
-        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise MertkError(f"{file}: cannot be read as YAML ({error}).") from error
-    kind = settings.get("distributed_type") if isinstance(settings, dict) else None
-    if kind not in KINDS:
+    settings = read_yaml(file, dict[str, Any], "give a configuration of Accelerate")
+    kind = settings.get("distributed_type")
+    if not isinstance(kind, str) or kind not in KINDS:
         raise MertkError(f"{file}: distributed_type is {kind!r}, expected one of {', '.join(KINDS)}.")
     if kind == "DEEPSPEED" and find_spec("deepspeed") is None:
         raise MertkError(

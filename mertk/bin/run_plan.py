@@ -8,10 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.content import AbsentError, Count, Positive, read_json
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.config import Config
+
+
+@dataclass(frozen=True)
+class CleanRun:
+    """What a refit takes from the trained.json of the clean run."""
+
+    best_step: Positive
+    total_steps: Positive
+    reductions: list[Count] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,16 +98,16 @@ def refit_settings(clean: Path) -> list[str]:
         MertkError: the clean run is not finished.
     """
     try:
-        trained = json.loads((clean / "trained.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        trained = read_json(clean / "trained.json", CleanRun, "delete the file, and the run goes on to its end again")
+    except AbsentError as error:
         raise MertkError(f"{clean}: not finished; clean-refit takes its number of steps from it.") from error
     settings = [
-        f"training.stop_at_step={trained['best_step']}",
-        f"schedule.total_steps={trained['total_steps']}",
+        f"training.stop_at_step={trained.best_step}",
+        f"schedule.total_steps={trained.total_steps}",
         "training.early_stop=null",
     ]
-    if trained.get("reductions") is not None:
-        settings.append(f"schedule.reduce_at={[step for step in trained['reductions'] if step < trained['best_step']]}")
+    if trained.reductions is not None:
+        settings.append(f"schedule.reduce_at={[step for step in trained.reductions if step < trained.best_step]}")
     return settings
 
 

@@ -55,7 +55,7 @@ def state(arguments: argparse.Namespace) -> tuple[Dependencies | None, Dependenc
     # Another interpreter does the same work.
     told = ["python" if word == sys.executable else word for word in arguments.command]
     missing = [path for path in arguments.output if not path.exists()]
-    return read_mark(arguments.mark), dependencies(told, arguments.input), missing
+    return read_mark(arguments.mark, list[str]), dependencies(told, arguments.input), missing
 
 
 def is_done(arguments: argparse.Namespace) -> bool:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from operator import lt
 from pathlib import Path
 
+from mertk import content
 from mertk.errors import MertkError
 
 #: every column a data directory may have
@@ -40,6 +41,9 @@ UNIMODAL_LABELS = ("utt2label_audio", "utt2label_video", "utt2label_text")
 #: intensities of the corpora whose corpus.json names these sets of metrics
 LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
 
+#: characters that no line of a column file holds
+_CONTROLS = ("\t", "\r", "\n", "\0")
+
 #: columns with few distinct values: each distinct value is checked once
 _NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
 
@@ -59,24 +63,8 @@ class Problem:
 
 
 def read_text(path: Path) -> str:
-    """Content of a UTF-8 file.
-
-    Raises:
-        MertkError: missing or unreadable file, or bytes that are not UTF-8 (names the line).
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise MertkError(f"{path} does not exist; make it again (stage 1) or mend the path.") from None
-    except OSError as error:
-        raise MertkError(f"{path} cannot be read ({error.strerror}); mend the path or its permissions.") from error
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise MertkError(
-            f"{path}:{line}: byte {content[error.start]:#04x} is not UTF-8; save the file as UTF-8."
-        ) from None
+    """Content of a UTF-8 file; raises like `mertk.content.read_text`."""
+    return content.read_text(path, "make it again (stage 1), or mend the path or its permissions")
 
 
 def read_lines(path: Path) -> list[str]:
@@ -93,7 +81,7 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
     Args:
         classes: names allowed in `utt2label`; None when labels are intensities.
     """
-    if value != value.strip() or "\t" in value or "\r" in value or "\n" in value:
+    if value != value.strip() or any(control in value for control in _CONTROLS):
         return f"value {value!r} has blanks or control characters around or in it; expected one space after the id"
     if value == "":
         return None if name == "text" else "no value; expected `utterance value`"
@@ -146,7 +134,7 @@ def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem
         def add(message: str, number: int = number, utterance: str = utterance) -> None:
             problems.append(Problem(str(path), number, utterance, message))
 
-        if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip():
+        if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip() or "\0" in utterance:
             add(f"expected `utterance value` separated by one space, got {line!r}", utterance="")
             continue
         if utterance in first_line:
@@ -169,6 +157,15 @@ def read_column(path: Path, classes: Collection[str] | None = None) -> tuple[lis
     Raises:
         MertkError: the first fault, as `file:line: utterance: message`.
     """
+    ids, values, problems = inspect_column(path, classes)
+    if problems:
+        more = f" ({len(problems) - 1} more like it in this file)" if len(problems) > 1 else ""
+        raise MertkError(f"{problems[0]}{more}. Mend the file or make it again (stage 1).")
+    return ids, values
+
+
+def inspect_column(path: Path, classes: Collection[str] | None = None) -> tuple[list[str], list[str], list[Problem]]:
+    """Utterances, values and every fault of one column file; of a faulty one as its lines have them."""
     text = read_text(path)
     lines = text.split("\n")
     if lines[-1] == "":
@@ -181,23 +178,21 @@ def read_column(path: Path, classes: Collection[str] | None = None) -> tuple[lis
         once: dict[str, str] = {}
         values = list(map(once.setdefault, values, values))  # one string per distinct value
     sound = _sound(path.name, text, ids, values, classes)
-    problems = [] if sound else column_problems(path, classes)
-    if problems:
-        more = f" ({len(problems) - 1} more like it in this file)" if len(problems) > 1 else ""
-        raise MertkError(f"{problems[0]}{more}. Mend the file or make it again (stage 1).")
-    return ids, values
+    return ids, values, [] if sound else column_problems(path, classes)
 
 
 def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Collection[str] | None) -> bool:
     """Whether a column file has no fault; bulk operations only, see `column_problems` for the words."""
-    if not ids or "" in ids or "\t" in text or "\r" in text or " \n" in text or text.endswith(" "):
+    if not ids or "" in ids or any(part in text for part in ("\t", "\r", "\0", " \n")) or text.endswith(" "):
         return False
     if not all(map(lt, ids, islice(ids, 1, None))):
         return False
     # What other blank characters split is rare enough to be looked at in one go.
     if not text.isascii() and any(len(utterance.split()) != 1 for utterance in ids):
         return False
-    if any(value[:1] == " " for value in values) or (name != "text" and not all(values)):
+    if "  " in text and any(value[:1] == " " for value in values):
+        return False
+    if name != "text" and not all(values):
         return False
     if name in ("wav.scp", "video.scp", "text"):
         return True
@@ -207,7 +202,25 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
         except ValueError:
             return False
         return min(seconds) > 0 and all(map(math.isfinite, seconds))
+    if name in ("utt2vad", "video_segments"):
+        return _triples_sound(name, values)
     return not any(value_problem(name, value, classes) for value in set(values))
+
+
+def _triples_sound(name: str, values: list[str]) -> bool:
+    """Whether all values are three numbers, or start, end and half of a picture."""
+    if set(map(str.count, values, repeat(" "))) != {2}:
+        return False
+    fields = " ".join(values).split(" ")
+    halves = fields[2::3] if name == "video_segments" else []
+    try:
+        first, second = list(map(float, fields[0::3])), list(map(float, fields[1::3]))
+        third = [] if halves else list(map(float, fields[2::3]))
+    except ValueError:
+        return False
+    if not math.isfinite(sum(first) + sum(second) + sum(third)):
+        return False
+    return not halves or (min(first) >= 0 and all(map(lt, first, second)) and set(halves) <= set(HALVES))
 
 
 def format_column(column: dict[str, str]) -> str:
@@ -222,8 +235,11 @@ def read_ids(path: str | Path) -> list[str]:
         MertkError: blank line, more than one word on a line, or an utterance named twice.
     """
     path = Path(path)
+    lines = read_lines(path)
+    if "".join(lines).isascii() and " ".join(lines).split() == lines and len(set(lines)) == len(lines):
+        return lines
     first_line: dict[str, int] = {}
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         utterance = line.strip()
         if len(utterance.split()) != 1:
             raise MertkError(f"{path}:{number}: expected one utterance id, got {line!r}.")

@@ -6,19 +6,23 @@ import functools
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
+from mertk.content import AbsentError, Count, Positive, read_json
 from mertk.errors import MertkError
 
-FORMAT = 1
+#: directories of the first format, which can be read and continued, have no checksums
+FORMATS = (1, 2)
 DTYPES = ("float32", "float16", "int32")
 RECORD_FILE = "record.json"
 INDEX_FILE = "features.scp"
 LENGTHS_FILE = "utt2num_frames"
+CHECKSUMS_FILE = "utt2checksum"
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,18 @@ class FeatureRecord:
     weights: str
     weights_fingerprint: str
     layer: str
-    rate_hz: float | None
-    dimension: int
+    rate_hz: Annotated[float, Meta(ge=0)] | None
+    dimension: Positive
     dtype: str = "float32"
-    count: int = 0
+    count: Count = 0
     miniature: bool = False
     options: dict[str, Any] = field(default_factory=dict)
-    format: int = FORMAT
+    format: int = FORMATS[-1]
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether a checksum of every matrix is in the directory."""
+        return self.format > 1
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -58,7 +67,7 @@ class FeatureRecord:
     def differences(self, other: FeatureRecord | Mapping[str, Any]) -> list[str]:
         """What would make features of the two records unlike: `key: here ... there ...`, one string a key."""
         mine, theirs = _flat(self.as_dict()), _flat(other if isinstance(other, Mapping) else other.as_dict())
-        ignored = {"count", "weights"}
+        ignored = {"count", "weights", "format"}
         keys = [key for key in {**mine, **theirs} if key not in ignored and mine.get(key) != theirs.get(key)]
         return [f"{key}: {mine.get(key)!r} here, {theirs.get(key)!r} there" for key in keys]
 
@@ -81,25 +90,18 @@ def read_record(directory: str | Path) -> FeatureRecord:
     """
     path = Path(directory) / RECORD_FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        record = read_json(path, FeatureRecord, "extract the features again")
+    except AbsentError as error:
         raise MertkError(
             f"{path} not found: {directory} is no feature directory; extract the features first."
         ) from error
-    except ValueError as error:
-        raise MertkError(f"{path} is not valid JSON ({error}); extract the features again.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise MertkError(f"{path}: expected format {FORMAT}; the features were made by another version, extract again.")
-    known = {item.name for item in fields(FeatureRecord)}
-    try:
-        record = FeatureRecord(**{key: value for key, value in content.items() if key in known})
-    except TypeError as error:
-        raise MertkError(f"{path} lacks a field ({error}); extract the features again.") from error
-    if type(record.dimension) is not int or record.dimension < 1 or record.dtype not in DTYPES:
-        raise MertkError(
-            f"{path}: got dimension {record.dimension!r} and dtype {record.dtype!r}, expected a number above 0 and one "
-            f"of {', '.join(DTYPES)}; extract the features again."
-        )
+    for key, known in (("format", FORMATS), ("dtype", DTYPES)):
+        if getattr(record, key) not in known:
+            told = " or ".join(map(str, known))
+            raise MertkError(
+                f"{path}: {key} is {getattr(record, key)!r:.40}, expected {told}; another version made the features, "
+                "extract them again."
+            )
     return record
 
 

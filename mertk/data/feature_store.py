@@ -4,9 +4,10 @@ A feature directory holds
 
     record.json                       where the features came from (`FeatureRecord`)
     part-00000-of-00002.bin           matrices, one after the other, each a complete .npy file of its own
-    part-00000-of-00002.index         `utterance offset num_bytes num_frames source` for every complete matrix
+    part-00000-of-00002.index         `utterance offset num_bytes num_frames source checksum` for every complete matrix
     features.scp                      `utterance part-00000-of-00002.bin:offset`, sorted, of all parts (`merge_parts`)
     utt2num_frames                    `utterance frames`, sorted
+    utt2checksum                      `utterance checksum`, sorted; directories of the first format have none
     excluded.tsv                      utterances without features, with the reason
 
 Container. `benchmarks/feature_store.py` reads 180 x 768 float32 matrices at random from the page cache, copying every
@@ -15,6 +16,9 @@ the speed of memory (over 10 GB/s on one core), so the choice follows from the r
 one go and cannot be appended to, nor continued after a crash. A Kaldi matrix has no float16 and is not aligned. A .npy
 record says its own type and shape, starts at a multiple of 64 bytes, and is opened without this module by
 `file.seek(offset); numpy.load(file)`. The index has the form of a Kaldi scp.
+
+Checksum. XXH3 (64 bits) of a record's header and values is compared when a store first reads it. Such a reading takes
+about a fifth longer (same benchmark), a later one no longer, so that there is no option to leave it out.
 
 Legend: `T` frames, `D` features.
 """
@@ -28,8 +32,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 
-from mertk.data.feature_record import INDEX_FILE, LENGTHS_FILE, RECORD_FILE, FeatureRecord, npy_header, read_record
+from mertk.data.feature_index import FeatureIndex, read_index
+from mertk.data.feature_record import (
+    CHECKSUMS_FILE,
+    INDEX_FILE,
+    LENGTHS_FILE,
+    RECORD_FILE,
+    FeatureRecord,
+    npy_header,
+    read_record,
+)
 from mertk.data.feature_writer import FeatureWriter, finished_entries, merge_parts, prepare_directory
 from mertk.errors import MertkError
 
@@ -71,29 +85,42 @@ class FeatureStore:
         return {"directory": self.directory, "record": self.record, "_maps": {}}
 
     @functools.cached_property
-    def _table(self) -> tuple[dict[str, int], list[str], np.ndarray, np.ndarray, np.ndarray]:
-        return _read_table(self.directory)
+    def _index(self) -> FeatureIndex:
+        return read_index(self.directory, self.record)
+
+    @functools.cached_property
+    def _unchecked(self) -> np.ndarray:
+        """(N,) whose checksum is still to be compared; none where there are no checksums."""
+        return np.full(len(self), self.record.has_checksums)
 
     @property
     def ids(self) -> list[str]:
         """Utterances, sorted."""
-        return list(self._table[0])
+        return list(self._index.rows)
 
     def __contains__(self, utterance: object) -> bool:
-        return utterance in self._table[0]
+        return utterance in self._index.rows
 
     def __len__(self) -> int:
-        return len(self._table[0])
+        return len(self._index.rows)
 
     def num_frames(self, utterance: str) -> int:
-        return int(self._table[4][self._row(utterance)])
+        return int(self._index.num_frames[self._row(utterance)])
 
     def longest(self) -> int:
         """Frames of the longest utterance; 0 when there is none."""
-        return int(self._table[4].max(initial=0))
+        return int(self._index.num_frames.max(initial=0))
+
+    def misplaced(self) -> list[str]:
+        """Utterances of which the index of a part says otherwise than features.scp and what lies beside it."""
+        written: dict[str, set[tuple[str, int, int, str]]] = {}
+        for (utterance, _), entry in finished_entries(self.directory).items():
+            checksum = entry.checksum if self.record.has_checksums else ""
+            written.setdefault(utterance, set()).add((entry.part, entry.offset, entry.num_frames, checksum))
+        return [utterance for utterance in self.ids if self._index.place(utterance) not in written.get(utterance, ())]
 
     def _row(self, utterance: str) -> int:
-        row = self._table[0].get(utterance)
+        row = self._index.rows.get(utterance)
         if row is None:
             raise MertkError(
                 f"utterance {utterance}: no {self.record.modality} features in {self.directory / INDEX_FILE}; see "
@@ -105,16 +132,15 @@ class FeatureStore:
         """Frames [start, stop) of an utterance, (T, D), a read-only view of the page cache in the record's type.
 
         Raises:
-            MertkError: the utterance is unknown, its matrix is cut off or of another shape than the record says, or
-                (`check_finite`) holds NaN or infinite values.
+            MertkError: the utterance is unknown, its matrix is cut off, of another shape than the record says or not
+                as it was written, or (`check_finite`) holds NaN or infinite values.
         """
-        _, parts, part_numbers, offsets, lengths = self._table
-        row = self._row(utterance)
-        number, offset, num_frames = int(part_numbers[row]), int(offsets[row]), int(lengths[row])
+        index, row = self._index, self._row(utterance)
+        number, offset, num_frames = int(index.part_numbers[row]), int(index.offsets[row]), int(index.num_frames[row])
         header = npy_header(num_frames, self.record.dimension, self.record.dtype)
         count = num_frames * self.record.dimension
-        where = f"{self.directory / parts[number]}:{offset} (utterance {utterance})"
-        data = self._map(number, parts[number])
+        where = f"{self.directory / index.parts[number]}:{offset} (utterance {utterance})"
+        data = self._map(number, index.parts[number])
         size = len(header) + count * np.dtype(self.record.dtype).itemsize
         if offset + size > len(data):
             raise MertkError(
@@ -126,6 +152,13 @@ class FeatureStore:
                 f"{where}: expected a matrix of {num_frames} x {self.record.dimension} {self.record.dtype} as "
                 f"{RECORD_FILE} and {LENGTHS_FILE} say, found {_describe(data, offset)}; extract again."
             )
+        if self._unchecked[row]:
+            if xxhash.xxh3_64_intdigest(memoryview(data)[offset : offset + size]) != index.checksums[row]:
+                raise MertkError(
+                    f"{where}: these are not the bytes that were written (see {CHECKSUMS_FILE}); a disk or a copy "
+                    f"damaged them, or somebody changed them. Delete {self.directory} and make the features again."
+                )
+            self._unchecked[row] = False
         flat = np.frombuffer(data, dtype=self.record.dtype, count=count, offset=offset + len(header))
         features = flat.reshape(num_frames, self.record.dimension)[start:stop]
         if check_finite and not np.isfinite(features).all():
@@ -150,45 +183,5 @@ def _describe(data: mmap.mmap, offset: int) -> str:
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         return f"{' x '.join(map(str, shape))} {dtype}"
-    except ValueError:
+    except Exception:  # a damaged header ends in nearly anything: SyntaxError, TokenError, UnicodeDecodeError, ...
         return "no matrix (damaged)"
-
-
-def _read_table(directory: Path) -> tuple[dict[str, int], list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Rows by utterance, part files, and for each row part number, offset and number of frames."""
-    path = directory / INDEX_FILE
-    names, places = _two_columns(path)
-    length_names, lengths = _two_columns(directory / LENGTHS_FILE)
-    if names != length_names:
-        raise MertkError(f"{directory / LENGTHS_FILE} and {path} do not list the same utterances; extract again.")
-    try:
-        # A part's name has no colon: joining and splitting all places at once makes no list a line.
-        fields = ":".join(places).split(":") if places else []
-        part_names = fields[0::2]
-        offsets = np.array(list(map(int, fields[1::2])), dtype=np.int64)
-        num_frames = np.array(list(map(int, lengths)), dtype=np.int64)
-    except ValueError as error:
-        raise MertkError(f"{path}: a line is not `utterance part:offset` ({error}); extract again.") from error
-    parts = sorted(set(part_names))
-    numbers = {name: number for number, name in enumerate(parts)}
-    part_numbers = np.array([numbers[name] for name in part_names], dtype=np.int32)
-    if not len(names) == len(part_names) == len(offsets):
-        raise MertkError(f"{path}: a line is not `utterance part:offset`; extract again.")
-    rows = dict(zip(names, range(len(names)), strict=True))
-    if len(rows) != len(names):
-        raise MertkError(f"{path} names an utterance twice; extract again.")
-    return rows, parts, part_numbers, offsets, num_frames
-
-
-def _two_columns(path: Path) -> tuple[list[str], list[str]]:
-    try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise MertkError(f"{path} cannot be read ({error}); extract the features again.") from error
-    if lines == [""]:
-        return [], []
-    values = " ".join(lines).split(" ")
-    if len(values) != 2 * len(lines) or any(line.count(" ") != 1 for line in (lines[0], lines[-1])):
-        number = next((n for n, line in enumerate(lines, 1) if len(line.split(" ")) != 2), 0)
-        raise MertkError(f"{path}:{number}: expected two fields; extract the features again.")
-    return values[0::2], values[1::2]

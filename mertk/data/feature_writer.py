@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import xxhash
 
 from mertk.data.feature_record import (
+    CHECKSUMS_FILE,
     DTYPES,
     INDEX_FILE,
     LENGTHS_FILE,
@@ -52,7 +54,7 @@ def prepare_directory(directory: str | Path, record: FeatureRecord, overwrite: b
             )
         if not overwrite:
             return
-        for name in [RECORD_FILE, INDEX_FILE, LENGTHS_FILE]:
+        for name in [RECORD_FILE, INDEX_FILE, LENGTHS_FILE, CHECKSUMS_FILE]:
             (directory / name).unlink(missing_ok=True)
         for path in [*directory.glob("part-*.index"), *directory.glob("part-*.bin")]:
             path.unlink()
@@ -61,13 +63,17 @@ def prepare_directory(directory: str | Path, record: FeatureRecord, overwrite: b
 
 @dataclass(frozen=True)
 class Entry:
-    """One complete matrix: bytes [offset, offset + num_bytes) of a part file, header and padding included."""
+    """One complete matrix: bytes [offset, offset + num_bytes) of a part file, header and padding included.
+
+    `checksum` is that of header and values, XXH3 of 64 bits in 16 hexadecimal digits; empty in the first format.
+    """
 
     part: str
     offset: int
     num_bytes: int
     num_frames: int
     source: str
+    checksum: str
 
 
 def finished_entries(directory: str | Path) -> dict[tuple[str, str], Entry]:
@@ -88,14 +94,19 @@ def _read_part_index(index: Path) -> tuple[list[tuple[str, Entry]], int]:
     entries, good_bytes = [], 0
     for line in index.read_bytes().splitlines(keepends=True):
         values = line.decode("utf-8", errors="replace").rstrip("\n").split(" ")
-        if not line.endswith(b"\n") or len(values) != 5 or not all(value.isdecimal() for value in values[1:4]):
+        if not (line.endswith(b"\n") and len(values) in (5, 6) and all(map(_is_number, values[1:4]))):
             break  # torn by a crash: this and whatever follows was never acknowledged
         offset, num_bytes, num_frames = map(int, values[1:4])
         if offset + num_bytes > size:
             break
-        entries.append((values[0], Entry(part.name, offset, num_bytes, num_frames, values[4])))
+        checksum = values[5] if len(values) == 6 else ""
+        entries.append((values[0], Entry(part.name, offset, num_bytes, num_frames, values[4], checksum)))
         good_bytes += len(line)
     return entries, good_bytes
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19  # of 64 bits
 
 
 class FeatureWriter:
@@ -152,7 +163,9 @@ class FeatureWriter:
             _cut(self._data, self._end, error)
             raise
         num_bytes = len(header) + features.nbytes + len(padding)
-        self._pending.append(f"{utterance} {self._end} {num_bytes} {len(features)} {source}\n")
+        checksum = xxhash.xxh3_64(header)
+        checksum.update(features)
+        self._pending.append(f"{utterance} {self._end} {num_bytes} {len(features)} {source} {checksum.hexdigest()}\n")
         self._keys.add((utterance, source))
         self._end += num_bytes
         self._pending_bytes += num_bytes
@@ -235,7 +248,7 @@ def _write_all(file: io.FileIO, data: bytes | memoryview) -> None:
 def merge_parts(
     directory: str | Path, expected: Iterable[str], sources: Mapping[str, str] | None = None
 ) -> FeatureRecord:
-    """Write `features.scp` and `utt2num_frames` over all parts and the count into the record; return the record.
+    """Write `features.scp` and what lies beside it over all parts, and the count into the record; return the record.
 
     Args:
         expected: utterances that must be there; others in the parts are left out of the index.
@@ -264,6 +277,8 @@ def merge_parts(
     (directory / INDEX_FILE).unlink(missing_ok=True)
     write_text(directory / LENGTHS_FILE, "".join(f"{utterance} {entry.num_frames}\n" for utterance, entry in entries))
     record = replace(read_record(directory), count=len(ids))
+    if record.has_checksums:
+        write_text(directory / CHECKSUMS_FILE, "".join(f"{name} {entry.checksum}\n" for name, entry in entries))
     record.write(directory)
     write_text(directory / INDEX_FILE, "".join(f"{name} {entry.part}:{entry.offset}\n" for name, entry in entries))
     return record

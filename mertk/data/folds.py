@@ -18,15 +18,19 @@ the training and validation parts together. Their parts may share videos, which 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from mertk.data.columns import read_ids, read_text
+import numpy as np
+
+from mertk.content import read_json
+from mertk.data.columns import read_ids
 from mertk.data.manifest import Manifest
-from mertk.data.scripts import scripted_overlap
+from mertk.data.scripts import overlap_of, scripted_overlap
 from mertk.errors import MertkError
 
 CROSS_VALIDATIONS = ("session", "speaker")
@@ -35,6 +39,14 @@ OFFICIAL_PROTOCOLS = ("clean", "clean-refit")
 
 #: columns whose values may not be shared between parts, and what they are called in messages
 _APART = {"utt2spk": "speaker", "utt2session": "session", "utt2dialogue": "dialogue", "wav.scp": "audio file"}
+
+
+class FoldInfo(TypedDict, total=False):
+    """What fold.json says, as far as it is read again."""
+
+    cv: str
+    protocol: str
+    fold: int
 
 
 @dataclass
@@ -64,38 +76,52 @@ def make_folds(manifest: Manifest, cv: str = "session", protocol: str = "clean")
         raise MertkError(f"cross-validation {cv!r} is not known; expected one of {', '.join(CROSS_VALIDATIONS)}.")
     if protocol not in PROTOCOLS:
         raise MertkError(f"protocol {protocol!r} is not known; expected one of {', '.join(PROTOCOLS)}.")
-    session_of = dict(zip(manifest.ids, manifest.column("utt2session"), strict=True))
-    speaker_of = dict(zip(manifest.ids, manifest.column("utt2spk"), strict=True))
-    sessions = sorted(set(session_of.values()))
+    sessions, session_of = _numbered(manifest.column("utt2session"))
+    speakers, speaker_of = _numbered(manifest.column("utt2spk"))
     needed = 3 if protocol == "clean" else 2
     if len(sessions) < needed:
         raise MertkError(
             f"{manifest.source}: protocol {protocol} needs at least {needed} sessions, there are {len(sessions)} "
             f"({', '.join(sessions)}); add sessions to the corpus or choose another protocol."
         )
-    pairs = sorted({(session_of[utterance], speaker_of[utterance]) for utterance in manifest.ids})
-    tests = [(session, None) for session in sessions] if cv == "session" else pairs
+    pairs = sorted(set(zip(session_of.tolist(), speaker_of.tolist(), strict=True)))
+    tests = [(session, None) for session in range(len(sessions))] if cv == "session" else pairs
     folds = []
     for number, (test_session, test_speaker) in enumerate(tests, start=1):
-        following = sessions[(sessions.index(test_session) + 1) % len(sessions)]
-        fold = Fold([], [], [])
-        left_out = []
-        for utterance in manifest.ids:
-            session = session_of[utterance]
-            if session == test_session:
-                chosen = test_speaker is None or speaker_of[utterance] == test_speaker
-                (fold.test if chosen else left_out).append(utterance)
-            elif protocol == "clean" and session == following:
-                fold.validation.append(utterance)
-            else:
-                fold.train.append(utterance)
-        if protocol == "published":
-            fold.validation = list(fold.test)
-        fold.info = {"cv": cv, "protocol": protocol, "fold": number}
-        fold.info |= _describe(fold, left_out, session_of, speaker_of)
-        fold.info["scripted_overlap"] = scripted_overlap(manifest, fold.train, fold.test)
+        in_session = session_of == test_session
+        is_test = in_session if test_speaker is None else in_session & (speaker_of == test_speaker)
+        is_validation = {
+            "clean": session_of == (test_session + 1) % len(sessions),
+            "clean-refit": np.zeros_like(is_test),
+            "published": is_test,
+        }[protocol]
+        masks = (~in_session & ~is_validation, is_validation, is_test, in_session & ~is_test)
+        rows = [np.flatnonzero(mask) for mask in masks]
+        train, validation, test, left_out = (list(map(manifest.ids.__getitem__, chosen.tolist())) for chosen in rows)
+        fold = Fold(train, validation, test, {"cv": cv, "protocol": protocol, "fold": number})
+        sessions_in, speakers_in = (
+            [[names[code] for code in np.unique(codes[chosen])] for chosen in rows]
+            for names, codes in ((sessions, session_of), (speakers, speaker_of))
+        )
+        fold.info |= {
+            "test_sessions": sessions_in[2],
+            "test_speakers": speakers_in[2],
+            "validation_sessions": sessions_in[1],
+            "train_sessions": sessions_in[0],
+            "left_out": len(left_out),
+            "left_out_speakers": speakers_in[3],
+            "counts": _counts(fold),
+            "scripted_overlap": scripted_overlap(manifest, train, test),
+        }
         folds.append(fold)
     return folds
+
+
+def _numbered(column: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Distinct values, sorted, and (N,) the number of each."""
+    names = sorted(set(column))
+    number_of = {name: number for number, name in enumerate(names)}
+    return names, np.array(list(map(number_of.__getitem__, column)), dtype=np.int64)
 
 
 def make_official_fold(
@@ -120,23 +146,6 @@ def make_official_fold(
 
 def _counts(fold: Fold) -> dict[str, int]:
     return {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}
-
-
-def _describe(
-    fold: Fold, left_out: list[str], session_of: dict[str, str], speaker_of: dict[str, str]
-) -> dict[str, Any]:
-    def values(of: dict[str, str], ids: Iterable[str]) -> list[str]:
-        return sorted({of[utterance] for utterance in ids})
-
-    return {
-        "test_sessions": values(session_of, fold.test),
-        "test_speakers": values(speaker_of, fold.test),
-        "validation_sessions": values(session_of, fold.validation),
-        "train_sessions": values(session_of, fold.train),
-        "left_out": len(left_out),
-        "left_out_speakers": values(speaker_of, left_out),
-        "counts": _counts(fold),
-    }
 
 
 def write_folds(directory: str | Path, folds: Sequence[Fold]) -> None:
@@ -166,12 +175,7 @@ def read_fold(directory: str | Path) -> Fold:
         available = sorted(entry.name for entry in directory.parent.glob("*")) if directory.parent.is_dir() else []
         hint = f"there is {', '.join(available)}" if available else "run stage 1 to make the folds"
         raise MertkError(f"{directory}: no such fold; {hint}.")
-    try:
-        info = json.loads(read_text(directory / "fold.json"))
-    except json.JSONDecodeError as error:
-        raise MertkError(
-            f"{directory / 'fold.json'}:{error.lineno}: not valid JSON ({error.msg}); run stage 1 again."
-        ) from error
+    info = read_json(directory / "fold.json", FoldInfo, "run stage 1 again")
     validation = directory / "validation.ids"
     has_validation = validation.is_file() or info.get("protocol") != "clean-refit"
     return Fold(
@@ -200,6 +204,8 @@ def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
     _check_not_empty(fold, protocol)
     parts = {"training": fold.train, "validation": fold.validation, "test": fold.test}
     manifests = {part: manifest.subset(ids) for part, ids in parts.items()}
+    trained, tested = manifests["training"], manifests["test"]
+    labels = {part: some.labels() for part, some in manifests.items()} if manifest.classes is not None else {}
     if protocol == "published":
         if set(fold.validation) != set(fold.test):
             raise MertkError(f"{fold.name}: under protocol published validation must be the test part; make it again.")
@@ -213,11 +219,11 @@ def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
         "fold": fold.name,
         "checked": ["utterance", *(_APART[name] for name in columns)],
         "counts": {part: len(ids) for part, ids in parts.items()},
-        "left_out": len(set(manifest.ids).difference(*parts.values())),
+        "left_out": len(manifest) - sum(map(len, manifests.values())),
     }
     if manifest.classes is not None:
-        report |= _check_classes(manifest, fold, parts)
-    report["scripted_overlap"] = scripted_overlap(manifest, fold.train, fold.test)
+        report |= _check_classes(manifest.classes, fold, labels)
+    report["scripted_overlap"] = overlap_of(trained, tested)
     if manifest.has("utt2video"):
         report["shared_videos"] = _shared_videos({part: some.column("utt2video") for part, some in manifests.items()})
     return report
@@ -246,8 +252,9 @@ def _check_not_empty(fold: Fold, protocol: str | None) -> None:
 
 def _check_apart(fold_name: str, what: str, values: dict[str, tuple[Sequence[str], Sequence[str]]]) -> None:
     """Raise when a value is in two parts; `values` holds by part the values and the utterances they belong to."""
+    distinct = {part: set(column) for part, (column, _) in values.items()}
     for first, second in combinations(values, 2):
-        shared = set(values[first][0]).intersection(values[second][0])
+        shared = distinct[first] & distinct[second]
         if not shared:
             continue
         value = min(shared)
@@ -258,10 +265,9 @@ def _check_apart(fold_name: str, what: str, values: dict[str, tuple[Sequence[str
         )
 
 
-def _check_classes(manifest: Manifest, fold: Fold, parts: dict[str, list[str]]) -> dict[str, Any]:
-    classes = manifest.classes or []
-    present = {part: manifest.subset(ids).labels() for part, ids in parts.items()}
-    counts = {part: {name: labels.count(name) for name in classes} for part, labels in present.items()}
+def _check_classes(classes: list[str], fold: Fold, labels: dict[str, list[str]]) -> dict[str, Any]:
+    counters = {part: Counter(some) for part, some in labels.items()}
+    counts = {part: {name: counter[name] for name in classes} for part, counter in counters.items()}
     absent = [name for name in classes if counts["training"][name] == 0]
     if absent:
         raise MertkError(

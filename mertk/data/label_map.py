@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mertk.data.columns import read_text
+from mertk.content import convert, read_yaml
 from mertk.errors import MertkError
 
 
@@ -37,7 +37,7 @@ def load_label_map(name: str, directory: Path, known_labels: Collection[str] = (
     if not path.is_file():
         names = ", ".join(sorted(file.stem for file in directory.glob("*.yaml")))
         raise MertkError(f"label map {name!r} is neither a file nor one of {names}; choose one or give a YAML file.")
-    content = _read_yaml(path)
+    content = read_yaml(path, Any, "mend the file")
     if not isinstance(content, dict) or set(content) != {"classes", "map"}:
         raise MertkError(f"{path}: expected the two keys `classes` (a list) and `map` (label: class).")
     classes, labels = content["classes"], content["map"]
@@ -47,6 +47,8 @@ def load_label_map(name: str, directory: Path, known_labels: Collection[str] = (
         raise MertkError(f"{path}: classes: expected two or more names, each once, got {classes!r}.")
     if not isinstance(labels, dict):
         raise MertkError(f"{path}: map: expected `label: class` lines, got {labels!r}.")
+    # YAML reads an unquoted 03 as a number and an unquoted no as false.
+    convert(labels, dict[str, Any], f"{path}: map", "put labels that are no words in quotes")
     for label, class_name in labels.items():
         if class_name not in classes:
             raise MertkError(f"{path}: map: {label}: class {class_name!r} is none of {', '.join(classes)}.")
@@ -56,14 +58,3 @@ def load_label_map(name: str, directory: Path, known_labels: Collection[str] = (
     if unused:
         raise MertkError(f"{path}: classes: no label is mapped to {', '.join(unused)}; add one to `map`.")
     return LabelMap(path.stem, tuple(classes), dict(labels))
-
-
-def _read_yaml(path: Path) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise MertkError(f"{place}: not valid YAML ({getattr(error, 'problem', error)}); mend the file.") from error

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from itertools import islice, pairwise
+from operator import eq, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from mertk.content import read_json
 from mertk.data.columns import (
     COLUMN_NAMES,
     Problem,
@@ -19,7 +21,6 @@ from mertk.data.columns import (
     read_classes,
     read_column,
     read_ids,
-    read_text,
     value_problem,
     write_ids,
 )
@@ -39,6 +40,13 @@ __all__ = [
     "write_manifest",
     "write_three_column_scp",
 ]
+
+
+class Corpus(TypedDict, total=False):
+    """What corpus.json says, as far as it is read again."""
+
+    metrics: str | None
+    miniature: bool
 
 
 class Manifest:
@@ -88,8 +96,7 @@ class Manifest:
         """
         if name not in self._columns:
             if self._whole is not None:
-                values = self._whole.column(name)
-                self._columns[name] = [values[position] for position in self._positions]
+                self._columns[name] = list(map(self._whole.column(name).__getitem__, self._positions))
             elif self.has(name):
                 ids, values = read_column(self.source / name, self.classes)
                 check_same_ids(self.source / name, ids, self.ids)
@@ -125,23 +132,24 @@ class Manifest:
         """
         rows = self._rows()
         wanted = sorted(ids)
-        for utterance, following in zip(wanted, wanted[1:], strict=False):
-            if utterance == following:
-                raise MertkError(f"utterance {utterance} is listed twice; keep one.")
-        unknown = [utterance for utterance in wanted if utterance not in rows]
-        if unknown:
+        if any(map(eq, wanted, islice(wanted, 1, None))):
+            twice = next(utterance for utterance, following in pairwise(wanted) if utterance == following)
+            raise MertkError(f"utterance {twice} is listed twice; keep one.")
+        positions = list(map(rows.get, wanted))
+        if None in positions:
+            unknown = [utterance for utterance in wanted if utterance not in rows]
             raise MertkError(
                 f"{len(unknown)} of {len(wanted)} utterances are not in {self.source}, the first is {unknown[0]}; "
                 "the list belongs to another data directory, or the manifest was made anew: make the folds again."
             )
         part = Manifest(self.source, wanted, self.classes, self.corpus)
         part._whole = self
-        part._positions = [rows[utterance] for utterance in wanted]
+        part._positions = positions
         return part
 
     def _rows(self) -> dict[str, int]:
         if self._row_of is None:
-            self._row_of = {utterance: row for row, utterance in enumerate(self.ids)}
+            self._row_of = dict(zip(self.ids, range(len(self.ids)), strict=True))
         return self._row_of
 
 
@@ -202,13 +210,7 @@ def read_corpus(directory: Path) -> dict[str, Any]:
     path = directory / "corpus.json"
     if not path.is_file():
         return {}
-    try:
-        corpus = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise MertkError(f"{path}:{error.lineno}: not valid JSON ({error.msg}); run stage 1 again.") from error
-    if not isinstance(corpus, dict):
-        raise MertkError(f"{path}: expected a JSON object, got {type(corpus).__name__}; run stage 1 again.")
-    return corpus
+    return read_json(path, Corpus, "run stage 1 again")
 
 
 def _from_three_columns(path: Path) -> Manifest:

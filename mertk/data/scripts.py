@@ -7,6 +7,7 @@ that a model that reads or hears words can be judged by it.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 #: sentences shorter than this ("yes", "I know") recur without any script
 LONG_SENTENCE_WORDS = 4
 
+#: every fold asks for the same sentences again
+_REMEMBERED = 2**19
+
 _SCRIPT = re.compile(r"script[\d_]*")
 _NOT_WORD = re.compile(r"[^\w\s]|_")
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def script_name(dialogue: str) -> str | None:
     """Which script a dialogue performs, None for improvised ones; a letter after it marks another take.
 
@@ -31,6 +36,7 @@ def script_name(dialogue: str) -> str | None:
     return match.group() if match else None
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def normalize(transcript: str) -> str:
     """Words of a transcript without case and punctuation.
 
@@ -48,15 +54,19 @@ def scripted_overlap(manifest: Manifest, train: Iterable[str], test: Iterable[st
         (`test_script_in_training`), and the scripts' names (`scripts`). Where transcripts are known:
         `test_transcript_in_training`, and `test_long_transcript_in_training` for sentences of four words or more.
     """
-    trained, tested = manifest.subset(train), manifest.subset(test)
+    return overlap_of(manifest.subset(train), manifest.subset(test))
+
+
+def overlap_of(trained: Manifest, tested: Manifest) -> dict[str, Any]:
+    """As `scripted_overlap`, of the manifests of the two parts."""
     counts: dict[str, Any] = {}
-    if manifest.has("utt2dialogue"):
-        known = {script_name(dialogue) for dialogue in set(trained.column("utt2dialogue"))} - {None}
-        scripts = [script_name(dialogue) for dialogue in tested.column("utt2dialogue")]
+    if tested.has("utt2dialogue"):
+        known = set(map(script_name, set(trained.column("utt2dialogue")))) - {None}
+        scripts = list(map(script_name, tested.column("utt2dialogue")))
         counts["test_scripted"] = sum(script is not None for script in scripts)
         counts["test_script_in_training"] = sum(script in known for script in scripts)
         counts["scripts"] = sorted(known.intersection(scripts))
-    if manifest.has("text"):
+    if tested.has("text"):
         sentences = set(map(normalize, trained.column("text"))) - {""}
         shared = [words for words in map(normalize, tested.column("text")) if words in sentences]
         counts["test_transcript_in_training"] = len(shared)

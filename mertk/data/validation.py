@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mertk.data.columns import (
     COLUMN_NAMES,
     LABEL_RANGES,
     UNIMODAL_LABELS,
     Problem,
-    column_problems,
+    inspect_column,
     is_number,
     read_classes,
-    read_lines,
 )
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mertk.data.feature_store import FeatureStore
+    from mertk.data.manifest import Manifest
 
 #: columns without which a data directory is of no use
 REQUIRED = ("utt2label",)
 
 
-def validate_directory(path: str | Path, check_files: bool = True) -> list[Problem]:
+@dataclass(frozen=True)
+class Column:
+    """A column file as its lines have it; line `n` is at `n - 1`."""
+
+    file: Path
+    ids: list[str]
+    values: list[str]
+
+    def lines(self) -> Iterator[tuple[int, str, str]]:
+        """Line number, utterance and value."""
+        return zip(range(1, len(self.ids) + 1), self.ids, self.values, strict=True)
+
+
+def validate_directory(path: str | Path, check_files: bool = True, deep: bool = False) -> list[Problem]:
     """Every fault of a data directory: columns, classes, folds and, where they are, features.
 
     Args:
         check_files: look whether the files named in `wav.scp` and `video.scp` exist.
+        deep: hold the list of the features against the indexes of their parts as well.
 
     Raises:
         MertkError: `path` is not a directory.
     """
+    from mertk.data.manifest import Manifest
+
     path = Path(path)
     if not path.is_dir():
         raise MertkError(f"{path} is not a directory; expected a data directory (made by stage 1).")
@@ -43,74 +60,74 @@ def validate_directory(path: str | Path, check_files: bool = True) -> list[Probl
     for name in REQUIRED:
         if not (path / name).is_file():
             problems.append(Problem(str(path / name), 0, "", "the file is missing; run stage 1"))
-    for name in COLUMN_NAMES:
-        if (path / name).is_file():
-            problems += _guarded(path / name, lambda name=name: column_problems(path / name, classes))
-    problems += _differing_ids(path)
+    columns = {name: _read_column(path / name, classes, problems) for name in COLUMN_NAMES if (path / name).is_file()}
+    problems += _differing_ids(columns)
+    corpus = _corpus(path, problems)
     if classes is None:
-        problems += _label_range_problems(path)
+        problems += _label_range_problems(path, corpus, columns)
     if check_files:
-        problems += _missing_files(path)
+        problems += _missing_files(columns)
     if not problems:  # folds and features can only be held against a sound manifest
-        problems += _fold_problems(path) + _feature_problems(path)
+        values = {name: column.values for name, column in columns.items()}
+        manifest = Manifest(path, columns["utt2label"].ids, classes, corpus, values)
+        problems += _fold_problems(manifest) + _feature_problems(manifest, deep)
     return problems
-
-
-def _guarded(file: Path, find: Callable[[], list[Problem]]) -> list[Problem]:
-    """Problems that `find` returns, or the error it raises as one."""
-    try:
-        return find()
-    except MertkError as error:
-        return [Problem(str(file), 0, "", str(error))]
 
 
 def _classes(path: Path, problems: list[Problem]) -> list[str] | None:
     file = path / "classes.txt"
-    if not file.is_file():
-        return None
+    return _guarded(file, lambda: read_classes(file), problems) if file.is_file() else None
+
+
+def _corpus(path: Path, problems: list[Problem]) -> dict[str, Any]:
+    from mertk.data.manifest import read_corpus
+
+    return _guarded(path / "corpus.json", lambda: read_corpus(path), problems) or {}
+
+
+def _read_column(file: Path, classes: list[str] | None, problems: list[Problem]) -> Column:
+    """A column file and, among the problems, its own; nothing of one that cannot be read."""
+    ids, values, own = _guarded(file, lambda: inspect_column(file, classes), problems) or ([], [], [])
+    problems += own
+    return Column(file, ids, values)
+
+
+def _guarded(file: Path, read: Callable[[], Any], problems: list[Problem]) -> Any:
+    """What `read` returns; None, and a problem, where it raises an error."""
     try:
-        return read_classes(file)
+        return read()
     except MertkError as error:
         problems.append(Problem(str(file), 0, "", str(error)))
         return None
 
 
-def _lines(file: Path) -> list[tuple[int, str, str]]:
-    """Line number, utterance and value of each line; nothing of a file that cannot be read."""
-    try:
-        lines = read_lines(file)
-    except MertkError:
-        return []
-    return [(number, *line.partition(" ")[::2]) for number, line in enumerate(lines, start=1)]
-
-
-def _differing_ids(path: Path) -> list[Problem]:
+def _differing_ids(columns: dict[str, Column]) -> list[Problem]:
     """Utterances that some column has and another has not."""
-    lines: dict[str, dict[str, int]] = {}
-    for name in COLUMN_NAMES:
-        if (path / name).is_file():
-            lines[name] = {utterance: number for number, utterance, _ in _lines(path / name)}
+    if not columns:
+        return []
     problems = []
-    reference = "utt2label" if "utt2label" in lines else next(iter(lines), "")
-    for name, line_of in lines.items():
-        expected = lines[reference]
+    reference = "utt2label" if "utt2label" in columns else next(iter(columns))
+    ids = columns[reference].ids
+    for column in columns.values():
+        if column.ids == ids:
+            continue
+        expected, line_of = _line_numbers(ids), _line_numbers(column.ids)
         for utterance in sorted(line_of.keys() - expected.keys()):
             message = f"the utterance is not in {reference}"
-            problems.append(Problem(str(path / name), line_of[utterance], utterance, message))
+            problems.append(Problem(str(column.file), line_of[utterance], utterance, message))
         for utterance in sorted(expected.keys() - line_of.keys()):
             message = f"the utterance is in {reference} (line {expected[utterance]}) but not here"
-            problems.append(Problem(str(path / name), 0, utterance, message))
+            problems.append(Problem(str(column.file), 0, utterance, message))
     return problems
 
 
-def _label_range_problems(path: Path) -> list[Problem]:
-    """Intensities outside the scale of the corpus that corpus.json names."""
-    from mertk.data.manifest import read_corpus
+def _line_numbers(ids: list[str]) -> dict[str, int]:
+    return {utterance: number for number, utterance in enumerate(ids, start=1)}
 
-    try:
-        metrics = read_corpus(path).get("metrics")
-    except MertkError as error:
-        return [Problem(str(path / "corpus.json"), 0, "", str(error))]
+
+def _label_range_problems(path: Path, corpus: dict[str, Any], columns: dict[str, Column]) -> list[Problem]:
+    """Intensities outside the scale of the corpus that corpus.json names."""
+    metrics = corpus.get("metrics")
     if metrics is None:
         return []
     if metrics not in LABEL_RANGES:
@@ -119,48 +136,42 @@ def _label_range_problems(path: Path) -> list[Problem]:
     lowest, highest = LABEL_RANGES[metrics]
     problems = []
     for name in ("utt2label", *UNIMODAL_LABELS):
-        for number, utterance, value in _lines(path / name) if (path / name).is_file() else []:
+        for number, utterance, value in columns[name].lines() if name in columns else ():
             if is_number(value) and not lowest <= float(value) <= highest:
                 message = f"label {value} is outside the scale of {metrics}, {lowest:g} to {highest:g}"
                 problems.append(Problem(str(path / name), number, utterance, message))
     return problems
 
 
-def _missing_files(path: Path) -> list[Problem]:
+def _missing_files(columns: dict[str, Column]) -> list[Problem]:
     problems = []
     for name in ("wav.scp", "video.scp"):
-        exists: dict[str, bool] = {}
-        for number, utterance, value in _lines(path / name) if (path / name).is_file() else []:
-            if value not in exists:
-                exists[value] = Path(value).is_file()
-            if not exists[value]:
-                problems.append(Problem(str(path / name), number, utterance, f"file {value} does not exist"))
+        if name not in columns:
+            continue
+        column = columns[name]
+        # os.path, for an object a file would take most of the time.
+        missing = {value for value in set(column.values) if not os.path.isfile(value)}  # noqa: PTH113
+        for number, utterance, value in column.lines() if missing else ():
+            if value in missing:
+                problems.append(Problem(str(column.file), number, utterance, f"file {value} does not exist"))
     return problems
 
 
-def _fold_problems(path: Path) -> list[Problem]:
+def _fold_problems(manifest: Manifest) -> list[Problem]:
     from mertk.data.folds import check_parts, read_fold
-    from mertk.data.manifest import load_manifest
 
-    directories = sorted(file.parent for file in path.glob("folds/*/*/fold.json"))
-    if not directories:
-        return []
-    manifest = load_manifest(path, need=("utt2label",))
-    problems = []
-    for directory in directories:
-        try:
-            check_parts(manifest, read_fold(directory))
-        except MertkError as error:
-            problems.append(Problem(str(directory), 0, "", str(error)))
+    problems: list[Problem] = []
+    for directory in sorted(file.parent for file in manifest.source.glob("folds/*/*/fold.json")):
+        _guarded(directory, lambda directory=directory: check_parts(manifest, read_fold(directory)), problems)
     return problems
 
 
-def _feature_problems(path: Path) -> list[Problem]:
+def _feature_problems(manifest: Manifest, deep: bool) -> list[Problem]:
     from mertk.data.feature_store import FeatureStore
 
-    known = {utterance for _, utterance, _ in _lines(path / "utt2label")}
+    known = set(manifest.ids)
     problems = []
-    for directory in sorted(file.parent for file in path.glob("features/*/record.json")):
+    for directory in sorted(file.parent for file in manifest.source.glob("features/*/record.json")):
         try:
             store = FeatureStore(directory)
             for utterance in sorted(set(store.ids) - known):
@@ -168,6 +179,9 @@ def _feature_problems(path: Path) -> list[Problem]:
                 problems.append(Problem(str(directory / "features.scp"), 0, utterance, message))
             for utterance in store.ids:
                 problems += _finite_problem(store, directory, utterance)
+            for utterance in store.misplaced() if deep else ():
+                message = "the index of its part says otherwise; make the features again (stage 2)"
+                problems.append(Problem(str(directory / "features.scp"), 0, utterance, message))
         except MertkError as error:
             problems.append(Problem(str(directory), 0, "", str(error)))
     return problems

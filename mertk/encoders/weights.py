@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from mertk import content
 from mertk.errors import MertkError
 
 #: `mertk_miniature: true` in a config.json: random weights that stand in for real ones
@@ -129,8 +130,17 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+class ShardIndex(TypedDict):
+    """model.safetensors.index.json: the file of each tensor."""
+
+    weight_map: dict[str, str]
+
+
 def _shards(index: Path) -> list[str]:
-    return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    shards = sorted(set(content.read_json(index, ShardIndex, "copy the model again")["weight_map"].values()))
+    if any(name != Path(name).name for name in shards):
+        raise MertkError(f"{index}: names files outside of its folder; copy the model again.")
+    return shards
 
 
 def fingerprint(folder: str | Path) -> str:
@@ -171,15 +181,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         MertkError: missing, or not an object in JSON.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MertkError(f"{path} cannot be read ({error.strerror}); copy the whole model folder.") from error
-    except ValueError as error:
-        raise MertkError(f"{path} is not valid JSON ({error}); copy the model again.") from error
-    if not isinstance(content, dict):
-        raise MertkError(f"{path}: expected an object, got {type(content).__name__}; copy the model again.")
-    return content
+    return content.read_json(path, dict[str, Any], "copy the whole model folder again")
 
 
 def is_miniature(config: Any) -> bool:

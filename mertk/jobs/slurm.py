@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -14,10 +13,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from mertk.atomic import write_text
 from mertk.cli import PREEMPTED
+from mertk.content import read_json
 from mertk.errors import MertkError
 from mertk.jobs.job import Failure, Job, tell_failures
 from mertk.jobs.slurm_options import SlurmOptions
@@ -33,7 +35,7 @@ ABSENT_LOOKS = 2
 class Submitted:
     """A job that Slurm was given: its number, where its result and logs are, and the command without interpreter."""
 
-    job_id: str
+    job_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}(_[0-9]{1,9})?$")]
     folder: str
     command: list[str]
 
@@ -97,20 +99,9 @@ def find_alive(jobs: Sequence[Job], known: dict[str, Submitted]) -> dict[str, Su
 def read_notes(path: Path) -> dict[str, Submitted]:
     """What was submitted before, by name; nothing when there are no notes, or none that can be read."""
     try:
-        found = {name: Submitted(**noted) for name, noted in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
+        return read_json(path, dict[str, Submitted], "delete it")
+    except MertkError:
         return {}
-    return found if all(map(_is_sound, found.values())) else {}
-
-
-def _is_sound(noted: Submitted) -> bool:
-    return (
-        isinstance(noted.job_id, str)
-        and re.fullmatch(r"[0-9]{1,18}(_[0-9]{1,9})?", noted.job_id) is not None
-        and isinstance(noted.folder, str)
-        and isinstance(noted.command, list)
-        and all(isinstance(word, str) for word in noted.command)
-    )
 
 
 def told_ids(submitted: Iterable[Submitted]) -> str:

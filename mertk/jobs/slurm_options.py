@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mertk.content import AbsentError, read_yaml
 from mertk.errors import MertkError
 
 #: options of sbatch that are not the user's to give, and why
@@ -112,20 +113,12 @@ def minutes(text: str) -> int:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
         # As text: YAML takes 12:00:00 for a number in base 60.
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except FileNotFoundError as error:
+        remedy = "expected lines `key: value`, options of sbatch by their long names"
+        return read_yaml(path, dict[str, str | list[str]], remedy, is_text=True)
+    except AbsentError as error:
         raise MertkError(f"--slurm {path}: no such file; settings are written key=value.") from error
-    except yaml.YAMLError as error:
-        raise MertkError(f"{path}: not YAML: {error}") from error
-    if found in (None, ""):
-        return {}
-    if not isinstance(found, dict):
-        raise MertkError(f"{path}: expected lines `key: value`, options of sbatch by their long names.")
-    return found
 
 
 def _number(name: str, value: Any) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mertk.content import convert, read_yaml
 from mertk.errors import MertkError
 from mertk.metrics import METRICS
 from mertk.report.formatting import Record, difference, figure, headings, markdown_table, spread
@@ -26,12 +27,7 @@ def read_published(path: Path) -> Record:
     Raises:
         MertkError: the file has another form, or a metric that is not known.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MertkError(f"{path}: {error}; {FORM}.") from error
+    content = read_yaml(path, Any, FORM)
     if not isinstance(content, Mapping):
         raise MertkError(f"{path}: got {content!r:.40}; {FORM}.")
     missing = [key for key in KEYS[:-1] if key not in content]
@@ -40,7 +36,7 @@ def read_published(path: Path) -> Record:
         told = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(unknown)}"] * bool(unknown)
         raise MertkError(f"{path}: {' and '.join(told)}; {FORM}.")
     return {
-        **{key: content[key] for key in ("source", "note", "cv")},
+        **{key: convert(content[key], str, f"{path}: {key}", FORM) for key in ("source", "note", "cv")},
         **{key: _read_rows(content.get(key, {}), f"{path}: {key}") for key in ("figures", "others")},
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
+from msgspec import Meta
+
+from mertk.content import Count, convert, read_json
 from mertk.errors import MertkError
 from mertk.metrics import find_metric_set
 
@@ -17,6 +19,59 @@ SHARED = ("recipe", "variant", "ablation", "cv", "protocol", "miniature", "permu
 #: keys of a run's results.json and their types; the summary of an experiment, of the same name, has other keys
 RUN_KEYS = {"count": int, "metrics": dict, "run": dict}
 CLASS_KEYS = {"classes": list, "confusion": list}
+#: numbers of folds begin at 1; a report looks for each that is missing
+Fold = Annotated[int, Meta(ge=0, le=10_000)]
+
+
+class Hardware(TypedDict, total=False):
+    """What a run was computed on."""
+
+    cpu: str
+    cores: int | None
+    gpus: list[str] | None
+
+
+class _About(TypedDict):
+    recipe: str
+    variant: str
+    ablation: str
+    cv: str
+    protocol: str
+    fold: Fold
+    seed: int
+    miniature: bool
+    permuted_labels: bool
+
+
+class About(_About, total=False):
+    """What a run says of itself; older ones say less."""
+
+    num_folds: Fold | None
+    best_epoch: int | None
+    best_step: Count | None
+    num_processes: Count | None
+    num_parameters: Count | None
+    train_seconds: float | None
+    commit: str | None
+    versions: dict[str, str] | None
+    hardware: Hardware | None
+    features: dict[str, dict[str, Any] | None] | None
+
+
+class _Results(TypedDict):
+    count: Count
+    metrics: dict[str, float | None]
+    run: About
+
+
+class Results(_Results, total=False):
+    """What results.json of a run holds, beside what `_problem` looks at."""
+
+    part: str
+    not_scored: list[str]
+    classes: list[str]
+    confusion: list[list[Count]]
+    recall: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -97,13 +152,12 @@ def read_run(directory: Path) -> ScoredRun:
         MertkError: it cannot be read, or something in it is missing or of another kind than it should be.
     """
     path = directory / "results.json"
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise MertkError(f"{path}: damaged ({error}); score again with mertk.bin.evaluate --again.") from error
+    remedy = "score again with mertk.bin.evaluate --again"
+    results = read_json(path, Any, remedy, has_nan=True)  # recalls of before they were null
     problem = _problem(results)
     if problem:
-        raise MertkError(f"{path}: {problem}; score again with mertk.bin.evaluate --again.")
+        raise MertkError(f"{path}: {problem}; {remedy}.")
+    convert(results, Results, str(path), remedy, has_nan=True)
     parents = directory.parents
     laid_out = directory.name.startswith("seed_") and parents[0].name.startswith("fold_")
     return ScoredRun(directory, parents[2] if laid_out else directory, results)
@@ -130,8 +184,11 @@ def _problem(results: Any) -> str | None:
     missing += [key for key in ("fold", "seed") if not isinstance(about.get(key), int)]
     if missing:
         return f"run lacks {', '.join(missing)}"
+    metric_set = results.get("metric_set")
+    if not isinstance(metric_set, str | None):
+        return f"metric_set is {metric_set!r:.40}, expected text or null"
     try:
-        names = find_metric_set(task, results.get("metric_set")).names
+        names = find_metric_set(task, metric_set).names
     except MertkError as error:
         return str(error).rstrip(".")
     return _metric_problem(results["metrics"], names)

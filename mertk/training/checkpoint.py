@@ -150,10 +150,17 @@ def find_damage(directory: Path) -> str:
     """What is wrong with the files of a checkpoint; empty when each is as it was written."""
     try:
         lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
+        named = {SUMS}
         for line in lines:
             digest, name = line.split("  ", 1)
+            if name != Path(name).name:
+                return f"{SUMS} names {name!r}, which is not in the directory"
             if _digest(directory / name) != digest:
                 return f"{name} is not as it was written"
+            named.add(name)
+        unnamed = sorted({path.name for path in directory.glob("[!.]*")} - named)
+        if lines and unnamed:
+            return f"{SUMS} does not name {unnamed[0]}"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except (OSError, ValueError) as error:

@@ -6,10 +6,12 @@ with a configuration of DeepSpeed starts none of it.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from mertk.content import convert, parse_json
 
 #: environment variable in which mertk.bin.launch tells its processes what it starts, as JSON with its process id
 VARIABLE = "MERTK_LAUNCH"
@@ -35,9 +37,10 @@ class Request:
 
 def read_request() -> Request:
     """From mertk.bin.launch, from the command line of `accelerate launch`, or from the variables that it sets."""
-    told = json.loads(os.environ.get(VARIABLE, "{}"))
+    remedy = "unset this variable, which mertk.bin.launch sets"
+    told = parse_json(os.environ.get(VARIABLE, "{}"), dict[str, Any], VARIABLE, remedy)
     if told.pop("launcher", None) == os.getppid():
-        return Request(**told)
+        return convert(told, Request, VARIABLE, remedy)
     words = _words_of_launcher()
     if words is not None:
         return request_of(words)

@@ -12,10 +12,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from mertk.components import CLASS_KEY, build
 from mertk.config import Config, load_config, save_config
+from mertk.content import AbsentError, Positive, convert, read_json
+from mertk.data.feature_record import FeatureRecord
 from mertk.errors import MertkError
 from mertk.training.checkpoint import load_weights, save_weights
 from mertk.training.directories import standing, write_directory
@@ -26,6 +28,35 @@ if TYPE_CHECKING:
     from mertk.models.base import Model
 
 FORMAT = 1
+_REMEDY = "restore the directory, or train again"
+
+
+class Spread(TypedDict):
+    """By what features are standardised, one number a feature."""
+
+    mean: list[float]
+    std: list[float]
+
+
+class ModelInfo(TypedDict):
+    """What every model.json holds."""
+
+    format: int
+
+
+class _UsableInfo(ModelInfo):
+    task: Literal["classification", "regression"]
+    classes: list[str] | None
+    facts: dict[str, Positive]
+    feature_records: dict[str, FeatureRecord | None]
+    miniature: bool
+
+
+class UsableInfo(_UsableInfo, total=False):
+    """What is needed to use a model, and what newer ones have."""
+
+    metrics: str | None
+    normalization: dict[str, Spread] | None
 
 
 @dataclass
@@ -67,7 +98,7 @@ def load_model(directory: str | Path, trusted: Sequence[str] = ()) -> SavedModel
         MertkError: the directory is missing, incomplete or damaged, or has a class of a module that is not trusted.
     """
     directory = standing(Path(directory))
-    info = read_info(directory)
+    info = read_usable_info(directory)
     config = load_config([directory / "config.yaml"])
     description = dict(config.model)
     for name, encoder in _encoders(config):
@@ -86,16 +117,39 @@ def read_info(directory: Path) -> dict[str, Any]:
     """
     path = standing(directory) / "model.json"
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        info = read_json(path, ModelInfo, _REMEDY)
+    except AbsentError as error:
         raise MertkError(
             f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best."
         ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise MertkError(f"{path}: damaged ({error}); restore the directory or train again.") from error
-    found = info.get("format") if isinstance(info, dict) else None
-    if found != FORMAT:
-        raise MertkError(f"{path}: format {found!r}, expected {FORMAT}; use the mertk that wrote it.")
+    if info["format"] != FORMAT:
+        raise MertkError(f"{path}: format {info['format']!r}, expected {FORMAT}; use the mertk that wrote it.")
+    return info
+
+
+def read_usable_info(directory: Path) -> dict[str, Any]:
+    """Content of model.json with all that is needed to use the model.
+
+    Raises:
+        MertkError: as `read_info`, or something is missing, of another kind, or contradicts the rest.
+    """
+    path = directory / "model.json"
+    info = convert(read_info(directory), UsableInfo, str(path), _REMEDY)
+    facts, classes, records = info["facts"], info["classes"], info["feature_records"]
+    wrong = None
+    if (info["task"] == "classification") != bool(classes) or len(set(classes or ())) != len(classes or ()):
+        wrong = f"classes are {classes!r:.80}, and the task is {info['task']}"
+    elif facts.get("num_classes", len(classes or ())) != len(classes or ()):
+        wrong = f"facts.num_classes is {facts['num_classes']}, and there are {len(classes or ())} classes"
+    for modality, record in records.items():
+        width = record and record["dimension"]
+        if record and facts.get(f"{modality}_dim", width) != width:
+            wrong = f"facts.{modality}_dim is {facts[f'{modality}_dim']}, and feature_records say {width}"
+        statistics = (info.get("normalization") or {}).get(modality)
+        if statistics and any(len(statistics[name]) != width for name in ("mean", "std")):
+            wrong = f"normalization.{modality} is not of the {width} features that feature_records say"
+    if wrong:
+        raise MertkError(f"{path}: {wrong}; {_REMEDY}.")
     return info
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mertk.content import Count
+
 
 @dataclass
 class Progress:
@@ -18,12 +20,12 @@ class Progress:
         stopped: why the training has ended: "epochs", "steps" or "early"; empty as long as it has not.
     """
 
-    epoch: int = 0
-    position: int = 0
-    step: int = 0
+    epoch: Count = 0
+    position: Count = 0
+    step: Count = 0
     best: float | None = None
     best_epoch: int = -1
-    best_step: int = 0
-    since_best: int = 0
+    best_step: Count = 0
+    since_best: Count = 0
     seconds: float = 0.0
     stopped: str = ""

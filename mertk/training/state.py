@@ -8,14 +8,14 @@ Nothing else knows what a checkpoint is made of.
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from mertk.content import Positive, read_json
 from mertk.errors import MertkError
 from mertk.training.checkpoint import read_weights
 from mertk.training.randomness import random_state, restore_random_state, seed_process
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from mertk.training.optim import Schedule
 
 log = logging.getLogger("mertk.train")
+
+
+@dataclass(kw_only=True)
+class SavedProgress(Progress):
+    """state.json: where the run was, and how many processes of which engine it had."""
+
+    num_processes: Positive
+    engine: str = "ddp"
 
 
 class TrainingState:
@@ -72,9 +80,9 @@ class TrainingState:
         Raises:
             MertkError: another engine wrote it, or another number of processes where each has a part.
         """
-        saved = json.loads((directory / "state.json").read_text(encoding="utf-8"))
-        before = saved.pop("num_processes")
-        self._check_engine(saved.pop("engine", "ddp"), before)
+        saved = read_json(directory / "state.json", SavedProgress, "it is damaged")
+        before = saved.num_processes
+        self._check_engine(saved.engine, before)
         self.engine.load_weights(read_weights(directory / "model.safetensors"))
         states = torch.load(directory / "optimizer.pt", map_location="cpu", weights_only=True)
         if self.engine.has_parts:
@@ -87,7 +95,7 @@ class TrainingState:
         self.schedule.load_state_dict(states["schedule"])
         if states["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(states["scaler"])
-        progress = Progress(**saved)
+        progress = Progress(**{item.name: getattr(saved, item.name) for item in fields(Progress)})
         self._restore_randomness(directory, progress.step, before)
         return progress
 

@@ -167,9 +167,10 @@ def name_run(run: dict[str, Any], seed: int) -> str:
 def _epoch_of(line: str) -> int:
     """The epoch that a line of the history tells of; -1 for one that a crash tore."""
     try:
-        return json.loads(line)["epoch"]
-    except (ValueError, KeyError, TypeError):
+        epoch = json.loads(line)["epoch"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return -1
+    return epoch if isinstance(epoch, int) else -1
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mertk.cli import PREEMPTED
 if TYPE_CHECKING:
     from tests.reliability.endings import Ending
     from tests.reliability.kills import Kill
+    from tests.reliability.readers import Count
 
 INTRODUCTION = f"""\
 # Back from any interruption
@@ -54,10 +55,46 @@ left starts again by the same command; a restart inside a living launch is not s
 """
 
 
+READERS = "## Damaged files"
+
+
+def write_readers(path: Path, counts: list[Count], examples: int, seed: int) -> None:
+    """Write the section of damaged files into the document, and leave the rest of it."""
+    from mertk.atomic import write_text
+    from mertk.provenance import environment
+
+    about = environment()
+    total, refused = sum(count.examples for count in counts), sum(count.refused for count in counts)
+    lines = [
+        f"`python -m tests.reliability.readers --examples {examples} --out docs/reliability.md`, seed {seed}.",
+        "",
+        f"{total:,} damaged copies of files that come from outside or lie on a disk for long (bytes turned and cut,",
+        "words and lines exchanged, values of JSON of another kind, numbers and nestings without end) were read by the",
+        f"readers of mertk. {refused:,} were refused with a message, the others read (a changed digit is one).",
+        "There was **no other exception**, none took more than 5 s of processor time or a gigabyte, and features with",
+        "checksums were refused or were what had been written. A smaller number is drawn in the tests.",
+        "",
+        f"Commit {about['commit']}, Python {about['versions']['python']}.",
+        "",
+        "| file | damaged | refused | read |",
+        "|---|---|---|---|",
+        *(f"| {one.kind} | {one.examples:,} | {one.refused:,} | {one.examples - one.refused:,} |" for one in counts),
+        "",
+    ]
+    before, _ = _around_readers(path.read_text(encoding="utf-8"))
+    write_text(path, before.rstrip("\n") + f"\n\n{READERS}\n\n" + "\n".join(lines))
+
+
+def _around_readers(text: str) -> tuple[str, str]:
+    """A document without the section of damaged files, which is its last, and that section."""
+    before, heading, section = text.partition(f"\n{READERS}\n")
+    return before, heading + section
+
+
 def write_document(
     path: Path, kills: dict[int, list[Kill]], endings: dict[str, Ending], num_steps: int, seed: int
 ) -> None:
-    """Write the document."""
+    """Write the document; its section of damaged files stays."""
     from mertk.atomic import write_text
     from mertk.provenance import environment
 
@@ -86,7 +123,8 @@ def write_document(
     for what, ending in endings.items():
         told = [line.rpartition(" INFO ")[2] for line in ending.said.splitlines() if _is_telling(line)]
         parts.append(f"| {what} | {ending.code} | {ending.seconds:.1f} | {'; '.join(told)} |")
-    write_text(path, "\n".join(parts) + "\n")
+    section = _around_readers(path.read_text(encoding="utf-8"))[1] if path.is_file() else ""
+    write_text(path, "\n".join(parts) + "\n" + section)
 
 
 def _table_of_kills(num_processes: int, kills: list[Kill]) -> list[str]:

@@ -84,7 +84,7 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
         load_config([tmp_path / "nowhere.yaml"])
     broken = tmp_path / "broken.yaml"
     broken.write_text("training: {epochs: 3\n")
-    with pytest.raises(MertkError, match=r"broken\.yaml: not valid YAML"):
+    with pytest.raises(MertkError, match=r"broken\.yaml:2: not valid YAML"):
         load_config([broken])
     broken.write_text("- training\n")
     with pytest.raises(MertkError, match=r"broken\.yaml: expected keys with values"):
@@ -124,7 +124,11 @@ def test_a_value_in_the_configuration_wins_over_a_fact():
     ("arguments", "message"),
     [
         ({"ratee": 1}, r"model.*Did you mean: 'rate'"),
+        ({"ratee": None}, r"model.*Did you mean: 'rate'"),
         ({"rate": "fast"}, r"model\.rate.*fast"),
+        ({"encoder": 5}, r"model\.encoder: got 5, expected a mapping with the key 'component'"),
+        ({"component": 5}, r"model\.component: got 5, expected a dotted path"),
+        ({"component": None}, r"model\.component: got None, expected a dotted path"),
         ({}, r"Network needs num_classes"),
         ({"component": "os.system"}, r"os\.system is no torch\.nn\.Module"),
         ({"component": "mertk.models.nowhere.Net"}, r"model\.component: cannot import 'mertk\.models\.nowhere\.Net'"),

@@ -23,6 +23,7 @@ from mertk.training.model_directory import load_model
 from tests.raw_corpus import write_bert, write_wavlm
 from tests.video_corpus import write_clip
 
+INFO = {"format": 1, "task": "regression", "classes": None, "facts": {}, "feature_records": {}, "miniature": True}
 CODE = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\n"
 
 
@@ -103,7 +104,7 @@ def save_description(folder, **model):
     save_config(load_config([], ["loss_weights.ce=1"]), folder / "config.yaml")
     text = (folder / "config.yaml").read_text().replace("model: {}", f"model: {json.dumps(model)}")
     (folder / "config.yaml").write_text(text)
-    (folder / "model.json").write_text(json.dumps({"format": 1, "facts": {}}))
+    (folder / "model.json").write_text(json.dumps(INFO))
 
 
 @pytest.mark.parametrize(

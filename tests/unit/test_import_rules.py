@@ -13,8 +13,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: small helpers that anything may use
 SMALL = {
-    *("mertk", "mertk.arithmetic", "mertk.atomic", "mertk.batch", "mertk.cli", "mertk.errors", "mertk.joining"),
+    "mertk",
+    "mertk.arithmetic",
+    "mertk.atomic",
+    "mertk.batch",
+    "mertk.cli",
+    "mertk.content",
+    "mertk.errors",
+    "mertk.joining",
     "mertk.progress",
+    "mertk.veiling",
 }
 
 #: what the modules of a package may import from the project, besides SMALL and themselves

@@ -98,7 +98,7 @@ def test_unknown_engines_are_refused(tmp_path):
     refuse("--engine dpp: no such engine; .* ddp, ddp_two_machines", 2, "dpp")
     for text, message in (
         ("distributed_type: XLA", "is 'XLA', expected one of NO"),
-        ("[1, 2", "cannot be read as YAML"),
+        ("[1, 2", "mine.yaml:2: not valid YAML"),
     ):
         (tmp_path / "mine.yaml").write_text(text)
         refuse(message, 2, str(tmp_path / "mine.yaml"))

@@ -110,7 +110,7 @@ def test_subset_is_sorted_and_aligned(data: Path) -> None:
         ("classes.txt", "happy\nhappy\n", r"classes.txt:2: class happy is already on line 1"),
         ("classes.txt", "", r"classes.txt: no class"),
         ("corpus.json", "{", r"corpus.json:1: not valid JSON"),
-        ("corpus.json", "[]", r"corpus.json: expected a JSON object, got list"),
+        ("corpus.json", "[]", r"corpus.json: expected an object, got a list"),
     ],
 )
 def test_faults_name_file_line_and_utterance(data: Path, name: str, content: str | bytes, pattern: str) -> None:

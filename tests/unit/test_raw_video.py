@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 from data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_sound
+from data_prep.raw_video_labels import read_clips
 from mertk.data.feature_store import FeatureStore
-from mertk.data.ledger import read_ledger
+from mertk.data.ledger import Ledger, read_ledger
 from mertk.data.manifest import load_manifest, validate_directory
 from tests.raw_corpus import CLIPS, HEADER, IDS, write_bert, write_clip_file, write_corpus, write_labels
 from tests.video_corpus import write_clip
@@ -193,6 +194,15 @@ def test_an_interruption_leaves_no_half_of_a_wav(corpus, monkeypatch):
     assert run(corpus, "--threads", "2") == 0
 
 
+def test_a_column_without_a_name_is_passed_over(corpus):
+    lines = (corpus / "label.csv").read_text(encoding="utf-8").splitlines()
+    (corpus / "label.csv").write_text(
+        "\n".join([lines[0] + ",", *(f"{line}," for line in lines[1:])]), encoding="utf-8"
+    )
+    clips, count = read_clips(corpus / "label.csv", "mosi", ledger := Ledger())
+    assert len(clips) == count and not len(ledger)
+
+
 def test_zeros_that_a_spreadsheet_took_away_are_guessed(corpus):
     rows = [(row[0], row[1].lstrip("0"), *row[2:6]) for row in CLIPS]
     write_labels(corpus / "label.csv", rows)
@@ -208,6 +218,7 @@ def test_zeros_that_a_spreadsheet_took_away_are_guessed(corpus):
         (b"", "the file is empty"),
         (b"video_id;clip_id;text;label;mode\na;1;b;0;train\n", ":1: no column video_id, clip_id, text, label, mode"),
         (b"video_id,clip_id,text,label\na,1,b,0\n", ":1: no column mode"),
+        (b"video_id,clip_id,text,label,mode,label\na,1,b,0,train,1\n", ":1: the column label is there twice"),
         (b'video_id,clip_id,text,label,mode\na,1,"b,0,train\n', ":2: not CSV"),
         (b"video_id,clip_id,text,label,mode\na,1,\xe9t\xe9,0,train\n", ":2: byte 0xe9 is not UTF-8"),
     ],

@@ -130,7 +130,7 @@ def test_features_are_checked(data: Path, capsys: pytest.CaptureFixture) -> None
     part.write_bytes(content)
     code, output = run(capsys, data)
     assert code == 1
-    assert re.search(r"features.scp: Ses01F_impro01_F001: .*(NaN|finite)", output), output
+    assert re.search(r"features.scp: Ses01F_impro01_F001: .*not the bytes that were written", output), output
 
 
 def test_features_of_unknown_utterances(data: Path, capsys: pytest.CaptureFixture) -> None:
@@ -181,3 +181,38 @@ def test_scale_is_that_of_the_corpus(sentiment: Path, capsys: pytest.CaptureFixt
     (sentiment / "corpus.json").write_text("{}")
     change(sentiment / "utt2label", "b -2.8", "b 40")
     assert run(capsys, sentiment)[0] == 0
+
+
+@pytest.mark.parametrize("position", [10, 128, 150])
+def test_a_changed_byte_of_features_is_found(data: Path, capsys: pytest.CaptureFixture, position: int) -> None:
+    folder = write_features(data, [FIRST])
+    assert run(capsys, data, "--deep")[0] == 0
+    part = next(folder.glob("part-*.bin"))
+    content = bytearray(part.read_bytes())
+    content[position] ^= 1
+    part.write_bytes(content)
+    code, output = run(capsys, data, "--deep")
+    assert code == 1 and re.search(rf"features.scp: {FIRST}: .*part-00000-of-00001.bin:0", output), output
+
+
+def test_an_index_that_says_otherwise_is_found_by_looking_deep(data: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = write_features(data, [FIRST])
+    change(folder / "part-00000-of-00001.index", f"{FIRST} 0 ", f"{FIRST} 64 ")
+    assert run(capsys, data)[0] == 0
+    code, output = run(capsys, data, "--deep")
+    assert code == 1 and f"features.scp: {FIRST}: the index of its part says otherwise" in output
+
+
+def test_features_without_checksums_are_named_by_looking_deep(data: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = write_features(data, [FIRST])
+    change(folder / "record.json", '"format": 2', '"format": 1')
+    (folder / "utt2checksum").unlink()
+    code, output = run(capsys, data, "--deep")
+    assert code == 0 and "video: made before features had checksums" in output
+
+
+def test_a_damaged_corpus_file_is_one_of_the_faults(data: Path, capsys: pytest.CaptureFixture) -> None:
+    (data / "corpus.json").write_text("{")
+    change(data / "utt2dur", "1.5000", "-1")
+    code, output = run(capsys, data)
+    assert code == 1 and "corpus.json:1: not valid JSON" in output and "utt2dur:1:" in output
