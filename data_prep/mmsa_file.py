@@ -89,17 +89,29 @@ class FeatureFile:
 
 
 class _HashedFile(io.RawIOBase):
-    """A file that is digested while it is read."""
+    """A file that is digested while it is read; the digests begin anew whenever it is wound back to its beginning."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.file = path.open("rb", buffering=0)
+        self._begin()
+
+    def _begin(self) -> None:
         self.sha1, self.sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
-        num_blocks = -(-path.stat().st_size // BLOCK_BYTES)
-        self.bar = progress(range(num_blocks), description=f"reading {path.name}, blocks of 16 MB")
+        self.bar: Iterator[int] | None = None
         self.num_bytes = 0
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        position = self.file.seek(offset, whence)
+        if position == 0:
+            self._begin()
+        return position
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)[:BLOCK_BYTES]
@@ -108,12 +120,19 @@ class _HashedFile(io.RawIOBase):
         self.sha256.update(view[:count])
         self.num_bytes += count
         for _ in range(self.num_bytes // BLOCK_BYTES - (self.num_bytes - count) // BLOCK_BYTES):
-            next(self.bar, None)
+            next(self._blocks(), None)
         return count
+
+    def _blocks(self) -> Iterator[int]:
+        """The bar, which first shows when a block was read: looking over the operations reads little."""
+        if self.bar is None:
+            num_blocks = -(-self.path.stat().st_size // BLOCK_BYTES)
+            self.bar = progress(range(num_blocks), description=f"reading {self.path.name}, blocks of 16 MB")
+        return self.bar
 
     def finish(self) -> None:
         """Say that all of it was read."""
-        for _ in self.bar:
+        for _ in self._blocks():
             pass
 
     def close(self) -> None:
