@@ -12,7 +12,8 @@
 | `unreadable_video` | yes            | the video file cannot be opened or decoded                       |
 | `no_features`      | yes            | the feature directory does not have it                           |
 
-Other stages may add reasons of their own; they count as lost.
+Other stages may add reasons of their own; they count as lost. Below the utterances of a corpus stand its files that
+were not taken (`data_prep.corpus_files`), by their paths.
 """
 
 from __future__ import annotations
@@ -75,11 +76,16 @@ class Ledger:
     def __str__(self) -> str:
         return _told(self.entries)
 
-    def write(self, path: str | Path) -> None:
-        """Write a table, one utterance a line, sorted, atomically."""
+    def write(self, path: str | Path, files: Iterable[Entry] = ()) -> None:
+        """Write a table, one utterance a line, sorted, atomically.
+
+        Args:
+            files: further lines on files of the corpus that are no utterances.
+        """
         from mertk import atomic
 
-        rows = [HEADER, *((e.utterance, e.stage, e.reason, e.detail) for e in sorted(self.entries))]
+        entries = sorted([*self.entries, *files])
+        rows = [HEADER, *((e.utterance, e.stage, e.reason, e.detail) for e in entries)]
         atomic.write_text(Path(path), "".join("\t".join(row) + "\n" for row in rows))
 
     def check_share(self, total: int, max_share: float, what: str = "utterances") -> None:

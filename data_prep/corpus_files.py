@@ -1,0 +1,145 @@
+"""The files of a corpus: how many were seen, which were taken, and why the others were not.
+
+Suffixes compare without case, links are followed, and no file that was seen is passed over without a reason:
+
+| reason       | meaning                                                                                 |
+|--------------|-----------------------------------------------------------------------------------------|
+| `hidden`     | its name, or its folder's, begins with a dot (a Macintosh leaves `._name` beside files) |
+| `other_file` | its suffix is none of those looked for                                                  |
+| `no_file`    | a pipe, a socket or a device                                                            |
+| `bad_name`   | a path that is not UTF-8, or holds a line end or a tab                                  |
+
+Importers add reasons of their own. A link to nothing is a file that cannot be read, and found as such.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from mertk.data.ledger import Entry
+from mertk.errors import MertkError
+
+#: more files of one folder than this, left out for one reason, take one line of the ledger together
+_NAMED = 100
+
+
+class CorpusFiles:
+    """Files below the folders that were looked through.
+
+    Attributes:
+        root: of the corpus; the ledger names files below it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._seen: set[Path] = set()
+        self._left_out: dict[Path, tuple[str, str]] = {}
+
+    def find(self, folder: Path, suffixes: Collection[str], below: bool = True) -> list[Path]:
+        """Files of a folder with one of the suffixes, sorted; empty when there is no such folder.
+
+        Args:
+            suffixes: in small letters, with the dot.
+            below: look through the folders in it, too.
+
+        Raises:
+            MertkError: a folder that cannot be looked through.
+        """
+        found = []
+        for path in walk(folder, below):
+            self._seen.add(path)
+            problem = self._problem(path, suffixes)
+            if problem is None:
+                found.append(path)
+            else:
+                self.leave_out(path, *problem)
+        return sorted(found)
+
+    def leave_out(self, path: Path, reason: str, detail: str = "") -> None:
+        """Note why a file that was found is not taken."""
+        self._left_out[path] = reason, detail
+
+    def _problem(self, path: Path, suffixes: Collection[str]) -> tuple[str, str] | None:
+        if not _fits_a_list(str(path)):
+            return "bad_name", "the path is not UTF-8, or holds a tab or a line end; rename it"
+        if any(part.startswith(".") for part in path.relative_to(self.root).parts):
+            return "hidden", ""
+        if path.suffix.lower() not in suffixes:
+            return "other_file", f"expected {' or '.join(suffixes)}"
+        return ("no_file", "a pipe or a device") if path.exists() and not path.is_file() else None
+
+    def other_suffixes(self) -> Counter[str]:
+        """How many files there are of each suffix that was not looked for."""
+        return Counter(path.suffix.lower() for path, (reason, _) in self._left_out.items() if reason == "other_file")
+
+    def with_reason(self, reason: str) -> list[Path]:
+        """Files that were left out for a reason, sorted."""
+        return sorted(path for path, (given, _) in self._left_out.items() if given == reason)
+
+    def counts(self) -> dict[str, Any]:
+        """For corpus.json: files `seen`, `taken`, and `left_out` by reason."""
+        reasons = Counter(reason for reason, _ in self._left_out.values())
+        taken = len(self._seen) - len(self._left_out)
+        return {"seen": len(self._seen), "taken": taken, "left_out": dict(reasons.most_common())}
+
+    def entries(self, stage: str) -> Iterator[Entry]:
+        """Lines of the ledger: each file that was left out, or their folder where there are very many."""
+        folders = Counter((path.parent, reason) for path, (reason, _) in self._left_out.items())
+        for (folder, reason), count in folders.items():
+            if count > _NAMED:
+                yield self._entry(folder, stage, reason, f"{count} files in this folder")
+        for path, (reason, detail) in self._left_out.items():
+            if folders[path.parent, reason] <= _NAMED:
+                yield self._entry(path, stage, reason, detail)
+
+    def _entry(self, path: Path, stage: str, reason: str, detail: str) -> Entry:
+        name = str(path.relative_to(self.root)).encode("utf-8", "backslashreplace").decode("utf-8")
+        return Entry("_".join(name.split()), stage, reason, " ".join(detail.split()))
+
+
+def _fits_a_list(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return not {"\t", "\r", "\n"}.intersection(path)
+
+
+def walk(folder: Path, below: bool = True) -> Iterator[Path]:
+    """Everything in a folder that is no folder itself; links are followed, each folder is gone through once.
+
+    Folders that are there come before those that links lead to, so that a copy that is a link changes no path.
+
+    Raises:
+        MertkError: a folder that cannot be looked through.
+    """
+    waiting, linked = [folder] if folder.is_dir() else [], []
+    done: set[tuple[int, int]] = set()
+    while waiting or linked:
+        here = waiting.pop() if waiting else linked.pop(0)
+        try:
+            status = here.stat()
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError as error:
+            raise MertkError(f"{here} cannot be looked through ({error.strerror}); mend its permissions.") from error
+        if (status.st_dev, status.st_ino) in done:
+            continue
+        done.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            path = here / entry.name
+            if not path.is_dir():
+                yield path
+            elif below:
+                (linked if entry.is_symlink() else waiting).append(path)
+
+
+def told(counts: dict[str, Any], what: str = "files") -> str:
+    """Counts in words: `192 files seen, 96 taken, 96 left out (song 90, hidden 6)`."""
+    left_out = counts["left_out"]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in left_out.items())
+    words = f"{counts['seen']} {what} seen, {counts['taken']} taken, {sum(left_out.values())} left out"
+    return f"{words} ({reasons})" if reasons else words
