@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from mertk.data.ledger import Entry
+from mertk.data.ledger import Entry, Ledger
 from mertk.errors import MertkError
 
 #: more files of one folder than this, left out for one reason, take one line of the ledger together
@@ -38,6 +38,7 @@ class CorpusFiles:
         self.root = root
         self._seen: set[Path] = set()
         self._left_out: dict[Path, tuple[str, str]] = {}
+        self._unnamed: set[Path] = set()
 
     def find(self, folder: Path, suffixes: Collection[str], below: bool = True) -> list[Path]:
         """Files of a folder with one of the suffixes, sorted; empty when there is no such folder.
@@ -59,9 +60,15 @@ class CorpusFiles:
                 self.leave_out(path, *problem)
         return sorted(found)
 
-    def leave_out(self, path: Path, reason: str, detail: str = "") -> None:
-        """Note why a file that was found is not taken."""
+    def leave_out(self, path: Path, reason: str, detail: str = "", named: bool = True) -> None:
+        """Note why a file that was found is not taken.
+
+        Args:
+            named: whether the ledger shall name it; False where it names the utterance already.
+        """
         self._left_out[path] = reason, detail
+        if not named:
+            self._unnamed.add(path)
 
     def _problem(self, path: Path, suffixes: Collection[str]) -> tuple[str, str] | None:
         if not _fits_a_list(str(path)):
@@ -80,6 +87,12 @@ class CorpusFiles:
         """Files that were left out for a reason, sorted."""
         return sorted(path for path, (given, _) in self._left_out.items() if given == reason)
 
+    def near(self, path: Path) -> Path | None:
+        """A file that may be meant where `path` is missing: of the same name but for case, suffix or zeros."""
+        names = common_stem(path.parent.name), common_stem(path.stem)
+        meant = [seen for seen in self._seen if (common_stem(seen.parent.name), common_stem(seen.stem)) == names]
+        return min(meant, default=None)
+
     def counts(self) -> dict[str, Any]:
         """For corpus.json: files `seen`, `taken`, and `left_out` by reason."""
         reasons = Counter(reason for reason, _ in self._left_out.values())
@@ -88,17 +101,27 @@ class CorpusFiles:
 
     def entries(self, stage: str) -> Iterator[Entry]:
         """Lines of the ledger: each file that was left out, or their folder where there are very many."""
-        folders = Counter((path.parent, reason) for path, (reason, _) in self._left_out.items())
+        named = {path: found for path, found in self._left_out.items() if path not in self._unnamed}
+        folders = Counter((path.parent, reason) for path, (reason, _) in named.items())
         for (folder, reason), count in folders.items():
             if count > _NAMED:
                 yield self._entry(folder, stage, reason, f"{count} files in this folder")
-        for path, (reason, detail) in self._left_out.items():
+        for path, (reason, detail) in named.items():
             if folders[path.parent, reason] <= _NAMED:
                 yield self._entry(path, stage, reason, detail)
 
     def _entry(self, path: Path, stage: str, reason: str, detail: str) -> Entry:
         name = str(path.relative_to(self.root)).encode("utf-8", "backslashreplace").decode("utf-8")
         return Entry("_".join(name.split()), stage, reason, " ".join(detail.split()))
+
+
+def common_stem(stem: str) -> str:
+    """What stems share that differ in case, in zeros before them, or in what spreadsheets make of a number.
+
+    >>> common_stem("0012") == common_stem("12.0"), common_stem("Ab")
+    (True, 'ab')
+    """
+    return stem.removesuffix(".0").lstrip("0").casefold()
 
 
 def _fits_a_list(path: str) -> bool:
@@ -135,6 +158,11 @@ def walk(folder: Path, below: bool = True) -> Iterator[Path]:
                 yield path
             elif below:
                 (linked if entry.is_symlink() else waiting).append(path)
+
+
+def utterance_counts(taken: int, ledger: Ledger) -> dict[str, Any]:
+    """Counts of utterances as `CorpusFiles.counts` has them of files; a ledger may name one more than once."""
+    return {"seen": taken + len(ledger), "taken": taken, "left_out": ledger.counts()}
 
 
 def told(counts: dict[str, Any], what: str = "files") -> str:

@@ -69,9 +69,11 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         "count": len(kept),
         **_counts(kept, label_map),
         "left_out": ledger.counts(),
+        "files": corpus.files.counts(),
         "warnings": warnings,
     }
-    _write(arguments.out, _columns(corpus, kept, seconds, label_map, not arguments.no_video), label_map, record, ledger)
+    columns = _columns(corpus, kept, seconds, label_map, not arguments.no_video)
+    _write(arguments.out, columns, label_map, record, ledger, list(corpus.files.entries(STAGE)))
     return record, ledger
 
 
@@ -101,7 +103,9 @@ def _check_recordings(
         try:
             header = read_wav_header(corpus.wav(turn))
         except (OSError, UnreadableWav) as error:
-            ledger.add(turn.utterance, STAGE, _audio_reason(error), f"{corpus.wav(turn)}: {_words_of(error)}")
+            near = corpus.files.near(corpus.wav(turn)) if isinstance(error, FileNotFoundError) else None
+            detail = f"{corpus.wav(turn)}: {_words_of(error)}" + (f", but there is {near}" if near else "")
+            ledger.add(turn.utterance, STAGE, _audio_reason(error), detail)
             continue
         if header.seconds < arguments.min_seconds:
             detail = f"{corpus.wav(turn)}: {header.seconds:.3f} s, at least {arguments.min_seconds} s asked for"
@@ -160,7 +164,8 @@ def _lost_warnings(ledger: Ledger) -> list[str]:
 def _silent_dialogues(corpus: Corpus) -> list[str]:
     """A warning naming the dialogues that have no recordings at all, if there are any."""
     dialogues = sorted({turn.dialogue for turn in corpus.turns})
-    silent = [dialogue for dialogue in dialogues if not any(corpus.wav_folder(dialogue).glob("[!.]*.wav"))]
+    heard = {utterance.rpartition("_")[0] for utterance in corpus.wavs}
+    silent = [dialogue for dialogue in dialogues if dialogue not in heard]
     if not silent:
         return []
     return [f"{len(silent)} of {len(dialogues)} dialogues have no wav files: {', '.join(silent)}"]
@@ -220,11 +225,16 @@ def _columns(
 
 
 def _write(
-    out: Path, columns: dict[str, dict[str, str]], label_map: LabelMap, record: dict[str, Any], ledger: Ledger
+    out: Path,
+    columns: dict[str, dict[str, str]],
+    label_map: LabelMap,
+    record: dict[str, Any],
+    ledger: Ledger,
+    files: list[Entry],
 ) -> None:
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, columns, label_map.classes, record)
-        ledger.write(temporary / "excluded.tsv")
+        ledger.write(temporary / "excluded.tsv", files)
         manifest = load_manifest(temporary)
         for cv in CROSS_VALIDATIONS:
             for protocol in PROTOCOLS:

@@ -45,7 +45,7 @@ def read_names(path: Path) -> list[str]:
         OpenFaceError: missing or unreadable file, or other columns than OpenFace's 5 + 709.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             names = [name.strip() for name in file.readline().split(",")]
     except FileNotFoundError as error:
         raise OpenFaceError(f"{path}: no such file; run OpenFace on this clip.", "no_features") from error
@@ -75,7 +75,7 @@ def read_table(path: Path) -> OpenFaceTable:
     """
     names = read_names(path)
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             file.readline()
             # On Windows OpenFace writes a NaN as `-nan(ind)`.
             lines = [line.replace("nan(ind)", "nan") for line in file if line.strip()]

@@ -9,13 +9,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from data_prep.corpus_files import CorpusFiles
 from data_prep.destination import check_destination
 from data_prep.mmsa_published import CORPORA
 from data_prep.raw_video_labels import PARTS, STAGE, Clip, read_clips
-from data_prep.raw_video_sound import ClipFiles, read_all
+from data_prep.raw_video_sound import SUFFIX, ClipFiles, read_all
 from mertk.data.building import building
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
-from mertk.data.ledger import Ledger
+from mertk.data.ledger import Entry, Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
@@ -43,6 +44,9 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     check_destination(out, arguments.name, miniature, OWN_FILES)
     ledger = Ledger()
     table = arguments.labels or root / "label.csv"
+    if not table.is_file():
+        there = ", ".join(sorted(file.name for file in table.parent.glob("*.[cC][sS][vV]"))) or "no table"
+        raise MertkError(f"{table}: no such file, there is {there} beside it; --labels names the table of labels.")
     clips, num_rows = read_clips(table, metrics, ledger)
     files: dict[str, ClipFiles] = {}
     found = read_all(clips, root, out, arguments.threads)
@@ -57,8 +61,33 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         raise MertkError(f"{error} (--max_lost)") from None
     kept = [clip for clip in clips if clip.utterance in files]
     record = _describe(arguments.name, metrics, root, miniature, kept, ledger)
-    _write(out, kept, files, record, ledger)
+    seen = _look_through(root, files, ledger)
+    record["files"] = seen.counts()
+    unnamed = seen.with_reason("no_row")
+    if unnamed:
+        record["warnings"].append(
+            f"{len(unnamed)} clips of {root / 'Raw'} have no row in {table.name}; the first is {unnamed[0]}"
+        )
+    _write(out, kept, files, record, ledger, list(seen.entries(STAGE)))
     return record, ledger
+
+
+def _look_through(root: Path, files: dict[str, ClipFiles], ledger: Ledger) -> CorpusFiles:
+    """What became of the files in the folder of clips; the ledger has those that a row of the table names."""
+    taken = {file.video for file in files.values()}
+    reasons = {entry.utterance: entry.reason for entry in ledger}
+    seen = CorpusFiles(root)
+    for path in seen.find(root / "Raw", (SUFFIX,)):
+        utterance = f"{path.parent.name}$_${path.stem}"
+        if path in taken:
+            continue
+        if utterance in files:
+            seen.leave_out(path, "duplicate", f"{files[utterance].video} is taken")
+        elif utterance in reasons:
+            seen.leave_out(path, reasons[utterance], named=False)
+        else:
+            seen.leave_out(path, "no_row", "the table of labels does not name it")
+    return seen
 
 
 def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[Clip], ledger: Ledger) -> dict[str, Any]:
@@ -105,11 +134,18 @@ def _columns(kept: list[Clip], files: dict[str, ClipFiles]) -> dict[str, dict[st
     return columns
 
 
-def _write(out: Path, kept: list[Clip], files: dict[str, ClipFiles], record: dict[str, Any], ledger: Ledger) -> None:
+def _write(
+    out: Path,
+    kept: list[Clip],
+    files: dict[str, ClipFiles],
+    record: dict[str, Any],
+    ledger: Ledger,
+    left_out_files: list[Entry],
+) -> None:
     parts = {part: [clip.utterance for clip in kept if clip.part == part] for part in PARTS.values()}
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, _columns(kept, files), None, record)
-        ledger.write(temporary / "excluded.tsv")
+        ledger.write(temporary / "excluded.tsv", left_out_files)
         manifest = load_manifest(temporary)
         for protocol in OFFICIAL_PROTOCOLS:
             fold = make_official_fold(parts["train"], parts["validation"], parts["test"], protocol)

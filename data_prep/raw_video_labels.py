@@ -94,7 +94,11 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _names(path: Path, line: int, values: list[str]) -> list[str]:
-    names = [value.strip() for value in values]
+    ours = {name.lower(): name for name in (*REQUIRED, *UNIMODAL)}
+    names = [ours.get(value.strip().lower(), value.strip()) for value in values]
+    twice = [name for name in ours.values() if names.count(name) > 1]
+    if twice:
+        raise MertkError(f"{path}:{line}: two columns are called {twice[0]} (case aside); rename or remove one.")
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise MertkError(
@@ -119,11 +123,12 @@ def _clip(place: str, row: dict[str, str], unimodal: set[str], metrics: str) -> 
     text = " ".join(row["text"].split())
     if not text:
         raise BadRow("empty_text", "the transcript is empty")
-    if row["mode"].strip() not in PARTS:
+    part = PARTS.get(row["mode"].strip().lower())
+    if part is None:
         raise BadRow("unknown_part", f"mode {row['mode']!r}, expected one of {', '.join(PARTS)}")
     columns = {"label": "utt2label"} | {name: column for name, column in UNIMODAL.items() if name in unimodal}
     labels = {column: _label(name, row[name], metrics) for name, column in columns.items()}
-    return Clip(video, number, text, labels, PARTS[row["mode"].strip()], place)
+    return Clip(video, number, text, labels, part, place)
 
 
 def _label(name: str, value: str, metrics: str) -> str:
