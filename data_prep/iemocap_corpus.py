@@ -189,7 +189,7 @@ def _check_sessions(corpus: Corpus, chosen: bool) -> None:
 
 def _read_turns(file: Path, session: int, warnings: list[str] | None) -> Iterator[Turn]:
     # Raters' remarks may be in any encoding; the turn lines are plain ASCII.
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").split("\n"), start=1):
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").split("\n"), start=1):
         line = line.strip()
         if not line or line.startswith("%") or _RATER.match(line):
             continue
@@ -232,7 +232,7 @@ def _turn(line: str, place: str, session: int) -> Turn:
 
 def _read_words(file: Path, words: dict[str, str]) -> None:
     """Add the transcripts of a file; lines in another form (`M: [BREATHING]`) belong to no turn."""
-    for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
+    for line in file.read_text(encoding="utf-8-sig", errors="replace").split("\n"):
         match = _TRANSCRIPT.fullmatch(line.strip())
         if match and _UTTERANCE.fullmatch(match["utterance"]):
             words.setdefault(match["utterance"], " ".join(match["words"].split()))

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.data.columns import LABEL_RANGES, is_number, read_text
+from mertk.data.columns import LABEL_RANGES, is_number
 from mertk.data.ledger import Ledger
+from mertk.data.text_file import BYTE_ORDER_MARK, read_text
 from mertk.errors import MertkError
 
 STAGE = "manifests"
@@ -72,7 +73,7 @@ def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], in
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows by column name, with the line each begins on; values beyond the names are under the empty name."""
-    reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path).removeprefix(BYTE_ORDER_MARK), newline=""), strict=True)
     begin = 1
     names: list[str] = []
     try:

@@ -23,6 +23,7 @@ from mertk.data.columns import (
     value_problem,
     write_ids,
 )
+from mertk.data.labels import one_spelling, respell, twin_of
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
 from mertk.data.validation import validate_directory
 from mertk.errors import MertkError
@@ -49,6 +50,7 @@ class Manifest:
         ids: utterances, sorted by code point.
         classes: class names in the order of their indices; None for intensities, or when no classes.txt says so.
         corpus: content of corpus.json; empty when there is none.
+        join: whether labels are taken as their class is spelt.
     """
 
     def __init__(
@@ -58,11 +60,13 @@ class Manifest:
         classes: list[str] | None = None,
         corpus: dict[str, Any] | None = None,
         columns: dict[str, list[str]] | None = None,
+        join: bool = False,
     ) -> None:
         self.source = source
         self.ids = ids
         self.classes = classes
         self.corpus = corpus or {}
+        self.join = join
         self._columns = columns or {}
         self._whole: Manifest | None = None
         self._positions: list[int] = []
@@ -91,7 +95,7 @@ class Manifest:
                 values = self._whole.column(name)
                 self._columns[name] = [values[position] for position in self._positions]
             elif self.has(name):
-                ids, values = read_column(self.source / name, self.classes)
+                ids, values = read_column(self.source / name, self.classes, self.join)
                 check_same_ids(self.source / name, ids, self.ids)
                 self._columns[name] = values
             else:
@@ -134,7 +138,7 @@ class Manifest:
                 f"{len(unknown)} of {len(wanted)} utterances are not in {self.source}, the first is {unknown[0]}; "
                 "the list belongs to another data directory, or the manifest was made anew: make the folds again."
             )
-        part = Manifest(self.source, wanted, self.classes, self.corpus)
+        part = Manifest(self.source, wanted, self.classes, self.corpus, join=self.join)
         part._whole = self
         part._positions = [rows[utterance] for utterance in wanted]
         return part
@@ -163,22 +167,25 @@ def check_same_ids(path: Path, ids: Sequence[str], expected: Sequence[str]) -> N
     )
 
 
-def load_manifest(path: str | Path, need: Sequence[str] = ("wav.scp", "utt2label")) -> Manifest:
+def load_manifest(
+    path: str | Path, need: Sequence[str] = ("wav.scp", "utt2label"), join_labels: bool = False
+) -> Manifest:
     """Open a data directory or a three-column scp file (`utterance path label`).
 
     A classes.txt that lies beside an scp file gives the order of its classes.
 
     Args:
         need: columns that are read and checked at once; others are when they are first used.
+        join_labels: take labels that are another spelling of a class (`mertk.data.labels`) as that class.
 
     Raises:
         MertkError: the path or a needed column is missing, or a file is faulty (names file, line and utterance).
     """
     path = Path(path)
     if path.is_file():
-        manifest = _from_three_columns(path)
+        manifest = _from_three_columns(path, join_labels)
     elif path.is_dir():
-        manifest = _from_directory(path, need)
+        manifest = _from_directory(path, need, join_labels)
     else:
         raise MertkError(
             f"{path} does not exist; expected a data directory (made by stage 1) or a three-column scp file."
@@ -188,13 +195,18 @@ def load_manifest(path: str | Path, need: Sequence[str] = ("wav.scp", "utt2label
     return manifest
 
 
-def _from_directory(path: Path, need: Sequence[str]) -> Manifest:
-    classes = read_classes(path / "classes.txt") if (path / "classes.txt").is_file() else None
+def _read_classes(path: Path, join: bool) -> list[str] | None:
+    classes = read_classes(path) if path.is_file() else None
+    return one_spelling(classes) if classes and join else classes
+
+
+def _from_directory(path: Path, need: Sequence[str], join: bool) -> Manifest:
+    classes = _read_classes(path / "classes.txt", join)
     first = next((name for name in (*need, "utt2label", *COLUMN_NAMES) if (path / name).is_file()), None)
     if first is None:
         raise MertkError(f"{path} has none of the files of a data directory ({', '.join(COLUMN_NAMES)}); run stage 1.")
-    ids, values = read_column(path / first, classes)
-    return Manifest(path, ids, classes, read_corpus(path), {first: values})
+    ids, values = read_column(path / first, classes, join)
+    return Manifest(path, ids, classes, read_corpus(path), {first: values}, join)
 
 
 def read_corpus(directory: Path) -> dict[str, Any]:
@@ -211,18 +223,22 @@ def read_corpus(directory: Path) -> dict[str, Any]:
     return corpus
 
 
-def _from_three_columns(path: Path) -> Manifest:
+def _from_three_columns(path: Path, join: bool) -> Manifest:
     rows = sorted(read_three_column_scp(path), key=itemgetter(0))
     beside = path.with_name("classes.txt")
-    classes = read_classes(beside) if beside.is_file() else None
+    classes = _read_classes(beside, join)
+    labels = [row[2] for row in rows]
     if classes is not None:
-        for utterance, _, label in rows:
+        labels = respell(labels, classes) if join else labels
+        for row, label in zip(rows, labels, strict=True):
             if label not in classes:
+                twin = twin_of(label, classes)
+                hint = f" (it is {twin} in another spelling, which data.similar_labels=join would see)" if twin else ""
                 raise MertkError(
-                    f"{path}: {utterance}: label {label!r} is not in {beside} ({', '.join(classes)}); mend either."
+                    f"{path}: {row[0]}: label {label!r} is not in {beside} ({', '.join(classes)}); mend either{hint}."
                 )
-    columns = {"wav.scp": [row[1] for row in rows], "utt2label": [row[2] for row in rows]}
-    return Manifest(path, [row[0] for row in rows], classes, {}, columns)
+    columns = {"wav.scp": [row[1] for row in rows], "utt2label": labels}
+    return Manifest(path, [row[0] for row in rows], classes, {}, columns, join)
 
 
 def write_manifest(

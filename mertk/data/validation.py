@@ -15,6 +15,7 @@ from mertk.data.columns import (
     read_classes,
     read_lines,
 )
+from mertk.data.labels import find_twins
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ def _classes(path: Path, problems: list[Problem]) -> list[str] | None:
     if not file.is_file():
         return None
     try:
-        return read_classes(file)
+        classes = read_classes(file)
+        for first, second, *_ in find_twins(classes):
+            message = f"classes {first!r} and {second!r} seem to be spellings of one"
+            problems.append(Problem(str(file), 0, "", f"{message}; keep one, and spell the labels alike"))
+        return classes
     except MertkError as error:
         problems.append(Problem(str(file), 0, "", str(error)))
         return None
