@@ -1,9 +1,9 @@
 """CMU-MOSI, CMU-MOSEI and CH-SIMS: from a feature file as the field shares it to a data directory with features.
 
 Reads a pickle of numpy arrays (any other is refused before it can run anything), tells which published file it is,
-checks it, and writes the columns of a data directory, features/{audio,video,text,tokens} with the real frames of each
-utterance, and the official split as folds/official-clean and folds/official-clean-refit. All of it is written, or
-nothing.
+holds what it says of lengths, masks and labels against its arrays, and writes the columns of a data directory,
+features/{audio,video,text,tokens} with the real frames of each utterance, and the official split as
+folds/official-clean and folds/official-clean-refit. All of it is written, or nothing.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         write_manifest(temporary, _columns(file.parts), None, record)
         ledger.write(temporary / "excluded.tsv")
         record["infinite"] = {"policy": arguments.infinite}
-        for modality in filter(file.parts[0].arrays.__contains__, MODALITIES):
+        for modality in [name for name in MODALITIES if name in file.parts[0].arrays]:
             findings = _write_features(temporary / "features" / modality, modality, file, record, arguments.infinite)
             record["infinite"][modality] = {"values": findings.num_infinite, "utterances": len(findings.infinite)}
             record["warnings"] += findings.warnings(modality)

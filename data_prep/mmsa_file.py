@@ -197,7 +197,10 @@ def read_feature_file(path: Path, metrics: str) -> FeatureFile:
     remarks = [f"the file holds {', '.join(map(_key, content))} as well, which is not read"] if content else []
     if "tokens" not in parts[0].arrays:
         width = parts[0].arrays["text"].shape[2]
-        remarks.append(f"no text_bert: text is vectors of {width} values alone, for models that encode no tokens")
+        remarks.append(
+            f"no text_bert: text is vectors of {width} values alone, which are trained on with "
+            "data.inputs.text.kind=features and model.text_encoder=null"
+        )
     _check_ids(parts, path)
     _check_agreement(parts, path)
     return FeatureFile(parts, raw.sha1.hexdigest(), raw.sha256.hexdigest(), remarks)

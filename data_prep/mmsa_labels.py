@@ -27,12 +27,11 @@ def compare_labels(parts: list[Part]) -> list[Note]:
         column = columns[label_key]
         if not all(key in part.classes and column in part.labels for part in parts):
             continue
-        signs = _signs([value for part in parts for value in part.classes[key]])
+        signs = read_signs([value for part in parts for value in part.classes[key]])
         if signs is None:
             continue
         labels = np.concatenate([part.labels[column] for part in parts])
-        opposite = signs * labels < 0
-        odd = (signs != np.sign(labels)) & ~opposite
+        opposite, odd = differing_signs(signs, labels)
         for rows, what, contradicts in (
             (opposite, f"{key} and {label_key} have opposite signs", True),
             (odd, f"one of {key} and {label_key} is neutral and the other is not", False),
@@ -40,6 +39,12 @@ def compare_labels(parts: list[Part]) -> list[Note]:
             if rows.any():
                 notes.append(Note(what, [ids[row] for row in np.flatnonzero(rows)], contradicts))
     return notes
+
+
+def differing_signs(signs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where of (N,) signs and (N,) intensities one is positive and the other negative, and where one alone is 0."""
+    opposite = signs * labels < 0
+    return opposite, (signs != np.sign(labels)) & ~opposite
 
 
 def scale_remarks(parts: list[Part], metrics: str) -> list[str]:
@@ -51,7 +56,7 @@ def scale_remarks(parts: list[Part], metrics: str) -> list[str]:
     return [f"intensities reach {largest:g} at most, of a scale to {highest:g}: are they those of another corpus?"]
 
 
-def _signs(values: list[Any]) -> np.ndarray | None:
+def read_signs(values: list[Any]) -> np.ndarray | None:
     """(N,) -1, 0 or 1; None where the values are no three classes."""
     if all(isinstance(value, (str, bytes)) for value in values):
         words = [value.decode("latin1") if isinstance(value, bytes) else value for value in values]

@@ -9,8 +9,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data_prep.corpus_files import CorpusFiles
 from data_prep.destination import check_destination
+from data_prep.mmsa_labels import differing_signs, read_signs
+from data_prep.mmsa_notes import Note
 from data_prep.mmsa_published import CORPORA
 from data_prep.raw_video_labels import PARTS, STAGE, Clip, read_clips
 from data_prep.raw_video_sound import SUFFIX, ClipFiles, read_all
@@ -100,6 +104,7 @@ def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[C
             f"{' / '.join(map(str, counts.values()))} utterances in training, validation and test, the published "
             f"parts have {' / '.join(map(str, published.values()))}"
         )
+    warnings += _sign_warnings(kept)
     return {
         "format": 1,
         "corpus": name,
@@ -111,6 +116,23 @@ def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[C
         "left_out": ledger.counts(),
         "warnings": warnings,
     }
+
+
+def _sign_warnings(kept: list[Clip]) -> list[str]:
+    """A sentence on clips whose annotation does not follow from their label."""
+    annotated = [clip for clip in kept if clip.annotation]
+    signs = read_signs([clip.annotation for clip in annotated])
+    if signs is None:
+        return []
+    labels = np.array([float(clip.labels["utt2label"]) for clip in annotated])
+    notes = zip(
+        ("have opposite signs", "differ in whether they are neutral"), differing_signs(signs, labels), strict=True
+    )
+    return [
+        str(Note(f"annotation and label {what}", [annotated[row].utterance for row in np.flatnonzero(rows)]))
+        for what, rows in notes
+        if rows.any()
+    ]
 
 
 def _columns(kept: list[Clip], files: dict[str, ClipFiles]) -> dict[str, dict[str, str]]:

@@ -23,7 +23,7 @@ UNIMODAL = {"label_A": "utt2label_audio", "label_V": "utt2label_video", "label_T
 
 @dataclass(frozen=True)
 class Clip:
-    """One row of the table; `labels` by column of a data directory."""
+    """One row of the table; `labels` by column of a data directory, `annotation` a word on their sign."""
 
     video: str
     number: str
@@ -31,6 +31,7 @@ class Clip:
     labels: dict[str, str]
     part: str
     place: str
+    annotation: str = ""
 
     @property
     def utterance(self) -> str:
@@ -95,7 +96,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _names(path: Path, line: int, values: list[str]) -> list[str]:
-    ours = {name.lower(): name for name in (*REQUIRED, *UNIMODAL)}
+    ours = {name.lower(): name for name in (*REQUIRED, *UNIMODAL, "annotation")}
     names = [ours.get(value.strip().lower(), value.strip()) for value in values]
     twice = [name for name in ours.values() if names.count(name) > 1]
     if twice:
@@ -129,7 +130,7 @@ def _clip(place: str, row: dict[str, str], unimodal: set[str], metrics: str) -> 
         raise BadRow("unknown_part", f"mode {row['mode']!r}, expected one of {', '.join(PARTS)}")
     columns = {"label": "utt2label"} | {name: column for name, column in UNIMODAL.items() if name in unimodal}
     labels = {column: _label(name, row[name], metrics) for name, column in columns.items()}
-    return Clip(video, number, text, labels, part, place)
+    return Clip(video, number, text, labels, part, place, row.get("annotation", "").strip())
 
 
 def _label(name: str, value: str, metrics: str) -> str:

@@ -8,7 +8,7 @@ fast way through a sound file; a file that is not sound is gone through again li
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import lt
@@ -42,6 +42,7 @@ UNIMODAL_LABELS = ("utt2label_audio", "utt2label_video", "utt2label_text")
 #: intensities of the corpora whose corpus.json names these sets of metrics
 LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
 
+_CONTROLS = frozenset("\t\r\n\0")
 #: columns with few distinct values: each distinct value is checked once
 _NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
 
@@ -66,7 +67,7 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
     Args:
         classes: names allowed in `utt2label`; None when labels are intensities.
     """
-    if value != value.strip() or "\t" in value or "\r" in value or "\n" in value:
+    if value != value.strip() or _CONTROLS.intersection(value):
         message = f"value {value!r} has blanks or control characters around or in it; expected one space after the id"
         return message + line_end_hint(value)
     if value == "":
@@ -94,7 +95,7 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
     return None
 
 
-def _id_problem(utterance: str) -> str | None:
+def id_problem(utterance: str) -> str | None:
     """What is wrong with the name of an utterance, or None."""
     if len(utterance.split()) != 1 or utterance != utterance.strip():
         return "expected `utterance value` separated by one space"
@@ -137,7 +138,7 @@ def column_problems(path: Path, classes: Collection[str] | None, join: bool = Fa
         def add(message: str, number: int = number, utterance: str = utterance) -> None:
             problems.append(Problem(str(path), number, utterance, message))
 
-        message = _id_problem(utterance)
+        message = id_problem(utterance)
         if message:
             add(f"{message}, got {line!r}{line_end_hint(line)}", utterance="")
             continue
@@ -212,6 +213,24 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
             return False
         return min(seconds) > 0 and all(map(math.isfinite, seconds))
     return not any(value_problem(name, value, classes) for value in set(values))
+
+
+def check_same_ids(path: Path, ids: Sequence[str], expected: Sequence[str]) -> None:
+    """Raise MertkError when a column has other utterances than the rest of its directory."""
+    if ids == expected:
+        return
+    extra = set(ids) - set(expected)
+    if extra:
+        utterance = min(extra)
+        raise MertkError(
+            f"{path}:{list(ids).index(utterance) + 1}: {utterance}: not in the other files of the directory; "
+            "make the manifest again (stage 1)."
+        )
+    utterance = min(set(expected) - set(ids))
+    raise MertkError(
+        f"{path}: {utterance}: missing here, though other files of the directory have it; make the manifest again "
+        "(stage 1)."
+    )
 
 
 def format_column(column: dict[str, str]) -> str:

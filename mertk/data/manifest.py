@@ -15,15 +15,15 @@ from typing import Any
 from mertk.data.columns import (
     COLUMN_NAMES,
     Problem,
-    format_column,
+    check_same_ids,
     read_classes,
     read_column,
     read_ids,
     read_text,
-    value_problem,
     write_ids,
 )
 from mertk.data.labels import one_spelling, respell, twin_of
+from mertk.data.manifest_writer import write_manifest
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
 from mertk.data.validation import validate_directory
 from mertk.errors import MertkError
@@ -149,24 +149,6 @@ class Manifest:
         return self._row_of
 
 
-def check_same_ids(path: Path, ids: Sequence[str], expected: Sequence[str]) -> None:
-    """Raise MertkError when a column has other utterances than the rest of its directory."""
-    if ids == expected:
-        return
-    extra = set(ids) - set(expected)
-    if extra:
-        utterance = min(extra)
-        raise MertkError(
-            f"{path}:{list(ids).index(utterance) + 1}: {utterance}: not in the other files of the directory; "
-            "make the manifest again (stage 1)."
-        )
-    utterance = min(set(expected) - set(ids))
-    raise MertkError(
-        f"{path}: {utterance}: missing here, though other files of the directory have it; make the manifest again "
-        "(stage 1)."
-    )
-
-
 def load_manifest(
     path: str | Path, need: Sequence[str] = ("wav.scp", "utt2label"), join_labels: bool = False
 ) -> Manifest:
@@ -239,50 +221,3 @@ def _from_three_columns(path: Path, join: bool) -> Manifest:
                 )
     columns = {"wav.scp": [row[1] for row in rows], "utt2label": labels}
     return Manifest(path, [row[0] for row in rows], classes, {}, columns, join)
-
-
-def write_manifest(
-    directory: str | Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None, corpus: dict[str, Any]
-) -> None:
-    """Write a data directory; a directory that is there gets its column files replaced, the rest of it is kept.
-
-    Args:
-        columns: by file name, the value of each utterance.
-        classes: class names in the order of their indices; None for intensities.
-        corpus: content of corpus.json.
-
-    Raises:
-        MertkError: unknown column, differing utterances, or a value that is not sound; nothing is written then.
-    """
-    from mertk.data.building import building
-
-    directory = Path(directory)
-    check_columns(directory, columns, classes)
-    with building(directory) as temporary:
-        for name, column in columns.items():
-            (temporary / name).write_text(format_column(column), encoding="utf-8")
-        if classes is not None:
-            (temporary / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
-        text = json.dumps(corpus, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
-
-
-def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None) -> None:
-    """Raise MertkError when columns could not be read back as they are."""
-    expected: list[str] | None = None
-    for name, column in columns.items():
-        path = directory / name
-        if name not in COLUMN_NAMES:
-            raise MertkError(f"{path}: not a column of a data directory; expected one of {', '.join(COLUMN_NAMES)}.")
-        ids = sorted(column)
-        if expected is not None:
-            check_same_ids(path, ids, expected)
-        expected = ids
-        for utterance in ids:
-            if len(utterance.split()) != 1 or utterance != utterance.strip():
-                raise MertkError(f"{path}: utterance {utterance!r} is empty or holds blanks; rename it.")
-            message = value_problem(name, column[utterance], classes)
-            if message:
-                raise MertkError(f"{path}: {utterance}: {message}.")
-    if not expected:
-        raise MertkError(f"{directory}: no utterance is left to write; see the reasons for leaving them out.")

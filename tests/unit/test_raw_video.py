@@ -250,6 +250,15 @@ def test_a_clip_that_may_be_meant_is_named(tmp_path, move, row, told):
         raw_video_sound.read_clip(clip, tmp_path, tmp_path / "out")
 
 
+def test_annotations_that_do_not_follow_from_the_labels_are_told(corpus):
+    rows = [(*row[:4], {"1.6": "negative", "0": "Positive"}.get(row[3], row[4]), row[5]) for row in CLIPS]
+    write_labels(corpus / "label.csv", rows)
+    assert run(corpus) == 0
+    warnings = json.loads((corpus.parent / "out" / "corpus.json").read_text())["warnings"]
+    assert "annotation and label have opposite signs in 1 utterances; the first is abc$_$0001" in warnings
+    assert "annotation and label differ in whether they are neutral in 1 utterances; the first is -x_9$_$10" in warnings
+
+
 def test_a_table_of_another_name_is_told(corpus, capsys):
     (corpus / "label.csv").rename(corpus / "Labels.CSV")
     assert run(corpus) == 1

@@ -1,0 +1,68 @@
+"""Write a data directory so that it can be read back as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mertk.data.columns import COLUMN_NAMES, check_same_ids, format_column, id_problem, value_problem
+from mertk.errors import MertkError
+
+
+def write_manifest(
+    directory: str | Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None, corpus: dict[str, Any]
+) -> None:
+    """Write a data directory; a directory that is there gets its column files replaced, the rest of it is kept.
+
+    Args:
+        columns: by file name, the value of each utterance.
+        classes: class names in the order of their indices; None for intensities.
+        corpus: content of corpus.json.
+
+    Raises:
+        MertkError: unknown column, differing utterances, or a value that is not sound; nothing is written then.
+    """
+    from mertk.data.building import building
+
+    directory = Path(directory)
+    check_columns(directory, columns, classes)
+    with building(directory) as temporary:
+        for name, column in columns.items():
+            (temporary / name).write_text(format_column(column), encoding="utf-8")
+        if classes is not None:
+            (temporary / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+        text = json.dumps(corpus, indent=2, ensure_ascii=False)
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+
+
+def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None) -> None:
+    """Raise MertkError when columns could not be read back as they are."""
+    expected: list[str] | None = None
+    for name, column in columns.items():
+        path = directory / name
+        if name not in COLUMN_NAMES:
+            raise MertkError(f"{path}: not a column of a data directory; expected one of {', '.join(COLUMN_NAMES)}.")
+        ids = sorted(column)
+        if expected is not None:
+            check_same_ids(path, ids, expected)
+        expected = ids
+        for utterance in ids:
+            if len(utterance.split()) != 1 or id_problem(utterance):
+                raise MertkError(
+                    f"{path}: utterance {utterance!r} is empty or holds blanks or what nobody sees; rename it."
+                )
+            message = value_problem(name, column[utterance], classes) or _encoding_problem(column[utterance])
+            if message:
+                raise MertkError(f"{path}: {utterance}: {message}.")
+    if not expected:
+        raise MertkError(f"{directory}: no utterance is left to write; see the reasons for leaving them out.")
+
+
+def _encoding_problem(value: str) -> str | None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return f"{value!r} cannot be written as UTF-8"
+    return None
