@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,6 @@ class CorpusFiles:
         """Files that were left out for a reason, sorted."""
         return sorted(path for path, (given, _) in self._left_out.items() if given == reason)
 
-    def near(self, path: Path) -> Path | None:
-        """A file that may be meant where `path` is missing: of the same name but for case, suffix or zeros."""
-        names = common_stem(path.parent.name), common_stem(path.stem)
-        meant = [seen for seen in self._seen if (common_stem(seen.parent.name), common_stem(seen.stem)) == names]
-        return min(meant, default=None)
-
     def counts(self) -> dict[str, Any]:
         """For corpus.json: files `seen`, `taken`, and `left_out` by reason."""
         reasons = Counter(reason for reason, _ in self._left_out.values())
@@ -113,6 +108,33 @@ class CorpusFiles:
     def _entry(self, path: Path, stage: str, reason: str, detail: str) -> Entry:
         name = str(path.relative_to(self.root)).encode("utf-8", "backslashreplace").decode("utf-8")
         return Entry("_".join(name.split()), stage, reason, " ".join(detail.split()))
+
+
+def find_file(path: Path) -> Path:
+    """A file whose suffix may be in another case; `path` itself where there is none."""
+    if path.is_file():
+        return path
+    suffix = path.suffix.lower()
+    return next((file for file in _list(path.parent) if (file.stem, file.suffix.lower()) == (path.stem, suffix)), path)
+
+
+def find_near(path: Path) -> Path | None:
+    """A file that may be meant where `path` is missing: of the same name but for case, suffix or zeros."""
+    folders = [
+        path.parent,
+        *(folder for folder in _list(path.parent.parent) if common_stem(folder.name) == common_stem(path.parent.name)),
+    ]
+    files = (file for folder in folders for file in _list(folder))
+    return next((file for file in files if common_stem(file.stem) == common_stem(path.stem)), None)
+
+
+def _list(folder: Path) -> list[Path]:
+    return _listed(folder, folder.stat().st_mtime_ns) if folder.is_dir() else []
+
+
+@lru_cache(maxsize=4096)
+def _listed(folder: Path, changed: int) -> list[Path]:
+    return sorted(folder.iterdir())
 
 
 def common_stem(stem: str) -> str:
@@ -158,6 +180,13 @@ def walk(folder: Path, below: bool = True) -> Iterator[Path]:
                 yield path
             elif below:
                 (linked if entry.is_symlink() else waiting).append(path)
+
+
+def write_ledger(path: Path, ledger: Ledger, files: CorpusFiles, stage: str) -> None:
+    """Write what became of the utterances, and below it of the files."""
+    whole = Ledger()
+    whole.entries = [*ledger, *files.entries(stage)]
+    whole.write(path)
 
 
 def utterance_counts(taken: int, ledger: Ledger) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from data_prep.corpus_files import CorpusFiles, find_near, write_ledger
 from data_prep.destination import check_destination
 from data_prep.iemocap_corpus import EMOTIONS, NUM_SESSIONS, Corpus, Turn, read_corpus
 from data_prep.video_header import video_problem
@@ -73,7 +74,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         "warnings": warnings,
     }
     columns = _columns(corpus, kept, seconds, label_map, not arguments.no_video)
-    _write(arguments.out, columns, label_map, record, ledger, list(corpus.files.entries(STAGE)))
+    _write(arguments.out, columns, label_map, record, ledger, corpus.files)
     return record, ledger
 
 
@@ -103,7 +104,7 @@ def _check_recordings(
         try:
             header = read_wav_header(corpus.wav(turn))
         except (OSError, UnreadableWav) as error:
-            near = corpus.files.near(corpus.wav(turn)) if isinstance(error, FileNotFoundError) else None
+            near = find_near(corpus.wav(turn)) if isinstance(error, FileNotFoundError) else None
             detail = f"{corpus.wav(turn)}: {_words_of(error)}" + (f", but there is {near}" if near else "")
             ledger.add(turn.utterance, STAGE, _audio_reason(error), detail)
             continue
@@ -230,11 +231,11 @@ def _write(
     label_map: LabelMap,
     record: dict[str, Any],
     ledger: Ledger,
-    files: list[Entry],
+    files: CorpusFiles,
 ) -> None:
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, columns, label_map.classes, record)
-        ledger.write(temporary / "excluded.tsv", files)
+        write_ledger(temporary / "excluded.tsv", ledger, files, STAGE)
         manifest = load_manifest(temporary)
         for cv in CROSS_VALIDATIONS:
             for protocol in PROTOCOLS:

@@ -144,9 +144,7 @@ class OpenFaceImport(Extraction):
                         "other_columns",
                     )
             except OpenFaceError as error:
-                near = self.files.near(Path(item.value)) if error.reason == "no_features" else None
-                hint = f" There is {near}." if near else ""
-                yield item.path, OpenFaceError(f"utterance {item.path}: {error}{hint}", error.reason)
+                yield item.path, OpenFaceError(f"utterance {item.path}: {error}", error.reason)
                 continue
             num_frames += len(table.features)
             num_failed += table.num_failed

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.corpus_files import find_near
 from mertk.data.recording import RecordingError
 
 #: columns before the features
@@ -48,7 +49,9 @@ def read_names(path: Path) -> list[str]:
         with path.open(encoding="utf-8-sig") as file:
             names = [name.strip() for name in file.readline().split(",")]
     except FileNotFoundError as error:
-        raise OpenFaceError(f"{path}: no such file; run OpenFace on this clip.", "no_features") from error
+        near = find_near(path)
+        hint = f", but there is {near}" if near else ""
+        raise OpenFaceError(f"{path}: no such file{hint}; run OpenFace on this clip.", "no_features") from error
     except (OSError, UnicodeDecodeError) as error:
         raise OpenFaceError(f"{path}: cannot be read ({error}); copy it again.", "unreadable_features") from error
     count = len(FIRST_COLUMNS)

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from data_prep.corpus_files import CorpusFiles, told
+from data_prep.corpus_files import CorpusFiles, told, write_ledger
 from data_prep.destination import check_destination
 from mertk.data.building import building
 from mertk.data.folds import PROTOCOLS, Fold, check_parts, write_folds
@@ -85,7 +85,7 @@ def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
     }
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, columns, CLASSES, corpus)
-        Ledger().write(temporary / "excluded.tsv", files.entries(STAGE))
+        write_ledger(temporary / "excluded.tsv", Ledger(), files, STAGE)
         manifest = load_manifest(temporary)
         for protocol in PROTOCOLS:
             folds = make_actor_folds(recordings, groups, protocol)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.corpus_files import CorpusFiles
+from data_prep.corpus_files import CorpusFiles, write_ledger
 from data_prep.destination import check_destination
 from data_prep.mmsa_labels import differing_signs, read_signs
 from data_prep.mmsa_notes import Note
@@ -20,7 +20,7 @@ from data_prep.raw_video_labels import PARTS, STAGE, Clip, read_clips
 from data_prep.raw_video_sound import SUFFIX, ClipFiles, read_all
 from mertk.data.building import building
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
-from mertk.data.ledger import Entry, Ledger
+from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
@@ -65,21 +65,22 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         raise MertkError(f"{error} (--max_lost)") from None
     kept = [clip for clip in clips if clip.utterance in files]
     record = _describe(arguments.name, metrics, root, miniature, kept, ledger)
-    seen = _look_through(root, files, ledger)
+    seen = _look_through(root, kept, files, ledger)
     record["files"] = seen.counts()
     unnamed = seen.with_reason("no_row")
     if unnamed:
         record["warnings"].append(
             f"{len(unnamed)} clips of {root / 'Raw'} have no row in {table.name}; the first is {unnamed[0]}"
         )
-    _write(out, kept, files, record, ledger, list(seen.entries(STAGE)))
+    _write(out, kept, files, record, ledger, seen)
     return record, ledger
 
 
-def _look_through(root: Path, files: dict[str, ClipFiles], ledger: Ledger) -> CorpusFiles:
+def _look_through(root: Path, kept: list[Clip], files: dict[str, ClipFiles], ledger: Ledger) -> CorpusFiles:
     """What became of the files in the folder of clips; the ledger has those that a row of the table names."""
     taken = {file.video for file in files.values()}
     reasons = {entry.utterance: entry.reason for entry in ledger}
+    named = {clip.utterance for clip in kept}
     seen = CorpusFiles(root)
     for path in seen.find(root / "Raw", (SUFFIX,)):
         utterance = f"{path.parent.name}$_${path.stem}"
@@ -89,9 +90,26 @@ def _look_through(root: Path, files: dict[str, ClipFiles], ledger: Ledger) -> Co
             seen.leave_out(path, "duplicate", f"{files[utterance].video} is taken")
         elif utterance in reasons:
             seen.leave_out(path, reasons[utterance], named=False)
-        else:
+        elif utterance not in named:
             seen.leave_out(path, "no_row", "the table of labels does not name it")
     return seen
+
+
+def _sign_warnings(kept: list[Clip]) -> list[str]:
+    """A sentence on clips whose annotation does not follow from their label."""
+    annotated = [clip for clip in kept if clip.annotation]
+    signs = read_signs([clip.annotation for clip in annotated])
+    if signs is None:
+        return []
+    labels = np.array([float(clip.labels["utt2label"]) for clip in annotated])
+    notes = zip(
+        ("have opposite signs", "differ in whether they are neutral"), differing_signs(signs, labels), strict=True
+    )
+    return [
+        str(Note(f"annotation and label {what}", [annotated[row].utterance for row in np.flatnonzero(rows)]))
+        for what, rows in notes
+        if rows.any()
+    ]
 
 
 def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[Clip], ledger: Ledger) -> dict[str, Any]:
@@ -116,23 +134,6 @@ def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[C
         "left_out": ledger.counts(),
         "warnings": warnings,
     }
-
-
-def _sign_warnings(kept: list[Clip]) -> list[str]:
-    """A sentence on clips whose annotation does not follow from their label."""
-    annotated = [clip for clip in kept if clip.annotation]
-    signs = read_signs([clip.annotation for clip in annotated])
-    if signs is None:
-        return []
-    labels = np.array([float(clip.labels["utt2label"]) for clip in annotated])
-    notes = zip(
-        ("have opposite signs", "differ in whether they are neutral"), differing_signs(signs, labels), strict=True
-    )
-    return [
-        str(Note(f"annotation and label {what}", [annotated[row].utterance for row in np.flatnonzero(rows)]))
-        for what, rows in notes
-        if rows.any()
-    ]
 
 
 def _columns(kept: list[Clip], files: dict[str, ClipFiles]) -> dict[str, dict[str, str]]:
@@ -162,12 +163,12 @@ def _write(
     files: dict[str, ClipFiles],
     record: dict[str, Any],
     ledger: Ledger,
-    left_out_files: list[Entry],
+    seen: CorpusFiles,
 ) -> None:
     parts = {part: [clip.utterance for clip in kept if clip.part == part] for part in PARTS.values()}
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, _columns(kept, files), None, record)
-        ledger.write(temporary / "excluded.tsv", left_out_files)
+        write_ledger(temporary / "excluded.tsv", ledger, seen, STAGE)
         manifest = load_manifest(temporary)
         for protocol in OFFICIAL_PROTOCOLS:
             fold = make_official_fold(parts["train"], parts["validation"], parts["test"], protocol)

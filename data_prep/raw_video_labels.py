@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.data.columns import LABEL_RANGES, is_number
+from mertk.data.columns import LABEL_RANGES, is_number, read_text
 from mertk.data.ledger import Ledger
-from mertk.data.text_file import BYTE_ORDER_MARK, read_text
 from mertk.errors import MertkError
 
 STAGE = "manifests"
@@ -74,7 +73,7 @@ def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], in
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows by column name, with the line each begins on; values beyond the names are under the empty name."""
-    reader = csv.reader(io.StringIO(read_text(path).removeprefix(BYTE_ORDER_MARK), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""), strict=True)
     begin = 1
     names: list[str] = []
     try:
@@ -98,15 +97,15 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 def _names(path: Path, line: int, values: list[str]) -> list[str]:
     ours = {name.lower(): name for name in (*REQUIRED, *UNIMODAL, "annotation")}
     names = [ours.get(value.strip().lower(), value.strip()) for value in values]
-    twice = [name for name in ours.values() if names.count(name) > 1]
-    if twice:
-        raise MertkError(f"{path}:{line}: two columns are called {twice[0]} (case aside); rename or remove one.")
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise MertkError(
             f"{path}:{line}: no column {', '.join(missing)}; got {', '.join(names)}, expected at least "
             f"{', '.join(REQUIRED)}, separated by commas."
         )
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise MertkError(f"{path}:{line}: the column {twice[0]} is there twice; keep one.")
     return names
 
 

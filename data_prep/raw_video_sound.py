@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 
-from data_prep.corpus_files import common_stem
+from data_prep.corpus_files import find_file, find_near
 from data_prep.raw_video_labels import Clip
 from data_prep.worker_threads import map_in_threads
 from mertk.data.recording import RecordingError
@@ -33,62 +32,42 @@ def read_all(
 ) -> Iterator[tuple[Clip, ClipFiles | RecordingError]]:
     """Files of every clip, its sound extracted to `out`/wav unless it is there, or why it cannot be used."""
     num_threads = num_threads or os.cpu_count() or 1
-    listing = lru_cache(maxsize=None)(list_folder)
 
     def read(clip: Clip) -> tuple[Clip, ClipFiles | RecordingError]:
         try:
-            return clip, read_clip(clip, corpus, out, listing)
+            return clip, read_clip(clip, corpus, out)
         except RecordingError as error:
             return clip, error
 
     return map_in_threads(read, clips, num_threads)
 
 
-def list_folder(folder: Path) -> list[Path]:
-    """What is in a folder, sorted; nothing when there is none."""
-    return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def read_clip(clip: Clip, corpus: Path, out: Path, listing: Callable[[Path], list[Path]] = list_folder) -> ClipFiles:
+def read_clip(clip: Clip, corpus: Path, out: Path) -> ClipFiles:
     """Files of one clip.
-
-    Args:
-        listing: `list_folder`, or one that remembers.
 
     Raises:
         RecordingError: no such video, unreadable, or without sound or picture.
     """
     from mertk.data.video_frames import read_duration
 
-    video = _find(corpus / "Raw" / clip.video / f"{clip.number}{SUFFIX}", listing)
+    video = find_file(corpus / "Raw" / clip.video / f"{clip.number}{SUFFIX}")
     wav = out / "wav" / clip.video / f"{clip.number}.wav"
     if not video.is_file():
-        raise RecordingError(f"{video}: no such file{_near(video, listing)}", "no_video")
+        raise RecordingError(f"{video}: no such file{_near(video)}", "no_video")
     seconds = read_duration(video)
     return ClipFiles(video, wav, seconds, _extract_sound(clip.utterance, video, wav))
 
 
-def _find(video: Path, listing: Callable[[Path], list[Path]]) -> Path:
-    """The file of a clip, whose suffix may be in any case; the path that was expected when there is none."""
-    if video.is_file():
-        return video
-    alike = (file for file in listing(video.parent) if file.stem == video.stem and file.suffix.lower() == SUFFIX)
-    return next(alike, video)
-
-
-def _near(video: Path, listing: Callable[[Path], list[Path]]) -> str:
+def _near(video: Path) -> str:
     """A file that may be meant: spreadsheets take the zeros off the front of numbers, and names differ in case."""
-    folder = common_stem(video.parent.name)
-    folders = [path for path in listing(video.parent.parent) if common_stem(path.name) == folder]
-    for file in listing(video.parent) + [file for path in folders for file in listing(path)]:
-        if common_stem(file.stem) != common_stem(video.stem):
-            continue
-        if file.parent != video.parent:
-            return f", but there is {file.parent.name}/{file.name}"
-        if file.suffix.lower() != SUFFIX:
-            return f", but there is {file.name}; expected {SUFFIX}"
-        return f", but there is {file.name}: were zeros lost from clip_id?"
-    return ""
+    near = find_near(video)
+    if near is None:
+        return ""
+    if near.parent != video.parent:
+        return f", but there is {near.parent.name}/{near.name}"
+    if near.suffix.lower() != SUFFIX:
+        return f", but there is {near.name}; expected {SUFFIX}"
+    return f", but there is {near.name}: were zeros lost from clip_id?"
 
 
 def _extract_sound(utterance: str, video: Path, wav: Path) -> float:

@@ -8,14 +8,14 @@ fast way through a sound file; a file that is not sound is gone through again li
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from operator import lt
 from pathlib import Path
 
 from mertk.data.labels import respell, twin_of
-from mertk.data.text_file import BYTE_ORDER_MARK, line_end_hint, read_lines, read_text
+from mertk.data.text_file import BYTE_ORDER_MARK, encoding_problem, line_end_hint
 from mertk.errors import MertkError
 
 #: every column a data directory may have
@@ -59,6 +59,38 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.utterance}: {self.message}" if self.utterance else f"{place}: {self.message}"
+
+
+def read_text(path: Path) -> str:
+    """Content of a UTF-8 file.
+
+    Raises:
+        MertkError: missing or unreadable file, or bytes that are not UTF-8 or no text (names the line).
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise MertkError(f"{path} does not exist; make it again (stage 1) or mend the path.") from None
+    except OSError as error:
+        raise MertkError(f"{path} cannot be read ({error.strerror}); mend the path or its permissions.") from error
+    odd = encoding_problem(content)
+    if odd:
+        raise MertkError(f"{path}:{odd}")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise MertkError(
+            f"{path}:{line}: byte {content[error.start]:#04x} is not UTF-8; save the file as UTF-8."
+        ) from None
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a UTF-8 file without their line ends and a byte order mark; raises like `read_text`."""
+    lines = read_text(path).removeprefix(BYTE_ORDER_MARK).split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return lines
 
 
 def value_problem(name: str, value: str, classes: Collection[str] | None) -> str | None:
@@ -213,24 +245,6 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
             return False
         return min(seconds) > 0 and all(map(math.isfinite, seconds))
     return not any(value_problem(name, value, classes) for value in set(values))
-
-
-def check_same_ids(path: Path, ids: Sequence[str], expected: Sequence[str]) -> None:
-    """Raise MertkError when a column has other utterances than the rest of its directory."""
-    if ids == expected:
-        return
-    extra = set(ids) - set(expected)
-    if extra:
-        utterance = min(extra)
-        raise MertkError(
-            f"{path}:{list(ids).index(utterance) + 1}: {utterance}: not in the other files of the directory; "
-            "make the manifest again (stage 1)."
-        )
-    utterance = min(set(expected) - set(ids))
-    raise MertkError(
-        f"{path}: {utterance}: missing here, though other files of the directory have it; make the manifest again "
-        "(stage 1)."
-    )
 
 
 def format_column(column: dict[str, str]) -> str:

@@ -12,8 +12,7 @@
 | `unreadable_video` | yes            | the video file cannot be opened or decoded                       |
 | `no_features`      | yes            | the feature directory does not have it                           |
 
-Other stages may add reasons of their own; they count as lost. Below the utterances of a corpus stand its files that
-were not taken (`data_prep.corpus_files`), by their paths.
+Other stages may add reasons of their own; they count as lost.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.data.text_file import read_lines
+from mertk.data.columns import read_lines
 from mertk.errors import MertkError
 
 HEADER = ("utterance", "stage", "reason", "detail")
@@ -76,16 +75,11 @@ class Ledger:
     def __str__(self) -> str:
         return _told(self.entries)
 
-    def write(self, path: str | Path, files: Iterable[Entry] = ()) -> None:
-        """Write a table, one utterance a line, sorted, atomically.
-
-        Args:
-            files: further lines on files of the corpus that are no utterances.
-        """
+    def write(self, path: str | Path) -> None:
+        """Write a table, one utterance a line, sorted, atomically."""
         from mertk import atomic
 
-        entries = sorted([*self.entries, *files])
-        rows = [HEADER, *((e.utterance, e.stage, e.reason, e.detail) for e in entries)]
+        rows = [HEADER, *((e.utterance, e.stage, e.reason, e.detail) for e in sorted(self.entries))]
         atomic.write_text(Path(path), "".join("\t".join(row) + "\n" for row in rows))
 
     def check_share(self, total: int, max_share: float, what: str = "utterances") -> None:

@@ -15,7 +15,6 @@ from typing import Any
 from mertk.data.columns import (
     COLUMN_NAMES,
     Problem,
-    check_same_ids,
     read_classes,
     read_column,
     read_ids,
@@ -23,7 +22,7 @@ from mertk.data.columns import (
     write_ids,
 )
 from mertk.data.labels import one_spelling, respell, twin_of
-from mertk.data.manifest_writer import write_manifest
+from mertk.data.manifest_writer import check_same_ids, write_manifest
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
 from mertk.data.validation import validate_directory
 from mertk.errors import MertkError

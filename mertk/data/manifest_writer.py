@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mertk.data.columns import COLUMN_NAMES, check_same_ids, format_column, id_problem, value_problem
+from mertk.data.columns import COLUMN_NAMES, format_column, id_problem, value_problem
 from mertk.errors import MertkError
 
 
@@ -66,3 +66,21 @@ def _encoding_problem(value: str) -> str | None:
     except UnicodeEncodeError:
         return f"{value!r} cannot be written as UTF-8"
     return None
+
+
+def check_same_ids(path: Path, ids: Sequence[str], expected: Sequence[str]) -> None:
+    """Raise MertkError when a column has other utterances than the rest of its directory."""
+    if ids == expected:
+        return
+    extra = set(ids) - set(expected)
+    if extra:
+        utterance = min(extra)
+        raise MertkError(
+            f"{path}:{list(ids).index(utterance) + 1}: {utterance}: not in the other files of the directory; "
+            "make the manifest again (stage 1)."
+        )
+    utterance = min(set(expected) - set(ids))
+    raise MertkError(
+        f"{path}: {utterance}: missing here, though other files of the directory have it; make the manifest again "
+        "(stage 1)."
+    )

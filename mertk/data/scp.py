@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from mertk.data.text_file import read_lines
+from mertk.data.columns import read_text
 from mertk.errors import MertkError
 
 #: utterance, path, label
@@ -26,7 +26,7 @@ def read_three_column_scp(path: str | Path) -> list[Row]:
     path = Path(path)
     rows: list[Row] = []
     first_line: dict[str, int] = {}
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
         if not line.strip():
             continue
         head = line.split(None, 1)

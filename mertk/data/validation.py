@@ -41,6 +41,7 @@ def validate_directory(path: str | Path, check_files: bool = True) -> list[Probl
         raise MertkError(f"{path} is not a directory; expected a data directory (made by stage 1).")
     problems: list[Problem] = []
     classes = _classes(path, problems)
+    problems += _twin_problems(path, classes or [])
     for name in REQUIRED:
         if not (path / name).is_file():
             problems.append(Problem(str(path / name), 0, "", "the file is missing; run stage 1"))
@@ -70,11 +71,7 @@ def _classes(path: Path, problems: list[Problem]) -> list[str] | None:
     if not file.is_file():
         return None
     try:
-        classes = read_classes(file)
-        for first, second, *_ in find_twins(classes):
-            message = f"classes {first!r} and {second!r} seem to be spellings of one"
-            problems.append(Problem(str(file), 0, "", f"{message}; keep one, and spell the labels alike"))
-        return classes
+        return read_classes(file)
     except MertkError as error:
         problems.append(Problem(str(file), 0, "", str(error)))
         return None
@@ -191,3 +188,12 @@ def _finite_problem(store: FeatureStore, directory: Path, utterance: str) -> lis
     if not np.isfinite(features).all():
         return [Problem(file, 0, utterance, "NaN or infinite features; make them again (stage 2)")]
     return []
+
+
+def _twin_problems(path: Path, classes: list[str]) -> list[Problem]:
+    """Classes that are spellings of one."""
+    file = str(path / "classes.txt")
+    told = "seem to be spellings of one; keep one, and spell the labels alike"
+    return [
+        Problem(file, 0, "", f"classes {first!r} and {second!r} {told}") for first, second, *_ in find_twins(classes)
+    ]

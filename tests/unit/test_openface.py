@@ -111,7 +111,7 @@ def test_a_file_that_may_be_meant_is_named(data, capsys):
     (csv / "ab" / "0001.csv").rename(csv / "ab" / "1.csv")
     assert run(data, "--max_lost", "0.5") == 0
     (entry,) = read_ledger(data / "video" / "excluded.tsv")
-    assert entry.detail.endswith(f"run OpenFace on this clip. There is {csv}/ab/1.csv.")
+    assert f"0001.csv: no such file, but there is {csv}/ab/1.csv; run OpenFace" in entry.detail
 
 
 def test_a_mended_file_is_read_again(data, capsys):

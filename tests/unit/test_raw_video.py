@@ -268,7 +268,7 @@ def test_a_table_of_another_name_is_told(corpus, capsys):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"video_id,clip_id,text,label,Label,mode\na,1,b,0,0,train\n", ":1: two columns are called label (case aside)"),
+        (b"video_id,clip_id,text,label,Label,mode\na,1,b,0,0,train\n", ":1: the column label is there twice; keep one"),
         (b"", "the file is empty"),
         (b"video_id;clip_id;text;label;mode\na;1;b;0;train\n", ":1: no column video_id, clip_id, text, label, mode"),
         (b"video_id,clip_id,text,label\na,1,b,0\n", ":1: no column mode"),
