@@ -7,7 +7,7 @@ Suffixes compare without case, links are followed, and no file that was seen is 
 | `hidden`     | its name, or its folder's, begins with a dot (a Macintosh leaves `._name` beside files) |
 | `other_file` | its suffix is none of those looked for                                                  |
 | `no_file`    | a pipe, a socket or a device                                                            |
-| `bad_name`   | a path that is not UTF-8, or holds a line end or a tab                                  |
+| `bad_name`   | a path that holds a line end or a tab, which no list can hold                           |
 
 Importers add reasons of their own. A link to nothing is a file that cannot be read, and found as such.
 """
@@ -26,6 +26,7 @@ from mertk.errors import MertkError
 
 #: more files of one folder than this, left out for one reason, take one line of the ledger together
 _NAMED = 100
+_CONTROLS = frozenset("\t\r\n")
 
 
 class CorpusFiles:
@@ -72,8 +73,8 @@ class CorpusFiles:
             self._unnamed.add(path)
 
     def _problem(self, path: Path, suffixes: Collection[str]) -> tuple[str, str] | None:
-        if not _fits_a_list(str(path)):
-            return "bad_name", "the path is not UTF-8, or holds a tab or a line end; rename it"
+        if _CONTROLS.intersection(str(path)):
+            return "bad_name", "the path holds a tab or a line end; rename it"
         if any(part.startswith(".") for part in path.relative_to(self.root).parts):
             return "hidden", ""
         if path.suffix.lower() not in suffixes:
@@ -144,14 +145,6 @@ def common_stem(stem: str) -> str:
     (True, 'ab')
     """
     return stem.removesuffix(".0").lstrip("0").casefold()
-
-
-def _fits_a_list(path: str) -> bool:
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return not {"\t", "\r", "\n"}.intersection(path)
 
 
 def walk(folder: Path, below: bool = True) -> Iterator[Path]:

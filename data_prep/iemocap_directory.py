@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from mertk.data.label_map import LabelMap, load_label_map
 from mertk.data.ledger import Entry, Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest import read_corpus as read_corpus_json
+from mertk.data.manifest_writer import write_corpus
 from mertk.errors import MertkError
 from mertk.progress import progress
 
@@ -244,5 +244,4 @@ def _write(
                 else:
                     message = f"too few sessions for the folds {cv}-{protocol}; they are not made"
                     record["warnings"].append(message)
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        write_corpus(temporary, record)

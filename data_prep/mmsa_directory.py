@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts, 
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
+from mertk.data.manifest_writer import write_corpus
 from mertk.errors import MertkError
 from mertk.progress import progress
 
@@ -107,8 +107,7 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
                 copies = Note(f"{modality} is that of an utterance of another part", findings.copies)
                 record["warnings"].insert(0, str(copies))
         record["shared_videos"] = _write_folds(temporary, file.parts)
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        write_corpus(temporary, record)
     return record, ledger
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -22,6 +21,7 @@ from mertk.data.building import building
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
+from mertk.data.manifest_writer import write_corpus
 from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
 from mertk.progress import progress
@@ -174,5 +174,4 @@ def _write(
             fold = make_official_fold(parts["train"], parts["validation"], parts["test"], protocol)
             check_parts(manifest, fold)
             write_folds(temporary / "folds" / f"official-{protocol}", [fold])
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        write_corpus(temporary, record)

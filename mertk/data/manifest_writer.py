@@ -30,11 +30,16 @@ def write_manifest(
     check_columns(directory, columns, classes)
     with building(directory) as temporary:
         for name, column in columns.items():
-            (temporary / name).write_text(format_column(column), encoding="utf-8")
+            (temporary / name).write_text(format_column(column), encoding="utf-8", errors="surrogateescape")
         if classes is not None:
             (temporary / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
-        text = json.dumps(corpus, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        write_corpus(temporary, corpus)
+
+
+def write_corpus(directory: Path, corpus: dict[str, Any]) -> None:
+    """Write corpus.json; bytes of file names that are no UTF-8 become escapes of JSON."""
+    text = json.dumps(corpus, indent=2, ensure_ascii=False)
+    (directory / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None) -> None:
@@ -53,16 +58,17 @@ def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: 
                 raise MertkError(
                     f"{path}: utterance {utterance!r} is empty or holds blanks or what nobody sees; rename it."
                 )
-            message = value_problem(name, column[utterance], classes) or _encoding_problem(column[utterance])
+            message = value_problem(name, column[utterance], classes) or _encoding_problem(name, column[utterance])
             if message:
                 raise MertkError(f"{path}: {utterance}: {message}.")
     if not expected:
         raise MertkError(f"{directory}: no utterance is left to write; see the reasons for leaving them out.")
 
 
-def _encoding_problem(value: str) -> str | None:
+def _encoding_problem(name: str, value: str) -> str | None:
+    """What is wrong with a value that cannot be written; a path may hold bytes that are no UTF-8."""
     try:
-        value.encode("utf-8")
+        value.encode("utf-8", "surrogateescape" if name in ("wav.scp", "video.scp") else "strict")
     except UnicodeEncodeError:
         return f"{value!r} cannot be written as UTF-8"
     return None

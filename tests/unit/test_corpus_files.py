@@ -65,11 +65,9 @@ def test_what_is_no_file_and_names_that_fit_no_list_are_left_out(tmp_path: Path)
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")).write_bytes(b"")
     touch(tmp_path / "two\tcolumns.wav", tmp_path / "with blanks \u3000.wav")
     files = CorpusFiles(tmp_path)
-    assert names(files.find(tmp_path, (".wav",)), tmp_path) == ["with blanks \u3000.wav"]
-    assert files.counts()["left_out"] == {"bad_name": 2, "no_file": 1}
-    assert {entry.utterance for entry in files.entries("manifests")} == {
-        "pipe.wav", "caf\\udce9.wav", "two_columns.wav",
-    }  # fmt: skip
+    assert names(files.find(tmp_path, (".wav",)), tmp_path) == ["caf\udce9.wav", "with blanks \u3000.wav"]
+    assert files.counts()["left_out"] == {"bad_name": 1, "no_file": 1}
+    assert {entry.utterance for entry in files.entries("manifests")} == {"pipe.wav", "two_columns.wav"}
 
 
 def test_thousands_of_files_of_a_folder_take_one_line(tmp_path: Path) -> None:
