@@ -79,7 +79,7 @@ class CorpusFiles:
             return "hidden", ""
         if path.suffix.lower() not in suffixes:
             return "other_file", f"expected {' or '.join(suffixes)}"
-        return ("no_file", "a pipe or a device") if path.exists() and not path.is_file() else None
+        return None if path.is_file() or not path.exists() else ("no_file", "a pipe or a device")
 
     def other_suffixes(self) -> Counter[str]:
         """How many files there are of each suffix that was not looked for."""
@@ -169,10 +169,11 @@ def walk(folder: Path, below: bool = True) -> Iterator[Path]:
         done.add((status.st_dev, status.st_ino))
         for entry in entries:
             path = here / entry.name
-            if not path.is_dir():
+            is_link = entry.is_symlink()
+            if not (path.is_dir() if is_link else entry.is_dir()):  # a path bears links that lead to themselves
                 yield path
             elif below:
-                (linked if entry.is_symlink() else waiting).append(path)
+                (linked if is_link else waiting).append(path)
 
 
 def write_ledger(path: Path, ledger: Ledger, files: CorpusFiles, stage: str) -> None:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from mertk.errors import MertkError
 
@@ -14,6 +15,7 @@ _INVISIBLE = {"Cc", "Cf"}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 
 
+@lru_cache(maxsize=4096)
 def normal_form(label: str) -> str:
     """What spellings of one label share.
 

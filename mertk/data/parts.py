@@ -83,13 +83,14 @@ def open_part(
     Args:
         part: train, validation or test.
         task: classification or regression (what the labels are).
-        classes: class names by index; found in the data when empty.
+        classes: class names by index, as training has them; found in the data when empty.
         normalization: by modality, what the features of inputs with `normalize` are standardised by; the training
             part, for which it is left out, measures its own.
         seed: of the permutation of the labels that training sees, where the configuration asks for one.
 
     Raises:
-        MertkError: part missing or empty, label unknown, or more than `config.max_lost` of it lost.
+        MertkError: part missing or empty, label unknown, labels that are spellings of one, or more than
+            `config.max_lost` of it lost.
     """
     source = getattr(config, part)
     if source is None:
@@ -105,7 +106,7 @@ def open_part(
     labels = None
     if manifest.has("utt2label"):
         if task == "classification":
-            classes = _classes(manifest, classes or config.classes or manifest.classes, config, source)
+            classes = classes or _classes(manifest, config.classes or manifest.classes, config, source)
         labels = _labels(manifest, kept, classes, task, config, source)
     if config.permute_training_labels and part != "test" and labels is not None:
         labels = np.random.default_rng(seed).permutation(labels)

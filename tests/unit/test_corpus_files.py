@@ -55,6 +55,7 @@ def test_links_are_followed_once_and_what_is_there_itself_comes_first(tmp_path: 
     (root / "z" / "loop").symlink_to(root)
     (tmp_path / "other" / "back").symlink_to(root)
     (root / "c.wav").symlink_to(tmp_path / "nowhere")
+    (root / "self").symlink_to(root / "self")
     files = CorpusFiles(root)
     assert names(files.find(root, (".wav",)), root) == ["c.wav", "other/b.wav", "z/a.wav"]
 

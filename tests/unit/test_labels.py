@@ -78,6 +78,12 @@ def test_twins_are_joined_or_kept_by_option(tmp_path: Path) -> None:
     assert kept.class_counts() == {"Happy": 1, "SAD": 1, "happy": 2, "sad": 2}
 
 
+def test_classes_of_a_run_that_is_there_are_taken_as_they_are(tmp_path: Path) -> None:
+    scp_file(tmp_path, ["happy", "Happy"])
+    part = open_part(configure(tmp_path), "train", "classification", ["Happy", "happy"])
+    assert part.dataset.labels.tolist() == [1, 0]
+
+
 def test_another_spelling_in_another_part_is_told(tmp_path: Path) -> None:
     scp_file(tmp_path, ["happy", "sad"])
     scp_file(tmp_path, ["Happy", "sad"], "validation")
