@@ -125,7 +125,21 @@ def _check_recordings(
     for file in corpus.recordings_without_turn():
         ledger.add(file.stem, STAGE, "no_label", f"{file}: no annotation names it")
     _check_formats(corpus, other_formats, arguments.audio_policy)
+    _leave_out_files(corpus, kept, ledger, arguments.no_video)
     return kept, seconds
+
+
+def _leave_out_files(corpus: Corpus, kept: list[Turn], ledger: Ledger, no_video: bool) -> None:
+    """Count the recordings that no utterance uses; the ledger names their utterances."""
+    for entry in ledger:
+        if entry.utterance in corpus.wavs:
+            corpus.files.leave_out(corpus.wavs[entry.utterance], entry.reason, named=False)
+    used = {turn.dialogue for turn in kept}
+    for dialogue, file in corpus.avis.items():
+        if no_video:
+            corpus.files.leave_out(file, "not_asked_for", named=False)
+        elif dialogue not in used:
+            corpus.files.leave_out(file, "no_utterance", "none of its utterances is taken")
 
 
 def _audio_reason(error: Exception) -> str:
