@@ -88,7 +88,7 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     remarks = [*file.remarks, split_off_validation(file.parts, path)]
     remarks += [] if miniature else scale_remarks(file.parts, corpus.metrics)
     record = _describe(file, path, arguments.corpus, miniature)
-    record["warnings"] = [*filter(None, remarks), *map(str, notes), *record["warnings"]]
+    record["warnings"][1:1] = [*filter(None, remarks), *map(str, notes)]  # behind the checksum
     record["left_out"] = ledger.counts()
     if arguments.alignment not in (None, record["alignment"]):
         raise MertkError(
@@ -105,7 +105,7 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
             record["warnings"] += findings.warnings(modality)
             if findings.copies and not miniature:
                 copies = Note(f"{modality} is that of an utterance of another part", findings.copies)
-                record["warnings"].insert(0, str(copies))
+                record["warnings"].insert(1, str(copies))
         record["shared_videos"] = _write_folds(temporary, file.parts)
         write_corpus(temporary, record)
     return record, ledger
@@ -151,7 +151,10 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
     arrays = file.parts[0].arrays
     dimensions = {modality: arrays[modality].shape[2] for modality in ("audio", "video", "text")}
     published, sentence = recognise(corpus, file.sha1, file.sha256)
-    warnings = [] if miniature else differences(corpus, counts, dimensions)
+    warnings = []
+    if not miniature:
+        warnings += [sentence] * (published is None) + differences(corpus, counts, dimensions)
+        warnings += _cut_transcripts(file.parts)
     if published is not None and published.split("/")[0].lower() != corpus:
         raise MertkError(f"{path}: {sentence}, but --corpus is {corpus}; mend either.")
     if corpus == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
@@ -179,6 +182,15 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
         "sequence_lengths": {modality: file.parts[0].steps(modality) for modality in ("audio", "video", "text")},
         "warnings": warnings,
     }
+
+
+def _cut_transcripts(parts: list[Part]) -> list[str]:
+    """A warning where transcripts end with the array: whoever made the file cut longer ones off there."""
+    room = parts[0].steps("tokens")
+    full = [part.ids[row] for part in parts for row in part.rows if part.lengths["tokens"][row] == room]
+    if not full:
+        return []
+    return [f"{len(full)} transcripts fill all {room} tokens that there is room for; longer ones are cut off"]
 
 
 def _alignment(part: Part) -> str:

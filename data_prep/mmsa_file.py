@@ -87,7 +87,9 @@ class Part:
 
     def steps(self, modality: str) -> int:
         """Frames or tokens that the file has room for."""
-        return self.arrays[modality].shape[2 if modality == "tokens" else 1]
+        if modality == "tokens" and "tokens" in self.arrays:
+            return self.arrays["tokens"].shape[2]
+        return self.arrays["text" if modality == "tokens" else modality].shape[1]
 
     def bad_lengths(self) -> Iterator[tuple[int, str]]:
         """Row and fault of each utterance with a length of 0 or one that is no whole number."""

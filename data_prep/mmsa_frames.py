@@ -28,9 +28,8 @@ def settle_frames(parts: list[Part]) -> list[Note]:
         notes += _token_notes(parts)
     for modality in ("audio", "video") if has_tokens else ("text", "audio", "video"):
         notes += _settle(modality, parts, has_tokens)
-    if has_tokens:
-        for part in parts:
-            part.starts["tokens"], part.lengths["tokens"] = part.starts["text"], part.lengths["text"]
+    for part in parts:
+        part.starts["tokens"], part.lengths["tokens"] = part.starts["text"], part.lengths["text"]
     return notes
 
 
