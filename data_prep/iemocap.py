@@ -53,6 +53,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
+    from data_prep.corpus_files import told, utterance_counts
     from data_prep.iemocap_directory import prepare
 
     corpus, ledger = prepare(arguments)
@@ -62,8 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     for name, counts in corpus["counts"].items():
         print(f"  {name}: {sum(counts.values())}")
     print("  " + ", ".join(f"{session} {count}" for session, count in corpus["sessions"].items()))
-    if len(ledger):
-        print(f"  left out ({arguments.out / 'excluded.tsv'}): {ledger}")
+    print(f"  {told(utterance_counts(corpus['count'], ledger), 'utterances')}")
+    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
     return 0
 
 

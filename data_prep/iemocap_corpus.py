@@ -6,7 +6,8 @@
     SessionN/sentences/wav/<dialogue>/<utterance>.wav
 
 A dialogue such as Ses01F_impro01 is named after the actor on the left of its picture; an utterance such as
-Ses01F_impro01_M003 is spoken by the actor of its last field, here the other one, on the right. Source: Busso et al.,
+Ses01F_impro01_M003 is spoken by the actor of its last field, here the other one, on the right. Suffixes may be in any
+case, and recordings in other folders below `wav` and `avi`. Source: Busso et al.,
 "IEMOCAP: interactive emotional dyadic motion capture database", 2008, and the corpus' own documentation.
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data_prep.corpus_files import CorpusFiles
 from mertk.errors import MertkError
 
 #: codes of the majority emotion; xxx where the raters did not agree
@@ -25,6 +27,7 @@ EMOTIONS = ("neu", "hap", "exc", "ang", "sad", "fru", "sur", "fea", "dis", "oth"
 NUM_SESSIONS = 5
 
 _UTTERANCE = re.compile(r"(?P<session>Ses\d\d)(?P<left>[FM])_(?P<scene>\w+)_(?P<speaker>[FM])\d+")
+_SESSION = re.compile(r"Ses\d\d")
 _TURN = re.compile(
     r"\[\s*(?P<start>[^\s\]]+)\s*-\s*(?P<end>[^\s\]]+)\s*\]\s+(?P<utterance>\S+)\s+(?P<emotion>\S+)\s+"
     r"\[(?P<ratings>[^\]]*)\]"
@@ -74,27 +77,42 @@ class Corpus:
     words: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
-    def wav(self, turn: Turn) -> Path:
-        return self.wav_folder(turn.dialogue) / f"{turn.utterance}.wav"
+    wavs: dict[str, Path] = field(default_factory=dict)
+    avis: dict[str, Path] = field(default_factory=dict)
 
-    def wav_folder(self, dialogue: str) -> Path:
-        return self.root / f"Session{int(dialogue[3:5])}" / "sentences" / "wav" / dialogue
+    def __post_init__(self) -> None:
+        self.files = CorpusFiles(self.root)
+
+    def session_folder(self, session: int | str) -> Path:
+        """Folder of a session, which is given by its number or a name that begins with it, such as Ses01F_impro01."""
+        return self.root / f"Session{session if isinstance(session, int) else int(session[3:5])}"
+
+    def wav(self, turn: Turn) -> Path:
+        """Recording of a turn; where it belongs when there is none."""
+        return self.wavs.get(turn.utterance) or self.own_wav(turn.utterance)
+
+    def own_wav(self, utterance: str) -> Path:
+        folder = self.session_folder(utterance) / "sentences" / "wav" / utterance.rpartition("_")[0]
+        return folder / f"{utterance}.wav"
 
     def avi(self, dialogue: str) -> Path:
-        return self.root / f"Session{int(dialogue[3:5])}" / "dialog" / "avi" / "DivX" / f"{dialogue}.avi"
+        """Video of a dialogue; where it belongs when there is none."""
+        return self.avis.get(dialogue) or self.own_avi(dialogue)
 
-    def recordings_without_turn(self) -> Iterator[Path]:
+    def own_avi(self, dialogue: str) -> Path:
+        return self.session_folder(dialogue) / "dialog" / "avi" / "DivX" / f"{dialogue}.avi"
+
+    def recordings_without_turn(self) -> list[Path]:
         """Wav files that no annotation names; turns numbered XX were never annotated and are passed over."""
         annotated = {turn.utterance for turn in self.turns}
-        for session in self.sessions:
-            for file in visible(self.root / f"Session{session}" / "sentences" / "wav", "*/*.wav"):
-                if _UTTERANCE.fullmatch(file.stem) and file.stem not in annotated:
-                    yield file
-
-
-def visible(folder: Path, pattern: str) -> list[Path]:
-    """Files of a folder, sorted, without hidden ones (a Macintosh leaves `._name` beside each file)."""
-    return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
+        found = []
+        for name, file in self.wavs.items():
+            if name in annotated:
+                continue
+            if _UTTERANCE.fullmatch(name):
+                found.append(file)
+            self.files.leave_out(file, "no_label", "no annotation names it", named=file not in found)
+        return found
 
 
 def read_corpus(root: Path, sessions: Iterable[int] | None = None, ignore_malformed_lines: bool = False) -> Corpus:
@@ -111,9 +129,9 @@ def read_corpus(root: Path, sessions: Iterable[int] | None = None, ignore_malfor
     _check_sessions(corpus, chosen=sessions is not None)
     place_of: dict[str, str] = {}
     for session in corpus.sessions:
-        files = visible(root / f"Session{session}" / "dialog" / "EmoEvaluation", "*.txt")
+        folder = corpus.session_folder(session) / "dialog" / "EmoEvaluation"
+        files = corpus.files.find(folder, (".txt",), below=False)
         if not files:
-            folder = root / f"Session{session}" / "dialog" / "EmoEvaluation"
             raise MertkError(f"{folder} holds no annotation (*.txt); the copy of the corpus is incomplete.")
         for file in files:
             for turn in _read_turns(file, session, corpus.warnings if ignore_malformed_lines else None):
@@ -124,8 +142,9 @@ def read_corpus(root: Path, sessions: Iterable[int] | None = None, ignore_malfor
                     )
                 place_of[turn.utterance] = turn.place
                 corpus.turns.append(turn)
-        for file in visible(root / f"Session{session}" / "dialog" / "transcriptions", "*.txt"):
+        for file in corpus.files.find(corpus.session_folder(session) / "dialog" / "transcriptions", (".txt",), False):
             _read_words(file, corpus.words)
+        _find_recordings(corpus, session)
     corpus.turns.sort(key=lambda turn: turn.utterance)
     silent = [turn.utterance for turn in corpus.turns if turn.utterance not in corpus.words]
     if silent:
@@ -134,6 +153,21 @@ def read_corpus(root: Path, sessions: Iterable[int] | None = None, ignore_malfor
             "is empty"
         )
     return corpus
+
+
+def _find_recordings(corpus: Corpus, session: int) -> None:
+    """Add the recordings of a session; of several with one name, the one where it belongs."""
+    folder = corpus.session_folder(session)
+    for below, suffix, found, place in (
+        ("sentences/wav", ".wav", corpus.wavs, corpus.own_wav),
+        ("dialog/avi", ".avi", corpus.avis, corpus.own_avi),
+    ):
+        files = corpus.files.find(folder / below, (suffix,))
+        own = {file for file in files if _SESSION.match(file.stem) and file == place(file.stem)}
+        for file in sorted(files, key=lambda file: file not in own):
+            first = found.setdefault(file.stem, file)
+            if first != file:
+                corpus.files.leave_out(file, "duplicate", f"{first} is taken")
 
 
 def _check_sessions(corpus: Corpus, chosen: bool) -> None:
@@ -155,7 +189,7 @@ def _check_sessions(corpus: Corpus, chosen: bool) -> None:
 
 def _read_turns(file: Path, session: int, warnings: list[str] | None) -> Iterator[Turn]:
     # Raters' remarks may be in any encoding; the turn lines are plain ASCII.
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").split("\n"), start=1):
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").split("\n"), start=1):
         line = line.strip()
         if not line or line.startswith("%") or _RATER.match(line):
             continue
@@ -198,7 +232,7 @@ def _turn(line: str, place: str, session: int) -> Turn:
 
 def _read_words(file: Path, words: dict[str, str]) -> None:
     """Add the transcripts of a file; lines in another form (`M: [BREATHING]`) belong to no turn."""
-    for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
+    for line in file.read_text(encoding="utf-8-sig", errors="replace").split("\n"):
         match = _TRANSCRIPT.fullmatch(line.strip())
         if match and _UTTERANCE.fullmatch(match["utterance"]):
             words.setdefault(match["utterance"], " ".join(match["words"].split()))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from data_prep.corpus_files import CorpusFiles, find_near, write_ledger
 from data_prep.destination import check_destination
 from data_prep.iemocap_corpus import EMOTIONS, NUM_SESSIONS, Corpus, Turn, read_corpus
 from data_prep.video_header import video_problem
@@ -18,6 +18,7 @@ from mertk.data.label_map import LabelMap, load_label_map
 from mertk.data.ledger import Entry, Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest import read_corpus as read_corpus_json
+from mertk.data.manifest_writer import write_corpus
 from mertk.errors import MertkError
 from mertk.progress import progress
 
@@ -69,9 +70,11 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         "count": len(kept),
         **_counts(kept, label_map),
         "left_out": ledger.counts(),
+        "files": corpus.files.counts(),
         "warnings": warnings,
     }
-    _write(arguments.out, _columns(corpus, kept, seconds, label_map, not arguments.no_video), label_map, record, ledger)
+    columns = _columns(corpus, kept, seconds, label_map, not arguments.no_video)
+    _write(arguments.out, columns, label_map, record, ledger, corpus.files)
     return record, ledger
 
 
@@ -101,7 +104,9 @@ def _check_recordings(
         try:
             header = read_wav_header(corpus.wav(turn))
         except (OSError, UnreadableWav) as error:
-            ledger.add(turn.utterance, STAGE, _audio_reason(error), f"{corpus.wav(turn)}: {_words_of(error)}")
+            near = find_near(corpus.wav(turn)) if isinstance(error, FileNotFoundError) else None
+            detail = f"{corpus.wav(turn)}: {_words_of(error)}" + (f", but there is {near}" if near else "")
+            ledger.add(turn.utterance, STAGE, _audio_reason(error), detail)
             continue
         if header.seconds < arguments.min_seconds:
             detail = f"{corpus.wav(turn)}: {header.seconds:.3f} s, at least {arguments.min_seconds} s asked for"
@@ -120,7 +125,21 @@ def _check_recordings(
     for file in corpus.recordings_without_turn():
         ledger.add(file.stem, STAGE, "no_label", f"{file}: no annotation names it")
     _check_formats(corpus, other_formats, arguments.audio_policy)
+    _leave_out_files(corpus, kept, ledger, arguments.no_video)
     return kept, seconds
+
+
+def _leave_out_files(corpus: Corpus, kept: list[Turn], ledger: Ledger, no_video: bool) -> None:
+    """Count the recordings that no utterance uses; the ledger names their utterances."""
+    for entry in ledger:
+        if entry.utterance in corpus.wavs:
+            corpus.files.leave_out(corpus.wavs[entry.utterance], entry.reason, named=False)
+    used = {turn.dialogue for turn in kept}
+    for dialogue, file in corpus.avis.items():
+        if no_video:
+            corpus.files.leave_out(file, "not_asked_for", named=False)
+        elif dialogue not in used:
+            corpus.files.leave_out(file, "no_utterance", "none of its utterances is taken")
 
 
 def _audio_reason(error: Exception) -> str:
@@ -160,7 +179,8 @@ def _lost_warnings(ledger: Ledger) -> list[str]:
 def _silent_dialogues(corpus: Corpus) -> list[str]:
     """A warning naming the dialogues that have no recordings at all, if there are any."""
     dialogues = sorted({turn.dialogue for turn in corpus.turns})
-    silent = [dialogue for dialogue in dialogues if not any(corpus.wav_folder(dialogue).glob("[!.]*.wav"))]
+    heard = {utterance.rpartition("_")[0] for utterance in corpus.wavs}
+    silent = [dialogue for dialogue in dialogues if dialogue not in heard]
     if not silent:
         return []
     return [f"{len(silent)} of {len(dialogues)} dialogues have no wav files: {', '.join(silent)}"]
@@ -220,11 +240,16 @@ def _columns(
 
 
 def _write(
-    out: Path, columns: dict[str, dict[str, str]], label_map: LabelMap, record: dict[str, Any], ledger: Ledger
+    out: Path,
+    columns: dict[str, dict[str, str]],
+    label_map: LabelMap,
+    record: dict[str, Any],
+    ledger: Ledger,
+    files: CorpusFiles,
 ) -> None:
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, columns, label_map.classes, record)
-        ledger.write(temporary / "excluded.tsv")
+        write_ledger(temporary / "excluded.tsv", ledger, files, STAGE)
         manifest = load_manifest(temporary)
         for cv in CROSS_VALIDATIONS:
             for protocol in PROTOCOLS:
@@ -233,5 +258,4 @@ def _write(
                 else:
                     message = f"too few sessions for the folds {cv}-{protocol}; they are not made"
                     record["warnings"].append(message)
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        write_corpus(temporary, record)

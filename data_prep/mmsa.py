@@ -1,9 +1,9 @@
 """CMU-MOSI, CMU-MOSEI and CH-SIMS: from a feature file as the field shares it to a data directory with features.
 
 Reads a pickle of numpy arrays (any other is refused before it can run anything), tells which published file it is,
-checks it, and writes the columns of a data directory, features/{audio,video,text,tokens} with the real frames of each
-utterance, and the official split as folds/official-clean and folds/official-clean-refit. All of it is written, or
-nothing.
+holds what it says of lengths, masks and labels against its arrays, and writes the columns of a data directory,
+features/{audio,video,text,tokens} with the real frames of each utterance, and the official split as
+folds/official-clean and folds/official-clean-refit. All of it is written, or nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--bad_length",
         choices=("refuse", "drop"),
         default="refuse",
-        help="utterances with a length of 0 or beyond the array: refused, or left out (%(default)s)",
+        help="utterances with a length below 1 or a broken one: refused, or left out (%(default)s); lengths above the "
+        "array are told and count as that of the array",
+    )
+    parser.add_argument(
+        "--max_contradicting",
+        type=cli.share,
+        default=0.2,
+        help="share of utterances in which the file may contradict itself, in lengths, masks or labels (%(default)s)",
     )
     parser.add_argument("--max_lost", type=cli.share, default=0.01, help="share that may be left out (%(default)s)")
     arguments = parser.parse_args(argv)
@@ -46,6 +53,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
+    from data_prep.corpus_files import told, utterance_counts
     from data_prep.mmsa_directory import import_file
 
     corpus, ledger = import_file(arguments)
@@ -58,8 +66,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"  {modality}: {width} features, up to {corpus['sequence_lengths'][modality]} steps")
     for pair, videos in corpus["shared_videos"].items():
         print(f"  {pair} share {videos['count']} videos, such as {videos['example']}")
-    if len(ledger):
-        print(f"  left out ({arguments.out / 'excluded.tsv'}): {ledger}")
+    seen = told(utterance_counts(corpus["count"], ledger), "utterances")
+    print(f"  {seen}; see {arguments.out / 'excluded.tsv'}")
     return 0
 
 

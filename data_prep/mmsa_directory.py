@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,17 @@ import numpy as np
 
 from data_prep.destination import check_destination
 from data_prep.mmsa_file import PARTS, SEPARATOR, UNIMODAL_LABEL_KEYS, FeatureFile, Part, read_feature_file
+from data_prep.mmsa_frames import settle_frames
+from data_prep.mmsa_labels import compare_labels, scale_remarks
+from data_prep.mmsa_notes import Note, check_notes
 from data_prep.mmsa_published import CORPORA, differences, recognise
+from data_prep.mmsa_validation import split_off_validation
 from mertk.data.building import building
 from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts, read_record
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
+from mertk.data.manifest_writer import write_corpus
 from mertk.errors import MertkError
 from mertk.progress import progress
 
@@ -34,22 +39,29 @@ class Findings:
 
     Attributes:
         num_infinite: values that were NaN or infinite.
-        infinite, beyond, blank: utterances with such values, with values behind their length, and with zeros alone.
+        infinite, blank: utterances with such values, and with zeros alone.
+        copies: utterances with the frames of one of another part.
     """
 
     num_infinite: int = 0
     infinite: list[str] = field(default_factory=list)
-    beyond: list[str] = field(default_factory=list)
     blank: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+    parts: dict[bytes, str] = field(default_factory=dict)
+
+    def compare(self, part: str, utterance: str, frames: np.ndarray) -> None:
+        """Hold frames (T, D) against those of the utterances before."""
+        digest = hashlib.blake2b(np.ascontiguousarray(frames).data, digest_size=16).digest()
+        if frames.any() and self.parts.setdefault(digest, part) != part:
+            self.copies.append(utterance)
 
     def warnings(self, modality: str) -> list[str]:
         found = []
         if self.infinite:
             what = f"{self.num_infinite} NaN or infinite values of {modality} in {len(self.infinite)} utterances"
             found.append(f"{what} are now 0 (--infinite zero); the first is {self.infinite[0]}")
-        for ids, what in ((self.beyond, "has values behind its length"), (self.blank, "is zero throughout")):
-            if ids:
-                found.append(f"{modality} {what} in {len(ids)} utterances; the first is {ids[0]}")
+        if self.blank:
+            found.append(str(Note(f"{modality} is zero throughout", self.blank)))
         return found
 
 
@@ -60,8 +72,8 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         Content of corpus.json, and the ledger.
 
     Raises:
-        MertkError: see `read_feature_file`; lengths or values that the arguments do not allow; too much lost; something
-            else in the way at `--out`. Nothing is written then.
+        MertkError: see `read_feature_file`; lengths or values that the arguments do not allow; a file that contradicts
+            itself; too much lost; something else in the way at `--out`. Nothing is written then.
     """
     path = arguments.features.absolute()
     corpus = CORPORA[arguments.corpus]
@@ -69,8 +81,14 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     check_destination(arguments.out, arguments.corpus, miniature, OWN_FILES)
     _check_features(arguments.out)
     file = read_feature_file(path, corpus.metrics)
+    notes = [*settle_frames(file.parts), *compare_labels(file.parts), *_silent(file.parts)]
+    if recognise(arguments.corpus, file.sha1, file.sha256)[0] is None:
+        check_notes(notes, sum(part.count for part in file.parts), arguments.max_contradicting, path)
     ledger = _drop_bad_lengths(file.parts, path, arguments)
+    remarks = [*file.remarks, split_off_validation(file.parts, path)]
+    remarks += [] if miniature else scale_remarks(file.parts, corpus.metrics)
     record = _describe(file, path, arguments.corpus, miniature)
+    record["warnings"][1:1] = [*filter(None, remarks), *map(str, notes)]  # behind the checksum
     record["left_out"] = ledger.counts()
     if arguments.alignment not in (None, record["alignment"]):
         raise MertkError(
@@ -81,13 +99,15 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         write_manifest(temporary, _columns(file.parts), None, record)
         ledger.write(temporary / "excluded.tsv")
         record["infinite"] = {"policy": arguments.infinite}
-        for modality in MODALITIES:
+        for modality in [name for name in MODALITIES if name in file.parts[0].arrays]:
             findings = _write_features(temporary / "features" / modality, modality, file, record, arguments.infinite)
             record["infinite"][modality] = {"values": findings.num_infinite, "utterances": len(findings.infinite)}
             record["warnings"] += findings.warnings(modality)
+            if findings.copies and not miniature:
+                copies = Note(f"{modality} is that of an utterance of another part", findings.copies)
+                record["warnings"].insert(1, str(copies))
         record["shared_videos"] = _write_folds(temporary, file.parts)
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        write_corpus(temporary, record)
     return record, ledger
 
 
@@ -97,6 +117,11 @@ def _check_features(out: Path) -> None:
         extractor = read_record(file.parent).extractor
         if extractor != EXTRACTOR:
             raise MertkError(f"{file.parent} holds features made by {extractor}; remove them, or choose another --out.")
+
+
+def _silent(parts: list[Part]) -> list[Note]:
+    ids = [name for part in parts for name, text in zip(part.ids, part.texts, strict=True) if not text.strip()]
+    return [Note("raw_text is empty", ids)] if ids else []
 
 
 def _drop_bad_lengths(parts: list[Part], path: Path, arguments: argparse.Namespace) -> Ledger:
@@ -113,8 +138,8 @@ def _drop_bad_lengths(parts: list[Part], path: Path, arguments: argparse.Namespa
     if len(ledger) and arguments.bad_length == "refuse":
         told = "; ".join(f"{entry.utterance}: {entry.detail}" for entry in ledger.entries[:3])
         raise MertkError(
-            f"{len(ledger.lost())} utterances have a length of 0 or beyond the array. First: {told}. Get the file "
-            "again, or leave them out with --bad_length drop."
+            f"{len(ledger.lost())} utterances have a length below 1 or one that is no whole number. First: {told}. Get "
+            "the file again, or leave them out with --bad_length drop."
         )
     ledger.check_share(sum(len(part.ids) for part in parts), arguments.max_lost, f"utterances of {path}")
     return ledger
@@ -122,16 +147,19 @@ def _drop_bad_lengths(parts: list[Part], path: Path, arguments: argparse.Namespa
 
 def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> dict[str, Any]:
     """Content of corpus.json, as far as it is known before the features are gone through."""
-    counts = {part.name: len(part.ids) for part in file.parts}
+    counts = {part.name: part.count for part in file.parts}
     arrays = file.parts[0].arrays
     dimensions = {modality: arrays[modality].shape[2] for modality in ("audio", "video", "text")}
     published, sentence = recognise(corpus, file.sha1, file.sha256)
-    warnings = [] if miniature else differences(corpus, counts, dimensions)
+    warnings = []
+    if not miniature:
+        warnings += [sentence] * (published is None) + differences(corpus, counts, dimensions)
+        warnings += _cut_transcripts(file.parts)
     if published is not None and published.split("/")[0].lower() != corpus:
         raise MertkError(f"{path}: {sentence}, but --corpus is {corpus}; mend either.")
     if corpus == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
         warnings.append(f"no labels of single modalities ({', '.join(UNIMODAL_LABEL_KEYS.values())})")
-    without_video = [utterance for part in file.parts for utterance in part.ids if SEPARATOR not in utterance]
+    without_video = [part.ids[row] for part in file.parts for row in part.rows if SEPARATOR not in part.ids[row]]
     if without_video:
         warnings.append(
             f"{len(without_video)} ids have no {SEPARATOR} and count as videos of their own; the first is "
@@ -154,6 +182,15 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
         "sequence_lengths": {modality: file.parts[0].steps(modality) for modality in ("audio", "video", "text")},
         "warnings": warnings,
     }
+
+
+def _cut_transcripts(parts: list[Part]) -> list[str]:
+    """A warning where transcripts end with the array: whoever made the file cut longer ones off there."""
+    room = parts[0].steps("tokens")
+    full = [part.ids[row] for part in parts for row in part.rows if part.lengths["tokens"][row] == room]
+    if not full:
+        return []
+    return [f"{len(full)} transcripts fill all {room} tokens that there is room for; longer ones are cut off"]
 
 
 def _alignment(part: Part) -> str:
@@ -200,11 +237,14 @@ def _write_features(
     rows = [(part, row) for part in file.parts for row in part.rows]
     with FeatureWriter(directory, record) as writer:
         for part, row in progress(rows, description=modality):
-            matrix, length = part.arrays[modality][row], int(part.lengths[modality][row])
+            start = int(part.starts[modality][row])
+            end = start + int(part.lengths[modality][row])
             if modality == "tokens":
-                frames = matrix[::2, :length].T  # ids and segments, not the mask
+                frames = part.arrays[modality][row, ::2, start:end].T  # ids and segments, not the mask
             else:
-                frames = _clean(matrix, length, part.ids[row], modality, findings)
+                frames = _clean(part.arrays[modality][row, start:end], part.ids[row], findings)
+            if modality == "audio":
+                findings.compare(part.name, part.ids[row], frames)
             writer.write(part.ids[row], frames)
     for part in file.parts:
         del part.arrays[modality]
@@ -218,10 +258,10 @@ def _write_features(
     return findings
 
 
-def _clean(matrix: np.ndarray, length: int, utterance: str, modality: str, findings: Findings) -> np.ndarray:
-    """Real frames (T, D) as float32 with 0 for what is no number."""
+def _clean(frames: np.ndarray, utterance: str, findings: Findings) -> np.ndarray:
+    """Frames (T, D) as float32 with 0 for what is no number."""
     with np.errstate(over="ignore"):
-        frames = matrix[:length].astype(np.float32)
+        frames = frames.astype(np.float32)
     odd = ~np.isfinite(frames)
     if odd.any():
         findings.num_infinite += int(odd.sum())
@@ -229,8 +269,6 @@ def _clean(matrix: np.ndarray, length: int, utterance: str, modality: str, findi
         frames[odd] = 0.0
     if not frames.any():
         findings.blank.append(utterance)
-    if modality != "text" and matrix[length:].any():  # BERT gives padding a state too
-        findings.beyond.append(utterance)
     return frames
 
 

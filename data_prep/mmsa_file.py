@@ -6,10 +6,11 @@
         text_bert: (N, 3, L)                                        token ids, mask, segments
         audio_lengths, vision_lengths: N                            absent in aligned files
         regression_labels: N                                        intensities; in CH-SIMS also _T, _A and _V
+        annotations, classification_labels: N                       follow from the intensities, held against them
     }
 
-annotations and classification_labels follow from the intensities and are not read. Legend: `N` utterances, `T` frames,
-`L` tokens, `D` features.
+`valid`, `text_bert` and the lengths may be absent; what then takes their place is told. Where the frames of an
+utterance are is settled by `data_prep.mmsa_frames`. Legend: `N` utterances, `T` frames, `L` tokens, `D` features.
 """
 
 from __future__ import annotations
@@ -17,27 +18,35 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_prep.safe_pickle import load_pickle
-from mertk.data.columns import LABEL_RANGES
+from data_prep.mmsa_values import counted, read_array, read_labels, read_numbers, read_strings
+from data_prep.safe_pickle import load_pickle, shown
 from mertk.errors import MertkError
 from mertk.progress import progress
 
 #: our names of the parts, and those in the file
 PARTS = {"train": "train", "validation": "valid", "test": "test"}
+#: other names that files give to the part `valid`
+_VALIDATION_KEYS = ("valid", "validation", "val", "dev")
 #: our names of what is stored, and the keys in the file
 KEYS = {"audio": "audio", "video": "vision", "text": "text", "tokens": "text_bert"}
-LENGTH_KEYS = {"audio": "audio_lengths", "video": "vision_lengths"}
+LENGTH_KEYS = {"text": "text_lengths", "audio": "audio_lengths", "video": "vision_lengths"}
 LABEL_KEYS = {"utt2label": "regression_labels"}
 UNIMODAL_LABEL_KEYS = {
     "utt2label_audio": "regression_labels_A",
     "utt2label_video": "regression_labels_V",
     "utt2label_text": "regression_labels_T",
+}
+#: columns that say of an intensity what sign it has, beside the one that they speak of
+CLASS_KEYS = {
+    f"{kind}{suffix}": f"regression_labels{suffix}"
+    for suffix in ("", "_T", "_A", "_V")
+    for kind in ("annotations", "classification_labels")
 }
 SEPARATOR = "$_$"
 BLOCK_BYTES = 16 * 2**20
@@ -53,8 +62,12 @@ class Part:
         texts: N transcripts.
         labels: (N,) by column of the data directory.
         arrays: (N, T, D) for audio, video and text, (N, 3, L) for tokens; views of what the file held.
-        lengths: (N,) real frames or tokens of each array; may be wrong, see `bad_lengths`.
+        lengths: (N,) real frames or tokens of each array; as the file has them, and for all modalities once they are
+            settled.
+        starts: (N,) where the frames begin.
+        classes: by key of the file, N words or numbers on the sign of an intensity.
         rows: utterances to keep.
+        count: utterances that the file has in this part.
     """
 
     name: str
@@ -63,43 +76,68 @@ class Part:
     labels: dict[str, np.ndarray]
     arrays: dict[str, np.ndarray]
     lengths: dict[str, np.ndarray]
-    rows: list[int]
+    starts: dict[str, np.ndarray] = field(default_factory=dict)
+    classes: dict[str, list[Any]] = field(default_factory=dict)
+    rows: list[int] = field(default_factory=list)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        self.rows = self.rows or list(range(len(self.ids)))
+        self.count = self.count or len(self.ids)
 
     def steps(self, modality: str) -> int:
         """Frames or tokens that the file has room for."""
-        return self.arrays[modality].shape[2 if modality == "tokens" else 1]
+        if modality == "tokens" and "tokens" in self.arrays:
+            return self.arrays["tokens"].shape[2]
+        return self.arrays["text" if modality == "tokens" else modality].shape[1]
 
     def bad_lengths(self) -> Iterator[tuple[int, str]]:
-        """Row and fault of each utterance with a length of 0 or beyond the array."""
+        """Row and fault of each utterance with a length of 0 or one that is no whole number."""
         for modality, lengths in self.lengths.items():
             if modality == "tokens":
                 continue
-            key, steps = LENGTH_KEYS.get(modality, "text_bert"), self.steps(modality)
-            for row in np.flatnonzero((lengths < 1) | (lengths > steps) | (lengths % 1 != 0)):
-                yield int(row), f"{key} gives {lengths[row]:g} frames of {modality}, expected 1 to {steps}"
+            key = "text_bert" if modality == "text" and "tokens" in self.arrays else LENGTH_KEYS[modality]
+            for row in np.flatnonzero((lengths < 1) | (lengths % 1 != 0)):
+                yield (
+                    int(row),
+                    f"{key} gives {lengths[row]:g} frames of {modality}, expected 1 to {self.steps(modality)}",
+                )
 
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """Parts of a file by name, and the file's digests."""
+    """Parts of a file by name, the file's digests, and what it does not have or is not read."""
 
     parts: list[Part]
     sha1: str
     sha256: str
+    remarks: list[str]
 
 
 class _HashedFile(io.RawIOBase):
-    """A file that is digested while it is read."""
+    """A file that is digested while it is read; the digests begin anew whenever it is wound back to its beginning."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.file = path.open("rb", buffering=0)
+        self._begin()
+
+    def _begin(self) -> None:
         self.sha1, self.sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
-        num_blocks = -(-path.stat().st_size // BLOCK_BYTES)
-        self.bar = progress(range(num_blocks), description=f"reading {path.name}, blocks of 16 MB")
+        self.bar: Iterator[int] | None = None
         self.num_bytes = 0
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        position = self.file.seek(offset, whence)
+        if position == 0:
+            self._begin()
+        return position
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)[:BLOCK_BYTES]
@@ -108,12 +146,19 @@ class _HashedFile(io.RawIOBase):
         self.sha256.update(view[:count])
         self.num_bytes += count
         for _ in range(self.num_bytes // BLOCK_BYTES - (self.num_bytes - count) // BLOCK_BYTES):
-            next(self.bar, None)
+            next(self._blocks(), None)
         return count
+
+    def _blocks(self) -> Iterator[int]:
+        """The bar, which first shows when a block was read: looking over the operations reads little."""
+        if self.bar is None:
+            num_blocks = -(-self.path.stat().st_size // BLOCK_BYTES)
+            self.bar = progress(range(num_blocks), description=f"reading {self.path.name}, blocks of 16 MB")
+        return self.bar
 
     def finish(self) -> None:
         """Say that all of it was read."""
-        for _ in self.bar:
+        for _ in self._blocks():
             pass
 
     def close(self) -> None:
@@ -139,114 +184,81 @@ def read_feature_file(path: Path, metrics: str) -> FeatureFile:
         while file.read(BLOCK_BYTES):
             pass  # what stands behind the pickle counts for the digests
         raw.finish()
-    if not isinstance(content, dict) or not set(PARTS.values()) <= content.keys():
-        found = f"the keys {', '.join(map(str, content))}" if isinstance(content, dict) else type(content).__name__
+    if not isinstance(content, dict) or not {"train", "test"} <= content.keys():
+        found = f"the keys {', '.join(map(_key, content))}" if isinstance(content, dict) else type(content).__name__
         raise MertkError(f"{path}: expected a dictionary with the parts {', '.join(PARTS.values())}, found {found}.")
-    parts = [_read_part(name, content.pop(key), f"{path}: part {key}", metrics) for name, key in PARTS.items()]
+    keys = {"train": "train", "test": "test"}
+    validation_key = next((key for key in _VALIDATION_KEYS if key in content), None)
+    if validation_key is not None:
+        keys["validation"] = validation_key
+    parts = [
+        _read_part(name, content.pop(keys[name]), f"{path}: part {keys[name]}", metrics)
+        for name in PARTS
+        if name in keys
+    ]
+    remarks = [f"the file holds {', '.join(map(_key, content))} as well, which is not read"] if content else []
+    if "tokens" not in parts[0].arrays:
+        width = parts[0].arrays["text"].shape[2]
+        remarks.append(
+            f"no text_bert: text is vectors of {width} values alone, which are trained on with "
+            "data.inputs.text.kind=features and model.text_encoder=null"
+        )
     _check_ids(parts, path)
     _check_agreement(parts, path)
-    return FeatureFile(parts, raw.sha1.hexdigest(), raw.sha256.hexdigest())
+    return FeatureFile(parts, raw.sha1.hexdigest(), raw.sha256.hexdigest(), remarks)
+
+
+def _key(key: Any) -> str:
+    return key[:40] if isinstance(key, str) else shown(key)
 
 
 def _read_part(name: str, content: Any, where: str, metrics: str) -> Part:
     needed = ["id", "raw_text", *KEYS.values(), *LABEL_KEYS.values()]
     absent = [key for key in needed if not isinstance(content, dict) or key not in content]
-    if absent:
+    if absent and absent != ["text_bert"]:
         raise MertkError(f"{where} has no {', '.join(absent)}; expected at least {', '.join(needed)}.")
-    ids = _strings(content["id"], f"{where}: id")
+    ids = read_strings(content["id"], f"{where}: id")
     if not ids:
         raise MertkError(f"{where}: no utterance.")
-    texts = _strings(content["raw_text"], f"{where}: raw_text", ids)
-    arrays = {ours: _array(content[key], f"{where}: {key}", ids) for ours, key in KEYS.items()}
-    if arrays["tokens"].shape[1] != 3 or arrays["tokens"].shape[2] != arrays["text"].shape[1]:
-        raise MertkError(
-            f"{where}: text_bert has shape {arrays['tokens'].shape}, expected (utterances, 3, tokens) with as many "
-            f"tokens as text, whose shape is {arrays['text'].shape}."
-        )
-    lengths = {"text": _text_lengths(arrays["tokens"], f"{where}: text_bert", ids)}
-    lengths["tokens"] = lengths["text"]
-    for ours, key in LENGTH_KEYS.items():
-        if key in content:
-            lengths[ours] = _numbers(content[key], f"{where}: {key}", ids)
-        elif arrays[ours].shape[1] == arrays["text"].shape[1]:
-            lengths[ours] = lengths["text"]  # aligned: one frame a token
-        else:
-            steps = f"{arrays[ours].shape[1]} steps of {ours} against {arrays['text'].shape[1]} of text"
-            raise MertkError(f"{where}: no {key}, and {steps} are not aligned, so that the lengths stay unknown.")
+    texts = read_strings(content["raw_text"], f"{where}: raw_text", ids)
+    arrays = {ours: read_array(content[key], f"{where}: {key}", ids) for ours, key in KEYS.items() if key in content}
+    given = {ours: key for ours, key in LENGTH_KEYS.items() if key in content}
+    lengths = {ours: read_numbers(content[key], f"{where}: {key}", ids) for ours, key in given.items()}
+    starts = {}
+    if "tokens" in arrays:
+        if arrays["tokens"].shape[1] != 3 or arrays["tokens"].shape[2] != arrays["text"].shape[1]:
+            raise MertkError(
+                f"{where}: text_bert has shape {arrays['tokens'].shape}, expected (utterances, 3, tokens) with as many "
+                f"tokens as text, whose shape is {arrays['text'].shape}."
+            )
+        starts["text"], lengths["text"] = _find_tokens(arrays["tokens"], f"{where}: text_bert", ids)
     keys = LABEL_KEYS | {column: key for column, key in UNIMODAL_LABEL_KEYS.items() if key in content}
-    labels = {column: _labels(content[key], f"{where}: {key}", ids, metrics) for column, key in keys.items()}
-    return Part(name, ids, texts, labels, arrays, lengths, list(range(len(ids))))
+    labels = {column: read_labels(content[key], f"{where}: {key}", ids, metrics) for column, key in keys.items()}
+    classes = {key: _listed(content[key], f"{where}: {key}", ids) for key in CLASS_KEYS if key in content}
+    return Part(name, ids, texts, labels, arrays, lengths, starts, classes)
 
 
-def _strings(values: Any, where: str, ids: list[str] | None = None) -> list[str]:
-    if not isinstance(values, (list, tuple, np.ndarray)):
-        raise MertkError(f"{where}: expected a list of strings, got {type(values).__name__}.")
-    found = []
-    for position, value in enumerate(values):
-        if isinstance(value, (list, tuple, np.ndarray)) and len(value) == 1:
-            value = value[0]  # a column of names instead of a row
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", errors="replace")
-        if not isinstance(value, str):
-            raise MertkError(f"{where}: entry {position} is {value!r:.80}, expected a string.")
-        found.append(str(value))
-    return found if ids is None else _counted(found, where, ids)
+def _listed(values: Any, where: str, ids: list[str]) -> list[Any]:
+    if not isinstance(values, (list, tuple)) and not (isinstance(values, np.ndarray) and values.ndim):
+        raise MertkError(f"{where}: expected a list, got {type(values).__name__}.")
+    return counted(list(values), where, ids)
 
 
-def _counted(values: Any, where: str, ids: list[str]) -> Any:
-    if len(values) != len(ids):
-        raise MertkError(f"{where}: {len(values)} entries, but the part has {len(ids)} ids.")
-    return values
-
-
-def _array(values: Any, where: str, ids: list[str]) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise MertkError(f"{where}: expected one array, got rows of unequal shape.") from None
-    if array.ndim != 3 or array.dtype.kind not in "fiu" or 0 in array.shape[1:]:
-        shape = f"shape {array.shape} of {array.dtype}"
-        raise MertkError(f"{where}: {shape}, expected numbers of three dimensions, utterances first.")
-    return _counted(array, where, ids)
-
-
-def _numbers(values: Any, where: str, ids: list[str]) -> np.ndarray:
-    """(N,) float64."""
-    try:
-        numbers = np.asarray(values, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError):
-        raise MertkError(f"{where}: expected numbers.") from None
-    _counted(numbers, where, ids)
-    odd = np.flatnonzero(~np.isfinite(numbers))
-    if len(odd):
-        raise MertkError(f"{where}: {ids[odd[0]]}: {numbers[odd[0]]}, expected a number ({len(odd)} such in all).")
-    return numbers
-
-
-def _text_lengths(tokens: np.ndarray, where: str, ids: list[str]) -> np.ndarray:
-    """(N,) real tokens by the mask, which is 1 for the first tokens and 0 for the rest."""
+def _find_tokens(tokens: np.ndarray, where: str, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) first token and (N,) number of tokens by the mask, which is 1 for them and 0 behind, or before, them."""
     mask = tokens[:, 1] != 0
+    steps = np.arange(mask.shape[1])
     lengths = mask.sum(axis=1)
-    torn = np.flatnonzero((mask != (np.arange(mask.shape[1]) < lengths[:, None])).any(axis=1))
+    starts = np.where(lengths > 0, mask.argmax(axis=1), 0)
+    whole = (mask == ((steps >= starts[:, None]) & (steps < (starts + lengths)[:, None]))).all(axis=1)
+    torn = np.flatnonzero(~whole | ((starts > 0) & (starts + lengths < len(steps))))
     if len(torn):
-        message = "the mask is not 1 for the first tokens and 0 for the rest"
+        message = "the mask is not 1 for the first tokens and 0 for the rest, nor the other way round"
         raise MertkError(f"{where}: {ids[torn[0]]}: {message} ({len(torn)} such in all).")
     negative = np.flatnonzero((tokens[:, ::2] < 0).any(axis=(1, 2)))
     if len(negative):
         raise MertkError(f"{where}: {ids[negative[0]]}: a token or segment below 0 ({len(negative)} such in all).")
-    return lengths.astype(np.float64)
-
-
-def _labels(values: Any, where: str, ids: list[str], metrics: str) -> np.ndarray:
-    labels = _numbers(values, where, ids)
-    lowest, highest = LABEL_RANGES[metrics]
-    odd = np.flatnonzero((labels < lowest - 1e-6) | (labels > highest + 1e-6))
-    if len(odd):
-        raise MertkError(
-            f"{where}: {ids[odd[0]]}: label {labels[odd[0]]:g}, expected {lowest:g} to {highest:g} ({len(odd)} such in "
-            "all); is --corpus right?"
-        )
-    return labels.clip(lowest, highest)
+    return starts, lengths.astype(np.float64)
 
 
 def _check_ids(parts: list[Part], path: Path) -> None:
@@ -266,6 +278,8 @@ def _check_ids(parts: list[Part], path: Path) -> None:
 def _check_agreement(parts: list[Part], path: Path) -> None:
     """Parts have features of the same width and room, and the same kinds of labels."""
     for part in parts[1:]:
+        if part.arrays.keys() != parts[0].arrays.keys():
+            raise MertkError(f"{path}: parts train and {PARTS[part.name]} do not both have text_bert.")
         for modality, array in part.arrays.items():
             if array.shape[1:] != parts[0].arrays[modality].shape[1:]:
                 raise MertkError(

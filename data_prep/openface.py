@@ -1,15 +1,17 @@
 """Features of the face that OpenFace measured: its csv files, one for each clip, as a feature directory.
 
-Looks for CSV/video_id/clip_id.csv. A row is a frame: frame, face_id, timestamp, confidence, success, then 709 features
-(gaze, landmarks, pose, shape, action units). Frames in which no face was found (success 0, or values that are no
-numbers) are dropped, of several faces the one seen most often is taken, and what is left is averaged over N frames, a
-shorter last group included. Clips whose file is missing, damaged, or shows no face are named in OUT/excluded.tsv.
+Looks for CSV/video_id/clip_id.csv, the suffix in any case. A row is a frame: frame, face_id, timestamp, confidence,
+success, then 709 features (gaze, landmarks, pose, shape, action units). Frames in which no face was found (success 0,
+or values that are no numbers) are dropped, of several faces the one seen most often is taken, and what is left is
+averaged over N frames, a shorter last group included. Clips whose file is missing, damaged, or shows no face are named
+in OUT/excluded.tsv; how many files there were, and were taken, is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Container, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     import numpy as np
 
+    from data_prep.corpus_files import CorpusFiles
     from data_prep.extraction_plan import Utterance
     from data_prep.openface_table import OpenFaceError
     from mertk.data.feature_store import FeatureRecord
@@ -51,7 +54,10 @@ def main(argv: list[str] | None = None) -> int:
         raise MertkError(f"--csv {arguments.csv}: no such directory; expected one that holds video_id/clip_id.csv.")
     processes = start_processes(arguments.num_processes)
     manifest = load_manifest(arguments.data, need=("utt2video",))
-    OpenFaceImport(arguments, processes, manifest, arguments.out).run()
+    openface = OpenFaceImport(arguments, processes, manifest, arguments.out)
+    openface.run()
+    if processes.is_main:
+        openface.tell_files()
     processes.end()
     return 0
 
@@ -60,13 +66,34 @@ class OpenFaceImport(Extraction):
     stage = "openface"
     kind = "csv files"
 
+    @cached_property
+    def files(self) -> CorpusFiles:
+        from data_prep.corpus_files import CorpusFiles
+
+        return CorpusFiles(self.arguments.csv)
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        """File of each utterance, in this order; where it should be when there is none."""
+        found = {(file.parent, file.stem): file for file in self.files.find(self.arguments.csv, (".csv",))}
+        paths = {}
+        for utterance, video in zip(self.manifest.ids, self.manifest.column("utt2video"), strict=True):
+            folder, clip = self.arguments.csv / video, utterance.removeprefix(f"{video}$_$")
+            paths[utterance] = found.pop((folder, clip), folder / f"{clip}.csv")
+        for file in found.values():
+            self.files.leave_out(file, "no_utterance")
+        return paths
+
+    def tell_files(self) -> None:
+        """Print how many files there were, and how many of them no utterance asks for."""
+        from data_prep.corpus_files import told
+
+        print(told(self.files.counts()), flush=True)
+
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
         from data_prep.extraction_plan import digest, file_mark, read_utterances
 
-        paths = {}
-        for utterance, video in zip(self.manifest.ids, self.manifest.column("utt2video"), strict=True):
-            clip = utterance.removeprefix(f"{video}$_$")
-            paths[utterance] = str(self.arguments.csv / video / f"{clip}.csv")
+        paths = {utterance: str(path) for utterance, path in self.paths.items()}
         return read_utterances(paths, lambda path: digest(file_mark(Path(path))), {}, skip)
 
     def load_extractor(self) -> None:

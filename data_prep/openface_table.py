@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.corpus_files import find_near
 from mertk.data.recording import RecordingError
 
 #: columns before the features
@@ -45,10 +46,12 @@ def read_names(path: Path) -> list[str]:
         OpenFaceError: missing or unreadable file, or other columns than OpenFace's 5 + 709.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             names = [name.strip() for name in file.readline().split(",")]
     except FileNotFoundError as error:
-        raise OpenFaceError(f"{path}: no such file; run OpenFace on this clip.", "no_features") from error
+        near = find_near(path)
+        hint = f", but there is {near}" if near else ""
+        raise OpenFaceError(f"{path}: no such file{hint}; run OpenFace on this clip.", "no_features") from error
     except (OSError, UnicodeDecodeError) as error:
         raise OpenFaceError(f"{path}: cannot be read ({error}); copy it again.", "unreadable_features") from error
     count = len(FIRST_COLUMNS)
@@ -75,7 +78,7 @@ def read_table(path: Path) -> OpenFaceTable:
     """
     names = read_names(path)
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             file.readline()
             # On Windows OpenFace writes a NaN as `-nan(ind)`.
             lines = [line.replace("nan(ind)", "nan") for line in file if line.strip()]

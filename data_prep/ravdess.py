@@ -1,7 +1,8 @@
 """RAVDESS speech: three-column scp files for actor-disjoint folds.
 
 Every recording's name says what it holds: modality-channel-emotion-intensity-statement-repetition-actor, two digits
-each. Writes OUT/folds/speaker-<protocol>/<k>/{train,validation,test}.scp with fold.json and classes.txt, and makes
+each. Files are found in any folders, links among them, by suffixes of any case; OUT/excluded.tsv names those that were
+not taken. Writes OUT/folds/speaker-<protocol>/<k>/{train,validation,test}.scp with fold.json and classes.txt, and makes
 OUT a data directory with the same folds as lists of utterances. Actors are paired, a man and a woman, and the pairs
 divided into groups; fold k is tested on group k and, under `clean`, selects on the next one.
 Source: Livingstone & Russo, "The Ryerson Audio-Visual Database of Emotional Speech and Song", 2018.
@@ -10,6 +11,7 @@ Source: Livingstone & Russo, "The Ryerson Audio-Visual Database of Emotional Spe
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from mertk import cli
@@ -33,15 +35,17 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
+    from data_prep.corpus_files import told
     from data_prep.ravdess_directory import prepare
 
     corpus = prepare(arguments.corpus, arguments.out, arguments.num_folds)
+    for warning in corpus["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
     actors = ", ".join("+".join(group) for group in corpus["groups"])
     print(f"{arguments.out}: {corpus['count']} recordings, {arguments.num_folds} folds of actors {actors}")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
-    if corpus["skipped"]:
-        print(f"  passed over, not speech: {corpus['skipped']}")
+    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
     return 0
 
 

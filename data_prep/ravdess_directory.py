@@ -10,9 +10,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from data_prep.corpus_files import CorpusFiles, told, write_ledger
 from data_prep.destination import check_destination
 from mertk.data.building import building
 from mertk.data.folds import PROTOCOLS, Fold, check_parts, write_folds
+from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.scp import write_three_column_scp
 from mertk.errors import MertkError
@@ -29,12 +31,16 @@ EMOTIONS = {
     "08": "surprised",
 }
 STATEMENTS = {"01": "kids are talking by the door", "02": "dogs are sitting by the door"}
+STAGE = "manifests"
 SPEECH = "01"  # second field; 02 is song
+#: recordings of speech of each actor, and actors, as published
+RECORDINGS_PER_ACTOR, NUM_ACTORS = 60, 24
 SUFFIXES = (".wav", ".flac")
 CLASSES = tuple(EMOTIONS.values())
 #: what a run replaces in a data directory that is already there
-OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "folds")
-_NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
+OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds")
+_NAME = re.compile(r"-".join([r"([0-9]{2})"] * 7))
+_FOLDER = re.compile(r"actor[ _-]?0*([0-9]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
             recording, too few actors, or something else in the way at `out`.
     """
     check_destination(out, "ravdess", False, OWN_FILES)
-    recordings, skipped = read_recordings(root.absolute())
+    recordings, files = read_recordings(root.absolute())
     seconds = {recording.utterance: _seconds(recording) for recording in recordings}
     groups = group_actors(sorted({recording.actor for recording in recordings}), num_folds)
     emotions = Counter(recording.emotion for recording in recordings)
@@ -66,8 +72,9 @@ def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
         "count": len(recordings),
         "counts": {name: emotions[name] for name in CLASSES},
         "groups": groups,
-        "skipped": skipped,
-        "warnings": [],
+        "files": files.counts(),
+        "left_out": files.counts()["left_out"],
+        "warnings": _warnings(recordings, files),
     }
     columns = {
         "wav.scp": {recording.utterance: str(recording.path) for recording in recordings},
@@ -78,6 +85,7 @@ def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
     }
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, columns, CLASSES, corpus)
+        write_ledger(temporary / "excluded.tsv", Ledger(), files, STAGE)
         manifest = load_manifest(temporary)
         for protocol in PROTOCOLS:
             folds = make_actor_folds(recordings, groups, protocol)
@@ -89,16 +97,15 @@ def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
     return corpus
 
 
-def read_recordings(root: Path) -> tuple[list[Recording], int]:
-    """Speech recordings below a folder, sorted by name, and the number of songs passed over."""
+def read_recordings(root: Path) -> tuple[list[Recording], CorpusFiles]:
+    """Speech recordings below a folder, sorted by name, and what became of its other files."""
     if not root.is_dir():
         raise MertkError(
             f"corpus path {root} does not exist or is no directory; expected one with Actor_01, Actor_02, ..."
         )
-    files = sorted(file for file in root.rglob("*") if file.suffix in SUFFIXES and not file.name.startswith("."))
+    files = CorpusFiles(root)
     recordings: dict[str, Recording] = {}
-    skipped = 0
-    for file in files:
+    for file in files.find(root, SUFFIXES):
         match = _NAME.fullmatch(file.stem)
         if not match:
             raise MertkError(
@@ -112,17 +119,62 @@ def read_recordings(root: Path) -> tuple[list[Recording], int]:
                 f"{file}: unknown emotion code {emotion!r} (third number), expected one of {known}; rename it."
             )
         if channel != SPEECH:
-            skipped += 1
+            files.leave_out(file, "song", f"its second number is {channel}, speech has {SPEECH}")
             continue
-        if file.stem in recordings:
-            raise MertkError(
-                f"{file}: utterance {file.stem} is also {recordings[file.stem].path}; remove one of the two."
-            )
-        words = STATEMENTS.get(statement, "")
-        recordings[file.stem] = Recording(file.stem, file, EMOTIONS[emotion], words, f"Actor_{actor}")
+        # The first number says whether there is a picture too; the sound is the same.
+        again = recordings.setdefault(
+            file.stem[2:],
+            Recording(file.stem, file, EMOTIONS[emotion], STATEMENTS.get(statement, ""), f"Actor_{actor}"),
+        )
+        if again.path != file:
+            raise MertkError(f"{file}: utterance {file.stem} is also {again.path}; remove one of the two.")
     if not recordings:
-        raise MertkError(f"{root} holds no RAVDESS speech ({' or '.join(SUFFIXES)}); expected Actor_01/03-01-....wav.")
-    return list(recordings.values()), skipped
+        raise MertkError(
+            f"{root} holds no RAVDESS speech ({' or '.join(SUFFIXES)}); expected Actor_01/03-01-....wav in it. "
+            f"{_seen(files)}"
+        )
+    return sorted(recordings.values(), key=lambda recording: recording.utterance), files
+
+
+def _seen(files: CorpusFiles) -> str:
+    """What there is instead, for somebody who gave a folder of archives or of other sound files."""
+    suffixes = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in files.other_suffixes().items())
+    return told(files.counts()).capitalize() + (f"; other files: {suffixes}." if suffixes else ".")
+
+
+def _warnings(recordings: Sequence[Recording], files: CorpusFiles) -> list[str]:
+    """What sets the recordings apart from RAVDESS as published."""
+    found = []
+    counts = Counter(recording.actor for recording in recordings)
+    if sorted(counts.values()) != [RECORDINGS_PER_ACTOR] * NUM_ACTORS:
+        found.append(
+            f"{len(recordings)} recordings of {len(counts)} actors, the published speech has "
+            f"{NUM_ACTORS * RECORDINGS_PER_ACTOR} of {NUM_ACTORS}, {RECORDINGS_PER_ACTOR} each"
+        )
+    taken = {recording.utterance[2:] for recording in recordings}
+    others = [file for file in files.with_reason("other_file") if _is_speech(file) and file.stem[2:] not in taken]
+    if others:
+        found.append(
+            f"{len(others)} recordings of speech are there in another form alone and not taken (expected "
+            f"{' or '.join(SUFFIXES)}); the first is {others[0]}"
+        )
+    moved = [recording for recording in recordings if _folder_actor(recording.path) not in (None, recording.actor)]
+    if moved:
+        found.append(
+            f"{len(moved)} recordings lie in the folder of another actor than their name says, which counts; the "
+            f"first is {moved[0].path}"
+        )
+    return found
+
+
+def _is_speech(file: Path) -> bool:
+    match = _NAME.fullmatch(file.stem)
+    return match is not None and match[2] == SPEECH
+
+
+def _folder_actor(path: Path) -> str | None:
+    match = _FOLDER.fullmatch(path.parent.name)
+    return f"Actor_{int(match[1]):02d}" if match else None
 
 
 def _seconds(recording: Recording) -> float:

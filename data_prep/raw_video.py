@@ -38,6 +38,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
+    from data_prep.corpus_files import told, utterance_counts
     from data_prep.raw_video_directory import prepare
 
     corpus, ledger = prepare(arguments)
@@ -46,8 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     counted = ", ".join(f"{part} {count}" for part, count in corpus["counts"].items())
     kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
     print(f"{arguments.out}: {corpus['count']} utterances{kind} ({counted})")
-    if len(ledger):
-        print(f"  left out ({arguments.out / 'excluded.tsv'}): {ledger}")
+    print(f"  {told(utterance_counts(corpus['count'], ledger), 'rows')}")
+    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
     return 0
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from data_prep.corpus_files import CorpusFiles, write_ledger
 from data_prep.destination import check_destination
+from data_prep.mmsa_labels import differing_signs, read_signs
+from data_prep.mmsa_notes import Note
 from data_prep.mmsa_published import CORPORA
 from data_prep.raw_video_labels import PARTS, STAGE, Clip, read_clips
-from data_prep.raw_video_sound import ClipFiles, read_all
+from data_prep.raw_video_sound import SUFFIX, ClipFiles, read_all
 from mertk.data.building import building
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
+from mertk.data.manifest_writer import write_corpus
 from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
 from mertk.progress import progress
@@ -43,6 +48,9 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     check_destination(out, arguments.name, miniature, OWN_FILES)
     ledger = Ledger()
     table = arguments.labels or root / "label.csv"
+    if not table.is_file():
+        there = ", ".join(sorted(file.name for file in table.parent.glob("*.[cC][sS][vV]"))) or "no table"
+        raise MertkError(f"{table}: no such file, there is {there} beside it; --labels names the table of labels.")
     clips, num_rows = read_clips(table, metrics, ledger)
     files: dict[str, ClipFiles] = {}
     found = read_all(clips, root, out, arguments.threads)
@@ -57,8 +65,51 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         raise MertkError(f"{error} (--max_lost)") from None
     kept = [clip for clip in clips if clip.utterance in files]
     record = _describe(arguments.name, metrics, root, miniature, kept, ledger)
-    _write(out, kept, files, record, ledger)
+    seen = _look_through(root, kept, files, ledger)
+    record["files"] = seen.counts()
+    unnamed = seen.with_reason("no_row")
+    if unnamed:
+        record["warnings"].append(
+            f"{len(unnamed)} clips of {root / 'Raw'} have no row in {table.name}; the first is {unnamed[0]}"
+        )
+    _write(out, kept, files, record, ledger, seen)
     return record, ledger
+
+
+def _look_through(root: Path, kept: list[Clip], files: dict[str, ClipFiles], ledger: Ledger) -> CorpusFiles:
+    """What became of the files in the folder of clips; the ledger has those that a row of the table names."""
+    taken = {file.video for file in files.values()}
+    reasons = {entry.utterance: entry.reason for entry in ledger}
+    named = {clip.utterance for clip in kept}
+    seen = CorpusFiles(root)
+    for path in seen.find(root / "Raw", (SUFFIX,)):
+        utterance = f"{path.parent.name}$_${path.stem}"
+        if path in taken:
+            continue
+        if utterance in files:
+            seen.leave_out(path, "duplicate", f"{files[utterance].video} is taken")
+        elif utterance in reasons:
+            seen.leave_out(path, reasons[utterance], named=False)
+        elif utterance not in named:
+            seen.leave_out(path, "no_row", "the table of labels does not name it")
+    return seen
+
+
+def _sign_warnings(kept: list[Clip]) -> list[str]:
+    """A sentence on clips whose annotation does not follow from their label."""
+    annotated = [clip for clip in kept if clip.annotation]
+    signs = read_signs([clip.annotation for clip in annotated])
+    if signs is None:
+        return []
+    labels = np.array([float(clip.labels["utt2label"]) for clip in annotated])
+    notes = zip(
+        ("have opposite signs", "differ in whether they are neutral"), differing_signs(signs, labels), strict=True
+    )
+    return [
+        str(Note(f"annotation and label {what}", [annotated[row].utterance for row in np.flatnonzero(rows)]))
+        for what, rows in notes
+        if rows.any()
+    ]
 
 
 def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[Clip], ledger: Ledger) -> dict[str, Any]:
@@ -71,6 +122,7 @@ def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[C
             f"{' / '.join(map(str, counts.values()))} utterances in training, validation and test, the published "
             f"parts have {' / '.join(map(str, published.values()))}"
         )
+    warnings += _sign_warnings(kept)
     return {
         "format": 1,
         "corpus": name,
@@ -105,15 +157,21 @@ def _columns(kept: list[Clip], files: dict[str, ClipFiles]) -> dict[str, dict[st
     return columns
 
 
-def _write(out: Path, kept: list[Clip], files: dict[str, ClipFiles], record: dict[str, Any], ledger: Ledger) -> None:
+def _write(
+    out: Path,
+    kept: list[Clip],
+    files: dict[str, ClipFiles],
+    record: dict[str, Any],
+    ledger: Ledger,
+    seen: CorpusFiles,
+) -> None:
     parts = {part: [clip.utterance for clip in kept if clip.part == part] for part in PARTS.values()}
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, _columns(kept, files), None, record)
-        ledger.write(temporary / "excluded.tsv")
+        write_ledger(temporary / "excluded.tsv", ledger, seen, STAGE)
         manifest = load_manifest(temporary)
         for protocol in OFFICIAL_PROTOCOLS:
             fold = make_official_fold(parts["train"], parts["validation"], parts["test"], protocol)
             check_parts(manifest, fold)
             write_folds(temporary / "folds" / f"official-{protocol}", [fold])
-        text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        write_corpus(temporary, record)

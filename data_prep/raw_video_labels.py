@@ -22,7 +22,7 @@ UNIMODAL = {"label_A": "utt2label_audio", "label_V": "utt2label_video", "label_T
 
 @dataclass(frozen=True)
 class Clip:
-    """One row of the table; `labels` by column of a data directory."""
+    """One row of the table; `labels` by column of a data directory, `annotation` a word on their sign."""
 
     video: str
     number: str
@@ -30,6 +30,7 @@ class Clip:
     labels: dict[str, str]
     part: str
     place: str
+    annotation: str = ""
 
     @property
     def utterance(self) -> str:
@@ -102,7 +103,8 @@ def _rows(path: Path) -> Iterator[_Row]:
 
 
 def _names(path: Path, line: int, values: list[str]) -> list[str]:
-    names = [value.strip() for value in values]
+    ours = {name.lower(): name for name in (*REQUIRED, *UNIMODAL, "annotation")}
+    names = [ours.get(value.strip().lower(), value.strip()) for value in values]
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise MertkError(
@@ -131,11 +133,12 @@ def _clip(place: str, row: _Row, unimodal: set[str], metrics: str) -> Clip:
     text = " ".join(values["text"].split())
     if not text:
         raise BadRow("empty_text", "the transcript is empty")
-    if values["mode"].strip() not in PARTS:
+    part = PARTS.get(values["mode"].strip().lower())
+    if part is None:
         raise BadRow("unknown_part", f"mode {values['mode']!r}, expected one of {', '.join(PARTS)}")
     columns = {"label": "utt2label"} | {name: column for name, column in UNIMODAL.items() if name in unimodal}
     labels = {column: _label(name, values[name], metrics) for name, column in columns.items()}
-    return Clip(video, number, text, labels, PARTS[values["mode"].strip()], place)
+    return Clip(video, number, text, labels, part, place, values.get("annotation", "").strip())
 
 
 def _label(name: str, value: str, metrics: str) -> str:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from data_prep.corpus_files import find_file, find_near
 from data_prep.raw_video_labels import Clip
 from data_prep.worker_threads import map_in_threads
 from mertk.data.recording import RecordingError
 
 SAMPLE_RATE_HZ = 16000
+SUFFIX = ".mp4"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def read_clip(clip: Clip, corpus: Path, out: Path) -> ClipFiles:
     """
     from mertk.data.video_frames import read_duration
 
-    video = corpus / "Raw" / clip.video / f"{clip.number}.mp4"
+    video = find_file(corpus / "Raw" / clip.video / f"{clip.number}{SUFFIX}")
     wav = out / "wav" / clip.video / f"{clip.number}.wav"
     if not video.is_file():
         raise RecordingError(f"{video}: no such file{_near(video)}", "no_video")
@@ -57,9 +59,15 @@ def read_clip(clip: Clip, corpus: Path, out: Path) -> ClipFiles:
 
 
 def _near(video: Path) -> str:
-    """A file that may be meant: spreadsheets take the zeros off the front of numbers."""
-    meant = [file.name for file in video.parent.glob("0*.mp4") if file.stem.lstrip("0") == video.stem]
-    return f", but there is {meant[0]}: were zeros lost from clip_id?" if meant else ""
+    """A file that may be meant: spreadsheets take the zeros off the front of numbers, and names differ in case."""
+    near = find_near(video)
+    if near is None:
+        return ""
+    if near.parent != video.parent:
+        return f", but there is {near.parent.name}/{near.name}"
+    if near.suffix.lower() != SUFFIX:
+        return f", but there is {near.name}; expected {SUFFIX}"
+    return f", but there is {near.name}: were zeros lost from clip_id?"
 
 
 def _extract_sound(utterance: str, video: Path, wav: Path) -> float:

@@ -2,20 +2,22 @@
 
 A pickle is a program: it may import any function and call it. Here it can name the few functions that make numpy
 arrays and plain containers, and even those are stand-ins that look at what they are handed. Types of arrays are built
-from their kind and size alone, never from a state in the file, which could make numpy take bytes for pointers.
+from their kind and size alone, never from a state in the file, which could make numpy take bytes for pointers. Memory
+and time are bounded before anything is made (`data_prep.pickle_program`).
 """
 
 from __future__ import annotations
 
 import io
 import pickle
-from collections import OrderedDict
+import reprlib
 from math import prod
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
+from data_prep.pickle_program import OversizedError, check_program, check_unfolded
 from mertk.errors import MertkError
 
 #: sizes in bytes of the kinds of numbers that arrays may hold; strings may have any
@@ -38,7 +40,7 @@ class Array(np.ndarray):
 
     def __setstate__(self, state: Any) -> None:
         if type(state) is not tuple or len(state) != 5 or type(state[2]) is not _ArrayType:
-            raise Refused(f"numpy.ndarray with the state {_shown(state)}")
+            raise Refused(f"numpy.ndarray with the state {shown(state)}")
         _, shape, kind, is_fortran, content = state
         _check_shape(shape)
         dtype = kind.dtype()
@@ -46,7 +48,7 @@ class Array(np.ndarray):
             if type(content) is not list or len(content) != prod(shape):
                 raise Refused("numpy.ndarray of objects without a list of them")
         elif type(content) not in (bytes, str) or len(content) != prod(shape) * dtype.itemsize:
-            raise Refused(f"numpy.ndarray of shape {_shown(shape)} without the bytes it needs")
+            raise Refused(f"numpy.ndarray of shape {shown(shape)} without the bytes it needs")
         super().__setstate__((1, shape, dtype, bool(is_fortran), content))
 
 
@@ -59,13 +61,14 @@ class _ArrayType:
         self.kind, self.size, self.order = kind, size, "="
 
     def __setstate__(self, state: Any) -> None:
-        if type(state) is not tuple or len(state) < 7 or state[1] not in _ORDERS or state[2:5] != (None, None, None):
-            raise Refused(f"numpy.dtype with the state {_shown(state)}")
+        sound = type(state) is tuple and len(state) >= 7 and type(state[1]) is str and state[1] in _ORDERS
+        if not sound or state[2:5] != (None, None, None):
+            raise Refused(f"numpy.dtype with the state {shown(state)}")
         self.order = state[1]
         if self.kind in "US":
             size = state[5]
             if type(size) is not int or not 0 <= size < 2**31 or (self.kind == "U" and size % 4):
-                raise Refused(f"numpy.dtype of strings of {_shown(size)} bytes")
+                raise Refused(f"numpy.dtype of strings of {shown(size)} bytes")
             self.size = size
 
     def dtype(self) -> np.dtype:
@@ -80,7 +83,7 @@ class _StandIn:
     __slots__ = ()
 
     def __call__(self, *arguments: Any) -> Any:
-        raise Refused(f"{self.__doc__} called with {_shown(arguments)}")
+        raise Refused(f"{self.__doc__} called with {shown(arguments)}")
 
 
 class _ArrayClass(_StandIn):
@@ -164,6 +167,20 @@ class _Encode(_StandIn):
         return arguments[0].encode("latin1")
 
 
+class _MakeOrdered(_StandIn):
+    """collections.OrderedDict"""
+
+    __slots__ = ()
+
+    def __call__(self, *arguments: Any) -> dict[str, Any]:
+        """A plain dictionary, which keeps its order as well; Python 2 hands over the pairs."""
+        pairs = arguments[0] if len(arguments) == 1 else []
+        sound = type(pairs) is list and all(type(pair) is list and len(pair) == 2 for pair in pairs)
+        if len(arguments) > 1 or not sound or any(type(key) not in (str, bytes, int) for key, _ in pairs):
+            return super().__call__(*arguments)
+        return dict(pairs)
+
+
 class _NoBytes(_StandIn):
     """bytes"""
 
@@ -175,12 +192,25 @@ class _NoBytes(_StandIn):
 
 def _check_shape(shape: Any) -> None:
     if type(shape) is not tuple or len(shape) > 32 or any(type(size) is not int or size < 0 for size in shape):
-        raise Refused(f"numpy.ndarray of shape {_shown(shape)}")
+        raise Refused(f"numpy.ndarray of shape {shown(shape)}")
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
+class _BriefRepr(reprlib.Repr):
+    """Looks at a few values of a container alone; one that holds another twice over has no end otherwise."""
+
+    def repr_Array(self, array: Array, level: int) -> str:
+        return f"<array of shape {tuple(array.shape)} and {array.dtype}>"
+
+
+def shown(value: Any) -> str:
+    """Some 80 characters of what a pickle held."""
+    text = _BriefRepr().repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _word(text: str) -> str:
+    """A name from a pickle, fit for a message."""
+    return text.encode("unicode_escape").decode("ascii")[:80]
 
 
 _NUMPY = {
@@ -195,7 +225,7 @@ _OTHERS = {
     ("_codecs", "encode"): _Encode(),
     ("__builtin__", "bytes"): _NoBytes(),
     ("builtins", "bytes"): _NoBytes(),
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): _MakeOrdered(),
 }
 
 
@@ -205,10 +235,10 @@ class _Unpickler(pickle.Unpickler):
             return _NUMPY[name]
         if (module, name) in _OTHERS:
             return _OTHERS[module, name]
-        raise Refused(f"{module}.{name}")
+        raise Refused(f"{_word(module)}.{_word(name)}")
 
     def persistent_load(self, identifier: Any) -> NoReturn:
-        raise Refused(f"a persistent object {_shown(identifier)}")
+        raise Refused(f"a persistent object {shown(identifier)}")
 
 
 def load_pickle(file: io.BufferedIOBase, path: str | Path) -> Any:
@@ -217,15 +247,25 @@ def load_pickle(file: io.BufferedIOBase, path: str | Path) -> Any:
     Each array is read once, into the memory that it keeps. Arrays are of class `Array`.
 
     Args:
-        file: open for reading; with `readinto`, so that large arrays need no second copy.
+        file: open for reading and seeking; with `readinto`, so that large arrays need no second copy. It is gone
+            through twice, the second time from its beginning without a gap.
         path: what messages call it.
 
     Raises:
-        MertkError: it asks for anything else (which is named, and not run), is no pickle, is cut short, or does not
-            fit into memory.
+        MertkError: it asks for anything else (which is named, and not run), is no pickle, is cut short, does not fit
+            into memory, or is made to take memory and time (see `data_prep.pickle_program`).
     """
     try:
-        return _Unpickler(file, encoding="latin1").load()
+        num_bytes = check_program(file)
+        file.seek(0)
+        content = _Unpickler(file, encoding="latin1").load()
+        check_unfolded(content, num_bytes)
+        return content
+    except OversizedError as error:
+        raise MertkError(
+            f"{path} is made to take too much memory or time: {error}. Get the file from its publisher again and "
+            "compare its checksum; if it is your own, turn lists of numbers into arrays and what is nested into lists."
+        ) from None
     except Refused as refused:
         raise MertkError(
             f"{path} asks for {refused}. Only numpy arrays, strings, numbers and plain containers are read from "
@@ -239,6 +279,6 @@ def load_pickle(file: io.BufferedIOBase, path: str | Path) -> Any:
         ) from None
     except _FAULTS as error:
         raise MertkError(
-            f"{path} is no pickle, or is damaged or cut short ({type(error).__name__}: {error}); copy or download it "
-            "again and compare its size and checksum."
+            f"{path} is no pickle, or is damaged or cut short ({type(error).__name__}: {error!s:.200}); copy or "
+            "download it again and compare its size and checksum."
         ) from None

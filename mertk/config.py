@@ -68,6 +68,8 @@ class DataConfig:
     #: class names in the order of the class indices; empty means classes.txt, or the sorted training labels
     classes: Optional[list[str]] = None
     inputs: dict[str, Optional[InputConfig]] = field(default_factory=dict)
+    #: labels that differ in case, blanks or invisible characters alone: refuse | join | keep (as classes of their own)
+    similar_labels: str = "refuse"
     #: training stops when a larger share of a part's utterances has no features or audio
     max_lost: float = 0.01
     #: a control: shuffles the labels that training sees, validation's too, by training.seed: scores must fall to chance

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 #: keys that must be one of a few words
 CHOICES = {
+    "data.similar_labels": ("refuse", "join", "keep"),
     "run.protocol": ("clean", "clean-refit", "published", "custom"),
     "optimizer.name": ("adamw", "adam"),
     "optimizer.accumulation": ("mean", "sum", "cached"),

@@ -32,6 +32,8 @@ LIST_BYTES = 4 * 2**30
 #: containers inside one another, values in all (an alias of YAML counts as what it stands for), digits of a number
 DEPTH, VALUES, DIGITS = 48, 1_000_000, 40
 
+_MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
 #: characters of a key's path that messages show
 _PLACE = 200
 _NAMES = {
@@ -71,9 +73,12 @@ def read_text(path: Path, remedy: str, most: int = LIST_BYTES) -> str:
 
     Raises:
         AbsentError: there is none.
-        MertkError: as `read_bytes`, or bytes that are not UTF-8 (names the line).
+        MertkError: as `read_bytes`, or bytes that are not UTF-8 or no text (names the line).
     """
     content = read_bytes(path, most, remedy)
+    odd = _encoding_problem(content)
+    if odd:
+        raise MertkError(f"{path}:{odd}")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -81,6 +86,16 @@ def read_text(path: Path, remedy: str, most: int = LIST_BYTES) -> str:
         raise MertkError(
             f"{path}:{line}: byte {content[error.start]:#04x} is not UTF-8; save the file as UTF-8, or {remedy}."
         ) from None
+
+
+def _encoding_problem(content: bytes) -> str | None:
+    """Line number and words on bytes that are UTF-16 or no text; None of others, which may still not be UTF-8."""
+    if content.startswith(_MARKS_OF_UTF_16):
+        return '1: the file is UTF-16 ("Unicode" to Windows); save it as UTF-8.'
+    if b"\0" in content:
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
+        return f"{line}: a zero byte; the file is UTF-16, or no text. Save it as UTF-8."
+    return None
 
 
 def read_json(path: Path, kind: type[Kind], remedy: str, has_nan: bool = False) -> Kind:

@@ -152,7 +152,8 @@ def _open_parts(config: Config) -> dict[str, Part]:
         if absent:
             raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
     for name, part in parts.items():
-        log.info("%s: %d utterances (%d left out)", name, len(part.dataset), len(part.ledger))
+        counts = ", ".join(f"{label} {count}" for label, count in part.class_counts().items()) or "no classes"
+        log.info("%s: %d utterances (%d left out): %s", name, len(part.dataset), len(part.ledger), counts)
     return parts
 
 

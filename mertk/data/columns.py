@@ -15,6 +15,8 @@ from operator import lt
 from pathlib import Path
 
 from mertk import content
+from mertk.data.labels import respell, twin_of
+from mertk.data.text_file import BYTE_ORDER_MARK, line_end_hint
 from mertk.errors import MertkError
 
 #: every column a data directory may have
@@ -68,8 +70,8 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 file without their line ends; raises like `read_text`."""
-    lines = read_text(path).split("\n")
+    """Lines of a UTF-8 file without their line ends and a byte order mark; raises like `read_text`."""
+    lines = read_text(path).removeprefix(BYTE_ORDER_MARK).split("\n")
     if lines[-1] == "":
         lines.pop()
     return lines
@@ -82,7 +84,8 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
         classes: names allowed in `utt2label`; None when labels are intensities.
     """
     if value != value.strip() or any(control in value for control in _CONTROLS):
-        return f"value {value!r} has blanks or control characters around or in it; expected one space after the id"
+        message = f"value {value!r} has blanks or control characters around or in it; expected one space after the id"
+        return message + line_end_hint(value)
     if value == "":
         return None if name == "text" else "no value; expected `utterance value`"
     fields = value.split(" ")
@@ -91,7 +94,11 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
     if name == "utt2label":
         if classes is None:
             return None if is_number(value) else f"label {value!r} is neither a number nor is there a classes.txt"
-        return None if value in classes else f"label {value!r} is not in classes.txt ({', '.join(classes)})"
+        if value in classes:
+            return None
+        twin = twin_of(value, classes)
+        hint = f"; it is {twin} in another spelling, write it alike" if twin else ""
+        return f"label {value!r} is not in classes.txt ({', '.join(classes)}){hint}"
     if name in UNIMODAL_LABELS:
         return None if is_number(value) else f"expected an intensity as a number, got {value!r}"
     if name == "utt2dur":
@@ -102,6 +109,14 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
     if name == "video_segments":
         return _segment_problem(fields)
     return None
+
+
+def id_problem(utterance: str) -> str | None:
+    """What is wrong with the name of an utterance, or None."""
+    if len(utterance.split()) != 1 or utterance != utterance.strip():
+        return "expected `utterance value` separated by one space"
+    odd = next((character for character in utterance if not character.isprintable()), None)
+    return None if odd is None else f"the name of the utterance holds an invisible character, U+{ord(odd):04X}"
 
 
 def is_number(text: str) -> bool:
@@ -123,19 +138,25 @@ def _segment_problem(fields: list[str]) -> str | None:
     return None
 
 
-def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem]:
-    """Every fault of one column file, line by line."""
+def column_problems(path: Path, classes: Collection[str] | None, join: bool = False) -> list[Problem]:
+    """Every fault of one column file, line by line; see `read_column` for the arguments."""
     problems = []
     first_line: dict[str, int] = {}
     previous = ""
+    if read_text(path).startswith(BYTE_ORDER_MARK):
+        message = "the file begins with a byte order mark, as Windows writes it; save it as UTF-8 without one (BOM)"
+        problems.append(Problem(str(path), 1, "", message))
     for number, line in enumerate(read_lines(path), start=1):
         utterance, _, value = line.partition(" ")
+        if join:
+            (value,) = _spelt(path, [value], classes)
 
         def add(message: str, number: int = number, utterance: str = utterance) -> None:
             problems.append(Problem(str(path), number, utterance, message))
 
-        if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip() or "\0" in utterance:
-            add(f"expected `utterance value` separated by one space, got {line!r}", utterance="")
+        message = id_problem(utterance)
+        if message:
+            add(f"{message}, got {line!r}{line_end_hint(line)}", utterance="")
             continue
         if utterance in first_line:
             add(f"the utterance was already on line {first_line[utterance]}; keep one")
@@ -151,21 +172,34 @@ def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem
     return problems
 
 
-def read_column(path: Path, classes: Collection[str] | None = None) -> tuple[list[str], list[str]]:
+def _spelt(path: Path, values: list[str], classes: Collection[str] | None) -> list[str]:
+    return respell(values, list(classes)) if path.name == "utt2label" and classes is not None else values
+
+
+def read_column(path: Path, classes: Collection[str] | None = None, join: bool = False) -> tuple[list[str], list[str]]:
     """Utterances and values of one column file, checked.
+
+    Args:
+        classes: names allowed in `utt2label`; None when labels are intensities.
+        join: take labels that are another spelling of a class as that class.
 
     Raises:
         MertkError: the first fault, as `file:line: utterance: message`.
     """
-    ids, values, problems = inspect_column(path, classes)
+    ids, values, problems = inspect_column(path, classes, join)
     if problems:
         more = f" ({len(problems) - 1} more like it in this file)" if len(problems) > 1 else ""
         raise MertkError(f"{problems[0]}{more}. Mend the file or make it again (stage 1).")
     return ids, values
 
 
-def inspect_column(path: Path, classes: Collection[str] | None = None) -> tuple[list[str], list[str], list[Problem]]:
-    """Utterances, values and every fault of one column file; of a faulty one as its lines have them."""
+def inspect_column(
+    path: Path, classes: Collection[str] | None = None, join: bool = False
+) -> tuple[list[str], list[str], list[Problem]]:
+    """Utterances, values and every fault of one column file; of a faulty one as its lines have them.
+
+    Arguments as those of `read_column`.
+    """
     text = read_text(path)
     lines = text.split("\n")
     if lines[-1] == "":
@@ -177,18 +211,22 @@ def inspect_column(path: Path, classes: Collection[str] | None = None) -> tuple[
     if path.name in (*_NAMES, "utt2label", *UNIMODAL_LABELS):
         once: dict[str, str] = {}
         values = list(map(once.setdefault, values, values))  # one string per distinct value
+    if join:
+        values = _spelt(path, values, classes)
     sound = _sound(path.name, text, ids, values, classes)
-    return ids, values, [] if sound else column_problems(path, classes)
+    return ids, values, [] if sound else column_problems(path, classes, join)
 
 
 def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Collection[str] | None) -> bool:
     """Whether a column file has no fault; bulk operations only, see `column_problems` for the words."""
     if not ids or "" in ids or any(part in text for part in ("\t", "\r", "\0", " \n")) or text.endswith(" "):
         return False
+    if text.startswith(BYTE_ORDER_MARK):
+        return False
     if not all(map(lt, ids, islice(ids, 1, None))):
         return False
-    # What other blank characters split is rare enough to be looked at in one go.
-    if not text.isascii() and any(len(utterance.split()) != 1 for utterance in ids):
+    # No other blank counts as printable.
+    if not all(map(str.isprintable, ids)):
         return False
     if "  " in text and any(value[:1] == " " for value in values):
         return False
@@ -265,7 +303,9 @@ def read_classes(path: Path) -> list[str]:
     classes = read_lines(path)
     for number, name in enumerate(classes, start=1):
         if len(name.split()) != 1 or name != name.strip():
-            raise MertkError(f"{path}:{number}: expected one class name without blanks, got {name!r}.")
+            raise MertkError(
+                f"{path}:{number}: expected one class name without blanks, got {name!r}{line_end_hint(name)}."
+            )
         if name in classes[: number - 1]:
             raise MertkError(f"{path}:{number}: class {name} is already on line {classes.index(name) + 1}; keep one.")
     if not classes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.content import convert, read_yaml
+from mertk.data.labels import find_twins, twin_of
 from mertk.errors import MertkError
 
 
@@ -49,9 +50,14 @@ def load_label_map(name: str, directory: Path, known_labels: Collection[str] = (
         raise MertkError(f"{path}: map: expected `label: class` lines, got {labels!r}.")
     # YAML reads an unquoted 03 as a number and an unquoted no as false.
     convert(labels, dict[str, Any], f"{path}: map", "put labels that are no words in quotes")
+    for key, names in (("classes", classes), ("map", labels)):
+        for first, second, *_ in find_twins(map(str, names)):
+            raise MertkError(f"{path}: {key}: {first!r} and {second!r} seem to be spellings of one; keep one.")
     for label, class_name in labels.items():
         if class_name not in classes:
-            raise MertkError(f"{path}: map: {label}: class {class_name!r} is none of {', '.join(classes)}.")
+            twin = twin_of(class_name, classes) if isinstance(class_name, str) else None
+            hint = f"; {twin} is spelt otherwise" if twin else ""
+            raise MertkError(f"{path}: map: {label}: class {class_name!r} is none of {', '.join(classes)}{hint}.")
         if known_labels and label not in known_labels:
             raise MertkError(f"{path}: map: label {label!r} is not one of the corpus: {', '.join(known_labels)}.")
     unused = [name for name in classes if name not in labels.values()]

@@ -6,7 +6,6 @@ Columns are read when they are first asked for, so that a million utterances cos
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import islice, pairwise
 from operator import eq, itemgetter
@@ -17,13 +16,13 @@ from mertk.content import read_json
 from mertk.data.columns import (
     COLUMN_NAMES,
     Problem,
-    format_column,
     read_classes,
     read_column,
     read_ids,
-    value_problem,
     write_ids,
 )
+from mertk.data.labels import one_spelling, respell, twin_of
+from mertk.data.manifest_writer import check_same_ids, write_manifest
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
 from mertk.data.validation import validate_directory
 from mertk.errors import MertkError
@@ -57,6 +56,7 @@ class Manifest:
         ids: utterances, sorted by code point.
         classes: class names in the order of their indices; None for intensities, or when no classes.txt says so.
         corpus: content of corpus.json; empty when there is none.
+        join: whether labels are taken as their class is spelt.
     """
 
     def __init__(
@@ -66,11 +66,13 @@ class Manifest:
         classes: list[str] | None = None,
         corpus: dict[str, Any] | None = None,
         columns: dict[str, list[str]] | None = None,
+        join: bool = False,
     ) -> None:
         self.source = source
         self.ids = ids
         self.classes = classes
         self.corpus = corpus or {}
+        self.join = join
         self._columns = columns or {}
         self._whole: Manifest | None = None
         self._positions: list[int] = []
@@ -98,7 +100,7 @@ class Manifest:
             if self._whole is not None:
                 self._columns[name] = list(map(self._whole.column(name).__getitem__, self._positions))
             elif self.has(name):
-                ids, values = read_column(self.source / name, self.classes)
+                ids, values = read_column(self.source / name, self.classes, self.join)
                 check_same_ids(self.source / name, ids, self.ids)
                 self._columns[name] = values
             else:
@@ -142,7 +144,7 @@ class Manifest:
                 f"{len(unknown)} of {len(wanted)} utterances are not in {self.source}, the first is {unknown[0]}; "
                 "the list belongs to another data directory, or the manifest was made anew: make the folds again."
             )
-        part = Manifest(self.source, wanted, self.classes, self.corpus)
+        part = Manifest(self.source, wanted, self.classes, self.corpus, join=self.join)
         part._whole = self
         part._positions = positions
         return part
@@ -153,40 +155,25 @@ class Manifest:
         return self._row_of
 
 
-def check_same_ids(path: Path, ids: Sequence[str], expected: Sequence[str]) -> None:
-    """Raise MertkError when a column has other utterances than the rest of its directory."""
-    if ids == expected:
-        return
-    extra = set(ids) - set(expected)
-    if extra:
-        utterance = min(extra)
-        raise MertkError(
-            f"{path}:{list(ids).index(utterance) + 1}: {utterance}: not in the other files of the directory; "
-            "make the manifest again (stage 1)."
-        )
-    utterance = min(set(expected) - set(ids))
-    raise MertkError(
-        f"{path}: {utterance}: missing here, though other files of the directory have it; make the manifest again "
-        "(stage 1)."
-    )
-
-
-def load_manifest(path: str | Path, need: Sequence[str] = ("wav.scp", "utt2label")) -> Manifest:
+def load_manifest(
+    path: str | Path, need: Sequence[str] = ("wav.scp", "utt2label"), join_labels: bool = False
+) -> Manifest:
     """Open a data directory or a three-column scp file (`utterance path label`).
 
     A classes.txt that lies beside an scp file gives the order of its classes.
 
     Args:
         need: columns that are read and checked at once; others are when they are first used.
+        join_labels: take labels that are another spelling of a class (`mertk.data.labels`) as that class.
 
     Raises:
         MertkError: the path or a needed column is missing, or a file is faulty (names file, line and utterance).
     """
     path = Path(path)
     if path.is_file():
-        manifest = _from_three_columns(path)
+        manifest = _from_three_columns(path, join_labels)
     elif path.is_dir():
-        manifest = _from_directory(path, need)
+        manifest = _from_directory(path, need, join_labels)
     else:
         raise MertkError(
             f"{path} does not exist; expected a data directory (made by stage 1) or a three-column scp file."
@@ -196,13 +183,18 @@ def load_manifest(path: str | Path, need: Sequence[str] = ("wav.scp", "utt2label
     return manifest
 
 
-def _from_directory(path: Path, need: Sequence[str]) -> Manifest:
-    classes = read_classes(path / "classes.txt") if (path / "classes.txt").is_file() else None
+def _read_classes(path: Path, join: bool) -> list[str] | None:
+    classes = read_classes(path) if path.is_file() else None
+    return one_spelling(classes) if classes and join else classes
+
+
+def _from_directory(path: Path, need: Sequence[str], join: bool) -> Manifest:
+    classes = _read_classes(path / "classes.txt", join)
     first = next((name for name in (*need, "utt2label", *COLUMN_NAMES) if (path / name).is_file()), None)
     if first is None:
         raise MertkError(f"{path} has none of the files of a data directory ({', '.join(COLUMN_NAMES)}); run stage 1.")
-    ids, values = read_column(path / first, classes)
-    return Manifest(path, ids, classes, read_corpus(path), {first: values})
+    ids, values = read_column(path / first, classes, join)
+    return Manifest(path, ids, classes, read_corpus(path), {first: values}, join)
 
 
 def read_corpus(directory: Path) -> dict[str, Any]:
@@ -213,62 +205,19 @@ def read_corpus(directory: Path) -> dict[str, Any]:
     return read_json(path, Corpus, "run stage 1 again")
 
 
-def _from_three_columns(path: Path) -> Manifest:
+def _from_three_columns(path: Path, join: bool) -> Manifest:
     rows = sorted(read_three_column_scp(path), key=itemgetter(0))
     beside = path.with_name("classes.txt")
-    classes = read_classes(beside) if beside.is_file() else None
+    classes = _read_classes(beside, join)
+    labels = [row[2] for row in rows]
     if classes is not None:
-        for utterance, _, label in rows:
+        labels = respell(labels, classes) if join else labels
+        for row, label in zip(rows, labels, strict=True):
             if label not in classes:
+                twin = twin_of(label, classes)
+                hint = f" (it is {twin} in another spelling, which data.similar_labels=join would see)" if twin else ""
                 raise MertkError(
-                    f"{path}: {utterance}: label {label!r} is not in {beside} ({', '.join(classes)}); mend either."
+                    f"{path}: {row[0]}: label {label!r} is not in {beside} ({', '.join(classes)}); mend either{hint}."
                 )
-    columns = {"wav.scp": [row[1] for row in rows], "utt2label": [row[2] for row in rows]}
-    return Manifest(path, [row[0] for row in rows], classes, {}, columns)
-
-
-def write_manifest(
-    directory: str | Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None, corpus: dict[str, Any]
-) -> None:
-    """Write a data directory; a directory that is there gets its column files replaced, the rest of it is kept.
-
-    Args:
-        columns: by file name, the value of each utterance.
-        classes: class names in the order of their indices; None for intensities.
-        corpus: content of corpus.json.
-
-    Raises:
-        MertkError: unknown column, differing utterances, or a value that is not sound; nothing is written then.
-    """
-    from mertk.data.building import building
-
-    directory = Path(directory)
-    check_columns(directory, columns, classes)
-    with building(directory) as temporary:
-        for name, column in columns.items():
-            (temporary / name).write_text(format_column(column), encoding="utf-8")
-        if classes is not None:
-            (temporary / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
-        text = json.dumps(corpus, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
-
-
-def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None) -> None:
-    """Raise MertkError when columns could not be read back as they are."""
-    expected: list[str] | None = None
-    for name, column in columns.items():
-        path = directory / name
-        if name not in COLUMN_NAMES:
-            raise MertkError(f"{path}: not a column of a data directory; expected one of {', '.join(COLUMN_NAMES)}.")
-        ids = sorted(column)
-        if expected is not None:
-            check_same_ids(path, ids, expected)
-        expected = ids
-        for utterance in ids:
-            if len(utterance.split()) != 1 or utterance != utterance.strip():
-                raise MertkError(f"{path}: utterance {utterance!r} is empty or holds blanks; rename it.")
-            message = value_problem(name, column[utterance], classes)
-            if message:
-                raise MertkError(f"{path}: {utterance}: {message}.")
-    if not expected:
-        raise MertkError(f"{directory}: no utterance is left to write; see the reasons for leaving them out.")
+    columns = {"wav.scp": [row[1] for row in rows], "utt2label": labels}
+    return Manifest(path, [row[0] for row in rows], classes, {}, columns, join)

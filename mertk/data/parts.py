@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mertk.data.columns import is_number
 from mertk.data.dataset import UtteranceDataset
 from mertk.data.inputs import Input, Statistics, measure_statistics, open_input
+from mertk.data.labels import check_twins, one_spelling, respell, twin_of
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import Manifest, load_manifest, read_ids
 from mertk.errors import MertkError
@@ -45,6 +48,13 @@ class Part:
             facts["num_classes"] = len(self.classes)
         return facts
 
+    def class_counts(self) -> dict[str, int]:
+        """Utterances of each class, as the labels are that training sees; empty without classes."""
+        if self.classes is None or self.dataset.labels is None:
+            return {}
+        counts = Counter(self.dataset.labels.tolist())
+        return {name: counts[index] for index, name in enumerate(self.classes)}
+
     def normalization(self) -> dict[str, Statistics]:
         """By modality, what the features are standardised by; for `open_part` of the other parts."""
         statistics = {name: getattr(source, "statistics", None) for name, source in self.dataset.inputs.items()}
@@ -73,18 +83,19 @@ def open_part(
     Args:
         part: train, validation or test.
         task: classification or regression (what the labels are).
-        classes: class names by index; found in the data when empty.
+        classes: class names by index, as training has them; found in the data when empty.
         normalization: by modality, what the features of inputs with `normalize` are standardised by; the training
             part, for which it is left out, measures its own.
         seed: of the permutation of the labels that training sees, where the configuration asks for one.
 
     Raises:
-        MertkError: part missing or empty, label unknown, or more than `config.max_lost` of it lost.
+        MertkError: part missing or empty, label unknown, labels that are spellings of one, or more than
+            `config.max_lost` of it lost.
     """
     source = getattr(config, part)
     if source is None:
         raise MertkError(f"data.{part} is not set; give a list of utterance ids or a three-column scp file.")
-    manifest, ids = _read_manifest(config.directory, Path(source))
+    manifest, ids = _read_manifest(config, Path(source))
     if not ids:
         raise MertkError(f"data.{part}: {source} names no utterance.")
     if not config.inputs:
@@ -94,8 +105,9 @@ def open_part(
     _normalize(inputs, config, kept, normalization)
     labels = None
     if manifest.has("utt2label"):
-        classes = classes or config.classes or manifest.classes or _sorted_labels(manifest, task)
-        labels = _labels(manifest, kept, classes, task, source)
+        if task == "classification":
+            classes = classes or _classes(manifest, config.classes or manifest.classes, config, source)
+        labels = _labels(manifest, kept, classes, task, config, source)
     if config.permute_training_labels and part != "test" and labels is not None:
         labels = np.random.default_rng(seed).permutation(labels)
     dataset = UtteranceDataset(kept, inputs, labels, config.cache_megabytes)
@@ -110,12 +122,13 @@ def _normalize(
             source.statistics = measure_statistics(source, ids) if normalization is None else normalization[name]
 
 
-def _read_manifest(directory: str | None, source: Path) -> tuple[Manifest, list[str]]:
-    if directory is None:
-        manifest = load_manifest(source)
+def _read_manifest(config: DataConfig, source: Path) -> tuple[Manifest, list[str]]:
+    join = config.similar_labels == "join"
+    if config.directory is None:
+        manifest = load_manifest(source, join_labels=join)
         return manifest, manifest.ids
     ids = read_ids(source)
-    return load_manifest(directory, need=("utt2label",)).subset(ids), ids
+    return load_manifest(config.directory, need=("utt2label",), join_labels=join).subset(ids), ids
 
 
 def _keep_complete(ids: list[str], inputs: dict[str, Input], config: DataConfig, part: str) -> tuple[Ledger, list[str]]:
@@ -131,19 +144,48 @@ def _keep_complete(ids: list[str], inputs: dict[str, Input], config: DataConfig,
     return ledger, kept
 
 
-def _sorted_labels(manifest: Manifest, task: str) -> list[str] | None:
-    return sorted(set(manifest.labels())) if task == "classification" else None
+def _classes(manifest: Manifest, given: list[str] | None, config: DataConfig, source: str) -> list[str]:
+    """Class names by index: those given, else the labels, sorted; each once, whatever its spellings."""
+    if config.similar_labels == "join":
+        return one_spelling(given) if given else sorted(set(respell(manifest.labels(), None)))
+    counts = Counter(manifest.labels())
+    if config.similar_labels == "refuse":
+        names = {name: counts[name] for name in given} if given else counts
+        remedy = (
+            "Spell them alike (utt2label, classes.txt, data.classes, or the scp files), or set "
+            "data.similar_labels=join, or keep where they are classes of their own."
+        )
+        check_twins(names, source, remedy)
+    return given or sorted(counts)
 
 
-def _labels(manifest: Manifest, ids: list[str], classes: list[str] | None, task: str, source: str) -> np.ndarray:
-    label_of = dict(zip(manifest.ids, manifest.labels(), strict=True))
+def _labels(
+    manifest: Manifest, ids: list[str], classes: list[str] | None, task: str, config: DataConfig, source: str
+) -> np.ndarray:
+    values = manifest.labels()
+    if task == "classification" and config.similar_labels == "join":
+        values = respell(values, classes)
+    label_of = dict(zip(manifest.ids, values, strict=True))
     if task == "regression":
-        return np.array([float(label_of[utterance]) for utterance in ids], dtype=np.float32)
+        return _intensities(label_of, ids, source)
     index = {name: position for position, name in enumerate(classes or [])}
     for utterance in ids:
-        if label_of[utterance] not in index:
+        label = label_of[utterance]
+        if label not in index:
+            twin = twin_of(label, index)
+            hint = f" It is {twin} in another spelling; data.similar_labels=join counts the two as one." if twin else ""
             raise MertkError(
-                f"{source}: utterance {utterance} has the label {label_of[utterance]!r}, expected one of "
-                f"{', '.join(index)}. Training and other parts must use the same label map."
+                f"{source}: utterance {utterance} has the label {label!r}, expected one of {', '.join(index)}. "
+                f"Training and other parts must use the same label map.{hint}"
             )
     return np.array([index[label_of[utterance]] for utterance in ids], dtype=np.int64)
+
+
+def _intensities(label_of: dict[str, str], ids: list[str], source: str) -> np.ndarray:
+    for utterance in ids:
+        if not is_number(label_of[utterance]):
+            raise MertkError(
+                f"{source}: utterance {utterance} has the label {label_of[utterance]!r}, expected a number; the model "
+                "estimates intensities, model.component chooses another."
+            )
+    return np.array([float(label_of[utterance]) for utterance in ids], dtype=np.float32)

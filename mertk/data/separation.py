@@ -29,7 +29,7 @@ def check_separation(config: DataConfig, protocol: str) -> list[str]:
 
 
 def _check_directory(config: DataConfig, protocol: str) -> list[str]:
-    manifest = load_manifest(config.directory, need=("utt2label",))
+    manifest = load_manifest(config.directory, need=("utt2label",), join_labels=config.similar_labels == "join")
     parts = [read_ids(path) if path else [] for path in (config.train, config.validation, config.test)]
     if protocol == "custom":
         _check_custom(config, dict(zip(("train", "validation", "test"), map(set, parts), strict=True)))
@@ -50,7 +50,7 @@ def _check_directory(config: DataConfig, protocol: str) -> list[str]:
 
 def _check_scp_files(config: DataConfig, protocol: str) -> list[str]:
     manifests = {
-        name: load_manifest(path)
+        name: load_manifest(path, join_labels=config.similar_labels == "join")
         for name, path in (("train", config.train), ("validation", config.validation), ("test", config.test))
         if path is not None
     }

@@ -17,6 +17,7 @@ from mertk.data.columns import (
     is_number,
     read_classes,
 )
+from mertk.data.labels import find_twins
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def validate_directory(path: str | Path, check_files: bool = True, deep: bool = 
         raise MertkError(f"{path} is not a directory; expected a data directory (made by stage 1).")
     problems: list[Problem] = []
     classes = _classes(path, problems)
+    problems += _twin_problems(path, classes or [])
     for name in REQUIRED:
         if not (path / name).is_file():
             problems.append(Problem(str(path / name), 0, "", "the file is missing; run stage 1"))
@@ -200,3 +202,12 @@ def _finite_problem(store: FeatureStore, directory: Path, utterance: str) -> lis
     if not np.isfinite(features).all():
         return [Problem(file, 0, utterance, "NaN or infinite features; make them again (stage 2)")]
     return []
+
+
+def _twin_problems(path: Path, classes: list[str]) -> list[Problem]:
+    """Classes that are spellings of one."""
+    file = str(path / "classes.txt")
+    told = "seem to be spellings of one; keep one, and spell the labels alike"
+    return [
+        Problem(file, 0, "", f"classes {first!r} and {second!r} {told}") for first, second, *_ in find_twins(classes)
+    ]

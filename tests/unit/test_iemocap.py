@@ -84,7 +84,7 @@ def test_odd_lines_and_files_of_the_real_corpus_are_tolerated(corpus: Path) -> N
     write_wav(wav(corpus).with_name("Ses01F_impro01_FXX0.wav"))
     ratings = "0.5000, 5.5000, 2.0000"
     text = annotation(corpus).read_bytes().replace(b"2.5000, 2.5000, 2.5000", ratings.encode(), 1)
-    annotation(corpus).write_bytes(text.replace(b"\n", b"\r\n"))
+    annotation(corpus).write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
     assert prepare(corpus) == 0
     manifest = load_manifest(corpus.parent / "data")
     assert len(manifest) == 100

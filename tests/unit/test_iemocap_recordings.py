@@ -72,6 +72,42 @@ def test_labels_outside_the_map_are_left_out_but_not_lost(corpus: Path) -> None:
     assert ledger.lost() == []
 
 
+def test_suffixes_compare_without_case_and_every_file_is_counted(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+    dialogue = corpus / "Session1" / "dialog"
+    wav(corpus).rename(wav(corpus).with_suffix(".WAV"))
+    for file in (
+        dialogue / "EmoEvaluation" / "Ses01F_impro01.txt",
+        dialogue / "transcriptions" / "Ses01F_impro01.txt",
+        dialogue / "avi" / "DivX" / "Ses01F_impro01.avi",
+    ):
+        file.rename(file.with_suffix(file.suffix.upper()))
+    folder = corpus / "Session2" / "sentences" / "wav" / "Ses02F_impro01"
+    folder.rename(folder.with_name("by mistake"))
+    (wav(corpus).parent / "Ses01F_impro01.pk").write_bytes(b"")
+    write_wav(wav(corpus).parent / "Ses01F_impro01_MXX0.wav")
+    write_wav(wav(corpus).parent / "again" / "Ses01F_impro01_M000.wav")
+    assert prepare(corpus, "--max_lost", "0") == 0
+    manifest = load_manifest(corpus.parent / "data")
+    assert len(manifest) == 100
+    assert manifest.value("text", FIRST) == "This is impro01 sentence 0 of F."
+    assert manifest.value("wav.scp", FIRST).endswith("/Ses01F_impro01_F000.WAV")
+    assert manifest.value("wav.scp", "Ses01F_impro01_M000") == str(wav(corpus, "Ses01F_impro01_M000"))
+    assert manifest.value("video.scp", FIRST).endswith("/Ses01F_impro01.AVI")
+    assert manifest.value("wav.scp", "Ses02F_impro01_F000").endswith("/by mistake/Ses02F_impro01_F000.wav")
+    out = capsys.readouterr().out
+    assert "120 utterances seen, 100 taken, 20 left out (label_not_in_map 20)" in out
+    assert "153 files seen, 130 taken, 23 left out (label_not_in_map 20, " in out
+    ledger = read_ledger(corpus.parent / "data" / "excluded.tsv")
+    assert ledger.counts() == {"label_not_in_map": 20, "other_file": 1, "no_label": 1, "duplicate": 1}
+
+
+def test_a_recording_in_another_form_is_named(corpus: Path) -> None:
+    wav(corpus).rename(wav(corpus).with_suffix(".flac"))
+    assert prepare(corpus) == 0
+    entries = {entry.utterance: entry for entry in read_ledger(corpus.parent / "data" / "excluded.tsv")}
+    assert entries[FIRST].detail.endswith(f"No such file or directory, but there is {wav(corpus).with_suffix('.flac')}")
+
+
 def test_recording_without_annotation_is_lost(corpus: Path) -> None:
     extra = wav(corpus).with_name("Ses01F_impro01_F077.wav")
     write_wav(extra)

@@ -29,7 +29,7 @@ def test_infinite_values_can_be_refused(tmp_path, capsys):
     ("key", "length", "fault"),
     [
         ("audio_lengths", 0, "audio_lengths gives 0 frames of audio, expected 1 to 7"),
-        ("vision_lengths", 7, "vision_lengths gives 7 frames of video, expected 1 to 6"),
+        ("vision_lengths", 0, "vision_lengths gives 0 frames of video, expected 1 to 6"),
         ("audio_lengths", -1, "gives -1 frames"),
         ("audio_lengths", 2.5, "gives 2.5 frames"),
         ("text_bert", 0, "text_bert gives 0 frames of text, expected 1 to 5"),
@@ -43,7 +43,7 @@ def test_impossible_lengths_are_refused_or_dropped(tmp_path, capsys, key, length
         content["test"][key][2] = length
     assert run(tmp_path, content) == 1
     error = capsys.readouterr().err
-    assert "1 utterances have a length of 0 or beyond the array" in error
+    assert "1 utterances have a length below 1 or one that is no whole number" in error
     assert f"test1$_$1: {tmp_path}/features.pkl: part test: " in error
     assert fault in error
     assert left_behind(tmp_path) == ["features.pkl"]
@@ -94,10 +94,12 @@ def cut(part, key):
 @pytest.mark.parametrize(
     ("spoil", "pattern"),
     [
-        (lambda content: content.pop("valid"), "the parts train, valid, test, found the keys train, test"),
+        (lambda content: content.pop("test"), "the parts train, valid, test, found the keys train, valid"),
         (drop("valid", "vision", "text_bert"), "part valid has no vision, text_bert; expected at least id, raw_text"),
         (lambda content: content.update(test=[1]), "part test has no id, raw_text"),
-        (drop("test", "audio_lengths"), "part test: no audio_lengths, and 7 steps of audio against 5 of text"),
+        (drop("test", "text_bert"), "parts train and test do not both have text_bert"),
+        (cut("train", "annotations"), "part train: annotations: 5 entries, but the part has 6 ids"),
+        (put("train", "annotations", "Neutral"), "part train: annotations: expected a list, got str"),
         (cut("train", "audio"), "part train: audio: 5 entries, but the part has 6 ids"),
         (cut("train", "vision_lengths"), "part train: vision_lengths: 5 entries, but the part has 6 ids"),
         (cut("test", "regression_labels"), "part test: regression_labels: 3 entries, but the part has 4 ids"),
@@ -134,7 +136,7 @@ def test_labels_of_sims_have_a_scale_of_their_own(tmp_path, capsys):
     content = make_content()
     content["train"]["regression_labels"] = np.linspace(-3, 3, 6)
     assert run(tmp_path, content, corpus="sims") == 1
-    assert "label -3, expected -1 to 1 (4 such in all); is --corpus right?" in capsys.readouterr().err
+    assert "label -3, expected -1 to 1 (4 such in all); is it a file of this corpus?" in capsys.readouterr().err
 
 
 def test_hostile_missing_and_damaged_files_end_in_one_message(tmp_path, capsys):

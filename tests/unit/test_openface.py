@@ -95,6 +95,25 @@ def test_files_that_cannot_be_used_are_named(data, capsys, change, reason, messa
     assert set(read_features(data / "video")) == {"ab$_$0001", "c$_$1"}
 
 
+def test_suffixes_compare_without_case_and_files_are_counted(data, capsys):
+    csv = data.parent / "csv"
+    (csv / "ab" / "0001.csv").rename(csv / "ab" / "0001.CSV")
+    (csv / "ab" / "0002.csv").write_text("\ufeff" + (csv / "ab" / "0002.csv").read_text())
+    write_csv(csv / "ab" / "0003.csv", [(0, 0, 1, 5)])
+    (csv / "ab" / "0001_of_details.txt").write_text("")
+    assert run(data) == 0
+    assert set(read_features(data / "video")) == set(IDS)
+    assert "5 files seen, 3 taken, 2 left out (" in capsys.readouterr().out
+
+
+def test_a_file_that_may_be_meant_is_named(data, capsys):
+    csv = data.parent / "csv"
+    (csv / "ab" / "0001.csv").rename(csv / "ab" / "1.csv")
+    assert run(data, "--max_lost", "0.5") == 0
+    (entry,) = read_ledger(data / "video" / "excluded.tsv")
+    assert f"0001.csv: no such file, but there is {csv}/ab/1.csv; run OpenFace" in entry.detail
+
+
 def test_a_mended_file_is_read_again(data, capsys):
     assert run(data) == 0
     capsys.readouterr()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from data_prep import ravdess
 from data_prep.ravdess_directory import CLASSES, group_actors
 from mertk.data.folds import check_parts, read_fold
+from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, read_three_column_scp, validate_directory
 from mertk.errors import MertkError
 from tests.unit.iemocap_tree import write_wav
@@ -85,19 +87,89 @@ def test_names_that_are_not_ravdess_are_refused(
     assert not (corpus.parent / "data").exists()
 
 
-def test_song_and_hidden_files_are_passed_over(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+def test_every_file_is_counted_and_those_not_taken_are_named(corpus: Path, capsys: pytest.CaptureFixture) -> None:
     write_wav(corpus / "Actor_01" / "03-02-01-01-01-01-01.wav")
     (corpus / "Actor_01" / "._03-01-01-01-01-01-01.wav").write_bytes(b"")
+    (corpus / "Actor_01" / "read me.TXT").write_bytes(b"")
+    (corpus / "Actor_02.zip").write_bytes(b"")
     assert prepare(corpus) == 0
     output = capsys.readouterr().out
     assert "96 recordings, 6 folds" in output
-    assert "passed over, not speech: 1" in output
+    assert "100 files seen, 96 taken, 4 left out (other_file 2, " in output
+    record = json.loads((corpus.parent / "data" / "corpus.json").read_text())
+    assert record["files"]["taken"] == 96
+    assert record["left_out"] == {"other_file": 2, "hidden": 1, "song": 1}
+    assert {entry.utterance: entry.reason for entry in read_ledger(corpus.parent / "data" / "excluded.tsv")} == {
+        "Actor_01/03-02-01-01-01-01-01.wav": "song",
+        "Actor_01/._03-01-01-01-01-01-01.wav": "hidden",
+        "Actor_01/read_me.TXT": "other_file",
+        "Actor_02.zip": "other_file",
+    }
+
+
+def test_suffixes_compare_without_case_and_links_are_followed(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+    for actor in (2, 3, 4):
+        for file in (corpus / f"Actor_{actor:02d}").iterdir():
+            file.rename(file.with_suffix(".WAV" if actor < 4 else ".Wav"))
+    for actor in (5, 6):
+        (corpus / f"Actor_{actor:02d}").rename(corpus.parent / f"elsewhere_{actor}")
+        (corpus / f"Actor_{actor:02d}").symlink_to(corpus.parent / f"elsewhere_{actor}")
+    (corpus / "Actor_07" / "again").symlink_to(corpus)  # a loop
+    file = corpus / "Actor_08" / "03-01-01-01-02-01-08.wav"
+    file.rename(corpus.parent / "one.wav")
+    file.symlink_to(corpus.parent / "one.wav")
+    assert prepare(corpus) == 0
+    assert "96 files seen, 96 taken, 0 left out" in capsys.readouterr().out
+    manifest = load_manifest(corpus.parent / "data")
+    assert manifest.value("wav.scp", "03-01-01-01-02-01-05") == str(corpus / "Actor_05" / "03-01-01-01-02-01-05.wav")
+
+
+def test_a_corpus_of_links_into_another_folder(corpus: Path) -> None:
+    linked = corpus.parent / "linked"
+    linked.mkdir()
+    for folder in corpus.iterdir():
+        (linked / folder.name).symlink_to(folder)
+    assert prepare(linked) == 0
+    assert len(load_manifest(corpus.parent / "data")) == 96
+
+
+def test_what_sets_a_copy_apart_from_the_published_corpus_is_told(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+    (corpus / "Actor_03" / "03-01-01-01-02-01-03.wav").rename(corpus / "Actor_03" / "03-01-01-01-02-01-03.mp3")
+    (corpus / "Actor_04" / "03-01-01-01-02-01-04.wav").rename(corpus / "Actor_05" / "03-01-01-01-02-01-04.wav")
+    assert prepare(corpus) == 0
+    errors = capsys.readouterr().err
+    assert "warning: 95 recordings of 12 actors, the published speech has 1440 of 24, 60 each" in errors
+    assert "1 recordings of speech are there in another form alone and not taken" in errors
+    assert "1 recordings lie in the folder of another actor than their name says" in errors
+    assert len(json.loads((corpus.parent / "data" / "corpus.json").read_text())["warnings"]) == 3
+
+
+def test_sound_of_the_version_with_pictures_is_the_same_recording(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+    write_wav(corpus / "Actor_01" / "01-01-01-01-02-01-01.wav", seconds=0.01)
+    assert prepare(corpus) == 1
+    assert re.search(r"utterance 03-01-01-01-02-01-01 is also .*/01-01-01-01-02-01-01", capsys.readouterr().err)
+
+
+def test_a_folder_of_archives_is_told_what_it_holds(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "corpus").mkdir()
+    for name in ("Actor_01.zip", "Actor_02.ZIP", "README"):
+        (tmp_path / "corpus" / name).write_bytes(b"")
+    assert prepare(tmp_path / "corpus") == 1
+    error = capsys.readouterr().err
+    assert "holds no RAVDESS speech" in error
+    assert "3 files seen, 0 taken, 3 left out (other_file 3); other files: " in error
+    assert "2 .zip" in error and "1 without suffix" in error
 
 
 def test_unreadable_recording_and_wrong_path_are_named(corpus: Path, capsys: pytest.CaptureFixture) -> None:
     assert prepare(corpus.parent / "nowhere") == 1
     assert "nowhere does not exist" in capsys.readouterr().err
-    (corpus / "Actor_05" / "03-01-01-01-02-01-05.wav").write_bytes(b"")
+    file = corpus / "Actor_05" / "03-01-01-01-02-01-05.wav"
+    file.write_bytes(b"")
+    assert prepare(corpus) == 1
+    assert re.search(r"Actor_05/03-01-01-01-02-01-05\.wav: utterance .*unreadable", capsys.readouterr().err)
+    file.unlink()
+    file.symlink_to(corpus / "nowhere.wav")
     assert prepare(corpus) == 1
     assert re.search(r"Actor_05/03-01-01-01-02-01-05\.wav: utterance .*unreadable", capsys.readouterr().err)
 

@@ -212,9 +212,73 @@ def test_zeros_that_a_spreadsheet_took_away_are_guessed(corpus):
         raw_video_sound.read_clip(clip, corpus, corpus.parent / "out")
 
 
+def test_suffixes_and_words_of_the_table_compare_without_case(corpus, capsys):
+    (corpus / "Raw" / "abc" / "0001.mp4").rename(corpus / "Raw" / "abc" / "0001.MP4")
+    rows = [(*row[:5], row[5].upper()) for row in CLIPS]
+    write_labels(corpus / "label.csv", rows, (*HEADER[:3], " Label", "annotation", "MODE"))
+    assert run(corpus, "--max_lost", "0") == 0
+    manifest = load_manifest(corpus.parent / "out")
+    assert manifest.ids == IDS
+    assert manifest.value("video.scp", "abc$_$0001") == str(corpus / "Raw" / "abc" / "0001.MP4")
+    out = capsys.readouterr().out
+    assert "7 rows seen, 7 taken, 0 left out" in out
+    assert "7 files seen, 7 taken, 0 left out" in out
+
+
+def test_clips_that_the_table_does_not_name_are_counted_and_told(corpus, capsys):
+    raw = corpus / "Raw"
+    shutil.copy(raw / "abc" / "0001.mp4", raw / "abc" / "0009.mp4")
+    shutil.copy(raw / "abc" / "0001.mp4", raw / "abc" / "0001.MP4")
+    (raw / "abc" / "._0001.mp4").write_bytes(b"")
+    (raw / "abc" / "0002.mp4").write_bytes(b"no video")
+    assert run(corpus, "--max_lost", "0.2") == 0
+    captured = capsys.readouterr()
+    assert "7 rows seen, 6 taken, 1 left out (unreadable_video 1)" in captured.out
+    assert "10 files seen, 6 taken, 4 left out (" in captured.out
+    assert f"1 clips of {raw} have no row in label.csv; the first is {raw}/abc/0009.mp4" in captured.err
+    record = json.loads((corpus.parent / "out" / "corpus.json").read_text())
+    assert record["files"]["left_out"] == {"duplicate": 1, "hidden": 1, "no_row": 1, "unreadable_video": 1}
+    assert set(reasons(corpus.parent / "out")) == {
+        "abc$_$0002", "Raw/abc/0009.mp4", "Raw/abc/0001.MP4", "Raw/abc/._0001.mp4",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("move", "row", "told"),
+    [
+        (("abc/0001.mp4", "ABC/0001.mp4"), ("abc", "0001"), "but there is ABC/0001.mp4"),
+        (("abc/0001.mp4", "abc/0001.avi"), ("abc", "0001"), "but there is 0001.avi; expected .mp4"),
+        (("abc/0001.mp4", "abc/0001.mp4"), ("abc", "1.0"), "but there is 0001.mp4: were zeros lost from clip_id?"),
+    ],
+)
+def test_a_clip_that_may_be_meant_is_named(tmp_path, move, row, told):
+    there = tmp_path / "Raw" / move[1]
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"")
+    clip = raw_video_sound.Clip(*row, "hello", {}, "train", "label.csv:2")
+    with pytest.raises(raw_video_sound.RecordingError, match=told.replace("?", r"\?")):
+        raw_video_sound.read_clip(clip, tmp_path, tmp_path / "out")
+
+
+def test_annotations_that_do_not_follow_from_the_labels_are_told(corpus):
+    rows = [(*row[:4], {"1.6": "negative", "0": "Positive"}.get(row[3], row[4]), row[5]) for row in CLIPS]
+    write_labels(corpus / "label.csv", rows)
+    assert run(corpus) == 0
+    warnings = json.loads((corpus.parent / "out" / "corpus.json").read_text())["warnings"]
+    assert "annotation and label have opposite signs in 1 utterances; the first is abc$_$0001" in warnings
+    assert "annotation and label differ in whether they are neutral in 1 utterances; the first is -x_9$_$10" in warnings
+
+
+def test_a_table_of_another_name_is_told(corpus, capsys):
+    (corpus / "label.csv").rename(corpus / "Labels.CSV")
+    assert run(corpus) == 1
+    assert "label.csv: no such file, there is Labels.CSV beside it; --labels names" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b"video_id,clip_id,text,label,Label,mode\na,1,b,0,0,train\n", ":1: the column label is there twice; keep one"),
         (b"", "the file is empty"),
         (b"video_id;clip_id;text;label;mode\na;1;b;0;train\n", ":1: no column video_id, clip_id, text, label, mode"),
         (b"video_id,clip_id,text,label\na,1,b,0\n", ":1: no column mode"),

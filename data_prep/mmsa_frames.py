@@ -1,0 +1,123 @@
+"""Where the frames of each utterance are: what a feature file says of their number, held against its arrays.
+
+Arrays have room for the longest utterance; shorter ones have zeros behind their frames, in some files in front of them.
+Some files have lengths above that room, since what made them cut the features and not the lengths, and some have no
+lengths at all. Legend: `N` utterances of all parts, `T` frames that there is room for, `D` features.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data_prep.mmsa_file import LENGTH_KEYS, Part
+from data_prep.mmsa_notes import Note
+
+#: an utterance that is zero in more than this share of its length has another length, if it is not zero throughout
+_MOST_ZERO = 0.5
+_BLOCK_VALUES = 2**24
+
+
+def settle_frames(parts: list[Part]) -> list[Note]:
+    """Find where the frames of all utterances begin and how many there are; fills `starts` and `lengths` of the parts.
+
+    Lengths of 0 and broken ones stay as they are (`Part.bad_lengths`).
+    """
+    notes = []
+    has_tokens = "tokens" in parts[0].arrays
+    if has_tokens:
+        notes += _token_notes(parts)
+    for modality in ("audio", "video") if has_tokens else ("text", "audio", "video"):
+        notes += _settle(modality, parts, has_tokens)
+    for part in parts:
+        part.starts["tokens"], part.lengths["tokens"] = part.starts["text"], part.lengths["text"]
+    return notes
+
+
+def find_extents(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) first frame that is not zero and (N,) frame behind the last one of (N, T, D); T and 0 where all are zero."""
+    num_rows, steps, _ = array.shape
+    present = np.empty((num_rows, steps), dtype=bool)
+    rows = max(1, _BLOCK_VALUES // array[0].size)
+    for start in range(0, num_rows, rows):
+        (array[start : start + rows] != 0).any(axis=2, out=present[start : start + rows])
+    some = present.any(axis=1)
+    begins = np.where(some, present.argmax(axis=1), steps)
+    ends = np.where(some, steps - present[:, ::-1].argmax(axis=1), 0)
+    return begins, ends
+
+
+def _settle(modality: str, parts: list[Part], has_tokens: bool) -> list[Note]:
+    notes: list[Note] = []
+    ids = [utterance for part in parts for utterance in part.ids]
+    steps, key = parts[0].steps(modality), LENGTH_KEYS[modality]
+    extents = [find_extents(part.arrays[modality]) for part in parts]
+    begins, ends = (np.concatenate([pair[side] for pair in extents]) for side in (0, 1))
+    is_aligned = has_tokens and steps == parts[0].steps("text")
+    lengths = np.concatenate([_given(part, modality, is_aligned) for part in parts])
+
+    def note(what: str, rows: np.ndarray, contradicts: bool = False) -> None:
+        if rows.any():
+            notes.append(Note(what, [ids[row] for row in np.flatnonzero(rows)], contradicts))
+
+    above = (lengths > steps) & (lengths % 1 == 0)
+    note(f"{key} is above the {steps} frames of the array and counts as {steps}", above)
+    lengths[above] = steps
+    in_front = _is_padded_in_front(lengths, begins, ends, steps)
+    note(
+        f"{modality} has its zeros in front of its frames, which are taken from the end,",
+        (ends > 0) & (begins > 0) & in_front,
+    )
+    unknown = np.isnan(lengths)
+    note(f"no {key}: {modality} ends with its last frame that is not zero", unknown & (not in_front))
+    note(f"no {key}: {modality} begins with its first frame that is not zero", unknown & in_front)
+    lengths[unknown] = np.maximum(steps - begins if in_front else ends, 1)[unknown]
+    starts = np.maximum(steps - lengths, 0).astype(int) if in_front else np.zeros(len(ids), dtype=int)
+
+    sound = (lengths >= 1) & (lengths % 1 == 0) & (ends > 0)
+    outside = sound & ((begins < starts) | (ends > starts + lengths))
+    side = "in front of its frames" if in_front else "behind its length"
+    note(f"{modality} has values {side}", outside, contradicts=True)
+    zeros = np.maximum(begins - starts, starts + lengths - ends)
+    short = sound & ~outside & (zeros > _MOST_ZERO * lengths)
+    note(f"{modality} is zero at an end for more than half of its length", short, contradicts=True)
+
+    bounds = np.cumsum([len(part.ids) for part in parts])[:-1]
+    for part, own_starts, own_lengths in zip(parts, np.split(starts, bounds), np.split(lengths, bounds), strict=True):
+        part.starts[modality], part.lengths[modality] = own_starts, own_lengths
+    return notes
+
+
+def _given(part: Part, modality: str, is_aligned: bool) -> np.ndarray:
+    """(N,) lengths that the file has, those of the tokens where there is a frame for each, or NaN."""
+    if modality in part.lengths:
+        return part.lengths[modality].copy()
+    return part.lengths["text"].copy() if is_aligned else np.full(len(part.ids), np.nan)
+
+
+def _is_padded_in_front(lengths: np.ndarray, begins: np.ndarray, ends: np.ndarray, steps: int) -> bool:
+    """Whether more utterances can only have their frames at the end of the array than only at its beginning."""
+    unknown = np.isnan(lengths)
+    shorter = (ends > 0) & (lengths < steps)
+    behind, before = ends > lengths, begins < steps - lengths
+    front = (shorter & behind & ~before) | (unknown & (begins > 0) & (begins < steps) & (ends == steps))
+    back = (shorter & before & ~behind) | (unknown & (begins == 0) & (ends < steps))
+    return bool(front.sum() > back.sum())
+
+
+def _token_notes(parts: list[Part]) -> list[Note]:
+    """Tokens that the mask leaves out, other than the one that fills the room."""
+    shifted, extra = [], []
+    outside = [part.arrays["tokens"][:, 0][part.arrays["tokens"][:, 1] == 0] for part in parts]
+    values, counts = np.unique(np.concatenate(outside), return_counts=True)
+    padding = values[counts.argmax()] if len(values) else 0
+    for part in parts:
+        tokens = part.arrays["tokens"]
+        odd = ((tokens[:, 1] == 0) & (tokens[:, 0] != padding)).any(axis=1)
+        extra += [part.ids[row] for row in np.flatnonzero(odd)]
+        shifted += [part.ids[row] for row in np.flatnonzero(part.starts["text"] > 0)]
+    notes = []
+    if shifted:
+        notes.append(Note("text has its padding in front of its tokens, which are taken from the end,", shifted))
+    if extra:
+        notes.append(Note("text_bert has tokens where its mask is 0", extra, contradicts=True))
+    return notes
