@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mertk.models.base import Model
 
 FORMAT = 1
+#: what there is in a model directory
+ENTRIES = ("model.safetensors", "config.yaml", "model.json", "encoders")
 
 
 @dataclass
@@ -54,7 +56,7 @@ def save_model(
         text = json.dumps({"format": FORMAT, **info}, indent=2, ensure_ascii=False)
         (target / "model.json").write_text(text + "\n", encoding="utf-8")
 
-    write_directory(directory, fill)
+    write_directory(directory, fill, ENTRIES)
 
 
 def load_model(directory: str | Path) -> SavedModel:
