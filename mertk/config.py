@@ -7,7 +7,7 @@ the nearest valid one. The keys under `model` are the arguments of the model's c
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -206,6 +206,16 @@ def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Co
         raise MertkError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     check_values(config)
     return config
+
+
+def make_config(settings: Mapping[str, Any]) -> Config:
+    """A configuration from settings as `decisive` or `as_dict` give them, with defaults for what is not among them.
+
+    Raises:
+        MertkError: settings that this version does not know.
+    """
+    merged = _merge(OmegaConf.structured(Config), OmegaConf.create(dict(settings)), "settings")
+    return OmegaConf.to_object(merged)
 
 
 def save_config(config: Config, path: Path) -> None:

@@ -97,7 +97,8 @@ def evaluate_run(accelerator: Accelerator, run_dir: Path, part_name: str) -> dic
     if not accelerator.is_main_process:
         return None
     lost = sorted(set(part.manifest_ids) - set(scores.ids))
-    results = describe(scores, saved.info, part_name, lost) | {"run": describe_run(run_dir, config, saved.info)}
+    about = describe_run(run_dir, config, saved.info) | {"scoring": describe_scoring(accelerator)}
+    results = describe(scores, saved.info, part_name, lost) | {"run": about}
     write_results(run_dir, part_name, results, prediction_rows(scores, saved.info["classes"]))
     shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
     print(f"{run_dir}: {part_name} {results['count']} utterances, {shown}", flush=True)
@@ -108,37 +109,22 @@ def open_run(run_dir: Path, part_name: str) -> tuple[Config, SavedModel, Part]:
     """Configuration and best model of a run, and a part whose features are those the model was trained on.
 
     Raises:
-        MertkError: the model is missing or damaged, or the part cannot be had or has other features.
+        MertkError: the model is missing or damaged, is that of another run, or the part cannot be had, has other
+            features, or is scored by other metrics.
     """
+    from mertk.bin.run_agreement import check_features, check_metrics, check_same_run
     from mertk.config import load_config
     from mertk.data.parts import open_part
     from mertk.training.model_directory import load_model
 
     config = load_config([run_dir / "config.yaml"])
     saved = load_model(run_dir / "best")
-    info = saved.info
-    part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}))
+    check_same_run(config, saved.config, run_dir)
+    info, seed = saved.info, config.training.seed
+    part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}), seed)
     check_features(info["feature_records"], part.feature_records(), run_dir)
+    check_metrics(info, part, run_dir)
     return config, saved, part
-
-
-def check_features(trained: dict[str, Any], given: dict[str, Any], where: Path) -> None:
-    """Refuse features made otherwise than those the model was trained on.
-
-    Raises:
-        MertkError: names what differs.
-    """
-    from mertk.errors import MertkError
-
-    keys = ("extractor", "weights_fingerprint", "layer", "dimension", "rate_hz")
-    for modality, record in trained.items():
-        other = given.get(modality)
-        if record is None or other is None:
-            continue
-        differing = [key for key in keys if record.get(key) != other.get(key)]
-        if differing:
-            told = "; ".join(f"{key} {other.get(key)!r}, expected {record.get(key)!r}" for key in differing)
-            raise MertkError(f"{where}: the {modality} features are not those the model was trained on: {told}.")
 
 
 def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> dict[str, Any]:
@@ -173,9 +159,21 @@ def describe_classes(scores: Any, classes: list[str]) -> dict[str, Any]:
 
 
 def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, Any]:
-    """What `summarize` tells about a run, from the files the training left."""
+    """What `summarize` tells about a run, from the files the training left.
+
+    Raises:
+        MertkError: a file is missing or damaged, or tells of an earlier end than the model has.
+    """
+    from mertk.errors import MertkError
+
     environment = read_object(run_dir / "environment.json", ("num_processes", "commit", "versions", "hardware"))
     trained = read_object(run_dir / "trained.json", ("best_epoch", "best_step", "num_parameters", "seconds"))
+    if info.get("step", trained["best_step"]) != trained["best_step"]:
+        raise MertkError(
+            f"{run_dir}: its model is of step {info['step']}, but trained.json of a training whose best step was "
+            f"{trained['best_step']}: the run went on and was interrupted. Let it go on to its end, then score it."
+        )
+    sessions = environment.get("sessions") or [environment]
     return {
         "recipe": config.run.recipe,
         "variant": config.run.variant,
@@ -193,10 +191,18 @@ def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, 
         "num_parameters": trained["num_parameters"],
         "train_seconds": trained["seconds"],
         "commit": environment["commit"],
+        "commits": list(dict.fromkeys(session["commit"] for session in sessions)),
         "versions": environment["versions"],
         "hardware": environment["hardware"],
         "features": info["feature_records"],
     }
+
+
+def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
+    """The code and machine that computed the figures, which need not be those of the training."""
+    from mertk.provenance import environment
+
+    return environment() | {"num_processes": accelerator.num_processes, "device": str(accelerator.device)}
 
 
 def read_object(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:

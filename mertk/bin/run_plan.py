@@ -6,12 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
-
-if TYPE_CHECKING:
-    from mertk.config import Config
 
 
 @dataclass(frozen=True)
@@ -99,26 +95,3 @@ def refit_settings(clean: Path) -> list[str]:
     if trained.get("reductions") is not None:
         settings.append(f"schedule.reduce_at={[step for step in trained['reductions'] if step < trained['best_step']]}")
     return settings
-
-
-def run_dependencies(config: Config, data: Path) -> dict[str, Any]:
-    """What a run depends on: its settings but for the incidental ones, the data and the weights it reads."""
-    from mertk.config import decisive
-    from mertk.marks import dependencies
-
-    return dependencies(decisive(config), [path for path in run_inputs(config, data) if path.exists()])
-
-
-def run_inputs(config: Config, data: Path) -> list[Path]:
-    """Files and folders that a run may read; names of the hub are among them."""
-    from mertk.data.inputs import feature_directory
-
-    inputs = [Path(value) for name in ("train", "validation", "test") if (value := getattr(config.data, name))]
-    inputs += [data / name for name in ("utt2label", "wav.scp", "classes.txt")]
-    for modality, given in config.data.inputs.items():
-        if given.kind != "waveform":
-            directory = feature_directory(modality, given, data)
-            inputs += [directory / name for name in ("record.json", "features.scp")]
-    return inputs + [
-        Path(value["weights"]) for value in config.model.values() if isinstance(value, dict) and "weights" in value
-    ]

@@ -72,17 +72,20 @@ def train(
     from contextlib import ExitStack
 
     from mertk.bin.run_directory import claim
+    from mertk.bin.run_files import check_place
     from mertk.bin.stage import locked
     from mertk.training.launch import end_accelerator, start_accelerator
     from mertk.training.tracking import set_up_logging
 
     run_dir = Path(config.run.output_dir)
+    check_place(run_dir)
     accelerator = start_accelerator(config.training, run_dir)
     with ExitStack() as held:
         changed = ""
         if accelerator.is_main_process:
             # What is left of a launch that was killed may still be saving.
-            held.enter_context(locked(run_dir.with_name(f"{run_dir.name}.training"), f"training in {run_dir}"))
+            place = run_dir.resolve()
+            held.enter_context(locked(place.with_name(f"{place.name}.training"), f"training in {run_dir}"))
             changed = claim(run_dir, config, resume, overwrite, force)
         accelerator.wait_for_everyone()
         set_up_logging(accelerator.is_main_process, run_dir / "train.log")
@@ -113,10 +116,13 @@ def _train(
     )
     parts = _open_parts(config)
     model = _make_model(config, parts["train"])
-    if accelerator.is_main_process:
-        record_run(run_dir, config, accelerator, parts, is_miniature(parts["train"], model))
     trainer = _make_trainer(config, accelerator, model, parts, run_dir, asked_to_stop)
-    progress = trainer.fit(resume)
+    if resume:
+        trainer.resume()
+    if accelerator.is_main_process and not trainer.progress.stopped:
+        miniature = is_miniature(parts["train"], model)
+        record_run(run_dir, config, accelerator, parts, miniature, trainer.progress.step, changed)
+    progress = trainer.fit()
     if accelerator.is_main_process and progress.stopped:
         record_end(run_dir, progress, trainer)
     trainer.close()

@@ -5,7 +5,8 @@ import pytest
 
 from mertk.bin.cross_validate import main, make_jobs, seeds, train_as_jobs, train_here, train_run
 from mertk.bin.evaluate import find_runs
-from mertk.bin.run_plan import Run, find_folds, plan, run_dependencies, run_settings
+from mertk.bin.run_inputs import run_dependencies
+from mertk.bin.run_plan import Run, find_folds, plan, run_settings
 from mertk.cli import PREEMPTED
 from mertk.config import load_config
 from mertk.errors import MertkError
@@ -90,7 +91,7 @@ def test_a_refit_lowers_its_rate_where_the_clean_run_did(data, tmp_path):
 
 def dependencies(data, tmp_path, *settings):
     own = run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
-    return run_dependencies(load_config([], [*settings, *own]), data)
+    return run_dependencies(load_config([], [*settings, *own]))
 
 
 def test_only_what_changes_the_result_trains_again(data, tmp_path):
@@ -182,7 +183,7 @@ def test_each_fold_and_seed_that_is_not_finished_is_a_job(data, tmp_path, capsys
     finished, *rest = runs = list(plan("session", "clean", [1, 2], [7, 8]))
     settings = [*arguments.settings, *run_settings(finished, data, arguments.exp)]
     directory = finished.directory(arguments.exp)
-    write_mark(directory / "depends_on.json", run_dependencies(load_config([], settings), data))
+    write_mark(directory / "depends_on.json", run_dependencies(load_config([], settings)))
     (directory / "trained.json").write_text("{}")
     jobs = make_jobs(runs, arguments)
     assert [job.name for job in jobs] == [f"session-clean_fold_{run.fold}_seed_{run.seed}" for run in rest]

@@ -1,0 +1,136 @@
+"""What a run says of itself after interruptions, changes and scoring, by the real programs on small data."""
+
+import json
+
+import pytest
+
+from mertk.bin import run_directory
+from mertk.bin.evaluate import main as evaluate
+from mertk.bin.evaluate import open_run
+from mertk.bin.train import train
+from mertk.config import load_config, save_config
+from mertk.data.parts import open_part
+from mertk.errors import MertkError
+from tests.small_run import own_logging, small_config, write_data
+
+
+@pytest.fixture(autouse=True)
+def logs():
+    with own_logging():
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "data"
+    write_data(folder, average=1, max_seconds=30.0)
+    return folder
+
+
+@pytest.fixture
+def commit(monkeypatch):
+    """Set the commit that the code seems to be of."""
+
+    def be(name):
+        version = {"commit": name, "versions": {"torch": name}, "hardware": {}}
+        monkeypatch.setattr("mertk.provenance.environment", lambda: version)
+
+    return be
+
+
+def test_code_of_every_session_and_of_the_scoring_is_kept(data, tmp_path, commit):
+    run = tmp_path / "run"
+    commit("a")
+    assert train(small_config(data, run)).stopped == "epochs"
+    commit("b")
+    train(small_config(data, run), resume=True)  # finished: nothing is trained
+    assert [one["commit"] for one in environment(run)["sessions"]] == ["a"]
+    commit("c")
+    train(small_config(data, run, "training.epochs=4"), resume=True, force=True)
+    about = environment(run)
+    assert [(one["commit"], one["step"], one["changed"]) for one in about["sessions"]] == [
+        ("a", 0, ""),
+        ("c", 4, "training.epochs: 2 -> 4"),
+    ]
+    assert about["commit"] == "c"
+    commit("d")
+    assert evaluate([str(run)]) == 0
+    told = json.loads((run / "results.json").read_text())["run"]
+    assert (told["commit"], told["commits"], told["scoring"]["commit"]) == ("c", ["a", "c"], "d")
+
+
+def environment(run):
+    return json.loads((run / "environment.json").read_text())
+
+
+def test_the_environment_of_an_earlier_version_becomes_the_first_session(tmp_path):
+    (tmp_path / "environment.json").write_text('{"commit": "a", "num_processes": 2, "miniature": true}')
+    assert run_directory._sessions_before(tmp_path, 8) == [{"commit": "a", "num_processes": 2, "step": 0}]
+    assert run_directory._sessions_before(tmp_path, 0) == []
+
+
+def test_a_run_that_goes_on_is_not_scored_before_its_end(data, tmp_path, capsys, monkeypatch):
+    run = tmp_path / "run"
+    train(small_config(data, run))
+    assert evaluate([str(run)]) == 0
+    before = (run / "results.json").read_text()
+    finished = (run / "trained.json").read_text()
+
+    def be_killed(*_):
+        raise KeyboardInterrupt
+
+    longer = small_config(data, run, "training.epochs=4", "optimizer.learning_rate=0.1")
+    monkeypatch.setattr("mertk.training.trainer.Trainer._save", be_killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(longer, resume=True, force=True)
+    assert evaluate([str(run), "--again"]) == 1
+    assert "no finished run to score" in capsys.readouterr().err
+    assert (run / ".results.json.replaced").read_text() == before
+    # What an earlier version left: trained.json of the end before, beside a later model.
+    model = json.loads((run / "best" / "model.json").read_text())
+    (run / "best" / "model.json").write_text(json.dumps(model | {"step": model["step"] + 2}))
+    (run / "trained.json").write_text(finished)
+    assert evaluate([str(run), "--again"]) == 1
+    assert "the run went on and was interrupted" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_not_called_otherwise(data, tmp_path):
+    run = tmp_path / "run"
+    train(small_config(data, run, protocol="published"))
+    for force in (False, True):
+        with pytest.raises(MertkError, match=r"run.protocol: published -> clean"):
+            train(small_config(data, run, "run.protocol=clean", protocol="published"), resume=True, force=force)
+    config = load_config([run / "config.yaml"])
+    assert config.run.protocol == "published"
+    config.run.protocol = "clean"
+    save_config(config, run / "config.yaml")
+    with pytest.raises(MertkError, match="run.protocol is clean, its model was trained as published"):
+        open_run(run, "test")
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_permuted_control_is_scored_against_the_labels_it_was_trained_on(data, tmp_path, part):
+    run = tmp_path / "run"
+    config = small_config(data, run, "data.permute_training_labels=true", "training.seed=5")
+    train(config)
+    seen = open_part(config.data, part, "classification", seed=5).dataset.labels.tolist()
+    assert open_run(run, part)[2].dataset.labels.tolist() == seen
+
+
+def test_features_made_with_other_options_are_not_scored(tmp_path, capsys):
+    data, run = tmp_path / "data", tmp_path / "run"
+    write_data(data, average=1, max_seconds=30.0)
+    train(small_config(data, run, "training.epochs=1"))
+    record = data / "features" / "video" / "record.json"
+    saved = json.loads(record.read_text())
+    for options in (
+        {"average": 3, "max_seconds": 30.0},
+        {"average": 1},
+        {"average": 1, "max_seconds": 5.0},
+        {"new": 1},
+    ):
+        record.write_text(json.dumps(saved | {"options": options}))
+        assert evaluate([str(run), "--again"]) == 1
+        assert "the video features are not those the model was trained on: options." in capsys.readouterr().err
+    record.write_text(json.dumps(saved | {"weights": "/elsewhere", "checksum": "crc32c"}))
+    assert evaluate([str(run), "--again"]) == 0
