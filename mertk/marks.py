@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,26 +46,42 @@ def fingerprint(path: Path) -> str:
 
 def _directory_fingerprint(directory: Path) -> str:
     digest, count = hashlib.sha256(), 0
-    for folder, folders, files in os.walk(directory):
+    for path, status in files_below(directory):
+        line = f"{path.relative_to(directory)}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+        count += 1
+    return f"{count} files, {digest.hexdigest()}"
+
+
+def files_below(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Files in a directory and below, in a fixed order, hidden ones aside.
+
+    Links are followed, for a corpus is often put together from them; each folder is entered once.
+    """
+    entered: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(directory, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(folder, name)
             try:
-                status = path.stat()
-            except FileNotFoundError:  # a dangling link
+                yield path, path.stat()
+            except OSError:  # a link to nothing, or to itself
                 continue
-            line = f"{path.relative_to(directory)}\0{status.st_size}\0{status.st_mtime_ns}\n"
-            digest.update(line.encode("utf-8", "surrogateescape"))
-            count += 1
-    return f"{count} files, {digest.hexdigest()}"
 
 
 def read_mark(mark: Path) -> Dependencies | None:
     """The dependencies of the work that `mark` stands for; None when it is not done, or the mark cannot be read."""
     try:
-        return json.loads(mark.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        content = json.loads(mark.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
+    is_mark = isinstance(content, dict) and "options" in content and isinstance(content.get("inputs"), dict)
+    return content if is_mark else None
 
 
 def write_mark(mark: Path, now: Dependencies) -> None:

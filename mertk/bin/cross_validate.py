@@ -173,12 +173,19 @@ def is_finished(run: Run, configs: list[str], data: Path, exp: Path, settings: l
 
 
 def is_whole(directory: Path) -> bool:
-    """Whether a run was trained to its end; one whose model is gone before it was scored must be trained again."""
+    """Whether a run was trained to its end, and trained.json can be read."""
+    from mertk.bin.run_files import is_object
+
+    return is_object(directory / "trained.json") and not lacks_model(directory)
+
+
+def lacks_model(directory: Path) -> bool:
+    """Whether the model of a run is gone before it was scored, so that it must be trained again."""
     from mertk.training.directories import standing
 
-    kept = (standing(directory / "best"), directory / "results.json")
-    is_gone = (directory / "checkpoints").exists() and not any(path.exists() for path in kept)
-    return (directory / "trained.json").exists() and not is_gone
+    kept = (standing(directory / "best") / "model.json", directory / "results.json")
+    finished = (directory / "trained.json").exists() and (directory / "checkpoints").exists()
+    return finished and not any(path.exists() for path in kept)
 
 
 def train_run(
@@ -205,7 +212,7 @@ def train_run(
         mark, config = directory / MARK, load_config(configs, own)
         before = read_mark(mark)
         changes = find_changes(before, config)
-        if (directory / "trained.json").exists() and not is_whole(directory):
+        if lacks_model(directory):
             changes |= {"best": "there -> gone"}
         if changes:
             check_present(config, before, directory)

@@ -70,13 +70,25 @@ def find_runs(directories: list[Path]) -> list[Path]:
 
 
 def is_scored(run_dir: Path, part: str) -> bool:
-    """Whether the results are newer than the model."""
+    """Whether the results are there, whole, and newer than the model."""
+    import json
+
     results, model = run_dir / results_name(part), run_dir / "best" / "model.json"
-    return results.exists() and model.exists() and results.stat().st_mtime >= model.stat().st_mtime
+    if not (results.exists() and predictions_file(run_dir, part).exists() and model.exists()):
+        return False
+    try:
+        json.loads(results.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return results.stat().st_mtime >= model.stat().st_mtime
 
 
 def results_name(part: str) -> str:
     return "results.json" if part == "test" else f"results_{part}.json"
+
+
+def predictions_file(run_dir: Path, part: str) -> Path:
+    return run_dir / ("predictions.tsv" if part == "test" else f"predictions_{part}.tsv")
 
 
 def evaluate_run(accelerator: Accelerator, run_dir: Path, part_name: str) -> dict[str, Any] | None:
@@ -255,8 +267,7 @@ def write_results(run_dir: Path, part: str, results: dict[str, Any], rows: list[
 
     from mertk.atomic import write_text
 
-    suffix = "" if part == "test" else f"_{part}"
-    write_text(run_dir / f"predictions{suffix}.tsv", "".join("\t".join(row) + "\n" for row in rows))
+    write_text(predictions_file(run_dir, part), "".join("\t".join(row) + "\n" for row in rows))
     write_text(run_dir / results_name(part), json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -141,10 +141,14 @@ def _is_resolved(path: Path) -> bool:
         return False
 
 
+def is_object(path: Path) -> bool:
+    """Whether a file holds a JSON object."""
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """A JSON object, empty when there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return json.loads(path.read_text(encoding="utf-8")) if is_object(path) else {}

@@ -128,7 +128,7 @@ def _entries(mark: Dependencies) -> dict[str, dict[str, str]]:
     inputs = mark.get("inputs")
     if not isinstance(inputs, dict):
         return {}
-    if all(isinstance(entry, dict) and "seen" in entry for entry in inputs.values()):
+    if all(isinstance(entry, dict) and {"path", "seen"} <= entry.keys() for entry in inputs.values()):
         return inputs
     was = _settings(mark)
     if was is None:
