@@ -17,7 +17,7 @@ import dataclasses
 import importlib
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +27,8 @@ from omegaconf.errors import OmegaConfBaseException
 from mertk.errors import MertkError
 
 CLASS_KEY = "component"
+#: types of arguments that take several names
+NAMES = (Sequence[str], list[str])
 
 
 def find_class(path: str, where: str) -> Callable[..., Any]:
@@ -109,6 +111,10 @@ def _is_component(value: Any) -> bool:
 def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], where: str) -> dict[str, Any]:
     """The arguments, types checked and converted (1 for a float, say), components as None; unknown names refused."""
     arguments = {name: None if _is_component(value) else value for name, value in arguments.items()}
+    # `model.modalities=audio`: one name where several may stand.
+    hints = typing.get_type_hints(constructor.__init__ if inspect.isclass(constructor) else constructor)
+    single = [name for name, value in arguments.items() if isinstance(value, str) and hints.get(name) in NAMES]
+    arguments |= {name: [arguments[name]] for name in single}
     schema = OmegaConf.structured(_schema(constructor))
     try:
         merged = OmegaConf.merge(schema, {name: value for name, value in arguments.items() if value is not None})

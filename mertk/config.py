@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mertk.atomic import write_text
@@ -146,7 +146,7 @@ class TrainingConfig:
     evaluation_batch_size: int = 32
     #: optimizer steps between two log lines
     log_every: int = 20
-    #: any trackers of Accelerate: tensorboard, wandb, mlflow, ...
+    #: any trackers of Accelerate, tensorboard, wandb, mlflow, ...: one, or a list
     trackers: list[str] = field(default_factory=lambda: ["tensorboard"])
     #: the run stops when it does not have this many processes; empty means whatever was launched
     num_processes: Optional[int] = None
@@ -180,6 +180,10 @@ INCIDENTAL = {
         *("checkpoint_minutes", "keep_checkpoints"),
     ),
 }
+
+
+#: lists of names or numbers, for which one alone, or several with commas between them, will do
+LISTS = ("training.trackers", "data.classes", "schedule.reduce_at")
 
 
 def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Config:
@@ -260,6 +264,8 @@ def _dotted(setting: str) -> Any:
 
 
 def _merge(base: Any, change: Any, where: str) -> Any:
+    if isinstance(change, DictConfig):
+        change = _as_meant(change)
     try:
         return OmegaConf.merge(base, change)
     except TypeError as error:
@@ -268,4 +274,23 @@ def _merge(base: Any, change: Any, where: str) -> Any:
         ) from error
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
-        raise MertkError(f"{where}: {key}{str(error).splitlines()[0]}") from error
+        told = str(error).splitlines()[0]
+        if "is not a ListConfig" in told:
+            told = "expected a list, such as [a, b]; on a command line in quotes."
+        raise MertkError(f"{where}: {key}{told}") from error
+
+
+def _as_meant(change: DictConfig) -> DictConfig:
+    """The same settings, with lists for single values (`LISTS`), and the precision `no`, which YAML reads as false."""
+    plain = OmegaConf.to_container(change)
+    if isinstance(plain.get("training"), dict) and plain["training"].get("precision") is False:
+        plain["training"]["precision"] = "no"
+    for key in LISTS:
+        section, name = key.split(".")
+        settings = plain.get(section)
+        value = settings.get(name) if isinstance(settings, dict) else None
+        if isinstance(value, str) and not value.startswith("${"):
+            settings[name] = [word.strip() for word in value.split(",") if word.strip()]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            settings[name] = [value]
+    return OmegaConf.create(plain)

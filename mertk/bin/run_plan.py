@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mertk.errors import MertkError
 
@@ -52,10 +54,15 @@ def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[in
 
 
 def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
-    """Settings that make a configuration that of one run."""
+    """Settings that make a configuration that of one run.
+
+    Raises:
+        MertkError: a list of the fold is missing, or the clean run that a refit goes by is not finished.
+    """
     fold = data / "folds" / f"{run.cv}-{run.protocol}" / str(run.fold)
     kind = "scp" if (fold / "train.scp").exists() else "ids"
     validation = fold / f"validation.{kind}"
+    _check_lists(fold, kind)
     settings = [
         f"run.output_dir={_quoted(run.directory(exp))}",
         f"run.cv={run.cv}",
@@ -70,6 +77,24 @@ def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
     if run.protocol == "clean-refit":
         settings += refit_settings(Run(run.cv, "clean", run.fold, run.seed).directory(exp))
     return settings
+
+
+def _check_lists(fold: Path, kind: str) -> None:
+    """Refuse a fold that lost a list: without its validation part a run would take its last epoch for the best.
+
+    Raises:
+        MertkError: names the list.
+    """
+    info: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        info = json.loads((fold / "fold.json").read_text(encoding="utf-8"))
+    named = [value for key, value in info.items() if key.startswith("validation_")] if isinstance(info, dict) else []
+    counts = info.get("counts") if isinstance(info, dict) else None
+    counted = counts.get("validation") if isinstance(counts, dict) else None
+    needed = ["train", "test", *(["validation"] if any(named) or counted else [])]
+    absent = [f"{part}.{kind}" for part in needed if not (fold / f"{part}.{kind}").exists()]
+    if absent:
+        raise MertkError(f"{fold}: {', '.join(absent)} missing; make the folds again (stage 1).")
 
 
 def _quoted(path: Path) -> str:

@@ -157,6 +157,12 @@ def _open_parts(config: Config) -> dict[str, Part]:
         absent = [name for index, name in enumerate(classes) if index not in present]
         if absent:
             raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
+    if config.data.directory is not None and not parts["train"].manifest.corpus:
+        log.warning(
+            "%s has no corpus.json: nobody knows whether it is a miniature, and it is scored by the metrics that all "
+            "corpora share; make the manifest again (stage 1) if a program prepared it",
+            config.data.directory,
+        )
     for name, part in parts.items():
         log.info("%s: %d utterances (%d left out)", name, len(part.dataset), len(part.ledger))
     return parts
@@ -185,10 +191,12 @@ def _make_model(config: Config, part: Part) -> Model:
 
     from mertk.components import build
     from mertk.distributed import rank
+    from mertk.training.model_directory import check_saveable
     from mertk.training.randomness import seed_process
 
     torch.manual_seed(config.training.seed)
     model = build(config.model, "model", part.facts())
+    check_saveable(model, config)
     # Dropout and masks differ between processes from here on.
     seed_process(config.training.seed, rank())
     return model

@@ -59,6 +59,25 @@ def save_model(
     write_directory(directory, fill, ENTRIES)
 
 
+def check_saveable(model: Model, config: Config) -> None:
+    """Refuse what `save_model` could not save, before anything is trained.
+
+    Raises:
+        MertkError: an encoder in the configuration that the model has no use for, or one that cannot be written down.
+    """
+    for name, encoder in _encoders(config):
+        if getattr(model, name, None) is None:
+            raise MertkError(
+                f"model.{name} is given ({encoder[CLASS_KEY]}), but {type(model).__name__} makes no use of it with the "
+                f"other settings; set model.{name}=null, or give its modality back (model.modalities)."
+            )
+        if not hasattr(getattr(model, name), "save_architecture"):
+            raise MertkError(
+                f"model.{name}.{CLASS_KEY}: {encoder[CLASS_KEY]} has weights, but no save_architecture(directory), "
+                "without which the model cannot be saved; see mertk.encoders.audio.PretrainedAudioEncoder."
+            )
+
+
 def load_model(directory: str | Path) -> SavedModel:
     """Build the model of a model directory and load its weights; neither corpus nor hub is needed.
 

@@ -232,3 +232,39 @@ def test_options_that_do_not_go_together_are_wrong_usage(words, tmp_path):
     with pytest.raises(SystemExit) as ended:
         main(["--config", "x.yaml", "--data", str(tmp_path), "--exp", str(tmp_path), *words])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_fold_that_lost_a_list_is_not_trained_without_it(data, tmp_path, part):
+    fold = data / "folds" / "session-clean" / "1"
+    (fold / "fold.json").write_text('{"validation_sessions": ["Session2"]}')
+    (fold / f"{part}.ids").unlink()
+    with pytest.raises(MertkError, match=rf"session-clean/1: {part}.ids missing; make the folds again"):
+        run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
+
+
+def test_a_run_whose_model_is_gone_before_it_was_scored_is_trained_again(data, tmp_path, monkeypatch, capsys):
+    run, exp = Run("session", "clean", 1, 7), tmp_path / "exp"
+    directory = run.directory(exp)
+
+    def finish(command):
+        (directory / "best").mkdir(parents=True)
+        (directory / "checkpoints").mkdir()
+        for name in ("trained.json", "best/model.json"):
+            (directory / name).write_text("{}")
+        return 0
+
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", finish)
+    train_run(run, [], data, exp, 2, [])
+    (directory / "best" / "model.json").unlink()
+    (directory / "best").rmdir()
+    (directory / "results.json").write_text("{}")
+    train_run(run, [], data, exp, 2, [])
+    assert "finished already" in capsys.readouterr().out
+    (directory / "results.json").unlink()
+    train_run(run, [], data, exp, 2, [])
+    assert "trained again, because this changed: best" in capsys.readouterr().out
+    assert (directory / "best" / "model.json").exists()
+    (directory / "trained.json").write_text("{")  # cut by a full disk: the training says again where it ended
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda command: 75)
+    assert train_run(run, [], data, exp, 2, []) == 75

@@ -3,6 +3,9 @@
 import json
 
 import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from mertk.bin import run_directory
 from mertk.bin.evaluate import main as evaluate
@@ -11,7 +14,10 @@ from mertk.bin.train import train
 from mertk.config import load_config, save_config
 from mertk.data.parts import open_part
 from mertk.errors import MertkError
+from mertk.training.checkpoint import read_weights, save_weights
+from mertk.training.launch import start_accelerator
 from tests.small_run import own_logging, small_config, write_data
+from tests.toy import Classifier
 
 
 @pytest.fixture(autouse=True)
@@ -134,3 +140,74 @@ def test_features_made_with_other_options_are_not_scored(tmp_path, capsys):
         assert "the video features are not those the model was trained on: options." in capsys.readouterr().err
     record.write_text(json.dumps(saved | {"weights": "/elsewhere", "checksum": "crc32c"}))
     assert evaluate([str(run), "--again"]) == 0
+
+
+def test_a_process_may_train_in_another_precision_than_before(data, tmp_path):
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert Accelerator(cpu=True, mixed_precision="bf16").mixed_precision == "bf16"
+    config = small_config(data, tmp_path, "training.precision=no").training
+    accelerator = start_accelerator(config)
+    assert (accelerator.mixed_precision, accelerator.state.mixed_precision) == ("no", "no")
+    start_accelerator(config)
+    assert accelerator.device.type == "cpu"  # with the same settings, one that is at work is not touched
+
+
+class Silent(torch.nn.Module):
+    """An encoder with weights that nobody can write down."""
+
+    def __init__(self, weights=""):
+        super().__init__()
+
+
+class Listener(Classifier):
+    def __init__(self, dropout=0.0, audio_encoder=None, keep=False):
+        super().__init__(dropout)
+        self.audio_encoder = audio_encoder if keep else None
+
+
+@pytest.mark.parametrize(
+    ("keep", "told"),
+    [(False, "is given .*set model.audio_encoder=null"), (True, "but no save_architecture")],
+)
+def test_what_cannot_be_saved_is_not_trained(data, tmp_path, keep, told):
+    name = f"{__name__}.Listener"
+    encoder = f"audio_encoder: {{component: {__name__}.Silent, weights: x}}"
+    model = f"model={{component: {name}, keep: {str(keep).lower()}, {encoder}}}"
+    with pytest.raises(MertkError, match=told):
+        train(small_config(data, tmp_path / "run", model))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_tied_weights_are_saved_under_each_name(tmp_path):
+    shared = torch.arange(3.0)
+    save_weights({"one": shared, "two": shared, "part": shared[1:]}, tmp_path / "model.safetensors")
+    read = read_weights(tmp_path / "model.safetensors")
+    assert read["one"].equal(shared) and read["two"].equal(shared) and read["part"].equal(shared[1:])
+
+
+def test_data_without_corpus_json_are_told(tmp_path):
+    write_data(tmp_path / "data")
+    (tmp_path / "data" / "corpus.json").unlink()
+    train(small_config(tmp_path / "data", tmp_path / "run", "training.epochs=1"))
+    assert "has no corpus.json" in (tmp_path / "run" / "train.log").read_text()
+
+
+def test_the_current_directory_may_be_that_of_the_run(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    for _ in range(2):
+        train(small_config(data, ".", "training.epochs=1"), overwrite=True)
+    assert (tmp_path / "trained.json").exists() and (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_what_somebody_keeps_beside_the_best_model_stays(data, tmp_path):
+    run = tmp_path / "run"
+    train(small_config(data, run, "training.epochs=1"))
+    (run / "best" / "notes.txt").write_text("mine")
+    (run / ".mine.replaced").mkdir()
+    better = ("training.epochs=3", "optimizer.learning_rate=0.1")
+    before = (run / "best" / "model.json").read_text()
+    train(small_config(data, run, *better), resume=True, force=True)
+    assert (run / "best" / "model.json").read_text() != before
+    assert (run / "best" / "notes.txt").read_text() == "mine" and (run / ".mine.replaced").is_dir()
