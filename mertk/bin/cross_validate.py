@@ -166,7 +166,7 @@ def is_finished(run: Run, configs: list[str], data: Path, exp: Path, settings: l
         return False
     now = run_dependencies(config, before)
     if now != before:
-        with suppress(OSError):  # an experiment that may only be read
+        with suppress(OSError, MertkError):  # an experiment that may only be read
             relocate(directory, config)
             write_mark(directory / MARK, now)
     return True

@@ -124,7 +124,7 @@ def open_run(run_dir: Path, part_name: str) -> tuple[Config, SavedModel, Part]:
         MertkError: the model is missing or damaged, is that of another run, or the part cannot be had, has other
             features, or is scored by other metrics.
     """
-    from mertk.bin.run_agreement import check_features, check_metrics, check_same_run
+    from mertk.bin.run_agreement import check_data, check_features, check_metrics, check_same_run
     from mertk.config import load_config
     from mertk.data.parts import open_part
     from mertk.training.model_directory import load_model
@@ -136,6 +136,7 @@ def open_run(run_dir: Path, part_name: str) -> tuple[Config, SavedModel, Part]:
     part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}), seed)
     check_features(info["feature_records"], part.feature_records(), run_dir)
     check_metrics(info, part, run_dir)
+    check_data(config, run_dir)
     return config, saved, part
 
 
@@ -185,7 +186,8 @@ def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, 
             f"{run_dir}: its model is of step {info['step']}, but trained.json of a training whose best step was "
             f"{trained['best_step']}: the run went on and was interrupted. Let it go on to its end, then score it."
         )
-    sessions = environment.get("sessions") or [environment]
+    sessions = environment.get("sessions")
+    commits = [one.get("commit") for one in sessions if isinstance(one, dict)] if isinstance(sessions, list) else []
     return {
         "recipe": config.run.recipe,
         "variant": config.run.variant,
@@ -203,7 +205,7 @@ def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, 
         "num_parameters": trained["num_parameters"],
         "train_seconds": trained["seconds"],
         "commit": environment["commit"],
-        "commits": list(dict.fromkeys(session["commit"] for session in sessions)),
+        "commits": list(dict.fromkeys(filter(None, [*commits, environment["commit"]]))),
         "versions": environment["versions"],
         "hardware": environment["hardware"],
         "features": info["feature_records"],

@@ -64,3 +64,23 @@ def check_metrics(info: dict[str, Any], part: Part, where: Path) -> None:
             f"{where}: trained on data scored by the metrics {info['metrics'] or 'common to all corpora'}, but "
             f"{part.manifest.source}/corpus.json says {part.metric_set}; train again (stage 3)."
         )
+
+
+def check_data(config: Config, run_dir: Path) -> None:
+    """Refuse lists and labels that are others than the run was trained with: what it has seen may be in its test part.
+
+    Raises:
+        MertkError: names what changed.
+    """
+    from mertk.bin.run_inputs import LISTS, MARK, find_changes
+    from mertk.marks import read_mark
+
+    roles = [f"inputs.{role}" for role in (*(f"data.{name}" for name in LISTS), "labels", "classes")]
+    mark = read_mark(run_dir / MARK)
+    changes = find_changes(mark, config) if mark is not None else {}
+    told = [f"{role.removeprefix('inputs.')}: {changes[role]}" for role in roles if role in changes]
+    if told:
+        raise MertkError(
+            f"{run_dir}: not the data that it was trained with ({'; '.join(told)}); bring them back, or train again "
+            "(stage 3)."
+        )

@@ -81,13 +81,15 @@ def relocate(run_dir: Path, config: Config) -> None:
     from mertk.bin.run_inputs import LISTS
     from mertk.config import as_dict, load_config, save_config
 
+    if not (run_dir / "config.yaml").exists():
+        return
     saved = load_config([run_dir / "config.yaml"])
     before = as_dict(saved)
     saved.run.output_dir = config.run.output_dir
     for name in ("directory", *LISTS):
         setattr(saved.data, name, getattr(config.data, name))
-    for modality, given in config.data.inputs.items():
-        saved.data.inputs[modality].directory = given.directory
+    for modality in saved.data.inputs.keys() & config.data.inputs.keys():
+        saved.data.inputs[modality].directory = config.data.inputs[modality].directory
     if as_dict(saved) != before:
         save_config(saved, run_dir / "config.yaml")
 
@@ -144,8 +146,10 @@ def _sessions_before(run_dir: Path, step: int) -> list[dict[str, Any]]:
     before = read_object(run_dir / "environment.json")
     # Earlier versions kept the last session alone.
     session = {key: value for key, value in before.items() if key not in ("miniature", "utterances", "sessions")}
-    sessions = before.get("sessions") or ([session | {"step": 0}] if session else [])
-    return [session for session in sessions if session.get("step", 0) < step]
+    sessions = before.get("sessions")
+    if not isinstance(sessions, list):
+        sessions = [session | {"step": 0}] if session else []
+    return [one for one in sessions if isinstance(one, dict) and one.get("step", 0) < step]
 
 
 def record_end(run_dir: Path, progress: Progress, trainer: Trainer) -> None:

@@ -18,6 +18,8 @@ FILES = (
     *("results.json", "results_train.json", "results_validation.json"),
     *("predictions.tsv", "predictions_train.tsv", "predictions_validation.tsv"),
 )
+#: whole ones, and what a process that was killed left of them
+CHECKPOINT = re.compile(r"step_[0-9]{8,}|\.step_[0-9]{8,}\.(writing|replaced)")
 EVENTS = "events.out.tfevents.*"
 #: files that say nothing of whose a directory is: the first are there before a run is, the log is only added to
 HARMLESS = ("depends_on.json", "train.log")
@@ -50,7 +52,7 @@ def is_run(run_dir: Path) -> bool:
     if not _is_resolved(run_dir / "config.yaml"):
         return False
     checkpoints, best = run_dir / "checkpoints", run_dir / "best"
-    theirs = [path for path in _visible(checkpoints) if not re.fullmatch(r"step_[0-9]{8,}", path.name)]
+    theirs = [path for path in _visible(checkpoints) if not CHECKPOINT.fullmatch(path.name)]
     if theirs or (_visible(best) and "format" not in read_object(best / "model.json")):
         return False
     return "commit" in read_object(run_dir / "environment.json") or is_used(run_dir)
@@ -66,15 +68,16 @@ def remove_run(run_dir: Path) -> None:
     from mertk.training.directories import discard
     from mertk.training.model_directory import ENTRIES
 
-    for folder, pattern in ((run_dir / "checkpoints", "step_*"), (run_dir, "best")):
-        for path in [*folder.glob(f".{pattern}.writing"), *folder.glob(f".{pattern}.replaced")]:
-            discard(path)
-    for path in _visible(run_dir / "checkpoints"):
+    checkpoints, best = run_dir / "checkpoints", run_dir / "best"
+    for path in [*run_dir.glob(".best.writing"), *run_dir.glob(".best.replaced")]:
         discard(path)
-    for name in ENTRIES:
-        _remove(run_dir / "best" / name)
-    for folder in (run_dir / "checkpoints", run_dir / "best"):
-        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+    for folder in (checkpoints, best):
+        if folder.is_symlink():
+            folder.unlink()
+        for path in list(folder.iterdir()) if folder.is_dir() else ():
+            if path.name in ENTRIES if folder == best else CHECKPOINT.fullmatch(path.name):
+                _remove(path)
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     for path in [*(run_dir / name for name in FILES), *run_dir.glob(EVENTS)]:
         path.unlink(missing_ok=True)

@@ -211,6 +211,8 @@ def _content(role: str, path: Path, seen: str) -> str:
         digest = _digest_of_recordings(path)
     elif role == "corpus" or role.endswith(".record"):
         digest = _digest_of_object(role, path)
+    elif role.endswith(".index"):
+        digest = _digest_of_features(path)
     return digest or _digest_of_bytes(path, seen)
 
 
@@ -235,6 +237,21 @@ def _digest_of_recordings(path: Path) -> str | None:
     for number, (utterance, file, label) in enumerate(rows):
         size, piece = _glance(file, number % every == 0)
         digest.update(f"{utterance}\0{label}\0{size}\n".encode("utf-8", "surrogateescape") + piece)
+    return digest.hexdigest()
+
+
+def _digest_of_features(path: Path) -> str | None:
+    """Utterances, with frames and origin of their features; not which process wrote them to which place."""
+    from mertk.data.feature_store import finished_entries
+
+    entries = finished_entries(path.parent).values()
+    found = {f"{entry.part}:{entry.offset}": f"{entry.num_frames} {entry.source}" for entry in entries}
+    digest = hashlib.sha256()
+    for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        utterance, _, place = line.partition(" ")
+        if place not in found:
+            return None
+        digest.update(f"{utterance} {found[place]}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

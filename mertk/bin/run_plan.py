@@ -57,12 +57,12 @@ def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
     """Settings that make a configuration that of one run.
 
     Raises:
-        MertkError: a list of the fold is missing, or the clean run that a refit goes by is not finished.
+        MertkError: the validation list of the fold is missing, or the clean run that a refit goes by is not finished.
     """
     fold = data / "folds" / f"{run.cv}-{run.protocol}" / str(run.fold)
     kind = "scp" if (fold / "train.scp").exists() else "ids"
     validation = fold / f"validation.{kind}"
-    _check_lists(fold, kind)
+    _check_validation(validation)
     settings = [
         f"run.output_dir={_quoted(run.directory(exp))}",
         f"run.cv={run.cv}",
@@ -79,22 +79,24 @@ def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
     return settings
 
 
-def _check_lists(fold: Path, kind: str) -> None:
-    """Refuse a fold that lost a list: without its validation part a run would take its last epoch for the best.
+def _check_validation(validation: Path) -> None:
+    """Refuse a fold that lost its validation list: a run without it would take its last epoch for the best.
 
     Raises:
-        MertkError: names the list.
+        MertkError: fold.json names a validation part.
     """
-    info: dict[str, Any] = {}
+    if validation.exists():
+        return
+    info: Any = None
     with suppress(OSError, ValueError):
-        info = json.loads((fold / "fold.json").read_text(encoding="utf-8"))
-    named = [value for key, value in info.items() if key.startswith("validation_")] if isinstance(info, dict) else []
-    counts = info.get("counts") if isinstance(info, dict) else None
-    counted = counts.get("validation") if isinstance(counts, dict) else None
-    needed = ["train", "test", *(["validation"] if any(named) or counted else [])]
-    absent = [f"{part}.{kind}" for part in needed if not (fold / f"{part}.{kind}").exists()]
-    if absent:
-        raise MertkError(f"{fold}: {', '.join(absent)} missing; make the folds again (stage 1).")
+        info = json.loads(validation.with_name("fold.json").read_text(encoding="utf-8"))
+    if not isinstance(info, dict):
+        return
+    counts = info["counts"] if isinstance(info.get("counts"), dict) else {}
+    if counts.get("validation") or any(value for key, value in info.items() if key.startswith("validation_")):
+        raise MertkError(
+            f"{validation} is missing, but its fold has a validation part; make the folds again (stage 1)."
+        )
 
 
 def _quoted(path: Path) -> str:

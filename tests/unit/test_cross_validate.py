@@ -234,13 +234,15 @@ def test_options_that_do_not_go_together_are_wrong_usage(words, tmp_path):
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_a_fold_that_lost_a_list_is_not_trained_without_it(data, tmp_path, part):
+def test_a_fold_that_lost_its_validation_list_is_not_trained_without_it(data, tmp_path):
     fold = data / "folds" / "session-clean" / "1"
-    (fold / "fold.json").write_text('{"validation_sessions": ["Session2"]}')
-    (fold / f"{part}.ids").unlink()
-    with pytest.raises(MertkError, match=rf"session-clean/1: {part}.ids missing; make the folds again"):
-        run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
+    (fold / "validation.ids").unlink()
+    for info in ({"validation_sessions": ["Session2"]}, {"counts": {"validation": 3}}):
+        (fold / "fold.json").write_text(json.dumps(info))
+        with pytest.raises(MertkError, match=r"session-clean/1/validation.ids is missing, but its fold"):
+            run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
+    (fold / "fold.json").write_text('{"counts": {"validation": 0}}')
+    assert "data.validation=null" in run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
 
 
 def test_a_run_whose_model_is_gone_before_it_was_scored_is_trained_again(data, tmp_path, monkeypatch, capsys):

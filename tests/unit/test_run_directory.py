@@ -115,10 +115,13 @@ def test_links_are_not_followed_when_a_run_is_deleted(used, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "state.json").write_text("{}")
     (used / "checkpoints" / "step_00000004").symlink_to(elsewhere)
+    (elsewhere / "model.json").write_text('{"format": 1}')
+    (used / "best").symlink_to(elsewhere)
     link = elsewhere / "run"
     link.symlink_to(used)
     assert call(link, config(), overwrite=True) == ""
-    assert link.is_symlink() and list(used.iterdir()) == [] and (elsewhere / "state.json").exists()
+    assert link.is_symlink() and list(used.iterdir()) == []
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["model.json", "run", "state.json"]
 
 
 def test_a_place_that_is_no_directory_is_refused(tmp_path):

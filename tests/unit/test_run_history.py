@@ -211,3 +211,13 @@ def test_what_somebody_keeps_beside_the_best_model_stays(data, tmp_path):
     train(small_config(data, run, *better), resume=True, force=True)
     assert (run / "best" / "model.json").read_text() != before
     assert (run / "best" / "notes.txt").read_text() == "mine" and (run / ".mine.replaced").is_dir()
+
+
+def test_other_lists_than_those_of_the_training_are_not_scored(tmp_path, capsys):
+    data, run = tmp_path / "data", tmp_path / "run"
+    write_data(data)
+    train(small_config(data, run, "training.epochs=1"))
+    fold = data / "folds" / "session-clean" / "1"
+    (fold / "test.ids").write_bytes((fold / "train.ids").read_bytes())
+    assert evaluate([str(run)]) == 1
+    assert "not the data that it was trained with (data.test: " in capsys.readouterr().err

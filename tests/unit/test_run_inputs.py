@@ -215,3 +215,17 @@ def test_lists_are_compared_where_earlier_versions_left_no_mark(checkout, tmp_pa
 def test_marks_of_large_files_are_those_of_before(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     assert fingerprint(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_features_made_by_another_number_of_processes_are_the_same(checkout):
+    before = run_dependencies(configure(checkout))
+    folder = checkout / "data" / "features" / "video"
+    for file in folder.glob("part-*"):
+        file.rename(folder / file.name.replace("00001", "00004"))
+    index = folder / "features.scp"
+    index.write_text(index.read_text().replace("of-00001", "of-00004"))
+    assert find_changes(before, configure(checkout)) == {}
+    parts = folder / "part-00000-of-00004.index"
+    parts.write_text(parts.read_text().replace(" -", " another"))
+    index.write_text(index.read_text() + "\n")
+    assert list(find_changes(before, configure(checkout))) == ["inputs.features.video.index"]
