@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -24,7 +25,8 @@ def check_destination(out: Path, corpus: str, miniature: bool, replaces: Collect
         MertkError: `out` is the data directory of another corpus, or none at all and has such entries.
     """
     if not (out / "corpus.json").is_file():
-        found = sorted(name for name in replaces if os.path.lexists(out / name))
+        made = _made_by_stages(out)
+        found = sorted(name for name in replaces if os.path.lexists(out / name) and name not in made)
         if found:
             raise MertkError(
                 f"{out} is no data directory (there is no corpus.json in it), but holds {', '.join(found)}, which "
@@ -36,3 +38,15 @@ def check_destination(out: Path, corpus: str, miniature: bool, replaces: Collect
         kind = " miniature" if before.get("miniature") else ""
         name = before.get("corpus", "another corpus")
         raise MertkError(f"{out} is the data directory of {name}{kind}; remove it, or choose another --out.")
+
+
+def _made_by_stages(out: Path) -> set[str]:
+    """Entries that stages of a recipe have noted as their own, beside their marks: corpus.json may have been lost."""
+    made = set()
+    for noted in out.glob(".done/.*.outputs"):
+        try:
+            names = list(json.loads(noted.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue
+        made |= {Path(name).parts[1] for name in names if name.startswith("../") and "../corpus.json" in names}
+    return made

@@ -30,6 +30,8 @@ from mertk.errors import MertkError
 from mertk.veiling import unveil, veil
 
 EXAMPLE = "mertk.models.foal.FoalNet"
+#: types of arguments that take several names
+NAMES = (Sequence[str], list[str])
 
 
 def find_class(path: str, where: str, trusted: Sequence[str] | None = None) -> Callable[..., Any]:
@@ -143,6 +145,10 @@ def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], whe
             raise MertkError(
                 f"{where}.{name}: got {arguments[name]!r:.80}, expected a mapping with the key '{CLASS_KEY}', or null."
             )
+    # `model.modalities=audio`: one name where several may stand.
+    hints = _hints(constructor)
+    single = [name for name, value in arguments.items() if isinstance(value, str) and hints.get(name) in NAMES]
+    arguments |= {name: [arguments[name]] for name in single}
     schema = OmegaConf.structured(_schema(constructor))
     try:
         # A key that is set to nothing may have a typo, too.

@@ -8,7 +8,7 @@ an error that names the nearest valid one. The keys under `model` are the argume
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -20,7 +20,7 @@ from mertk.atomic import write_text
 from mertk.config_checks import check_values
 from mertk.config_merging import merge, read_part, read_setting, to_yaml
 from mertk.errors import MertkError
-from mertk.veiling import unveil
+from mertk.veiling import unveil, veil
 
 # OmegaConf reads the annotations at run time, so Optional[...] stays spelt out here.
 # ruff: noqa: UP045
@@ -151,7 +151,7 @@ class TrainingConfig:
     evaluation_batch_size: int = 32
     #: optimizer steps between two log lines
     log_every: int = 20
-    #: any trackers of Accelerate: tensorboard, wandb, mlflow, ...
+    #: any trackers of Accelerate, tensorboard, wandb, mlflow, ...: one, or a list
     trackers: list[str] = field(default_factory=lambda: ["tensorboard"])
     #: the run stops when it does not have this many processes; empty means whatever was launched
     num_processes: Optional[int] = None
@@ -209,6 +209,15 @@ def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Co
         raise MertkError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     check_values(config)
     return config
+
+
+def make_config(settings: Mapping[str, Any]) -> Config:
+    """A configuration from settings as `decisive` or `as_dict` give them, with defaults for what is not among them.
+
+    Raises:
+        MertkError: settings that this version does not know.
+    """
+    return unveil(OmegaConf.to_object(merge(OmegaConf.structured(Config), veil(dict(settings)), "settings")))
 
 
 def save_config(config: Config, path: Path) -> None:

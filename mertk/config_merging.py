@@ -20,6 +20,9 @@ from mertk.veiling import unveil, veil
 
 CLASS_KEY = "component"
 
+#: lists of names or numbers, for which one alone, or several with commas between them, will do
+LISTS = ("training.trackers", "data.classes", "schedule.reduce_at")
+
 
 def read_part(path: Path) -> Any:
     """Content of a configuration file, veiled.
@@ -53,17 +56,38 @@ def merge(base: Any, part: Any, where: str) -> Any:
         MertkError: an unknown key (names the nearest valid one) or a value of a wrong type; `where` names the part.
     """
     try:
-        if isinstance(part, Mapping) and isinstance(part.get("model"), Mapping):
-            base = OmegaConf.merge(base)  # a copy
-            _clear_replaced(base.model, part["model"])
+        if isinstance(part, Mapping):
+            part = _as_meant(part)
+            if isinstance(part.get("model"), Mapping):
+                base = OmegaConf.merge(base)  # a copy
+                _clear_replaced(base.model, part["model"])
         return OmegaConf.merge(base, part)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
         raise MertkError(
             f"{where}: expected keys with values, such as `training: {{epochs: 10}}` ({error})."
         ) from error
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
-        raise MertkError(unveil(f"{where}: {key}{str(error).splitlines()[0]}")) from error
+        told = str(error).splitlines()[0]
+        if "is not a ListConfig" in told:
+            told = "expected a list, such as [a, b]; on a command line in quotes."
+        raise MertkError(unveil(f"{where}: {key}{told}")) from error
+
+
+def _as_meant(part: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings, with lists for single values (`LISTS`), and the precision `no`, which YAML reads as false."""
+    found = {section: dict(values) if isinstance(values, Mapping) else values for section, values in part.items()}
+    if isinstance(found.get("training"), dict) and found["training"].get("precision") is False:
+        found["training"]["precision"] = "no"
+    for key in LISTS:
+        section, name = key.split(".")
+        settings = found.get(section)
+        value = settings.get(name) if isinstance(settings, dict) else None
+        if isinstance(value, str):
+            settings[name] = [word.strip() for word in value.split(",") if word.strip()]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            settings[name] = [value]
+    return found
 
 
 def _clear_replaced(old: Any, new: Mapping[str, Any]) -> None:

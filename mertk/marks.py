@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -26,7 +26,7 @@ class Mark(TypedDict):
     """What a mark holds."""
 
     options: Any
-    inputs: dict[str, str]
+    inputs: dict[str, str | dict[str, str]]
 
 
 def dependencies(options: Any, inputs: Sequence[str | Path]) -> Dependencies:
@@ -55,18 +55,32 @@ def fingerprint(path: Path) -> str:
 
 def _directory_fingerprint(directory: Path) -> str:
     digest, count = hashlib.sha256(), 0
-    for folder, folders, files in os.walk(directory):
+    for path, status in files_below(directory):
+        line = f"{path.relative_to(directory)}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+        count += 1
+    return f"{count} files, {digest.hexdigest()}"
+
+
+def files_below(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Files in a directory and below, in a fixed order, hidden ones aside.
+
+    Links are followed, for a corpus is often put together from them; each folder is entered once.
+    """
+    entered: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(directory, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(folder, name)
             try:
-                status = path.stat()
-            except FileNotFoundError:  # a dangling link
+                yield path, path.stat()
+            except OSError:  # a link to nothing, or to itself
                 continue
-            line = f"{path.relative_to(directory)}\0{status.st_size}\0{status.st_mtime_ns}\n"
-            digest.update(line.encode("utf-8", "surrogateescape"))
-            count += 1
-    return f"{count} files, {digest.hexdigest()}"
 
 
 def read_mark(mark: Path, options: Any = Any) -> Dependencies | None:

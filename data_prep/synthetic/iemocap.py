@@ -20,6 +20,7 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_prep.synthetic import listing
 from mertk import cli
 from mertk.content import AbsentError, read_json
 from mertk.errors import MertkError
@@ -62,7 +63,12 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED, utterances: int = DE
     try:
         temporary.chmod(0o755)
         _fill(temporary, seed, utterances)
+        listing.write_listing(temporary)
+        if is_same(out, seed, utterances):
+            listing.mend(out, temporary)
+            return True
         if out.exists():
+            listing.check_own(out)
             shutil.rmtree(out)
         temporary.rename(out)
     finally:
@@ -72,7 +78,12 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED, utterances: int = DE
 
 
 def is_complete(out: Path, seed: int, utterances: int) -> bool:
-    """Whether `out` holds the miniature of this seed, size and version."""
+    """Whether `out` holds the miniature of this seed, size and version, with all its files."""
+    return is_same(out, seed, utterances) and listing.is_whole(out)
+
+
+def is_same(out: Path, seed: int, utterances: int) -> bool:
+    """Whether what `out` holds is, or was, the miniature of this seed, size and version."""
     marker = read_marker(out)
     return marker is not None and (marker.get("seed"), marker.get("utterances"), marker.get("version")) == (
         seed,
@@ -96,7 +107,7 @@ def _check(out: Path, utterances: int) -> None:
         raise MertkError(f"--utterances {utterances}: five sessions of four classes need at least {MIN_UTTERANCES}")
     if out.exists() and not out.is_dir():
         raise MertkError(f"{out} is a file; --out wants a folder that is empty or not there yet")
-    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file() and not listing.has_listing(out):
         raise MertkError(
             f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; choose another --out"
         )

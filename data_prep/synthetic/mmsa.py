@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_prep.synthetic import listing
 from mertk import cli
 from mertk.content import AbsentError, read_json
 from mertk.errors import MertkError
@@ -62,7 +63,7 @@ MINIATURES = {
 def write_corpus(
     out: Path | str, corpus: str, seed: int = DEFAULT_SEED, utterances: int = DEFAULT_UTTERANCES
 ) -> dict[str, Any]:
-    """Write both files and the text encoder to `out`, all or nothing; what is there already is left as it is.
+    """Write both files and the text encoder to `out`, all or nothing; what is there already and whole is left as it is.
 
     Returns:
         Content of MINIATURE.json.
@@ -84,15 +85,16 @@ def write_corpus(
         "utterances": utterances,
         "sizes": asdict(MINIATURES[corpus]) | {"text_dim": TEXT_DIM},
     }
-    if read_marker(out) == marker:
+    if read_marker(out) == marker and listing.is_whole(out):
         return marker
-    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file() and not listing.has_listing(out):
         raise MertkError(
             f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; choose another --out."
         )
     with building(out, replaces=("models",)) as temporary:
         _fill(temporary, MINIATURES[corpus], seed, utterances)
         (temporary / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
+        listing.write_listing(temporary)
     return marker
 
 

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.bin.launch import count_gpus, positive_or_auto
-from mertk.bin.run_plan import Run, find_folds, plan, run_dependencies, run_inputs, run_settings
+from mertk.bin.run_files import set_aside
+from mertk.bin.run_plan import Run, find_folds, plan, run_settings
 from mertk.bin.stage import locked
 from mertk.cli import PREEMPTED, make_parser, program, run_child
 from mertk.errors import MertkError
@@ -152,13 +153,39 @@ def make_jobs(runs: list[Run], arguments: argparse.Namespace) -> list[Job]:
 
 
 def is_finished(run: Run, configs: list[str], data: Path, exp: Path, settings: list[str]) -> bool:
-    """Whether a run is there, trained with these settings on this data."""
+    """Whether a run is there, trained with these settings on this data; notes where the data lie now."""
+    from mertk.bin.run_directory import relocate
+    from mertk.bin.run_inputs import MARK, find_changes, run_dependencies
     from mertk.config import load_config
-    from mertk.marks import read_mark
+    from mertk.marks import read_mark, write_mark
 
-    now = run_dependencies(load_config(configs, [*settings, *run_settings(run, data, exp)]), data)
+    config = load_config(configs, [*settings, *run_settings(run, data, exp)])
     directory = run.directory(exp)
-    return read_mark(directory / "depends_on.json") == now and (directory / "trained.json").exists()
+    before = read_mark(directory / MARK)
+    if before is None or not is_whole(directory) or find_changes(before, config):
+        return False
+    now = run_dependencies(config, before)
+    if now != before:
+        with suppress(OSError, MertkError):  # an experiment that may only be read
+            relocate(directory, config)
+            write_mark(directory / MARK, now)
+    return True
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether a run was trained to its end, and trained.json can be read."""
+    from mertk.bin.run_files import is_object
+
+    return is_object(directory / "trained.json") and not lacks_model(directory)
+
+
+def lacks_model(directory: Path) -> bool:
+    """Whether the model of a run is gone before it was scored, so that it must be trained again."""
+    from mertk.training.directories import standing
+
+    kept = (standing(directory / "best") / "model.json", directory / "results.json")
+    finished = (directory / "trained.json").exists() and (directory / "checkpoints").exists()
+    return finished and not any(path.exists() for path in kept)
 
 
 def train_run(
@@ -171,8 +198,9 @@ def train_run(
     engine: str | None = None,
 ) -> int:
     """Train one run unless it is there already; returns the exit code of the training."""
+    from mertk.bin.run_inputs import MARK, find_changes, run_dependencies
     from mertk.config import load_config
-    from mertk.marks import differences, read_mark, write_mark
+    from mertk.marks import read_mark, write_mark
 
     directory = run.directory(exp)
     # A refit and a clean job of one fold both want the clean run; one of them trains it.
@@ -181,46 +209,36 @@ def train_run(
         if is_finished(run, configs, data, exp, settings):
             print(f"  finished already: {directory}", flush=True)
             return 0
-        mark, config = directory / "depends_on.json", load_config(configs, own)
-        before, now = read_mark(mark), run_dependencies(config, data)
-        if before != now:
-            check_present(config, data, before, directory)
+        mark, config = directory / MARK, load_config(configs, own)
+        before = read_mark(mark)
+        changes = find_changes(before, config)
+        if lacks_model(directory):
+            changes |= {"best": "there -> gone"}
+        if changes:
+            check_present(config, before, directory)
             if before is not None:
-                print(f"  trained again, because this changed: {', '.join(differences(before, now))}", flush=True)
-            set_aside(directory)
-            write_mark(mark, now)
+                print(f"  trained again, because this changed: {', '.join(changes)}", flush=True)
+            if aside := set_aside(directory):
+                print(f"  the run that was there is now {aside}", flush=True)
+            write_mark(mark, run_dependencies(config, before))
         launcher = [sys.executable, "-m", "mertk.bin.launch", "--num_processes", str(num_processes or "auto")]
         launcher += ["--engine", engine] if engine else []
         return run_child([*launcher, "mertk.bin.train", "--resume", "--config", *configs, "--", *own])
 
 
-def check_present(config: Config, data: Path, before: dict[str, Any] | None, directory: Path) -> None:
+def check_present(config: Config, before: dict[str, Any] | None, directory: Path) -> None:
     """Refuse to train a run anew because what it read is out of reach, on a disk that is not mounted for one.
 
     Raises:
         MertkError: names what is not there.
     """
-    read = (before or {}).get("inputs", {})
-    gone = [str(path) for path in run_inputs(config, data) if str(path) in read and not path.exists()]
-    if gone:
+    from mertk.bin.run_inputs import find_absent
+
+    if absent := find_absent(before, config):
         raise MertkError(
-            f"{', '.join(gone)}: not there, but the run in {directory} was trained with it. Bring it back (is a disk "
-            "not mounted?), or delete the run."
+            f"{', '.join(map(str, absent))}: not there, but the run in {directory} was trained with it. Bring it back "
+            "(is a disk not mounted?), or delete the run."
         )
-
-
-def set_aside(directory: Path) -> None:
-    """Hide a run that is trained anew beside the new one, in the place of an earlier one.
-
-    It becomes `.seed_1234.replaced`, or `.seed_1234.unfinished` with the checkpoints that it has.
-    """
-    kind = "replaced" if (directory / "trained.json").exists() else "unfinished"
-    if kind == "replaced" or any((directory / name).exists() for name in ("checkpoints", "best")):
-        aside = directory.with_name(f".{directory.name}.{kind}")
-        shutil.rmtree(aside, ignore_errors=True)
-        directory.rename(aside)
-        print(f"  the run that was there is now {aside}", flush=True)
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -84,13 +84,25 @@ def find_runs(directories: list[Path]) -> list[Path]:
 
 
 def is_scored(run_dir: Path, part: str) -> bool:
-    """Whether the results are newer than the model."""
+    """Whether the results are there, whole, and newer than the model."""
+    import json
+
     results, model = run_dir / results_name(part), run_dir / "best" / "model.json"
-    return results.exists() and model.exists() and results.stat().st_mtime >= model.stat().st_mtime
+    if not (results.exists() and predictions_file(run_dir, part).exists() and model.exists()):
+        return False
+    try:
+        json.loads(results.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return results.stat().st_mtime >= model.stat().st_mtime
 
 
 def results_name(part: str) -> str:
     return "results.json" if part == "test" else f"results_{part}.json"
+
+
+def predictions_file(run_dir: Path, part: str) -> Path:
+    return run_dir / ("predictions.tsv" if part == "test" else f"predictions_{part}.tsv")
 
 
 def evaluate_run(
@@ -113,7 +125,8 @@ def evaluate_run(
     if not accelerator.is_main_process:
         return None
     lost = sorted(set(part.manifest_ids) - set(scores.ids))
-    results = describe(scores, saved.info, part_name, lost) | {"run": describe_run(run_dir, config, saved.info)}
+    about = describe_run(run_dir, config, saved.info) | {"scoring": describe_scoring(accelerator)}
+    results = describe(scores, saved.info, part_name, lost) | {"run": about}
     write_results(run_dir, part_name, results, prediction_rows(scores, saved.info["classes"]))
     shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
     print(f"{run_dir}: {part_name} {results['count']} utterances, {shown}", flush=True)
@@ -127,37 +140,23 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
         trusted: modules, besides mertk's own, whose classes the model may be made of.
 
     Raises:
-        MertkError: the model is missing or damaged, or the part cannot be had or has other features.
+        MertkError: the model is missing or damaged, is that of another run, or the part cannot be had, has other
+            features, or is scored by other metrics.
     """
+    from mertk.bin.run_agreement import check_data, check_features, check_metrics, check_same_run
     from mertk.config import load_config
     from mertk.data.parts import open_part
     from mertk.training.model_directory import load_model
 
     config = load_config([run_dir / "config.yaml"])
     saved = load_model(run_dir / "best", trusted)
-    info = saved.info
-    part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}))
+    check_same_run(config, saved.config, run_dir)
+    info, seed = saved.info, config.training.seed
+    part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}), seed)
     check_features(info["feature_records"], part.feature_records(), run_dir)
+    check_metrics(info, part, run_dir)
+    check_data(config, run_dir)
     return config, saved, part
-
-
-def check_features(trained: dict[str, Any], given: dict[str, Any], where: Path) -> None:
-    """Refuse features made otherwise than those the model was trained on.
-
-    Raises:
-        MertkError: names what differs.
-    """
-    from mertk.errors import MertkError
-
-    keys = ("extractor", "weights_fingerprint", "layer", "dimension", "rate_hz")
-    for modality, record in trained.items():
-        other = given.get(modality)
-        if record is None or other is None:
-            continue
-        differing = [key for key in keys if record.get(key) != other.get(key)]
-        if differing:
-            told = "; ".join(f"{key} {other.get(key)!r}, expected {record.get(key)!r}" for key in differing)
-            raise MertkError(f"{where}: the {modality} features are not those the model was trained on: {told}.")
 
 
 def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> dict[str, Any]:
@@ -192,9 +191,22 @@ def describe_classes(scores: Any, classes: list[str]) -> dict[str, Any]:
 
 
 def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, Any]:
-    """What `summarize` tells about a run, from the files the training left."""
+    """What `summarize` tells about a run, from the files the training left.
+
+    Raises:
+        MertkError: a file is missing or damaged, or tells of an earlier end than the model has.
+    """
+    from mertk.errors import MertkError
+
     environment = read_object(run_dir / "environment.json", ("num_processes", "commit", "versions", "hardware"))
     trained = read_object(run_dir / "trained.json", ("best_epoch", "best_step", "num_parameters", "seconds"))
+    if info.get("step", trained["best_step"]) != trained["best_step"]:
+        raise MertkError(
+            f"{run_dir}: its model is of step {info['step']}, but trained.json of a training whose best step was "
+            f"{trained['best_step']}: the run went on and was interrupted. Let it go on to its end, then score it."
+        )
+    sessions = environment.get("sessions")
+    commits = [one.get("commit") for one in sessions if isinstance(one, dict)] if isinstance(sessions, list) else []
     return {
         "recipe": config.run.recipe,
         "variant": config.run.variant,
@@ -212,10 +224,18 @@ def describe_run(run_dir: Path, config: Any, info: dict[str, Any]) -> dict[str, 
         "num_parameters": trained["num_parameters"],
         "train_seconds": trained["seconds"],
         "commit": environment["commit"],
+        "commits": list(dict.fromkeys(filter(None, [*commits, environment["commit"]]))),
         "versions": environment["versions"],
         "hardware": environment["hardware"],
         "features": info["feature_records"],
     }
+
+
+def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
+    """The code and machine that computed the figures, which need not be those of the training."""
+    from mertk.provenance import environment
+
+    return environment() | {"num_processes": accelerator.num_processes, "device": str(accelerator.device)}
 
 
 def read_object(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -267,8 +287,7 @@ def write_results(run_dir: Path, part: str, results: dict[str, Any], rows: list[
 
     from mertk.atomic import write_text
 
-    suffix = "" if part == "test" else f"_{part}"
-    write_text(run_dir / f"predictions{suffix}.tsv", "".join("\t".join(row) + "\n" for row in rows))
+    write_text(predictions_file(run_dir, part), "".join("\t".join(row) + "\n" for row in rows))
     write_text(run_dir / results_name(part), json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.bin.run_files import check_place, is_run, is_used, read_object, remove_run, set_scores_aside
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 
 #: settings that say what the state of optimizer and schedule is made of: what was saved does not fit others
-UNCHANGEABLE = ("optimizer.name", "optimizer.groups", "schedule.name", "schedule.reduce_at")
+STATE = ("optimizer.name", "optimizer.groups", "schedule.name", "schedule.reduce_at")
+#: settings by which results call a run, or tell it from a control: one that was half another has no name
+LABELS = (
+    *("run.recipe", "run.variant", "run.ablation", "run.cv", "run.protocol", "run.fold"),
+    *("training.seed", "data.permute_training_labels"),
+)
 
 
 def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: bool) -> str:
@@ -30,24 +36,23 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
         the settings that differ from those of the run that goes on; empty when none do.
 
     Raises:
-        MertkError: the directory is in use, or its run had other settings; some cannot be changed on the way.
+        MertkError: the directory is in use, holds what is no run's, or its run had other settings; some cannot be
+            changed on the way.
     """
-    import shutil
-
-    used = any((run_dir / name).exists() for name in ("checkpoints", "best", "history.jsonl"))
-    changed = ""
-    if used and overwrite:
-        shutil.rmtree(run_dir)
-    elif used and not resume:
+    check_place(run_dir)
+    changes: dict[str, str] = {}
+    if is_run(run_dir) and overwrite:
+        remove_run(run_dir)
+    elif is_used(run_dir) and not resume:
         raise MertkError(f"{run_dir} holds an earlier run; add --resume to go on with it or --overwrite to delete it.")
-    elif used:
-        changes = _changes(run_dir / "config.yaml", config)
-        changed = ", ".join(f"{key}: {change}" for key, change in changes.items())
-        if fixed := [key for key in UNCHANGEABLE if key in changes]:
-            raise MertkError(
-                f"{run_dir} was started with other settings: {changed}. A run cannot go on with another "
-                f"{', '.join(fixed)}, with --force either; give another run.output_dir, or --overwrite to start anew."
-            )
+    elif is_used(run_dir):
+        changes = _find_changes(run_dir, config)
+    changed = ", ".join(f"{key}: {change}" for key, change in changes.items())
+    if fixed := [key for key in (*STATE, *LABELS) if key in changes]:
+        raise MertkError(
+            f"{run_dir} was started with other settings: {changed}. A run cannot go on with another "
+            f"{', '.join(fixed)}, with --force either; give another run.output_dir, or --overwrite to start anew."
+        )
     if changed and not force:
         raise MertkError(
             f"{run_dir} was started with other settings: {changed}. Go on with those it has, give another "
@@ -57,47 +62,94 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     return changed
 
 
-def _changes(saved: Path, config: Config) -> dict[str, str]:
-    """Settings that decide the result and are not those of the run so far: `old -> new` by key."""
-    from mertk.config import decisive, load_config
-    from mertk.marks import differences
+def _find_changes(run_dir: Path, config: Config) -> dict[str, str]:
+    """Settings and data that decide the result, or its name, and are not those of the run so far."""
+    from mertk.bin.run_inputs import MARK, find_changes
+    from mertk.config import load_config
+    from mertk.marks import read_mark
 
-    if not saved.exists():
-        return {}  # interrupted before the first step
-    before, now = decisive(load_config([saved])), decisive(config)
-    return {key: f"{_at(before, key)} -> {_at(now, key)}" for key in differences(before, now)}
+    saved = load_config([run_dir / "config.yaml"])
+    names = [key.removeprefix("run.") for key in LABELS if key.startswith("run.")]
+    pairs = {name: (getattr(saved.run, name), getattr(config.run, name)) for name in names}
+    labels = {f"run.{name}": f"{before} -> {now}" for name, (before, now) in pairs.items() if before != now}
+    changes = find_changes(read_mark(run_dir / MARK), config, saved)
+    return labels | {key.removeprefix("options."): change for key, change in changes.items()}
 
 
-def _at(settings: Any, key: str) -> str:
-    for name in key.split("."):
-        settings = settings.get(name) if isinstance(settings, dict) else None
-    return "null" if settings is None else str(settings)
+def relocate(run_dir: Path, config: Config) -> None:
+    """Note in a run's configuration where its data lie now; the rest of it stays."""
+    from mertk.bin.run_inputs import LISTS
+    from mertk.config import as_dict, load_config, save_config
+
+    if not (run_dir / "config.yaml").exists():
+        return
+    saved = load_config([run_dir / "config.yaml"])
+    before = as_dict(saved)
+    saved.run.output_dir = config.run.output_dir
+    for name in ("directory", *LISTS):
+        setattr(saved.data, name, getattr(config.data, name))
+    for modality in saved.data.inputs.keys() & config.data.inputs.keys():
+        saved.data.inputs[modality].directory = config.data.inputs[modality].directory
+    if as_dict(saved) != before:
+        save_config(saved, run_dir / "config.yaml")
 
 
 def record_run(
-    run_dir: Path, config: Config, accelerator: Accelerator, parts: dict[str, Part], miniature: bool
+    run_dir: Path,
+    config: Config,
+    accelerator: Accelerator,
+    parts: dict[str, Part],
+    miniature: bool,
+    step: int = 0,
+    changed: str = "",
 ) -> None:
-    """Write the resolved configuration, the environment, and who was left out of each part."""
+    """Before the first step: write environment, what the run depends on, its settings, and who was left out.
+
+    A run that was finished and goes on is no longer that; scores of the model it had are set aside.
+
+    Args:
+        step: where the training goes on.
+        changed: the settings that are others from here on.
+    """
     import json
 
     from mertk.atomic import write_text
+    from mertk.bin.run_inputs import MARK, run_dependencies
     from mertk.config import save_config
+    from mertk.marks import read_mark, write_mark
     from mertk.provenance import environment
     from mertk.training.engines import engine_name, engine_precision
 
-    save_config(config, run_dir / "config.yaml")
-    record = environment() | {
+    (run_dir / "trained.json").unlink(missing_ok=True)
+    set_scores_aside(run_dir)
+    session = environment() | {
         "num_processes": accelerator.num_processes,
         "engine": engine_name(accelerator),
         "precision": engine_precision(accelerator),
         "device": str(accelerator.device),
-        "miniature": miniature,
-        "utterances": {name: len(part.dataset) for name, part in parts.items()},
     }
+    sessions = [*_sessions_before(run_dir, step), session | {"step": step, "changed": changed}]
+    about = {"miniature": miniature, "utterances": {name: len(part.dataset) for name, part in parts.items()}}
+    record = session | about | {"sessions": sessions}
     write_text(run_dir / "environment.json", json.dumps(record, indent=2) + "\n")
+    write_mark(run_dir / MARK, run_dependencies(config, read_mark(run_dir / MARK)))
+    save_config(config, run_dir / "config.yaml")
     for name, part in parts.items():
         if len(part.ledger):
             part.ledger.write(run_dir / f"excluded_{name}.tsv")
+        else:
+            (run_dir / f"excluded_{name}.tsv").unlink(missing_ok=True)
+
+
+def _sessions_before(run_dir: Path, step: int) -> list[dict[str, Any]]:
+    """Earlier sessions whose work this one goes on from; those that lost all of theirs count for nothing."""
+    before = read_object(run_dir / "environment.json")
+    # Earlier versions kept the last session alone.
+    session = {key: value for key, value in before.items() if key not in ("miniature", "utterances", "sessions")}
+    sessions = before.get("sessions")
+    if not isinstance(sessions, list):
+        sessions = [session | {"step": 0}] if session else []
+    return [one for one in sessions if isinstance(one, dict) and one.get("step", 0) < step]
 
 
 def record_end(run_dir: Path, progress: Progress, trainer: Trainer) -> None:
@@ -107,7 +159,7 @@ def record_end(run_dir: Path, progress: Progress, trainer: Trainer) -> None:
 
     from mertk.atomic import write_text
 
-    record = asdict(progress) | {
+    record: dict[str, Any] = asdict(progress) | {
         "num_parameters": trainer.num_parameters,
         "steps_per_epoch": trainer.steps_per_epoch,
         "total_steps": trainer.config.schedule.total_steps or trainer.total_steps,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mertk.content import AbsentError, Count, Positive, read_json
 from mertk.errors import MertkError
-
-if TYPE_CHECKING:
-    from mertk.config import Config
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,15 @@ def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[in
 
 
 def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
-    """Settings that make a configuration that of one run."""
+    """Settings that make a configuration that of one run.
+
+    Raises:
+        MertkError: the validation list of the fold is missing, or the clean run that a refit goes by is not finished.
+    """
     fold = data / "folds" / f"{run.cv}-{run.protocol}" / str(run.fold)
     kind = "scp" if (fold / "train.scp").exists() else "ids"
     validation = fold / f"validation.{kind}"
+    _check_validation(validation)
     settings = [
         f"run.output_dir={_quoted(run.directory(exp))}",
         f"run.cv={run.cv}",
@@ -84,6 +87,26 @@ def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
     if run.protocol == "clean-refit":
         settings += refit_settings(Run(run.cv, "clean", run.fold, run.seed).directory(exp))
     return settings
+
+
+def _check_validation(validation: Path) -> None:
+    """Refuse a fold that lost its validation list: a run without it would take its last epoch for the best.
+
+    Raises:
+        MertkError: fold.json names a validation part.
+    """
+    if validation.exists():
+        return
+    info: Any = None
+    with suppress(OSError, ValueError):
+        info = json.loads(validation.with_name("fold.json").read_text(encoding="utf-8"))
+    if not isinstance(info, dict):
+        return
+    counts = info["counts"] if isinstance(info.get("counts"), dict) else {}
+    if counts.get("validation") or any(value for key, value in info.items() if key.startswith("validation_")):
+        raise MertkError(
+            f"{validation} is missing, but its fold has a validation part; make the folds again (stage 1)."
+        )
 
 
 def _quoted(path: Path) -> str:
@@ -109,26 +132,3 @@ def refit_settings(clean: Path) -> list[str]:
     if trained.reductions is not None:
         settings.append(f"schedule.reduce_at={[step for step in trained.reductions if step < trained.best_step]}")
     return settings
-
-
-def run_dependencies(config: Config, data: Path) -> dict[str, Any]:
-    """What a run depends on: its settings but for the incidental ones, the data and the weights it reads."""
-    from mertk.config import decisive
-    from mertk.marks import dependencies
-
-    return dependencies(decisive(config), [path for path in run_inputs(config, data) if path.exists()])
-
-
-def run_inputs(config: Config, data: Path) -> list[Path]:
-    """Files and folders that a run may read; names of the hub are among them."""
-    from mertk.data.inputs import feature_directory
-
-    inputs = [Path(value) for name in ("train", "validation", "test") if (value := getattr(config.data, name))]
-    inputs += [data / name for name in ("utt2label", "wav.scp", "classes.txt")]
-    for modality, given in config.data.inputs.items():
-        if given.kind != "waveform":
-            directory = feature_directory(modality, given, data)
-            inputs += [directory / name for name in ("record.json", "features.scp")]
-    return inputs + [
-        Path(value["weights"]) for value in config.model.values() if isinstance(value, dict) and "weights" in value
-    ]

@@ -1,7 +1,8 @@
 """Run one stage of a recipe, unless a mark says that the same command was done on the same inputs.
 
 The mark is written when the command ends well, and is taken away before it starts. The stage runs again when the
-command line changed, an input changed (the marks of earlier stages are inputs like any other) or an output is missing.
+command line changed, an input changed (the marks of earlier stages are inputs like any other), or something that it
+wrote is missing or damaged. Text that was edited is kept, and later stages run again on it.
 While it runs, another recipe that comes to the same mark waits; then it finds the work done.
 """
 
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from mertk.cli import PREEMPTED, end_with_parent, make_parser, program, run_child
 
 if TYPE_CHECKING:
+    from mertk.bin.stage_outputs import Findings
     from mertk.marks import Dependencies
 
 EXAMPLE = """\
@@ -37,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, nargs="+", action="extend", default=[], metavar="PATH", help="what it leaves behind"
     )
+    folders = "folder it writes into: whatever it makes or changes there is to stay"
+    parser.add_argument("--folder", type=Path, nargs="+", action="extend", default=[], metavar="DIR", help=folders)
     parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
     arguments = parser.parse_args(argv)
 
@@ -48,22 +52,28 @@ def main(argv: list[str] | None = None) -> int:
         return 0 if is_done(arguments) else run(arguments)
 
 
-def state(arguments: argparse.Namespace) -> tuple[Dependencies | None, Dependencies, list[Path]]:
-    """What the mark says, what it would have to say, and the outputs that are missing."""
+def state(arguments: argparse.Namespace) -> tuple[Dependencies | None, Dependencies, Findings]:
+    """What the mark says, what it would have to say, and what is wrong with what was written."""
+    from mertk.bin.stage_outputs import digest_of_edits, find_lost
     from mertk.marks import dependencies, read_mark
 
     # Another interpreter does the same work.
     told = ["python" if word == sys.executable else word for word in arguments.command]
-    missing = [path for path in arguments.output if not path.exists()]
-    return read_mark(arguments.mark, list[str]), dependencies(told, arguments.input), missing
+    now = dependencies(told, arguments.input)
+    for path in arguments.input:
+        if edits := digest_of_edits(path):
+            now["inputs"][str(path)] += f", edited {edits}"
+    return read_mark(arguments.mark, list[str]), now, find_lost(arguments.mark, arguments.output)
 
 
 def is_done(arguments: argparse.Namespace) -> bool:
     """Whether there is nothing to do; says so."""
-    before, now, missing = state(arguments)
-    if before != now or missing:
+    before, now, findings = state(arguments)
+    if before != now or findings.lost:
         return False
     print(f"stage {arguments.name}: done before with the same command and inputs, skipped ({arguments.mark})")
+    for path in findings.edited:
+        print(f"stage {arguments.name}: {path} was changed since, and stays so; delete it to have it made again")
     return True
 
 
@@ -94,15 +104,18 @@ def locked(mark: Path, name: str) -> Iterator[None]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command and, if it ends well, write the mark; returns its exit code."""
+    from mertk.bin.stage_outputs import keep_edited, list_folders, note_outputs
     from mertk.marks import write_mark
 
     name, mark = f"stage {arguments.name}", arguments.mark
-    before, now, missing = state(arguments)
+    before, now, findings = state(arguments)
     if before is not None:
-        print(f"{name}: run again, {reason(before, now, missing)}")
+        print(f"{name}: run again, {reason(before, now, findings)}")
     print(f"{name}: {shlex.join(now['options'])}")
+    for copy in keep_edited(findings.edited):
+        print(f"{name}: what was edited is kept as {copy}")
     mark.unlink(missing_ok=True)
-    started = time.monotonic()
+    started, there = time.monotonic(), list_folders(arguments.folder)
     code = run_child(arguments.command)
     if code == PREEMPTED:
         print(f"{name}: stopped on request, its state is saved; run the same command again to go on")
@@ -110,13 +123,14 @@ def run(arguments: argparse.Namespace) -> int:
     if code != 0:
         print(f"{name}: failed with exit code {code}")
         return code
+    note_outputs(mark, arguments.output, arguments.folder, there)
     # What the inputs were at the start is what the mark must say: a change during the run makes it run again.
     write_mark(mark, now)
     print(f"{name}: done in {time.monotonic() - started:.0f} s")
     return 0
 
 
-def reason(before: dict, now: dict, missing: list[Path]) -> str:
+def reason(before: Dependencies, now: Dependencies, findings: Findings) -> str:
     """Why a stage that was done is done again."""
     reasons = []
     old, new = before["options"], now["options"]
@@ -127,7 +141,8 @@ def reason(before: dict, now: dict, missing: list[Path]) -> str:
         reasons.append(f"the command changed ({told.strip() or 'order of its arguments'})")
     paths = sorted(before["inputs"].keys() | now["inputs"].keys())
     changed = [path for path in paths if before["inputs"].get(path) != now["inputs"].get(path)]
-    for what, names in (("changed input", changed), ("missing output", [str(path) for path in missing])):
+    found = (("changed input", changed), ("missing output", findings.missing), ("damaged output", findings.damaged))
+    for what, names in found:
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             reasons.append(f"{what} {names[0]}{more}")

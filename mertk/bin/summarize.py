@@ -36,16 +36,43 @@ def main(argv: list[str] | None = None) -> int:
     experiments = collect(arguments.experiments)
     records = [experiment.record for experiment in experiments]
     pictures = picture_names(records)
+    check_out(arguments.out, ["results.json", "RESULTS.md", *pictures])
+    # First, since it tells the folder from others when a report is written again.
+    write_text(arguments.out / "results.json", summary_json(records))
     for experiment, picture in zip(experiments, pictures, strict=True):
         experiment.plot(describe(experiment.record), arguments.out / picture)
     write_text(arguments.out / "RESULTS.md", results_document(records, pictures, published))
-    write_text(arguments.out / "results.json", summary_json(records))
     print()
     for text in (overview(records), ablation_table(records, published), published_table(records, published)):
         if text:
             print(text + "\n")
     print(f"written: {arguments.out}/{{RESULTS.md,results.json,{','.join(pictures)}}}")
     return 0
+
+
+def check_out(out: Path, names: list[str]) -> None:
+    """Refuse a folder where a report would replace what is none.
+
+    Raises:
+        MertkError: it is a run directory, whose results.json are the run's own, or has such files and no report.
+    """
+    import json
+
+    from mertk.bin.run_files import is_run
+    from mertk.errors import MertkError
+
+    if is_run(out) or (out / "model.json").exists():
+        raise MertkError(f"--out {out} is the directory of a run; give another, such as that of the experiment.")
+    found = [name for name in names if (out / name).exists()]
+    try:
+        is_report = "experiments" in json.loads((out / "results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        is_report = False
+    if found and not is_report:
+        raise MertkError(
+            f"--out {out} holds {', '.join(found)}, but no report that was written there before (results.json with "
+            "experiments); move that away, or give another folder."
+        )
 
 
 def picture_names(records: list[dict[str, Any]]) -> list[str]:

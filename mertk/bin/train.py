@@ -72,17 +72,20 @@ def train(
     from contextlib import ExitStack
 
     from mertk.bin.run_directory import claim
+    from mertk.bin.run_files import check_place
     from mertk.bin.stage import locked
     from mertk.training.launch import end_accelerator, start_accelerator
     from mertk.training.tracking import set_up_logging
 
     run_dir = Path(config.run.output_dir)
+    check_place(run_dir)
     accelerator = start_accelerator(config.training, run_dir)
     with ExitStack() as held:
         changed = ""
         if accelerator.is_main_process:
             # What is left of a launch that was killed may still be saving.
-            held.enter_context(locked(run_dir.with_name(f"{run_dir.name}.training"), f"training in {run_dir}"))
+            place = run_dir.resolve()
+            held.enter_context(locked(place.with_name(f"{place.name}.training"), f"training in {run_dir}"))
             changed = claim(run_dir, config, resume, overwrite, force)
         accelerator.wait_for_everyone()
         set_up_logging(accelerator.is_main_process, run_dir / "train.log")
@@ -113,10 +116,13 @@ def _train(
     )
     parts = _open_parts(config)
     model = _make_model(config, parts["train"])
-    if accelerator.is_main_process:
-        record_run(run_dir, config, accelerator, parts, is_miniature(parts["train"], model))
     trainer = _make_trainer(config, accelerator, model, parts, run_dir, asked_to_stop)
-    progress = trainer.fit(resume)
+    if resume:
+        trainer.resume()
+    if accelerator.is_main_process and not trainer.progress.stopped:
+        miniature = is_miniature(parts["train"], model)
+        record_run(run_dir, config, accelerator, parts, miniature, trainer.progress.step, changed)
+    progress = trainer.fit()
     if accelerator.is_main_process and progress.stopped:
         record_end(run_dir, progress, trainer)
     trainer.close()
@@ -151,6 +157,12 @@ def _open_parts(config: Config) -> dict[str, Part]:
         absent = [name for index, name in enumerate(classes) if index not in present]
         if absent:
             raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
+    if config.data.directory is not None and not parts["train"].manifest.corpus:
+        log.warning(
+            "%s has no corpus.json: nobody knows whether it is a miniature, and it is scored by the metrics that all "
+            "corpora share; make the manifest again (stage 1) if a program prepared it",
+            config.data.directory,
+        )
     for name, part in parts.items():
         counts = ", ".join(f"{label} {count}" for label, count in part.class_counts().items()) or "no classes"
         log.info("%s: %d utterances (%d left out): %s", name, len(part.dataset), len(part.ledger), counts)
@@ -180,10 +192,12 @@ def _make_model(config: Config, part: Part) -> Model:
 
     from mertk.components import build
     from mertk.distributed import rank
+    from mertk.training.model_directory import check_saveable
     from mertk.training.randomness import seed_process
 
     torch.manual_seed(config.training.seed)
     model = build(config.model, "model", part.facts())
+    check_saveable(model, config)
     # Dropout and masks differ between processes from here on.
     seed_process(config.training.seed, rank())
     return model

@@ -6,7 +6,9 @@ See `mertk.data.feature_store` for the layout. Legend: `T` frames, `D` features.
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +30,7 @@ from mertk.data.feature_record import (
 from mertk.errors import MertkError
 
 ALIGNMENT = 64
+PART = re.compile(r"part-[0-9]{5}-of-[0-9]{5}\.(index|bin)")
 
 # An index line may reach the disk only after its matrix: both wait for a common fsync, at most this much of either.
 COMMIT_BYTES = 32 * 2**20
@@ -40,10 +43,12 @@ def prepare_directory(directory: str | Path, record: FeatureRecord, overwrite: b
     With several processes one of them calls this before the others open their writers.
 
     Raises:
-        MertkError: the directory holds features of another record and `overwrite` is False.
+        MertkError: the directory holds features of another record and `overwrite` is False, or files of such names that
+            are no features of ours.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    _check_own(directory)
     if (directory / RECORD_FILE).exists():
         differences = [] if overwrite else read_record(directory).differences(record)
         if differences:
@@ -56,9 +61,31 @@ def prepare_directory(directory: str | Path, record: FeatureRecord, overwrite: b
             return
         for name in [RECORD_FILE, INDEX_FILE, LENGTHS_FILE, CHECKSUMS_FILE]:
             (directory / name).unlink(missing_ok=True)
-        for path in [*directory.glob("part-*.index"), *directory.glob("part-*.bin")]:
-            path.unlink()
+        for path in directory.glob("part-*"):
+            if PART.fullmatch(path.name):
+                path.unlink()
     replace(record, count=0).write(directory)
+
+
+def _check_own(directory: Path) -> None:
+    """Refuse a folder with an index or a record that no extraction wrote: both would be replaced.
+
+    Raises:
+        MertkError: names what is in the way.
+    """
+    try:
+        is_ours = "extractor" in json.loads((directory / RECORD_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        is_ours = None
+    except (OSError, ValueError, TypeError):
+        is_ours = False
+    has_parts = any(PART.fullmatch(path.name) for path in directory.glob("part-*"))
+    found = [name for name in (RECORD_FILE, INDEX_FILE, LENGTHS_FILE) if (directory / name).exists()]
+    if found and not (is_ours or has_parts):
+        raise MertkError(
+            f"{directory} holds {', '.join(found)}, but no features that mertk made, and they would be replaced; move "
+            "them away, or choose another directory."
+        )
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,9 @@ def details(record: Record, picture: str) -> str:
 
 def _origin(record: Record) -> str:
     """Code, versions, machines, size and features behind the figures."""
-    lines = [f"- commit: {', '.join(map(str, record['commit']))}"]
+    scored_by = [commit for commit in record.get("scored_by", []) if [commit] != record["commit"]]
+    told = f", scored by {', '.join(scored_by)}" if scored_by else ""
+    lines = [f"- commit: {', '.join(map(str, record['commit']))}{told}"]
     for versions in record["versions"]:
         lines.append("- versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     for hardware in record["hardware"]:

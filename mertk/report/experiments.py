@@ -92,6 +92,8 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         "folds": [_row(run) for run in runs],
         "warnings": _warnings(runs, unscored),
         **{key: _distinct([run.about.get(key) for run in runs]) for key in LISTED},
+        "commit": _commits(runs),
+        "scored_by": _scoring_commits(runs),
     }
     return Experiment(record, predictions)
 
@@ -167,6 +169,16 @@ def _check_apart(runs: list[ScoredRun], predictions: list[Predictions]) -> None:
                 raise MertkError(f"utterance {utterance} was tested in two folds: {other} and {run.directory}.")
 
 
+def _commits(runs: list[ScoredRun]) -> list[Any]:
+    """Code that the runs were trained by, all of it where a run was interrupted and went on with other code."""
+    return _distinct([commit for run in runs for commit in run.about.get("commits") or [run.about.get("commit")]])
+
+
+def _scoring_commits(runs: list[ScoredRun]) -> list[Any]:
+    """Code that the figures were computed by."""
+    return _distinct([(run.about.get("scoring") or {}).get("commit") for run in runs])
+
+
 def _warnings(runs: list[ScoredRun], unscored: list[Path]) -> list[str]:
     """What a reader of the figures must know."""
     found = []
@@ -182,9 +194,9 @@ def _warnings(runs: list[ScoredRun], unscored: list[Path]) -> list[str]:
     lost = [name for run in runs for name in run.results.get("not_scored", [])]
     if lost:
         found.append(f"{len(lost)} utterances of the manifest could not be scored ({lost[0]}, ...)")
-    commits = _distinct([run.about.get("commit") for run in runs])
+    commits = _commits(runs)
     if len(commits) > 1:
         found.append(f"runs were made by different code versions: {', '.join(commits)}")
-    if any(str(commit).endswith("-dirty") for commit in commits):
+    if any(str(commit).endswith("-dirty") for commit in [*commits, *_scoring_commits(runs)]):
         found.append("made by code with changes that were not committed")
     return found

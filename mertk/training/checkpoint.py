@@ -13,7 +13,7 @@ import errno
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ import torch
 
 from mertk import distributed
 from mertk.errors import MertkError
-from mertk.training.directories import is_full, put_in_place, staging, sync_tree
+from mertk.training.directories import discard, is_full, put_in_place, staging, sync_tree
 
 SUMS = "SHA256SUMS"
 
@@ -44,7 +44,7 @@ def save_checkpoint(checkpoints: Path, step: int, files: Mapping[str, Any], keep
     target = checkpoints / f"step_{step:08d}"
     temporary = staging(target)
     if distributed.is_main():
-        shutil.rmtree(temporary, ignore_errors=True)
+        discard(temporary)
     distributed.gather_objects(None)  # nobody writes before what a killed run left there is gone
     try:
         sums = _agree(_write_files(temporary, files), target)
@@ -54,7 +54,7 @@ def save_checkpoint(checkpoints: Path, step: int, files: Mapping[str, Any], keep
         _agree(placed, target)
     finally:
         if distributed.is_main():
-            shutil.rmtree(temporary, ignore_errors=True)
+            discard(temporary)
     if distributed.is_main():
         _delete_others(checkpoints, step, keep)
 
@@ -112,12 +112,12 @@ def _delete_others(checkpoints: Path, step: int, keep: int) -> None:
     for directory in present:
         ahead = _step_of(directory) > step
         if ahead or directory not in [path for path in present if _step_of(path) <= step][-keep:]:
-            shutil.rmtree(directory, ignore_errors=True)
+            discard(directory)
 
 
 def all_checkpoints(checkpoints: Path) -> list[Path]:
     """Checkpoints in the order of their steps, damaged ones too."""
-    found = [path for path in checkpoints.glob("step_*") if path.name.removeprefix("step_").isdecimal()]
+    found = [path for path in checkpoints.glob("step_*") if re.fullmatch(r"step_[0-9]{8,}", path.name)]
     return sorted(found, key=_step_of)
 
 
@@ -221,7 +221,14 @@ def save_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
     """State dictionary as safetensors."""
     from safetensors.torch import save_file
 
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, str(path))
+    tensors: dict[str, torch.Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in weights.items():
+        tensor = tensor.detach().cpu().contiguous()
+        # Tied weights are written under each of their names; safetensors refuses tensors that share memory.
+        tensors[name] = tensor.clone() if tensor.untyped_storage().data_ptr() in places else tensor
+        places.add(tensor.untyped_storage().data_ptr())
+    save_file(tensors, str(path))
     # safetensors makes files that only their owner can read; a shared experiment is read by colleagues.
     path.chmod(path.parent.stat().st_mode & 0o666)
 

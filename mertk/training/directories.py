@@ -1,7 +1,8 @@
 """Directories that are there whole or not at all, whatever ends the process that writes them.
 
 They are written under another name (`.NAME.writing`), flushed to disk and renamed. One that is replaced is called
-`.NAME.replaced` for the moment between two renames; `put_back` and `standing` know it by that name.
+`.NAME.replaced` for the moment between two renames; `put_back` and `standing` know it by that name. What somebody else
+keeps in a directory that is replaced goes over into the new one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from mertk.atomic import sync_directory
@@ -17,25 +18,39 @@ from mertk.atomic import sync_directory
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def write_directory(target: Path, fill: Callable[[Path], None]) -> None:
+def write_directory(target: Path, fill: Callable[[Path], None], owned: Collection[str] | None = None) -> None:
     """Let `fill` write into a temporary directory, then put it in the place of `target`.
+
+    Args:
+        owned: names that `fill` may write; entries of `target` with other names stay. By default none do.
 
     Raises:
         OSError: with `ENOSPC` when there was no room, whatever the library that wrote called it.
     """
     temporary = staging(target)
-    shutil.rmtree(temporary, ignore_errors=True)
+    discard(temporary)
     try:
         temporary.mkdir(parents=True)
         fill(temporary)
+        if owned is not None:
+            _keep_others(target, temporary, owned)
         sync_tree(temporary)
         put_in_place(temporary, target)
     except BaseException as error:
         full = is_full(error, target)
-        shutil.rmtree(temporary, ignore_errors=True)
+        discard(temporary)
         if full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
         raise
+
+
+def _keep_others(target: Path, temporary: Path, owned: Collection[str]) -> None:
+    for entry in target.iterdir() if target.is_dir() else ():
+        if entry.name not in owned:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.copytree(entry, temporary / entry.name, symlinks=True)
+            else:
+                shutil.copy2(entry, temporary / entry.name, follow_symlinks=False)
 
 
 def staging(target: Path) -> Path:
@@ -48,7 +63,7 @@ def sync_tree(directory: Path) -> None:
     for path in directory.rglob("*"):
         if path.is_dir():
             sync_directory(path)
-        else:
+        elif path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
     sync_directory(directory)
@@ -57,27 +72,38 @@ def sync_tree(directory: Path) -> None:
 def put_in_place(temporary: Path, target: Path) -> None:
     """Give a finished directory its name; what had it is deleted."""
     replaced = _replaced(target)
-    if target.exists():
-        shutil.rmtree(replaced, ignore_errors=True)
+    if os.path.lexists(target):
+        discard(replaced)
         target.rename(replaced)
     temporary.rename(target)
     sync_directory(target.parent)
-    shutil.rmtree(replaced, ignore_errors=True)
+    discard(replaced)
 
 
-def put_back(folder: Path) -> None:
+def put_back(folder: Path, name: str = "*") -> None:
     """Tidy up after a process that was killed: finish or undo what it was writing in `folder`.
 
     Only for the process that writes there, before it writes.
+
+    Args:
+        name: pattern of the directories that are written there; what has another name is somebody else's.
     """
-    for replaced in folder.glob(".*.replaced"):
+    for replaced in folder.glob(f".{name}.replaced"):
         target = folder / replaced.name.removeprefix(".").removesuffix(".replaced")
         if target.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
+            discard(replaced)
         else:
             replaced.rename(target)
-    for unfinished in folder.glob(".*.writing"):
-        shutil.rmtree(unfinished, ignore_errors=True)
+    for unfinished in folder.glob(f".{name}.writing"):
+        discard(unfinished)
+
+
+def discard(path: Path) -> None:
+    """Delete a directory; where it is a link, the link alone."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def standing(target: Path) -> Path:

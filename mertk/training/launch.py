@@ -47,6 +47,7 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
     with_deepspeed = request.engine == "deepspeed"
     if with_deepspeed and on_cpu:
         handlers.append(InitProcessGroupKwargs(backend="gloo"))
+    _forget_earlier(precision, on_cpu)
     with joining():
         accelerator = Accelerator(
             # With it, DeepSpeed would silently be DDP.
@@ -69,6 +70,19 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
     if precision == "no":
         compute_in_full_float32()
     return accelerator
+
+
+def _forget_earlier(precision: str, on_cpu: bool) -> None:
+    """Let this process train in another precision than before: Accelerate keeps the first one for good."""
+    import torch
+    from accelerate.state import AcceleratorState, GradientState
+
+    state = AcceleratorState._shared_state
+    if not state or torch.distributed.is_initialized():
+        return
+    if (state.get("_mixed_precision"), state["device"].type == "cpu") != (precision, on_cpu):
+        GradientState._reset_state()
+        AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def end_accelerator(accelerator: Accelerator) -> None:

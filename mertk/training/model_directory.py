@@ -59,6 +59,10 @@ class UsableInfo(_UsableInfo, total=False):
     normalization: dict[str, Spread] | None
 
 
+#: what there is in a model directory
+ENTRIES = ("model.safetensors", "config.yaml", "model.json", "encoders")
+
+
 @dataclass
 class SavedModel:
     """A model as it was trained, ready for use.
@@ -85,7 +89,26 @@ def save_model(
         text = json.dumps({"format": FORMAT, **info}, indent=2, ensure_ascii=False)
         (target / "model.json").write_text(text + "\n", encoding="utf-8")
 
-    write_directory(directory, fill)
+    write_directory(directory, fill, ENTRIES)
+
+
+def check_saveable(model: Model, config: Config) -> None:
+    """Refuse what `save_model` could not save, before anything is trained.
+
+    Raises:
+        MertkError: an encoder in the configuration that the model has no use for, or one that cannot be written down.
+    """
+    for name, encoder in _encoders(config):
+        if getattr(model, name, None) is None:
+            raise MertkError(
+                f"model.{name} is given ({encoder[CLASS_KEY]}), but {type(model).__name__} makes no use of it with the "
+                f"other settings; set model.{name}=null, or give its modality back (model.modalities)."
+            )
+        if not hasattr(getattr(model, name), "save_architecture"):
+            raise MertkError(
+                f"model.{name}.{CLASS_KEY}: {encoder[CLASS_KEY]} has weights, but no save_architecture(directory), "
+                "without which the model cannot be saved; see mertk.encoders.audio.PretrainedAudioEncoder."
+            )
 
 
 def load_model(directory: str | Path, trusted: Sequence[str] = ()) -> SavedModel:

@@ -52,8 +52,8 @@ class Keeper:
         """
         found: Path | None = None
         if distributed.is_main():
-            for folder in (self.run_dir, self.checkpoints):
-                put_back(folder)
+            put_back(self.run_dir, "best")
+            put_back(self.checkpoints, "step_*")
             found, warnings = latest_checkpoint(self.checkpoints)
             for warning in warnings:
                 log.warning("%s", warning)

@@ -106,10 +106,8 @@ class Trainer:
             MertkError: a loss or gradient that is not finite (names the batch's utterances), loss terms that are not
                 those of `loss_weights`, or a best model that found no room on the disk.
         """
-        if resume and (saved := self.keeper.resume(self._rehearse)):
-            self.progress = saved
-            if saved.stopped and not self._why_stopped():
-                saved.stopped = ""  # the configuration now asks for more
+        if resume:
+            self.resume()
         self._started = time.perf_counter() - self.progress.seconds
         try:
             self.tracking.start(self.progress)
@@ -120,6 +118,17 @@ class Trainer:
         finally:
             self.tracking.close()
         return self.progress
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint, if there is one; `progress` then says where that is.
+
+        Raises:
+            MertkError: there are checkpoints, but none that this run can go on from.
+        """
+        if saved := self.keeper.resume(self._rehearse):
+            self.progress = saved
+            if saved.stopped and not self._why_stopped():
+                saved.stopped = ""  # the configuration now asks for more
 
     def close(self) -> None:
         """End the workers of its loaders, when nothing is read any more."""

@@ -60,17 +60,17 @@ use_environment run
 source "$common/cmd.sh"
 made_features=("$data"/.done/2_{audio,video,text})
 
-[[ -z ${made-} ]] || run_stage 0 corpus "$data/.done/0_corpus" --input "$root"/data_prep/synthetic/*.py --output "$made/MINIATURE.json" -- data_prep.synthetic.mmsa --corpus "$corpus_name" --out "$made"
+[[ -z ${made-} ]] || run_stage 0 corpus "$data/.done/0_corpus" --input "$root"/data_prep/synthetic/*.py --output "$made/MINIATURE.json" "$made" -- data_prep.synthetic.mmsa --corpus "$corpus_name" --out "$made"
 run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" --writable "$data" "$exp" --num_processes "$num_processes" --config "${configs[@]}" -- "${settings[@]}"
 if [[ -d $corpus ]]; then
-    run_stage 1 manifests "$data/.done/1_manifests" --input "$corpus/label.csv" "$corpus/Raw" --output "$data/wav.scp" "$data/folds" -- data_prep.raw_video --corpus "$corpus" --name "$corpus_name" --out "$data"
-    run_stage 2 audio "$data/.done/2_audio" --input "$data/.done/1_manifests" --output "$data/features/audio/features.scp" -- "${launch[@]}" data_prep.extract_audio --data "$data" --average 3 --max_seconds 30 --out "$data/features/audio"
-    run_stage 2 video "$data/.done/2_video" --input "$data/.done/1_manifests" --output "$data/features/video/features.scp" -- "${launch[@]}" data_prep.extract_video --data "$data" --weights "$clip" --rate_hz 5 --max_seconds 30 --out "$data/features/video"
-    run_stage 2 text "$data/.done/2_text" --input "$data/.done/1_manifests" --output "$data/features/tokens/features.scp" -- data_prep.extract_text --data "$data" --weights "$bert" --out "$data/features/tokens"
+    run_stage 1 manifests "$data/.done/1_manifests" --input "$corpus/label.csv" "$corpus/Raw" --output "$data/wav.scp" "$data/folds" --folder "$data" -- data_prep.raw_video --corpus "$corpus" --name "$corpus_name" --out "$data"
+    run_stage 2 audio "$data/.done/2_audio" --input "$data/.done/1_manifests" --output "$data/features/audio"{/features.scp,} -- "${launch[@]}" data_prep.extract_audio --data "$data" --average 3 --max_seconds 30 --out "$data/features/audio"
+    run_stage 2 video "$data/.done/2_video" --input "$data/.done/1_manifests" --output "$data/features/video"{/features.scp,} -- "${launch[@]}" data_prep.extract_video --data "$data" --weights "$clip" --rate_hz 5 --max_seconds 30 --out "$data/features/video"
+    run_stage 2 text "$data/.done/2_text" --input "$data/.done/1_manifests" --output "$data/features/tokens"{/features.scp,} -- data_prep.extract_text --data "$data" --weights "$bert" --out "$data/features/tokens"
 else
-    run_stage 1 import "$data/.done/1_manifests" --input "$corpus" --output "$data/text" "$data/folds" -- data_prep.mmsa --features "$corpus" --corpus "$corpus_name" --alignment "$features" --out "$data"
+    run_stage 1 import "$data/.done/1_manifests" --input "$corpus" --output "$data/text" "$data/folds" "$data/features" --folder "$data" -- data_prep.mmsa --features "$corpus" --corpus "$corpus_name" --alignment "$features" --out "$data"
     made_features=()
 fi
-run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "${made_features[@]}" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${settings[@]}"
-run_stage 4 evaluate "$exp/.done/4_evaluate_$part" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
+run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "${made_features[@]}" "${configs[@]}" --output "${runs[@]/%//trained.json}" "${runs[@]/%//best/model.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${settings[@]}"
+run_stage 4 evaluate "$exp/.done/4_evaluate_$part" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" "${runs[@]/%//predictions.tsv}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
 if ((stage <= 5 && stop_stage >= 5)); then "$python" -m mertk.bin.summarize "$exp" --out "$exp" --published "$recipe/published.yaml"; fi

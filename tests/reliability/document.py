@@ -37,8 +37,13 @@ without improvement. The order of the data needs no state: it follows from seed,
 - On another number of processes a run resumes too: the global batches stay the same, dropout is drawn differently,
   and the log says that the result is not the same to the last bit any more.
 - Other settings than before are listed (`key: old -> new`) and refused, unless `--force` is given. The run then goes on
-  by the new ones, rates and schedule included; another kind of optimizer, schedule or groups is refused all the same.
-  (`mertk.bin.cross_validate`, and so every recipe, trains such a run anew and keeps the old one beside it.)
+  by the new ones, rates and schedule included; another kind of optimizer, schedule or groups is refused all the same,
+  and so is another name: protocol, fold, ablation, seed. environment.json has every session with what it changed.
+  (`mertk.bin.cross_validate`, and so every recipe, trains such a run anew and keeps the old one beside it, as
+  `.seed_1234.replaced`, `.seed_1234.replaced.2`, ...; nothing deletes these.)
+- What a run reads is known by content, not by place (depends_on.json): in a checkout that was renamed, or from a disk
+  that is mounted elsewhere, finished runs are found finished and interrupted ones go on.
+- `--overwrite` deletes what a run left in its directory, by name, and leaves other files there alone.
 - All processes must see the run directory on one file system.
 
 ## Asked to stop

@@ -144,3 +144,28 @@ def test_a_check_finds_wrong_keys_without_building():
     check(describe(), "model")  # num_classes comes later, from the data
     with pytest.raises(MertkError, match=r"model\.encoder.*Did you mean: 'frozen'"):
         check(describe(encoder={"component": f"{__name__}.Encoder", "frozn": True}), "model")
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [("wandb", ["wandb"]), ("tensorboard,wandb", ["tensorboard", "wandb"]), ("[wandb]", ["wandb"]), ("[]", [])],
+)
+def test_one_name_will_do_for_a_list(tmp_path, setting, expected):
+    (tmp_path / "file.yaml").write_text(f"training:\n  trackers: {setting}\n")
+    assert load_config([], [f"training.trackers={setting}"]).training.trackers == expected
+    assert load_config([tmp_path / "file.yaml"]).training.trackers == expected
+    assert load_config([], ["schedule.reduce_at=5"]).schedule.reduce_at == [5]
+
+
+def test_a_list_that_is_none_is_told_to_be_one():
+    with pytest.raises(MertkError, match=r"optimizer.groups: expected a list, such as \[a, b\]"):
+        load_config([], ["optimizer.groups=x"])
+
+
+def test_precision_may_be_no():
+    assert load_config([], ["training.precision=no"]).training.precision == "no"
+
+
+def test_one_name_will_do_for_several_arguments():
+    described = {"component": "mertk.models.foal.FoalNet", "num_classes": 4, "video_dim": 3, "alignment": False}
+    assert list(build({**described, "matching": False, "modalities": "video"}, "model").modalities) == ["video"]

@@ -5,7 +5,8 @@ import pytest
 
 from mertk.bin.cross_validate import main, make_jobs, seeds, train_as_jobs, train_here, train_run
 from mertk.bin.evaluate import find_runs
-from mertk.bin.run_plan import Run, find_folds, plan, run_dependencies, run_settings
+from mertk.bin.run_inputs import run_dependencies
+from mertk.bin.run_plan import Run, find_folds, plan, run_settings
 from mertk.cli import PREEMPTED
 from mertk.config import load_config
 from mertk.errors import MertkError
@@ -90,7 +91,7 @@ def test_a_refit_lowers_its_rate_where_the_clean_run_did(data, tmp_path):
 
 def dependencies(data, tmp_path, *settings):
     own = run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
-    return run_dependencies(load_config([], [*settings, *own]), data)
+    return run_dependencies(load_config([], [*settings, *own]))
 
 
 def test_only_what_changes_the_result_trains_again(data, tmp_path):
@@ -182,7 +183,7 @@ def test_each_fold_and_seed_that_is_not_finished_is_a_job(data, tmp_path, capsys
     finished, *rest = runs = list(plan("session", "clean", [1, 2], [7, 8]))
     settings = [*arguments.settings, *run_settings(finished, data, arguments.exp)]
     directory = finished.directory(arguments.exp)
-    write_mark(directory / "depends_on.json", run_dependencies(load_config([], settings), data))
+    write_mark(directory / "depends_on.json", run_dependencies(load_config([], settings)))
     (directory / "trained.json").write_text("{}")
     jobs = make_jobs(runs, arguments)
     assert [job.name for job in jobs] == [f"session-clean_fold_{run.fold}_seed_{run.seed}" for run in rest]
@@ -231,3 +232,41 @@ def test_options_that_do_not_go_together_are_wrong_usage(words, tmp_path):
     with pytest.raises(SystemExit) as ended:
         main(["--config", "x.yaml", "--data", str(tmp_path), "--exp", str(tmp_path), *words])
     assert ended.value.code == 2
+
+
+def test_a_fold_that_lost_its_validation_list_is_not_trained_without_it(data, tmp_path):
+    fold = data / "folds" / "session-clean" / "1"
+    (fold / "validation.ids").unlink()
+    for info in ({"validation_sessions": ["Session2"]}, {"counts": {"validation": 3}}):
+        (fold / "fold.json").write_text(json.dumps(info))
+        with pytest.raises(MertkError, match=r"session-clean/1/validation.ids is missing, but its fold"):
+            run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
+    (fold / "fold.json").write_text('{"counts": {"validation": 0}}')
+    assert "data.validation=null" in run_settings(Run("session", "clean", 1, 7), data, tmp_path / "exp")
+
+
+def test_a_run_whose_model_is_gone_before_it_was_scored_is_trained_again(data, tmp_path, monkeypatch, capsys):
+    run, exp = Run("session", "clean", 1, 7), tmp_path / "exp"
+    directory = run.directory(exp)
+
+    def finish(command):
+        (directory / "best").mkdir(parents=True)
+        (directory / "checkpoints").mkdir()
+        for name in ("trained.json", "best/model.json"):
+            (directory / name).write_text("{}")
+        return 0
+
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", finish)
+    train_run(run, [], data, exp, 2, [])
+    (directory / "best" / "model.json").unlink()
+    (directory / "best").rmdir()
+    (directory / "results.json").write_text("{}")
+    train_run(run, [], data, exp, 2, [])
+    assert "finished already" in capsys.readouterr().out
+    (directory / "results.json").unlink()
+    train_run(run, [], data, exp, 2, [])
+    assert "trained again, because this changed: best" in capsys.readouterr().out
+    assert (directory / "best" / "model.json").exists()
+    (directory / "trained.json").write_text("{")  # cut by a full disk: the training says again where it ended
+    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda command: 75)
+    assert train_run(run, [], data, exp, 2, []) == 75

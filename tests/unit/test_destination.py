@@ -54,3 +54,18 @@ def test_data_directory_of_the_same_corpus_and_folders_without_such_names_are_ta
     for corpus, miniature in (("mosi", False), ("mosei", True)):
         with pytest.raises(MertkError, match="is the data directory of mosi miniature; remove it"):
             check_destination(tmp_path, corpus, miniature, replaces)
+
+
+def test_a_data_directory_that_lost_corpus_json_is_known_by_what_its_stage_noted(tmp_path):
+    for name in ("text", "features"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".done").mkdir()
+    noted = tmp_path / ".done" / ".1_manifests.outputs"
+    noted.write_text(json.dumps({"../text": {}, "../corpus.json": {}}))
+    check_destination(tmp_path, "mosi", False, ("text",))
+    with pytest.raises(MertkError, match="but holds features, which"):
+        check_destination(tmp_path, "mosi", False, ("text", "features"))
+    for damaged in ("[", "[]", '{"../text": {}}'):
+        noted.write_text(damaged)
+        with pytest.raises(MertkError, match="but holds text, which"):
+            check_destination(tmp_path, "mosi", False, ("text",))

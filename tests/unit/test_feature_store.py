@@ -399,3 +399,21 @@ def test_index_loads_fast(tmp_path):
     start = time.process_time()
     assert FeatureStore(tmp_path).num_frames(names[-1]) == 180
     assert time.process_time() - start < 1.5  # a million takes about 1.5 s; here a fifth, with room for a slow machine
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["features.scp", "record.json", "utt2num_frames"])
+def test_features_of_others_are_not_replaced(tmp_path, name, overwrite):
+    (tmp_path / name).write_text("u1 /kaldi/raw.ark:5\n")
+    (tmp_path / "part-mine.bin").write_text("mine")
+    with pytest.raises(MertkError, match=f"holds {name}, but no features that mertk made"):
+        prepare_directory(tmp_path, RECORD, overwrite)
+    assert (tmp_path / name).read_text() == "u1 /kaldi/raw.ark:5\n"
+
+
+def test_only_parts_of_an_extraction_are_thrown_away(tmp_path):
+    prepare_directory(tmp_path, RECORD)
+    (tmp_path / "part-mine.bin").write_text("mine")
+    (tmp_path / "part-00000-of-00001.bin").write_text("ours")
+    prepare_directory(tmp_path, replace(RECORD, layer="other"), overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-mine.bin", "record.json"]

@@ -55,3 +55,25 @@ def test_directory_counts_by_the_files_below(tmp_path):
 def test_differences_name_keys_of_either_side():
     assert differences({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}, "d": 4}) == ["b.c", "d"]
     assert differences({"a": 1}, {"a": 1}) == []
+
+
+def test_directories_are_seen_through_links(tmp_path):
+    corpus, disk = tmp_path / "corpus", tmp_path / "disk"
+    (disk / "VIDEO").mkdir(parents=True)
+    (disk / "VIDEO" / "1.mp4").write_text("a")
+    (corpus / "Raw").mkdir(parents=True)
+    (corpus / "Raw" / "VIDEO").symlink_to(disk / "VIDEO")
+    first = fingerprint(corpus)
+    assert first.startswith("1 files")
+    (disk / "VIDEO" / "2.mp4").write_text("b")
+    assert fingerprint(corpus).startswith("2 files")
+    (disk / "VIDEO" / "again").symlink_to(disk)  # a circle
+    (corpus / "Raw" / "nothing").symlink_to(disk / "nothing")
+    (corpus / "Raw" / "itself").symlink_to(corpus / "Raw" / "itself")
+    assert fingerprint(corpus).startswith("2 files")
+
+
+def test_a_mark_that_is_none_is_not_believed(tmp_path):
+    for content in ("[]", "3", "null", '{"options": 1}', '{"options": 1, "inputs": []}', "[" * 100_000):
+        (tmp_path / "mark").write_text(content, encoding="utf-8")
+        assert read_mark(tmp_path / "mark") is None

@@ -1,8 +1,11 @@
 """Who may work in a run directory."""
 
+from pathlib import Path
+
 import pytest
 
 from mertk.bin.run_directory import claim
+from mertk.bin.run_files import set_aside
 from mertk.config import load_config, save_config
 from mertk.errors import MertkError
 
@@ -59,3 +62,98 @@ def test_an_earlier_run_is_deleted_when_asked_for(used):
 def test_a_directory_without_a_run_is_made(tmp_path):
     assert call(tmp_path / "new" / "run", config()) == ""
     assert (tmp_path / "new" / "run").is_dir()
+
+
+def test_only_what_a_run_left_is_deleted(used):
+    theirs = ["wav.scp", "notes.txt", "results_old.json", "corpus/a.wav", "best/notes.txt"]
+    ours = [
+        "checkpoints/step_00000004/state.json",
+        "best/model.json",
+        "best/encoders/clip/config.json",
+        "history.jsonl",
+    ]
+    ours += ["trained.json", "results.json", "predictions_train.tsv", "events.out.tfevents.1.host.2.0", "train.log"]
+    for name in [*theirs, *ours]:
+        (used / name).parent.mkdir(parents=True, exist_ok=True)
+        (used / name).write_text('{"format": 1}')
+    assert call(used, config(), overwrite=True) == ""
+    assert sorted(str(path.relative_to(used)) for path in used.rglob("*") if path.is_file()) == sorted(theirs)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("checkpoints/epoch1.pt", "wav.scp"),
+        ("checkpoints/step_500/model.pt",),
+        ("checkpoints/step_00000500/model.pt",),
+        ("best/mine.pt",),
+        ("config.yaml",),
+        ("results.json", "predictions.tsv"),
+        ("history.jsonl", "environment.json"),
+    ],
+)
+@pytest.mark.parametrize("how", ["overwrite", "resume", ""])
+def test_a_folder_that_no_run_made_is_left_alone(tmp_path, names, how):
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("run: {}\n")
+    with pytest.raises(MertkError, match="is no run directory of mertk, but holds .*which a run would replace"):
+        call(tmp_path, config(), **{how: True} if how else {})
+    assert all((tmp_path / name).read_text() == "run: {}\n" for name in names)
+
+
+@pytest.mark.parametrize("name", ["checkpoints/epoch1.pt", "best/mine.pt"])
+def test_a_run_that_somebody_else_keeps_models_in_is_left_alone(used, name):
+    (used / name).parent.mkdir(exist_ok=True)
+    (used / name).write_text("")
+    with pytest.raises(MertkError, match="is no run directory"):
+        call(used, config(), overwrite=True)
+    assert (used / name).exists()
+
+
+def test_links_are_not_followed_when_a_run_is_deleted(used, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "state.json").write_text("{}")
+    (used / "checkpoints" / "step_00000004").symlink_to(elsewhere)
+    (elsewhere / "model.json").write_text('{"format": 1}')
+    (used / "best").symlink_to(elsewhere)
+    link = elsewhere / "run"
+    link.symlink_to(used)
+    assert call(link, config(), overwrite=True) == ""
+    assert link.is_symlink() and list(used.iterdir()) == []
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["model.json", "run", "state.json"]
+
+
+def test_a_place_that_is_no_directory_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for place, told in (
+        (tmp_path / "file", "a file"),
+        (tmp_path / "link", "a link to nothing"),
+        (Path("/"), "the root"),
+    ):
+        with pytest.raises(MertkError, match=f"run.output_dir: {place} is {told}"):
+            call(place, config(), overwrite=True)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["run.protocol=clean", "run.fold=2", "run.ablation=audio", "training.seed=7", "data.permute_training_labels=true"],
+)
+def test_a_run_keeps_its_name(used, setting):
+    key = setting.partition("=")[0]
+    for force in (False, True):
+        with pytest.raises(MertkError, match=f"{key}: .*cannot go on with another {key}, with --force either"):
+            call(used, config(setting), resume=True, force=force)
+
+
+def test_what_was_set_aside_stays(tmp_path):
+    run = tmp_path / "seed_7"
+    for number in range(3):
+        (run / "best").mkdir(parents=True)
+        (run / "trained.json").write_text(str(number))
+        set_aside(run)
+    kept = [(tmp_path / f".seed_7.replaced{end}" / "trained.json").read_text() for end in ("", ".2", ".3")]
+    assert kept == ["0", "1", "2"]
+    run.mkdir()
+    assert set_aside(run) is None and run.exists()

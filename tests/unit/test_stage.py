@@ -102,3 +102,106 @@ def test_a_killed_recipe_takes_its_stage_along(tmp_path):
     assert shell.stdout.read().strip() == "stage 1: failed with exit code 143"  # closed, so nothing is left running
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+PREPARE = """
+import pathlib, sys
+out = pathlib.Path(sys.argv[1])
+(out / "folds" / "1").mkdir(parents=True, exist_ok=True)
+(out / "features").mkdir(exist_ok=True)
+texts = {"utt2label": "a sad", "text": "a b", "corpus.json": "{}", "folds/1/train.ids": "a", "features/part.bin": "12"}
+for name, text in texts.items():
+    (out / name).write_text(text)
+with open(out.parent / "prepared", "a") as count:
+    count.write("x")
+"""
+
+
+@pytest.fixture
+def prepare(tmp_path, capsys):
+    """Run a stage that prepares a data directory; gives times run so far, and what was said."""
+    data = tmp_path / "data"
+
+    def run():
+        words = ["--name", "1 manifests", "--mark", str(data / ".done" / "1"), "--folder", str(data)]
+        words += ["--output", str(data / "text"), str(data / "folds")]
+        assert main([*words, "--", sys.executable, "-c", PREPARE, str(data)]) == 0
+        return len((tmp_path / "prepared").read_text()), capsys.readouterr().out
+
+    data.mkdir()
+    (data / "notes.txt").write_text("mine")
+    run()
+    return data, run
+
+
+@pytest.mark.parametrize("name", ["utt2label", "text", "corpus.json", "folds/1/train.ids", "features/part.bin"])
+def test_whatever_a_stage_wrote_is_made_again(prepare, name):
+    data, run = prepare
+    assert run()[0] == 1
+    mark = (data / ".done" / "1").read_bytes()
+    (data / name).unlink()
+    count, told = run()
+    assert count == 2 and f"run again, missing output {data / name}" in told
+    assert (data / name).exists() and run()[0] == 2
+    # What depends on this stage has no reason to run.
+    assert (data / ".done" / "1").read_bytes() == mark
+
+
+@pytest.mark.parametrize(("name", "rest"), [("utt2label", ""), ("corpus.json", "{"), ("features/part.bin", "1")])
+def test_what_is_damaged_is_made_again(prepare, name, rest):
+    data, run = prepare
+    before = (data / name).read_text()
+    (data / name).write_text(rest)
+    count, told = run()
+    assert count == 2 and f"run again, damaged output {data / name}" in told
+    assert (data / name).read_text() == before
+
+
+def test_files_of_others_are_nobodys_concern(prepare):
+    data, run = prepare
+    (data / "notes.txt").unlink()
+    assert run()[0] == 1
+
+
+def test_what_a_stage_owns_moves_with_its_folder_and_is_seen_through_links(prepare, tmp_path):
+    data, run = prepare
+    data.rename(tmp_path / "moved")
+    data.symlink_to(tmp_path / "moved")
+    assert run()[0] == 1
+    (tmp_path / "moved" / "utt2label").unlink()
+    assert run()[0] == 2
+
+
+def test_text_that_was_mended_is_kept_and_seen_by_later_stages(prepare, stage):
+    data, run = prepare
+    options = ("--input", str(data / ".done" / "1"))
+    assert stage(options=options)[1] == stage(options=options)[1] == 1
+    (data / "utt2label").write_text("a happy")
+    count, told = run()
+    assert count == 1 and f"{data / 'utt2label'} was changed since, and stays so" in told
+    assert stage(options=options)[1] == stage(options=options)[1] == 2
+    (data / "text").unlink()
+    told = run()[1]
+    assert f"what was edited is kept as {data / '.utt2label.edited'}" in told
+    assert ((data / ".utt2label.edited").read_text(), (data / "utt2label").read_text()) == ("a happy", "a sad")
+
+
+def test_marks_of_before_outputs_were_noted_count(prepare):
+    data, run = prepare
+    (data / ".done" / ".1.outputs").unlink()
+    assert run()[0] == 1
+    (data / "text").unlink()
+    assert run()[0] == 2
+
+
+def test_what_a_stage_owned_survives_its_failure(prepare, tmp_path):
+    data, run = prepare
+    (data / "text").rename(data / "text.old")
+    (data / "text").mkdir()  # the stage cannot write there
+    with pytest.raises(AssertionError):
+        run()
+    assert not (data / ".done" / "1").exists()
+    (data / "text").rmdir()
+    assert run()[0] == 2
+    (data / "corpus.json").unlink()
+    assert run()[0] == 3

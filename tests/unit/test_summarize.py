@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mertk.bin.summarize import main
+from mertk.config import load_config, save_config
 from mertk.metrics import classification_metrics, confusion_matrix, recall_per_class
 
 CLASSES = ["neutral", "happy", "angry", "sad"]
@@ -292,3 +293,37 @@ def test_results_that_are_no_object_are_an_error(tmp_path, capsys, content):
     write_run(tmp_path / "paper", 1)
     (tmp_path / "paper/session-clean/fold_1/seed_1/results.json").write_text(content, encoding="utf-8")
     fails(tmp_path, capsys, "expected an object")
+
+
+def test_a_report_replaces_reports_alone(tmp_path, capsys):
+    write_run(tmp_path / "paper", 1)
+    run = tmp_path / "paper" / "session-clean" / "fold_1" / "seed_1"
+    own, mine = (run / "results.json").read_text(), tmp_path / "mine"
+    mine.mkdir()
+    (mine / "RESULTS.md").write_text("written by hand")
+    for out, told in ((run, "results.json"), (mine, "RESULTS.md")):
+        assert main([str(tmp_path / "paper"), "--out", str(out)]) == 1
+        assert f"--out {out} holds {told}, but no report that was written there before" in capsys.readouterr().err
+    assert (run / "results.json").read_text() == own
+    assert sorted(path.name for path in mine.iterdir()) == ["RESULTS.md"]
+    (mine / "RESULTS.md").unlink()
+    for _ in range(2):  # where a report is, one is written again
+        assert main([str(tmp_path / "paper"), "--out", str(mine)]) == 0
+
+
+def test_a_report_does_not_make_a_run_look_scored(tmp_path, capsys):
+    write_run(tmp_path / "paper", 1)
+    run = tmp_path / "paper" / "session-clean" / "fold_2" / "seed_1"
+    save_config(load_config([]), run / "config.yaml")
+    (run / "environment.json").write_text('{"commit": "abc"}')
+    assert main([str(tmp_path / "paper"), "--out", str(run)]) == 1
+    assert "is the directory of a run" in capsys.readouterr().err
+    assert not (run / "results.json").exists()
+
+
+def test_code_of_all_sessions_and_of_the_scoring_is_told(tmp_path):
+    write_run(tmp_path / "paper", 1, commit="b", commits=["a", "b"], scoring={"commit": "c-dirty"})
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert "- commit: a, b, scored by c-dirty" in document
+    assert "runs were made by different code versions: a, b" in results["warnings"]
+    assert "made by code with changes that were not committed" in results["warnings"]

@@ -222,3 +222,12 @@ def test_one_frame_a_token():
     frames = np.arange(10.0)[:, None]
     assert follow_tokens(frames, 5)[:, 0].tolist() == [0.5, 2.5, 4.5, 6.5, 8.5]
     assert follow_tokens(frames[:2], 4)[:, 0].tolist() == [0.0, 0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["aligned.pkl", "models/bert/config.json", "MINIATURE.json"])
+def test_a_miniature_that_lost_a_file_is_made_whole(tmp_path, name):
+    mmsa.write_corpus(tmp_path, "mosi", utterances=24)
+    before = (tmp_path / name).read_bytes()
+    (tmp_path / name).unlink()
+    mmsa.write_corpus(tmp_path, "mosi", utterances=24)
+    assert (tmp_path / name).read_bytes() == before

@@ -93,10 +93,10 @@ use_environment run
 source "$common/cmd.sh"
 part=$cv-$protocol
 
-[[ -z $kind ]] || run_stage 0 corpus "$data/.done/0_corpus" --input "$root"/data_prep/synthetic/*.py --output "$corpus/MINIATURE.json" -- data_prep.synthetic.iemocap --out "$corpus"
+[[ -z $kind ]] || run_stage 0 corpus "$data/.done/0_corpus" --input "$root"/data_prep/synthetic/*.py --output "$corpus/MINIATURE.json" "$corpus" -- data_prep.synthetic.iemocap --out "$corpus"
 run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" --writable "$data" "$exp" --num_processes "$num_processes" --weights "$clip" --config "${configs[@]}" -- "${settings[@]}"
-run_stage 1 manifests "$data/.done/1_manifests" --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" -- data_prep.iemocap --corpus "$corpus" --out "$data"
-[[ $ablation == audio ]] || run_stage 2 features "$data/.done/2_features" --input "$data/.done/1_manifests" --output "$data/features/video/features.scp" -- "${launch[@]}" data_prep.extract_video --data "$data" --weights "$clip" --out "$data/features/video"
-run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "$data/.done/2_features" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${settings[@]}"
-run_stage 4 evaluate "$exp/.done/4_evaluate_$part" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
+run_stage 1 manifests "$data/.done/1_manifests" --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" --folder "$data" -- data_prep.iemocap --corpus "$corpus" --out "$data"
+[[ $ablation == audio ]] || run_stage 2 features "$data/.done/2_features" --input "$data/.done/1_manifests" --output "$data/features/video"{/features.scp,} -- "${launch[@]}" data_prep.extract_video --data "$data" --weights "$clip" --out "$data/features/video"
+run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "$data/.done/2_features" "${configs[@]}" --output "${runs[@]/%//trained.json}" "${runs[@]/%//best/model.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${settings[@]}"
+run_stage 4 evaluate "$exp/.done/4_evaluate_$part" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" "${runs[@]/%//predictions.tsv}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
 if ((stage <= 5 && stop_stage >= 5)); then "$python" -m mertk.bin.summarize "$exp" --out "$exp" --published "$recipe/published.yaml"; fi

@@ -1,0 +1,302 @@
+"""What a run depends on: its settings, and what it reads, by the role it plays and by content, not by where it lies.
+
+depends_on.json of a run directory has it, `{"options": ..., "inputs": {role: {"path", "seen", "content"}}}`: data of a
+checkout that was renamed, or on a disk that is mounted elsewhere, are the same data. `seen` is what a glance tells
+(`mertk.marks.fingerprint`); only where that differs is the content compared. Earlier versions had `{path: seen}`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mertk.errors import MertkError
+from mertk.marks import Dependencies, differences, fingerprint
+
+if TYPE_CHECKING:
+    from mertk.config import Config
+
+MARK = "depends_on.json"
+#: stands for a path among the options
+INPUT = "(input)"
+LISTS = ("train", "validation", "test")
+#: what of corpus.json a run uses
+CORPUS_KEYS = ("metrics", "miniature", "label_map")
+#: so many recordings of a list are looked into, the size of the others is enough
+SAMPLED = 1000
+SAMPLE_BYTES = 4096
+
+
+def run_inputs(config: Config) -> dict[str, Path]:
+    """Files and folders that a run may read, by role; they need not be there."""
+    from mertk.data.inputs import feature_directory
+
+    data = config.data
+    roles = {f"data.{name}": Path(value) for name in LISTS if (value := getattr(data, name))}
+    if data.directory is not None:
+        folder = Path(data.directory)
+        roles |= {"labels": folder / "utt2label", "classes": folder / "classes.txt", "corpus": folder / "corpus.json"}
+        if any(given.kind == "waveform" for given in data.inputs.values()):
+            roles["recordings"] = folder / "wav.scp"
+    elif data.train is not None:
+        roles["classes"] = Path(data.train).with_name("classes.txt")
+    for modality, given in data.inputs.items():
+        if given.kind != "waveform" and (given.directory or data.directory):
+            directory = feature_directory(modality, given, data.directory or "")
+            roles[f"features.{modality}.record"] = directory / "record.json"
+            roles[f"features.{modality}.index"] = directory / "features.scp"
+    return roles | dict(_model_paths(config.model, "model"))
+
+
+def run_dependencies(config: Config, known: Dependencies | None = None) -> Dependencies:
+    """The content of depends_on.json.
+
+    Args:
+        known: that of the same run before; what has not been touched since is not read again.
+    """
+    from mertk.config import decisive
+
+    before = _entries(known) if known else {}
+    options, inputs = decisive(config), {}
+    for role, path in run_inputs(config).items():
+        if role.startswith("model.") and not path.exists():
+            continue  # a name of the hub
+        seen, old = fingerprint(path), before.get(role, {})
+        content = old["content"] if "content" in old and old["seen"] == seen else _content(role, path, seen)
+        inputs[role] = {"path": str(path), "seen": seen, "content": content}
+    return {"options": options, "inputs": inputs}
+
+
+def find_changes(before: Dependencies | None, config: Config, saved: Config | None = None) -> dict[str, str]:
+    """What makes `config` another run than that of `before`: `old -> new` by `options.KEY` or `inputs.ROLE`.
+
+    Args:
+        before: content of depends_on.json; None when there is none.
+        saved: the settings that the run had, when they are not those in `before`.
+    """
+    entries = _entries(before) if before else {}
+    was = saved or (_settings(before) if before else None)
+    if was is None:
+        return {"options": "nothing known -> asked for"}
+    recorded = before is not None
+    old = _plain_options(was, lambda role, path: role in entries if recorded else path.exists())
+    new = _plain_options(config, lambda role, path: path.exists())
+    changes = {f"options.{key}": f"{_at(old, key)} -> {_at(new, key)}" for key in differences(old, new)}
+    there = run_inputs(was)
+    for role, path in run_inputs(config).items():
+        entry = entries.get(role)
+        if entry is None and not recorded and role in there and there[role] != path:
+            entry = _entry(role, there[role])
+        if entry is not None and not _is_same(role, entry, path) and f"options.{role}" not in changes:
+            elsewhere = entry["path"] != str(path)
+            changes[f"inputs.{role}"] = f"{entry['path']} -> {path}" if elsewhere else f"{path} has other content"
+    return changes
+
+
+def find_absent(before: Dependencies | None, config: Config) -> list[Path]:
+    """What the run of `before` has read and is out of reach for `config`."""
+    from mertk.encoders.weights import split_hub_id
+
+    absent = []
+    entries = _entries(before) if before else {}
+    for role, path in run_inputs(config).items():
+        entry = entries.get(role)
+        if entry is None or entry["seen"] == "absent" or path.exists():
+            continue
+        is_name = role.startswith("model.") and str(path) != entry["path"] and split_hub_id(str(path)) is not None
+        if not is_name:
+            absent.append(path)
+    return absent
+
+
+def _settings(mark: Dependencies) -> Config | None:
+    """The settings in a mark, with this version's defaults for those that it does not know; None if it has none."""
+    from mertk.config import make_config
+
+    try:
+        return make_config(mark["options"])
+    except (MertkError, KeyError, TypeError):
+        return None
+
+
+def _entries(mark: Dependencies) -> dict[str, dict[str, str]]:
+    """Inputs by role, of a mark of this version or an earlier one."""
+    inputs = mark.get("inputs")
+    if not isinstance(inputs, dict):
+        return {}
+    if all(isinstance(entry, dict) and {"path", "seen"} <= entry.keys() for entry in inputs.values()):
+        return inputs
+    was = _settings(mark)
+    if was is None:
+        return {}
+    considered = {role: str(path) for role, path in run_inputs(was).items() if role != "corpus"}
+    if was.data.directory is None:
+        considered.pop("classes", None)
+    named = {role: path for role, path in considered.items() if path in inputs or not role.startswith("model.")}
+    return {role: {"path": path, "seen": inputs.get(path, "absent")} for role, path in named.items()}
+
+
+def _entry(role: str, path: Path) -> dict[str, str]:
+    seen = fingerprint(path)
+    return {"path": str(path), "seen": seen, "content": _content(role, path, seen)}
+
+
+def _is_same(role: str, entry: Mapping[str, str], path: Path) -> bool:
+    """Whether `path` holds what the input of `entry` held; it is read only if a glance does not tell."""
+    seen = fingerprint(path)
+    if seen == entry["seen"]:
+        return True
+    if "absent" in (seen, entry["seen"]):
+        return False
+    if "content" in entry:
+        return _content(role, path, seen) == entry["content"]
+    return _lists_recordings(role, path) and _digest_as_before(path, Path(entry["path"])) == entry["seen"]
+
+
+def _digest_as_before(path: Path, before: Path) -> str:
+    """Digest of a list of files as it was when it lay at `before`, and the files with it."""
+    there, here = list(before.parts), list(path.absolute().parts)
+    while there and here and there[-1] == here[-1]:
+        there.pop()
+        here.pop()
+    if not there or not here:
+        return ""
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    text = text.replace(f"{Path(*here)}/", f"{Path(*there)}/")
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _plain_options(config: Config, is_input: Callable[[str, Path], bool]) -> dict[str, Any]:
+    """Settings that decide what is learnt, with no paths in them."""
+    from mertk.config import decisive
+
+    options = decisive(config)
+    for name in ("directory", *LISTS):
+        options["data"][name] = options["data"][name] and INPUT
+    for given in options["data"]["inputs"].values():
+        del given["directory"]
+    for role, path in _model_paths(config.model, "model"):
+        if is_input(role, path):
+            *folders, name = role.split(".")
+            functools.reduce(dict.__getitem__, folders, options)[name] = INPUT
+    return options
+
+
+def _model_paths(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Path]]:
+    """Settings of the model that may be paths: weights, and whatever is written with a slash."""
+    for name, value in settings.items():
+        role = f"{prefix}.{name}"
+        if isinstance(value, Mapping):
+            yield from _model_paths(value, role)
+        elif isinstance(value, str) and (name == "weights" or "/" in value):
+            yield role, Path(value).expanduser()
+
+
+def _at(settings: Any, key: str) -> str:
+    for name in key.split("."):
+        settings = settings.get(name) if isinstance(settings, dict) else None
+    return "null" if settings is None else str(settings)
+
+
+def _content(role: str, path: Path, seen: str) -> str:
+    """Digest of what decides about the run."""
+    if seen == "absent":
+        return seen
+    digest = None
+    if _lists_recordings(role, path):
+        digest = _digest_of_recordings(path)
+    elif role == "corpus" or role.endswith(".record"):
+        digest = _digest_of_object(role, path)
+    elif role.endswith(".index"):
+        digest = _digest_of_features(path)
+    return digest or _digest_of_bytes(path, seen)
+
+
+def _lists_recordings(role: str, path: Path) -> bool:
+    return role == "recordings" or (role.startswith("data.") and path.suffix == ".scp")
+
+
+def _digest_of_recordings(path: Path) -> str | None:
+    """Utterances, labels, and the recordings by size and, up to some, by a piece from their middle."""
+    from mertk.data.columns import read_column
+    from mertk.data.scp import read_three_column_scp
+
+    try:
+        if path.name == "wav.scp":
+            ids, paths = read_column(path)
+            rows = [(utterance, file, "") for utterance, file in zip(ids, paths, strict=True)]
+        else:
+            rows = read_three_column_scp(path)
+    except MertkError:
+        return None
+    digest, every = hashlib.sha256(), max(1, len(rows) // SAMPLED)
+    for number, (utterance, file, label) in enumerate(rows):
+        size, piece = _glance(file, number % every == 0)
+        digest.update(f"{utterance}\0{label}\0{size}\n".encode("utf-8", "surrogateescape") + piece)
+    return digest.hexdigest()
+
+
+def _digest_of_features(path: Path) -> str | None:
+    """Utterances, with frames and origin of their features; not which process wrote them to which place."""
+    from mertk.data.feature_store import finished_entries
+
+    entries = finished_entries(path.parent).values()
+    found = {f"{entry.part}:{entry.offset}": f"{entry.num_frames} {entry.source}" for entry in entries}
+    digest = hashlib.sha256()
+    for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        utterance, _, place = line.partition(" ")
+        if place not in found:
+            return None
+        digest.update(f"{utterance} {found[place]}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _glance(path: str, inside: bool) -> tuple[int, bytes]:
+    """Size of a file, -1 when it is not there, and a piece from its middle."""
+    try:
+        size = Path(path).stat().st_size
+        if not inside:
+            return size, b""
+        with Path(path).open("rb") as file:
+            file.seek(size // 2)
+            return size, file.read(SAMPLE_BYTES)
+    except OSError:
+        return -1, b""
+
+
+def _digest_of_object(role: str, path: Path) -> str | None:
+    """A JSON object without the places that it names."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    if not isinstance(content, dict):
+        return None
+    names = CORPUS_KEYS if role == "corpus" else content.keys() - {"weights"}
+    kept = {name: content.get(name) for name in names}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest_of_bytes(path: Path, seen: str) -> str:
+    """All of a file, or names and content of the files of a folder, hidden ones aside.
+
+    Args:
+        seen: what a glance tells of it; several runs read the same weights.
+    """
+    digest = hashlib.sha256()
+    files = [path]
+    if path.is_dir():
+        below = (file for file in sorted(path.rglob("*")) if file.is_file())
+        files = [file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    for file in files:
+        if file != path:
+            digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\n".encode("utf-8", "surrogateescape"))
+        with file.open("rb") as content:
+            while block := content.read(2**22):
+                digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,62 @@
+"""A data directory on which the real training program takes a second."""
+
+import logging
+from contextlib import contextmanager
+
+import numpy as np
+
+from mertk.config import load_config
+from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts
+from mertk.data.folds import Fold, write_folds
+from mertk.data.manifest import write_manifest
+
+CLASSES = ["angry", "sad"]
+MODEL = "model={component: tests.toy.Classifier, dropout: 0.0}"
+SETTINGS = (
+    *(MODEL, "loss_weights.ce=1", "training.epochs=2", "training.trackers=[]", "training.log_every=100"),
+    *("sampler.batch_size=8", "data.num_workers=0", "data.inputs.video.kind=features"),
+)
+
+
+def write_data(directory, count=24, **options):
+    """Data directory with features of the video and one fold of each protocol."""
+    ids = [f"u{number:03d}" for number in range(count)]
+    labels = {name: CLASSES[number % 2] for number, name in enumerate(ids)}
+    columns = {"utt2label": labels, "utt2spk": {name: name for name in ids}}
+    write_manifest(directory, columns, CLASSES, {"corpus": "toy", "source": str(directory)})
+    write_features(directory, ids, **options)
+    for protocol in ("clean", "published"):
+        fold = Fold(ids[8:], ids[4:8], ids[:4])
+        if protocol == "published":
+            fold.validation = list(fold.test)
+        fold.info = {"cv": "session", "protocol": protocol, "fold": 1}
+        write_folds(directory / "folds" / f"session-{protocol}", [fold])
+
+
+def write_features(directory, ids, **options):
+    record = FeatureRecord("video", "toy", "/weights", "abc", "all", 5.0, 4, options=options)
+    random = np.random.RandomState(3)
+    with FeatureWriter(directory / "features" / "video", record) as writer:
+        for number, name in enumerate(ids):
+            frames = random.standard_normal((random.randint(2, 9), 4)) + (1 if number % 2 else -1)
+            writer.write(name, frames.astype(np.float32))
+    merge_parts(directory / "features" / "video", ids)
+
+
+def small_config(data, run_dir, *settings, protocol="clean"):
+    """Configuration of a run on `write_data`."""
+    fold = data / "folds" / f"session-{protocol}" / "1"
+    own = [f"data.{part}={fold / f'{part}.ids'}" for part in ("train", "validation", "test")]
+    own += [f"data.directory={data}", f"run.output_dir={run_dir}", f"run.protocol={protocol}", "run.cv=session"]
+    return load_config([], [*SETTINGS, *own, *settings])
+
+
+@contextmanager
+def own_logging():
+    """Around calls of the training program: it sets up the log of its process."""
+    root, before = logging.getLogger(), logging.raiseExceptions
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    logging.raiseExceptions = before
