@@ -113,6 +113,22 @@ def test_lengths_may_be_absent(tmp_path, in_front):
     )
 
 
+@pytest.mark.parametrize("aligned", [False, True])
+def test_lengths_of_the_array_throughout_are_not_believed(tmp_path, aligned):
+    content = make_aligned() if aligned else make_content()
+    given = {name: dict(part) for name, part in content.items()}
+    for name, part in given.items():
+        if aligned:
+            lengths = part["text_bert"][:, 1].sum(axis=1).astype(int)
+            content[name]["audio_lengths"] = content[name]["vision_lengths"] = lengths
+        part["audio_lengths"] = [part["audio"].shape[1]] * len(part["id"])
+        part["vision_lengths"] = [1000] * len(part["id"])
+    assert run(tmp_path, given) == 0
+    assert_read_as(tmp_path, content)
+    told = " ".join(warnings(tmp_path))
+    assert "audio_lengths is " in told and "or more throughout and not believed: audio is shorter in " in told
+
+
 def test_lengths_may_be_absent_in_one_part_and_utterances_may_be_zero(tmp_path):
     content = make_content()
     content["test"]["vision"][2] = 0
