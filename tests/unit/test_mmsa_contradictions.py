@@ -321,6 +321,15 @@ def test_columns_of_odd_kinds_end_in_one_message_or_are_passed_over(tmp_path, ca
     assert errors.count("error:") == code
 
 
+def test_an_utterance_with_two_broken_lengths_is_left_out_once(tmp_path, capsys):
+    content = make_content()
+    content["test"]["audio_lengths"][2] = content["test"]["vision_lengths"][2] = 0
+    assert run(tmp_path, content, "--bad_length", "drop", "--max_lost", "0.1") == 0
+    assert "13 utterances seen, 12 taken, 1 left out (bad_length 1)" in capsys.readouterr().out
+    (entry,) = read_ledger(tmp_path / "data" / "excluded.tsv")
+    assert "0 frames of audio, expected 1 to 7; vision_lengths gives 0" in entry.detail
+
+
 def test_extents() -> None:
     array = np.zeros((3, 5, 2), dtype=np.float32)
     array[0, 1:3, 0] = 1
