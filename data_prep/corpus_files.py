@@ -184,7 +184,7 @@ def write_ledger(path: Path, ledger: Ledger, files: CorpusFiles, stage: str) -> 
 
 
 def utterance_counts(taken: int, ledger: Ledger) -> dict[str, Any]:
-    """Counts of utterances as `CorpusFiles.counts` has them of files; a ledger may name one more than once."""
+    """Counts of utterances as `CorpusFiles.counts` has them of files; the ledger has one line for each left out."""
     return {"seen": taken + len(ledger), "taken": taken, "left_out": ledger.counts()}
 
 

@@ -128,18 +128,19 @@ def _drop_bad_lengths(parts: list[Part], path: Path, arguments: argparse.Namespa
     """Refuse utterances with impossible lengths, or leave them out and note it."""
     ledger = Ledger()
     for part in parts:
-        dropped = set()
+        faults: dict[int, list[str]] = {}
         for row, fault in part.bad_lengths():
-            ledger.add(part.ids[row], STAGE, "bad_length", f"{path}: part {PARTS[part.name]}: {fault}")
-            dropped.add(row)
-        part.rows = [row for row in part.rows if row not in dropped]
+            faults.setdefault(row, []).append(fault)
+        for row, found in faults.items():
+            ledger.add(part.ids[row], STAGE, "bad_length", f"{path}: part {PARTS[part.name]}: {'; '.join(found)}")
+        part.rows = [row for row in part.rows if row not in faults]
         if not part.rows:
             raise MertkError(f"{path}: part {PARTS[part.name]}: no utterance has a sound length.")
     if len(ledger) and arguments.bad_length == "refuse":
         told = "; ".join(f"{entry.utterance}: {entry.detail}" for entry in ledger.entries[:3])
         raise MertkError(
-            f"{len(ledger.lost())} utterances have a length below 1 or one that is no whole number. First: {told}. Get "
-            "the file again, or leave them out with --bad_length drop."
+            f"{len(ledger)} utterances have a length below 1 or one that is no whole number. First: {told}. Get "
+            "the file again, or leave them out with data_prep.mmsa --bad_length drop."
         )
     ledger.check_share(sum(len(part.ids) for part in parts), arguments.max_lost, f"utterances of {path}")
     return ledger

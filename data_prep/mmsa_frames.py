@@ -12,7 +12,8 @@ import numpy as np
 from data_prep.mmsa_file import LENGTH_KEYS, Part
 from data_prep.mmsa_notes import Note
 
-#: an utterance that is zero in more than this share of its length has another length, if it is not zero throughout
+#: an utterance that is zero in more than this share of its length has another length, if it is not zero throughout;
+#: lengths that are the array's say nothing if more utterances than this share end in zeros
 _MOST_ZERO = 0.5
 _BLOCK_VALUES = 2**24
 
@@ -47,51 +48,71 @@ def find_extents(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _settle(modality: str, parts: list[Part], has_tokens: bool) -> list[Note]:
-    notes: list[Note] = []
-    ids = [utterance for part in parts for utterance in part.ids]
-    steps, key = parts[0].steps(modality), LENGTH_KEYS[modality]
-    extents = [find_extents(part.arrays[modality]) for part in parts]
-    begins, ends = (np.concatenate([pair[side] for pair in extents]) for side in (0, 1))
-    is_aligned = has_tokens and steps == parts[0].steps("text")
-    lengths = np.concatenate([_given(part, modality, is_aligned) for part in parts])
-
-    def note(what: str, rows: np.ndarray, contradicts: bool = False) -> None:
-        if rows.any():
-            notes.append(Note(what, [ids[row] for row in np.flatnonzero(rows)], contradicts))
-
-    above = (lengths > steps) & (lengths % 1 == 0)
-    note(f"{key} is above the {steps} frames of the array and counts as {steps}", above)
-    lengths[above] = steps
-    in_front = _is_padded_in_front(lengths, begins, ends, steps)
-    note(
-        f"{modality} has its zeros in front of its frames, which are taken from the end,",
-        (ends > 0) & (begins > 0) & in_front,
-    )
-    unknown = np.isnan(lengths)
-    note(f"no {key}: {modality} ends with its last frame that is not zero", unknown & (not in_front))
-    note(f"no {key}: {modality} begins with its first frame that is not zero", unknown & in_front)
-    lengths[unknown] = np.maximum(steps - begins if in_front else ends, 1)[unknown]
-    starts = np.maximum(steps - lengths, 0).astype(int) if in_front else np.zeros(len(ids), dtype=int)
-
-    sound = (lengths >= 1) & (lengths % 1 == 0) & (ends > 0)
-    outside = sound & ((begins < starts) | (ends > starts + lengths))
-    side = "in front of its frames" if in_front else "behind its length"
-    note(f"{modality} has values {side}", outside, contradicts=True)
-    zeros = np.maximum(begins - starts, starts + lengths - ends)
-    short = sound & ~outside & (zeros > _MOST_ZERO * lengths)
-    note(f"{modality} is zero at an end for more than half of its length", short, contradicts=True)
-
+    found = _Modality(modality, parts)
+    tokens = [part.lengths["text"] for part in parts] if has_tokens and found.steps == parts[0].steps("text") else None
+    unknown = [np.full(len(part.ids), np.nan) for part in parts]
+    # Where there is a frame for each token, they have the same lengths.
+    otherwise = tokens or unknown
+    given = [part.lengths.get(modality, other) for part, other in zip(parts, otherwise, strict=True)]
+    lengths = np.concatenate(given).copy()
+    if all(modality in part.lengths for part in parts) and found.deny(lengths):
+        lengths = np.concatenate(otherwise).copy()
+    starts = found.complete(lengths)
+    found.compare(starts, lengths)
     bounds = np.cumsum([len(part.ids) for part in parts])[:-1]
     for part, own_starts, own_lengths in zip(parts, np.split(starts, bounds), np.split(lengths, bounds), strict=True):
         part.starts[modality], part.lengths[modality] = own_starts, own_lengths
-    return notes
+    return found.notes
 
 
-def _given(part: Part, modality: str, is_aligned: bool) -> np.ndarray:
-    """(N,) lengths that the file has, those of the tokens where there is a frame for each, or NaN."""
-    if modality in part.lengths:
-        return part.lengths[modality].copy()
-    return part.lengths["text"].copy() if is_aligned else np.full(len(part.ids), np.nan)
+class _Modality:
+    """The arrays of one modality in all parts, and what is noted of them."""
+
+    def __init__(self, name: str, parts: list[Part]) -> None:
+        self.name, self.key, self.steps = name, LENGTH_KEYS[name], parts[0].steps(name)
+        self.ids = [utterance for part in parts for utterance in part.ids]
+        extents = [find_extents(part.arrays[name]) for part in parts]
+        self.begins, self.ends = (np.concatenate([pair[side] for pair in extents]) for side in (0, 1))
+        self.present = self.ends > 0
+        self.in_front = False
+        self.notes: list[Note] = []
+
+    def note(self, what: str, rows: np.ndarray, contradicts: bool = False) -> None:
+        if rows.any():
+            self.notes.append(Note(what, [self.ids[row] for row in np.flatnonzero(rows)], contradicts))
+
+    def deny(self, lengths: np.ndarray) -> bool:
+        """Whether all lengths are that of the array, though most utterances end in zeros: then they say nothing."""
+        padded = self.present & ((self.begins > 0) | (self.ends < self.steps))
+        is_filler = bool((lengths >= self.steps).all()) and padded.sum() > _MOST_ZERO * self.present.sum()
+        if is_filler:
+            self.note(f"{self.key} is {self.steps} or more throughout and not believed: {self.name} is shorter", padded)
+        return is_filler
+
+    def complete(self, lengths: np.ndarray) -> np.ndarray:
+        """Cut lengths to the array and put in those that are NaN; returns where the frames begin."""
+        name, key, steps = self.name, self.key, self.steps
+        above = (lengths > steps) & (lengths % 1 == 0)
+        self.note(f"{key} is above the {steps} frames of the array and counts as {steps}", above)
+        lengths[above] = steps
+        self.in_front = _is_padded_in_front(lengths, self.begins, self.ends, steps)
+        moved = self.present & (self.begins > 0) & self.in_front
+        self.note(f"{name} has its zeros in front of its frames, which are taken from the end,", moved)
+        unknown = np.isnan(lengths)
+        self.note(f"no {key}: {name} ends with its last frame that is not zero", unknown & (not self.in_front))
+        self.note(f"no {key}: {name} begins with its first frame that is not zero", unknown & self.in_front)
+        lengths[unknown] = np.maximum(steps - self.begins if self.in_front else self.ends, 1)[unknown]
+        return np.maximum(steps - lengths, 0).astype(int) if self.in_front else np.zeros(len(lengths), dtype=int)
+
+    def compare(self, starts: np.ndarray, lengths: np.ndarray) -> None:
+        """Note values outside of an utterance's frames, and frames that are mostly zero at an end."""
+        sound = (lengths >= 1) & (lengths % 1 == 0) & self.present
+        outside = sound & ((self.begins < starts) | (self.ends > starts + lengths))
+        side = "in front of its frames" if self.in_front else "behind its length"
+        self.note(f"{self.name} has values {side}", outside, contradicts=True)
+        zeros = np.maximum(self.begins - starts, starts + lengths - self.ends)
+        short = sound & ~outside & (zeros > _MOST_ZERO * lengths)
+        self.note(f"{self.name} is zero at an end for more than half of its length", short, contradicts=True)
 
 
 def _is_padded_in_front(lengths: np.ndarray, begins: np.ndarray, ends: np.ndarray, steps: int) -> bool:

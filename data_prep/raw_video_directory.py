@@ -50,7 +50,10 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     table = arguments.labels or root / "label.csv"
     if not table.is_file():
         there = ", ".join(sorted(file.name for file in table.parent.glob("*.[cC][sS][vV]"))) or "no table"
-        raise MertkError(f"{table}: no such file, there is {there} beside it; --labels names the table of labels.")
+        raise MertkError(
+            f"{table}: no such file, there is {there} beside it; rename the table, or give its name to "
+            "data_prep.raw_video --labels."
+        )
     clips, num_rows = read_clips(table, metrics, ledger)
     files: dict[str, ClipFiles] = {}
     found = read_all(clips, root, out, arguments.threads)

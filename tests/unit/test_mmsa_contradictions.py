@@ -113,6 +113,22 @@ def test_lengths_may_be_absent(tmp_path, in_front):
     )
 
 
+@pytest.mark.parametrize("aligned", [False, True])
+def test_lengths_of_the_array_throughout_are_not_believed(tmp_path, aligned):
+    content = make_aligned() if aligned else make_content()
+    given = {name: dict(part) for name, part in content.items()}
+    for name, part in given.items():
+        if aligned:
+            lengths = part["text_bert"][:, 1].sum(axis=1).astype(int)
+            content[name]["audio_lengths"] = content[name]["vision_lengths"] = lengths
+        part["audio_lengths"] = [part["audio"].shape[1]] * len(part["id"])
+        part["vision_lengths"] = [1000] * len(part["id"])
+    assert run(tmp_path, given) == 0
+    assert_read_as(tmp_path, content)
+    told = " ".join(warnings(tmp_path))
+    assert "audio_lengths is " in told and "or more throughout and not believed: audio is shorter in " in told
+
+
 def test_lengths_may_be_absent_in_one_part_and_utterances_may_be_zero(tmp_path):
     content = make_content()
     content["test"]["vision"][2] = 0
@@ -303,6 +319,15 @@ def test_columns_of_odd_kinds_end_in_one_message_or_are_passed_over(tmp_path, ca
     errors = capsys.readouterr().err
     assert "Traceback" not in errors
     assert errors.count("error:") == code
+
+
+def test_an_utterance_with_two_broken_lengths_is_left_out_once(tmp_path, capsys):
+    content = make_content()
+    content["test"]["audio_lengths"][2] = content["test"]["vision_lengths"][2] = 0
+    assert run(tmp_path, content, "--bad_length", "drop", "--max_lost", "0.1") == 0
+    assert "13 utterances seen, 12 taken, 1 left out (bad_length 1)" in capsys.readouterr().out
+    (entry,) = read_ledger(tmp_path / "data" / "excluded.tsv")
+    assert "0 frames of audio, expected 1 to 7; vision_lengths gives 0" in entry.detail
 
 
 def test_extents() -> None:

@@ -272,7 +272,7 @@ def test_annotations_that_do_not_follow_from_the_labels_are_told(corpus):
 def test_a_table_of_another_name_is_told(corpus, capsys):
     (corpus / "label.csv").rename(corpus / "Labels.CSV")
     assert run(corpus) == 1
-    assert "label.csv: no such file, there is Labels.CSV beside it; --labels names" in capsys.readouterr().err
+    assert "label.csv: no such file, there is Labels.CSV beside it; rename the table" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
