@@ -22,6 +22,7 @@ from mertk.data.feature_record import (
     LENGTHS_FILE,
     RECORD_FILE,
     FeatureRecord,
+    checksum_seed,
     npy_header,
     read_record,
 )
@@ -65,7 +66,8 @@ def prepare_directory(directory: str | Path, record: FeatureRecord, overwrite: b
 class Entry:
     """One complete matrix: bytes [offset, offset + num_bytes) of a part file, header and padding included.
 
-    `checksum` is that of header and values, XXH3 of 64 bits in 16 hexadecimal digits; empty in the first format.
+    `checksum` is that of header and values, seeded by the utterance: XXH3 of 64 bits in 16 hexadecimal digits. In the
+    first format it is empty.
     """
 
     part: str
@@ -163,7 +165,7 @@ class FeatureWriter:
             _cut(self._data, self._end, error)
             raise
         num_bytes = len(header) + features.nbytes + len(padding)
-        checksum = xxhash.xxh3_64(header)
+        checksum = xxhash.xxh3_64(header, seed=checksum_seed(utterance))
         checksum.update(features)
         self._pending.append(f"{utterance} {self._end} {num_bytes} {len(features)} {source} {checksum.hexdigest()}\n")
         self._keys.add((utterance, source))

@@ -69,19 +69,24 @@ def old_feature_directory(folder: Path) -> Sample:
 
 
 def unfinished_features(folder: Path) -> Sample:
-    from mertk.data.feature_store import FeatureWriter, finished_entries, merge_parts, read_record
+    from mertk.data.feature_store import FeatureStore, FeatureWriter, finished_entries, merge_parts, read_record
 
-    feature_directory(folder)
+    array = feature_directory(folder).read()[NAMES[3]].copy()
 
-    def read() -> None:
+    def read() -> np.ndarray:
         record = read_record(folder)
         finished_entries(folder)
         with FeatureWriter(folder, record) as writer:
             if "new" not in writer.finished:
-                writer.write("new", np.ones((3, record.dimension)))
-        merge_parts(folder, ["new"])
+                writer.write("new", np.ones((3, 6)))
+        merge_parts(folder, ["new", NAMES[3]])
+        store = FeatureStore(folder)
+        return store.read(NAMES[3])
 
-    return Sample([folder / "record.json", folder / "part-00000-of-00001.index"], read)
+    def is_true(found: np.ndarray) -> bool:
+        return np.array_equal(found, array) or json.loads((folder / "record.json").read_text())["format"] == 1
+
+    return Sample([folder / "record.json", folder / "part-00000-of-00001.index"], read, is_true)
 
 
 def data_directory(folder: Path) -> Sample:
