@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import xxhash
 from msgspec import Meta
 
-from mertk.content import AbsentError, Count, Positive, read_json
+from mertk.content import AbsentError, Count, read_json
 from mertk.errors import MertkError
 
 #: directories of the first format, which can be read and continued, have no checksums
@@ -49,7 +50,7 @@ class FeatureRecord:
     weights_fingerprint: str
     layer: str
     rate_hz: Annotated[float, Meta(ge=0)] | None
-    dimension: Positive
+    dimension: Annotated[int, Meta(ge=1, le=2**24)]
     dtype: str = "float32"
     count: Count = 0
     miniature: bool = False
@@ -103,6 +104,15 @@ def read_record(directory: str | Path) -> FeatureRecord:
                 "extract them again."
             )
     return record
+
+
+def checksum_seed(utterance: str) -> int:
+    """Seed of an utterance's checksum, so that the matrix of another one is not taken for its own.
+
+    >>> checksum_seed("a") == checksum_seed("b")
+    False
+    """
+    return xxhash.xxh3_64_intdigest(utterance.encode("utf-8", "surrogatepass"))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -24,6 +24,7 @@ from mertk.data.feature_record import (
     LENGTHS_FILE,
     RECORD_FILE,
     FeatureRecord,
+    checksum_seed,
     npy_header,
     read_record,
 )
@@ -92,7 +93,8 @@ def _check_own(directory: Path) -> None:
 class Entry:
     """One complete matrix: bytes [offset, offset + num_bytes) of a part file, header and padding included.
 
-    `checksum` is that of header and values, XXH3 of 64 bits in 16 hexadecimal digits; empty in the first format.
+    `checksum` is that of header and values, seeded by the utterance: XXH3 of 64 bits in 16 hexadecimal digits. In the
+    first format it is empty.
     """
 
     part: str
@@ -190,7 +192,7 @@ class FeatureWriter:
             _cut(self._data, self._end, error)
             raise
         num_bytes = len(header) + features.nbytes + len(padding)
-        checksum = xxhash.xxh3_64(header)
+        checksum = xxhash.xxh3_64(header, seed=checksum_seed(utterance))
         checksum.update(features)
         self._pending.append(f"{utterance} {self._end} {num_bytes} {len(features)} {source} {checksum.hexdigest()}\n")
         self._keys.add((utterance, source))

@@ -127,7 +127,13 @@ def load_model(directory: str | Path, trusted: Sequence[str] = ()) -> SavedModel
     for name, encoder in _encoders(config):
         architecture = directory / "encoders" / name
         description[name] = {**encoder, "weights": str(architecture), "random_weights": True}
-    model = build(description, f"{directory / 'config.yaml'}: model", info["facts"], trusted)
+    try:
+        model = build(description, f"{directory / 'config.yaml'}: model", info["facts"], trusted)
+    except MertkError:
+        raise
+    except Exception as error:  # what torch says of a width of -1 is nearly anything
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MertkError(f"{directory}: no model can be built of its config.yaml ({told}); {_REMEDY}.") from error
     load_weights(model, directory / "model.safetensors")
     return SavedModel(model.eval(), config, info)
 

@@ -69,19 +69,24 @@ def old_feature_directory(folder: Path) -> Sample:
 
 
 def unfinished_features(folder: Path) -> Sample:
-    from mertk.data.feature_store import FeatureWriter, finished_entries, merge_parts, read_record
+    from mertk.data.feature_store import FeatureStore, FeatureWriter, finished_entries, merge_parts, read_record
 
-    feature_directory(folder)
+    array = feature_directory(folder).read()[NAMES[3]].copy()
 
-    def read() -> None:
+    def read() -> np.ndarray:
         record = read_record(folder)
         finished_entries(folder)
         with FeatureWriter(folder, record) as writer:
             if "new" not in writer.finished:
-                writer.write("new", np.ones((3, record.dimension)))
-        merge_parts(folder, ["new"])
+                writer.write("new", np.ones((3, 6)))
+        merge_parts(folder, ["new", NAMES[3]])
+        store = FeatureStore(folder)
+        return store.read(NAMES[3])
 
-    return Sample([folder / "record.json", folder / "part-00000-of-00001.index"], read)
+    def is_true(found: np.ndarray) -> bool:
+        return np.array_equal(found, array) or json.loads((folder / "record.json").read_text())["format"] == 1
+
+    return Sample([folder / "record.json", folder / "part-00000-of-00001.index"], read, is_true)
 
 
 def data_directory(folder: Path) -> Sample:
@@ -207,6 +212,21 @@ def model_information(folder: Path) -> Sample:
             standardize(np.ones((2, found["feature_records"]["video"]["dimension"])), statistics)
 
     return Sample([file], read)
+
+
+def model_directory(folder: Path) -> Sample:
+    from mertk.components import build
+    from mertk.config import load_config
+    from mertk.training.model_directory import load_model, save_model
+
+    settings = ["modalities=[video]", "projection_dim=8", "num_heads=2", "num_layers=1"]
+    config = load_config([], ["model.component=mertk.models.foal.FoalNet", *(f"model.{one}" for one in settings)])
+    facts = {"video_dim": 2, "num_classes": 4}
+    model = build(config.model, "model", facts)
+    about = {"task": "classification", "classes": CLASSES, "facts": facts, "feature_records": {}, "miniature": False}
+    save_model(folder / "best", model, model.state_dict(), config, about)
+    files = [path for path in (folder / "best").iterdir() if path.is_file()]
+    return Sample(sorted(files), lambda: load_model(folder / "best"))
 
 
 def results(folder: Path) -> Sample:
@@ -348,6 +368,20 @@ model:
     return Sample([file], read)
 
 
+def settings_of_a_command_line(folder: Path) -> Sample:
+    from mertk.components import check
+    from mertk.config import load_config
+
+    words = ["run.fold=2", "optimizer.groups=[{pattern: a, learning_rate: 1e-5}]", "data.inputs.video=null"]
+    words += ["model={component: mertk.models.foal.FoalNet}", "model.matching=true", "training.monitor=ua"]
+    file = write(folder / "settings", "\n".join(words))
+
+    def read() -> None:
+        check(load_config([], file.read_text(encoding="utf-8", errors="surrogateescape").split("\n")).model, "model")
+
+    return Sample([file], read)
+
+
 def slurm_files(folder: Path) -> Sample:
     from mertk.jobs.slurm import read_notes
     from mertk.jobs.slurm_options import read_options
@@ -427,6 +461,7 @@ SAMPLES: dict[str, Callable[[Path], Sample]] = {
     "annotations of IEMOCAP": annotations,
     "wav header": wav_header,
     "model.json": model_information,
+    "model directory": model_directory,
     "results of classes": results,
     "results of intensities": results_of_intensities,
     "published figures": published_figures,
@@ -434,6 +469,7 @@ SAMPLES: dict[str, Callable[[Path], Sample]] = {
     "trained.json and environment.json": trained_run,
     "checkpoint": checkpoint,
     "configuration": configuration,
+    "settings of a command line": settings_of_a_command_line,
     "options and notes of Slurm": slurm_files,
     "engine": engine,
     "folder of pretrained weights": pretrained_folder,

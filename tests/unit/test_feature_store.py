@@ -318,6 +318,15 @@ def test_matrix_of_another_utterance_is_found(tmp_path):
         FeatureStore(tmp_path).read("a")
 
 
+def test_matrix_that_an_index_gives_another_name_is_found(tmp_path):
+    fill(tmp_path, ["a", "b"])
+    index = tmp_path / "part-00000-of-00001.index"
+    index.write_text(index.read_text().replace("a 0 ", "b 0 "))
+    merge_parts(tmp_path, "b")
+    with pytest.raises(MertkError, match=r"utterance b\): these are not the bytes that were written"):
+        FeatureStore(tmp_path).read("b")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
