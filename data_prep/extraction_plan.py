@@ -114,7 +114,7 @@ def parse_segment(column: Path, utterance: str, value: str) -> Segment:
 
 def digest(text: str) -> str:
     """A short name for what features are made from."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def file_mark(path: Path) -> str:

@@ -234,4 +234,4 @@ def _write(
                     message = f"too few sessions for the folds {cv}-{protocol}; they are not made"
                     record["warnings"].append(message)
         text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -87,7 +87,7 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
             record["warnings"] += findings.warnings(modality)
         record["shared_videos"] = _write_folds(temporary, file.parts)
         text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     return record, ledger
 
 

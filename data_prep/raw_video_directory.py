@@ -116,4 +116,4 @@ def _write(out: Path, kept: list[Clip], files: dict[str, ClipFiles], record: dic
             check_parts(manifest, fold)
             write_folds(temporary / "folds" / f"official-{protocol}", [fold])
         text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -42,6 +42,8 @@ LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
 
 #: columns with few distinct values: each distinct value is checked once
 _NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
+#: columns of paths, in which a name may hold bytes that are no UTF-8
+_PATHS = ("wav.scp", "video.scp")
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,11 @@ class Problem:
         return f"{place}: {self.utterance}: {self.message}" if self.utterance else f"{place}: {self.message}"
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, errors: str = "strict") -> str:
     """Content of a UTF-8 file.
+
+    Args:
+        errors: `surrogateescape` where names of files may hold other bytes.
 
     Raises:
         MertkError: missing or unreadable file, or bytes that are not UTF-8 (names the line).
@@ -71,7 +76,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise MertkError(f"{path} cannot be read ({error.strerror}); mend the path or its permissions.") from error
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8", errors)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise MertkError(
@@ -79,9 +84,9 @@ def read_text(path: Path) -> str:
         ) from None
 
 
-def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 file without their line ends; raises like `read_text`."""
-    lines = read_text(path).split("\n")
+def read_lines(path: Path, errors: str = "strict") -> list[str]:
+    """Lines of a UTF-8 file without their line ends; arguments and errors are those of `read_text`."""
+    lines = read_text(path, errors).split("\n")
     if lines[-1] == "":
         lines.pop()
     return lines
@@ -140,7 +145,7 @@ def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem
     problems = []
     first_line: dict[str, int] = {}
     previous = ""
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_lines(path, _decoding(path)), start=1):
         utterance, _, value = line.partition(" ")
 
         def add(message: str, number: int = number, utterance: str = utterance) -> None:
@@ -149,6 +154,8 @@ def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem
         if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip():
             add(f"expected `utterance value` separated by one space, got {line!r}", utterance="")
             continue
+        if not _is_utf8(utterance):
+            add("the id holds bytes that are no UTF-8; rename it")
         if utterance in first_line:
             add(f"the utterance was already on line {first_line[utterance]}; keep one")
         elif utterance < previous:
@@ -169,7 +176,7 @@ def read_column(path: Path, classes: Collection[str] | None = None) -> tuple[lis
     Raises:
         MertkError: the first fault, as `file:line: utterance: message`.
     """
-    text = read_text(path)
+    text = read_text(path, _decoding(path))
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -195,11 +202,11 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
     if not all(map(lt, ids, islice(ids, 1, None))):
         return False
     # What other blank characters split is rare enough to be looked at in one go.
-    if not text.isascii() and any(len(utterance.split()) != 1 for utterance in ids):
+    if not text.isascii() and any(len(utterance.split()) != 1 or not _is_utf8(utterance) for utterance in ids):
         return False
     if any(value[:1] == " " for value in values) or (name != "text" and not all(values)):
         return False
-    if name in ("wav.scp", "video.scp", "text"):
+    if name in (*_PATHS, "text"):
         return True
     if name == "utt2dur":
         try:
@@ -208,6 +215,14 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
             return False
         return min(seconds) > 0 and all(map(math.isfinite, seconds))
     return not any(value_problem(name, value, classes) for value in set(values))
+
+
+def _decoding(path: Path) -> str:
+    return "surrogateescape" if path.name in _PATHS else "strict"
+
+
+def _is_utf8(text: str) -> bool:
+    return text.isascii() or not any("\udc80" <= character <= "\udcff" for character in text)
 
 
 def format_column(column: dict[str, str]) -> str:

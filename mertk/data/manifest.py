@@ -244,11 +244,11 @@ def write_manifest(
     check_columns(directory, columns, classes)
     with building(directory) as temporary:
         for name, column in columns.items():
-            (temporary / name).write_text(format_column(column), encoding="utf-8")
+            (temporary / name).write_text(format_column(column), encoding="utf-8", errors="surrogateescape")
         if classes is not None:
             (temporary / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
         text = json.dumps(corpus, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None) -> None:

@@ -52,7 +52,7 @@ def save_model(
         for name, _ in _encoders(config):
             getattr(model, name).save_architecture(target / "encoders" / name)
         text = json.dumps({"format": FORMAT, **info}, indent=2, ensure_ascii=False)
-        (target / "model.json").write_text(text + "\n", encoding="utf-8")
+        (target / "model.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
     write_directory(directory, fill)
 
@@ -84,9 +84,10 @@ def read_info(directory: Path) -> dict[str, Any]:
     path = standing(directory) / "model.json"
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        meant = f"; did you mean {directory / 'best'}?" if (directory / "best").is_dir() else "."
         raise MertkError(
-            f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best."
+            f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best{meant}"
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MertkError(f"{path}: damaged ({error}); restore the directory or train again.") from error
