@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mertk.arithmetic import refuse_not_finite
 from mertk.errors import MertkError
 
 
@@ -18,7 +19,7 @@ def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[An
         options: of `from_pretrained`.
 
     Raises:
-        MertkError: the weights cannot be read.
+        MertkError: the weights cannot be read, or hold NaN.
     """
     from pickle import UnpicklingError
 
@@ -36,6 +37,7 @@ def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[An
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
+    refuse_not_finite(model.state_dict(), folder)
     return model, {str(key) for key in (*information["missing_keys"], *information["mismatched_keys"])}
 
 
