@@ -7,12 +7,13 @@ transcripts; run again after an interruption, only what is missing is made.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_prep.extraction import Extraction, add_extraction_arguments, compute_exactly, positive_int
 from mertk.cli import make_parser, program
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from data_prep.extraction_plan import Utterance
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
+    from mertk.data.recording import RecordingError
     from mertk.encoders.text_features import TextStates
     from mertk.encoders.tokenizer import Tokenizer
 
@@ -77,6 +79,14 @@ class TextExtraction(Extraction):
         costs = {name: 1.0 + len(text) for name, text in texts.items()}
         return read_utterances(texts, digest, costs, skip)
 
+    def attempt(
+        self, extractor: Callable[[str], np.ndarray], item: Utterance
+    ) -> tuple[str, np.ndarray | RecordingError]:
+        """An utterance and what is made of its words, or why nothing is."""
+        from mertk.data.recording import attempt
+
+        return item.path, attempt(lambda: extractor(item.value), self.arguments.data / "text", item.path)
+
     def make_record(self, tokenizer: Tokenizer, **fields: Any) -> FeatureRecord:
         from mertk.data.feature_store import FeatureRecord
 
@@ -108,9 +118,8 @@ class TokenExtraction(TextExtraction):
 
     def extract(
         self, items: Sequence[Utterance], extractor: Tokenizer, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        for item in items:
-            yield item.path, extractor(item.value)
+    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
+        return (self.attempt(extractor, item) for item in items)
 
 
 class StateExtraction(TextExtraction):
@@ -118,7 +127,14 @@ class StateExtraction(TextExtraction):
         from mertk.encoders.text_features import TextStates
 
         compute_exactly()
-        return TextStates(self.arguments.weights, self.arguments.max_tokens, self.processes.device)
+        extractor = TextStates(self.arguments.weights, self.arguments.max_tokens, self.processes.device)
+        longest = max(count_tokens(self.manifest, extractor.tokenizer), default=0)
+        if min(longest, self.arguments.max_tokens) > extractor.encoder.num_positions:
+            raise MertkError(
+                f"--max_tokens {self.arguments.max_tokens}: the longest transcript has {longest} tokens, but "
+                f"{self.arguments.weights} has {extractor.encoder.num_positions} positions; give no more."
+            )
+        return extractor
 
     def describe(self, extractor: TextStates) -> FeatureRecord:
         return self.make_record(
@@ -132,18 +148,25 @@ class StateExtraction(TextExtraction):
 
     def extract(
         self, items: Sequence[Utterance], extractor: TextStates, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray]]:
+    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         from data_prep.worker_threads import encode_in_threads
 
-        return encode_in_threads(lambda item: (item.path, extractor(item.value)), items, self.processes)
+        return encode_in_threads(lambda item: self.attempt(extractor, item), items, self.processes)
+
+
+def count_tokens(manifest: Manifest, tokenizer: Tokenizer) -> list[int]:
+    """Tokens of every transcript that has any, nothing cut off."""
+    from mertk.data.recording import RecordingError, attempt
+
+    found = [attempt(lambda text=text: tokenizer.whole(text), "text") for text in manifest.column("text")]
+    return [len(tokens) for tokens in found if not isinstance(tokens, RecordingError)]
 
 
 def report_lengths(manifest: Manifest, arguments: argparse.Namespace) -> None:
     """Say how many transcripts were cut off."""
     from mertk.encoders.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer(arguments.weights, arguments.max_tokens)
-    lengths = [len(tokenizer.whole(text)) for text in manifest.column("text")]
+    lengths = count_tokens(manifest, Tokenizer(arguments.weights, arguments.max_tokens))
     cut = sum(length > arguments.max_tokens for length in lengths)
     print(
         f"{cut} of {len(lengths)} transcripts cut off at {arguments.max_tokens} tokens; the longest has {max(lengths)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_prep.raw_video_labels import Clip
 from data_prep.worker_threads import map_in_threads
-from mertk.data.recording import RecordingError
+from mertk.data.recording import RecordingError, attempt
 
 SAMPLE_RATE_HZ = 16000
 
@@ -32,10 +32,7 @@ def read_all(
     num_threads = num_threads or os.cpu_count() or 1
 
     def read(clip: Clip) -> tuple[Clip, ClipFiles | RecordingError]:
-        try:
-            return clip, read_clip(clip, corpus, out)
-        except RecordingError as error:
-            return clip, error
+        return clip, attempt(lambda: read_clip(clip, corpus, out), corpus / "Raw" / clip.video, clip.utterance)
 
     return map_in_threads(read, clips, num_threads)
 

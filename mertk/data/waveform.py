@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mertk.data.media_file import open_media
 from mertk.data.recording import RecordingError
 
 if TYPE_CHECKING:
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
 
 #: a file may be this much shorter than its manifest says before it counts as truncated
 TOLERANCE_SECONDS = 0.05
+
+#: samples are within [-1, 1]; programs that write whole numbers as such reach this, and beyond it lies no sound
+LOUDEST = 2.0**31
+
+#: what libsndfile says of a format, or of an encoding in one, that it does not know
+_FORMATS_OF_OTHERS = (1, 4, 7, 29)
 
 
 class AudioError(RecordingError):
@@ -36,7 +44,6 @@ def read_waveform(
     Raises:
         AudioError: missing, unreadable, empty or truncated file; wrong format under `refuse`.
     """
-    import numpy as np
     import soundfile
 
     path = Path(path)
@@ -45,7 +52,7 @@ def read_waveform(
             f"utterance {utterance}: audio file {path} does not exist; mend wav.scp or the corpus path.", "no_audio"
         )
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             if policy == "refuse" and (file.samplerate != sample_rate_hz or file.channels != 1):
                 raise AudioError(
                     f"utterance {utterance}: {path} has {file.channels} channel(s) at {file.samplerate} Hz, expected "
@@ -57,25 +64,59 @@ def read_waveform(
             wanted = -1 if max_seconds is None else round(max_seconds * rate)
             samples = file.read(wanted, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
+        if policy == "convert" and error.code in _FORMATS_OF_OTHERS:
+            return _read_other_sound(path, utterance, sample_rate_hz, max_seconds, expected_seconds)
         raise AudioError(
-            f"utterance {utterance}: {path} cannot be read as audio ({error}).", "unreadable_audio"
+            f"utterance {utterance}: {path} cannot be read as audio ({error.error_string}).", "unreadable_audio"
         ) from error
     if len(samples) == 0:
         raise AudioError(f"utterance {utterance}: {path} holds no samples.", "unreadable_audio")
-    if expected_seconds is not None and total_seconds < expected_seconds - TOLERANCE_SECONDS:
-        raise AudioError(
-            f"utterance {utterance}: {path} lasts {total_seconds:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
-            "the file is truncated or changed after the manifests were made. Restore it or run stage 1 again.",
-            "truncated_audio",
-        )
-    if not np.isfinite(samples).all():
-        raise AudioError(f"utterance {utterance}: {path} holds NaN or infinite samples.", "unreadable_audio")
+    _check_seconds(path, utterance, total_seconds, expected_seconds)
+    _check_samples(path, utterance, samples)
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     if rate == sample_rate_hz:
         return mono
     import soxr  # what librosa resamples with; librosa itself takes seconds to import in every worker
 
     return soxr.resample(mono, rate, sample_rate_hz)
+
+
+def _read_other_sound(
+    path: Path, utterance: str, sample_rate_hz: int, max_seconds: float | None, expected_seconds: float | None
+) -> np.ndarray:
+    """Samples (S,) of a file in a format that FFmpeg knows and libsndfile does not, such as m4a, amr or mka."""
+    try:
+        samples = read_sound_of_video(path, utterance, sample_rate_hz, max_seconds)
+    except AudioError as error:
+        raise AudioError(
+            f"utterance {utterance}: {path} cannot be read as audio, neither by libsndfile nor by FFmpeg.",
+            "unreadable_audio",
+        ) from error
+    if max_seconds is None or (expected_seconds or 0) <= max_seconds:
+        _check_seconds(path, utterance, len(samples) / sample_rate_hz, expected_seconds)
+    return samples
+
+
+def _check_seconds(path: Path, utterance: str, seconds: float, expected_seconds: float | None) -> None:
+    if expected_seconds is not None and seconds < expected_seconds - TOLERANCE_SECONDS:
+        raise AudioError(
+            f"utterance {utterance}: {path} lasts {seconds:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
+            "the file is truncated or changed after the manifests were made. Restore it or run stage 1 again.",
+            "truncated_audio",
+        )
+
+
+def _check_samples(path: Path, utterance: str, samples: np.ndarray) -> None:
+    import numpy as np
+
+    if not np.isfinite(samples).all():
+        raise AudioError(f"utterance {utterance}: {path} holds NaN or infinite samples.", "unreadable_audio")
+    loudest = float(np.abs(samples).max())
+    if loudest > LOUDEST:
+        raise AudioError(
+            f"utterance {utterance}: {path} holds samples of {loudest:.3g}, expected -1 to 1; write the file again.",
+            "unreadable_audio",
+        )
 
 
 def read_sound_of_video(
@@ -95,7 +136,7 @@ def read_sound_of_video(
     wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
     blocks, count = [], 0
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             if not container.streams.audio:
                 raise AudioError(f"utterance {utterance}: {path} has no sound; it is needed here.", "no_audio")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate_hz)
@@ -111,7 +152,9 @@ def read_sound_of_video(
         raise AudioError(f"utterance {utterance}: {path} cannot be read ({error}).", "unreadable_video") from error
     if not blocks:
         raise AudioError(f"utterance {utterance}: {path} holds no sound.", "no_audio")
-    return np.concatenate(blocks)[:wanted].astype(np.float32)
+    samples = np.concatenate(blocks)[:wanted].astype(np.float32)
+    _check_samples(path, utterance, samples)
+    return samples
 
 
 def to_sixteen_bits(samples: np.ndarray) -> np.ndarray:
