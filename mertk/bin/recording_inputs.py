@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -19,49 +21,71 @@ if TYPE_CHECKING:
 
     from mertk.config import InputConfig
 
-VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".m4v")
+#: of videos that may lie beside a file of sound; what a file itself is, its content tells
+VIDEO_ENDINGS = (
+    *(".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".3gp", ".3g2"),
+    *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".vob", ".ogv", ".mxf"),
+)
 
 #: rate of the sound that data_prep takes from videos; another one is made of that
 _SOUND_HZ = 16000
 
+#: one window of every encoder of speech here; what is shorter would be judged by the silence that it is filled up with
+SHORTEST_SECONDS = 0.025
 
-@dataclass(frozen=True)
+
+@dataclass
 class Recording:
-    """An audio or video file, what is said in it, and the part of the picture that shows the speaker."""
+    """An audio or video file, what is said in it, and the part of the picture that shows the speaker.
+
+    Attributes:
+        is_silent: the sound, once it was read, was the same number throughout.
+    """
 
     file: Path
     transcript: str | None = None
     half: str = "whole"
+    is_silent: bool = field(default=False, init=False)
 
-    @property
+    @cached_property
     def is_video(self) -> bool:
-        return self.file.suffix.lower() in VIDEO_ENDINGS
+        """Whether there is a picture; of a file that cannot be opened its ending tells what it was to be."""
+        from mertk.data.recording_file import has_picture
 
-    @property
+        found = has_picture(self.file)
+        return self.file.suffix.lower() in VIDEO_ENDINGS if found is None else found
+
+    @cached_property
     def video(self) -> Path:
         """The video file: this one, or the one of the same name beside an audio file.
 
         Raises:
-            MertkError: there is none.
+            RecordingError: there is none.
         """
+        from mertk.data.recording_file import has_picture
+
         if self.is_video:
             return self.file
-        beside = [self.file.with_suffix(ending) for ending in VIDEO_ENDINGS if self.file.with_suffix(ending).is_file()]
-        if not beside:
-            raise MertkError("this model needs the picture too; give a video file, or put one of the same name beside.")
-        return beside[0]
+        for ending in VIDEO_ENDINGS:
+            for beside in (self.file.with_suffix(ending), self.file.with_suffix(ending.upper())):
+                if beside.is_file() and has_picture(beside) is not False:
+                    return beside
+        raise RecordingError(
+            "this model needs the picture too; give a video file, or put one of the same name beside.", "no_video"
+        )
 
     @property
     def words(self) -> str:
         """The transcript.
 
         Raises:
-            MertkError: none was given.
+            RecordingError: none was given.
         """
         if self.transcript is None:
-            raise MertkError(
+            raise RecordingError(
                 f"this model needs what is said; give --text, a line in --transcripts, or a file "
-                f"{self.file.with_suffix('.txt')}."
+                f"{self.file.with_suffix('.txt')}.",
+                "no_text",
             )
         return self.transcript
 
@@ -69,8 +93,10 @@ class Recording:
         """How long the file of the sound (`audio`) or of the picture (`video`) is; None if it does not say."""
         import av
 
+        from mertk.data.media_file import open_media
+
         try:
-            with av.open(str(self.file if modality == "audio" else self.video)) as container:
+            with open_media(self.file if modality == "audio" else self.video) as container:
                 return None if container.duration is None else container.duration / av.time_base
         except av.error.FFmpegError:  # there is sound that others read
             return None
@@ -147,6 +173,23 @@ def _waveforms(given: InputConfig) -> Source:
 
 
 def _read_sound(recording: Recording, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
+    """Samples (S,); notes in the recording whether they are silence.
+
+    Raises:
+        RecordingError: no sound, or too little of it to tell anything.
+    """
+    samples = _decode_sound(recording, sample_rate_hz, max_seconds)
+    if len(samples) < SHORTEST_SECONDS * sample_rate_hz:
+        raise RecordingError(
+            f"its sound lasts {1000 * len(samples) / sample_rate_hz:.3g} ms, too short to tell anything; expected "
+            f"{1000 * SHORTEST_SECONDS:g} ms or more, and rather a sentence.",
+            "too_short",
+        )
+    recording.is_silent = bool(samples.min() == samples.max())
+    return samples
+
+
+def _decode_sound(recording: Recording, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
     """Samples (S,); of a video those that it has as a wav file of a corpus (`data_prep.raw_video`), to the last bit."""
     import numpy as np
 
@@ -202,7 +245,7 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
 
     import numpy as np
 
-    from mertk.data.video_frames import Segment, is_of_rate, read_duration, read_frames, read_rate
+    from mertk.data.video_frames import Segment, VideoError, is_of_rate, read_duration, read_frames, read_rate
     from mertk.encoders.visual import ClipFrameEncoder
     from mertk.encoders.weights import find_weights, fingerprint
 
@@ -220,7 +263,10 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
         rate_hz = options.get("rate_hz")
         if rate_hz is None and not is_of_rate(read_rate(recording.video), Fraction(record["rate_hz"])):
             rate_hz = record["rate_hz"]  # the files of the corpus had one rate, and all their frames were taken
-        frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz)
+        try:
+            frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz)
+        except VideoError as error:  # what it advises is for those who made a corpus of the file
+            raise RecordingError(f"{str(error).partition(';')[0]}.", error.reason) from error
         return np.concatenate([encoder(frames[start : start + size]) for start in range(0, len(frames), size)])
 
     return read
