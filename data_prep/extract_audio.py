@@ -134,6 +134,7 @@ class AudioExtraction(Extraction):
         from mertk.data.averaging import average_frames
         from mertk.data.recording import attempt
         from mertk.data.recording_file import check_file
+        from mertk.data.samples import check_samples
         from mertk.data.waveform import read_waveform
 
         def encode(item: Utterance) -> np.ndarray:
@@ -142,6 +143,7 @@ class AudioExtraction(Extraction):
             samples = read_waveform(
                 item.value, name, extractor.sample_rate_hz, self.max_seconds, expected_seconds=expected
             )
+            check_samples(samples, f"utterance {name}: {item.value}")
             with np.errstate(over="ignore", invalid="ignore"):  # features that are no numbers are not written
                 return average_frames(extractor(samples), self.arguments.average)
 

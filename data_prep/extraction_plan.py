@@ -121,7 +121,7 @@ def file_mark(path: Path) -> str:
     """What tells one version of a file from another without reading it; its folder may change."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # no such file, or no name that a file can have
         return f"{path.name} absent"
     return f"{path.name} {status.st_size} {int(status.st_mtime)}"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from data_prep.raw_video_labels import Clip
 from data_prep.worker_threads import map_in_threads
 from mertk.data.recording import RecordingError, attempt
+from mertk.data.samples import check_samples
 
 SAMPLE_RATE_HZ = 16000
 
@@ -72,6 +73,7 @@ def _extract_sound(utterance: str, video: Path, wav: Path) -> float:
     status = video.stat()
     if not wav.is_file() or int(wav.stat().st_mtime) != int(status.st_mtime):
         samples = read_sound_of_video(video, utterance, SAMPLE_RATE_HZ)
+        check_samples(samples, video)
         with replacing(wav) as temporary:
             soundfile.write(temporary, to_sixteen_bits(samples), SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
             os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))

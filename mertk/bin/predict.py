@@ -55,6 +55,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
             )
     if not arguments.files:
         parser.error("expected one or more audio or video files behind the models")
+    if arguments.out is not None and arguments.out.is_dir():
+        parser.error(f"--out {arguments.out} is a folder; give the name of a file to write")
     if arguments.text is not None and (len(arguments.files) > 1 or arguments.transcripts):
         parser.error("--text is what is said in one file; for several give --transcripts")
     return arguments

@@ -84,8 +84,8 @@ class Predictor:
         for directory, saved in zip(models, self.models, strict=True):
             _check_alike(directory, saved, models[0], first)
             saved.model.to(self.device)
-        if first.info["miniature"]:
-            print("note: this model was trained on a miniature corpus; its answers mean nothing", file=sys.stderr)
+        if any(saved.info["miniature"] for saved in self.models):
+            print("note: a model was trained on a miniature corpus; its answers mean nothing", file=sys.stderr)
         self.classes: list[str] | None = first.info["classes"]
         self.intakes = [_intakes(saved) for saved in self.models]
         self.modalities = first.config.data.inputs.keys()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.data.recording import RecordingError
+from mertk.data.samples import check_samples
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def _read_sound(recording: Recording, sample_rate_hz: int, max_seconds: float | 
         RecordingError: no sound, or too little of it to tell anything.
     """
     samples = _decode_sound(recording, sample_rate_hz, max_seconds)
+    check_samples(samples, recording.file)
     if len(samples) < SHORTEST_SECONDS * sample_rate_hz:
         raise RecordingError(
             f"its sound lasts {1000 * len(samples) / sample_rate_hz:.3g} ms, too short to tell anything; expected "
@@ -199,6 +201,7 @@ def _decode_sound(recording: Recording, sample_rate_hz: int, max_seconds: float 
     if not recording.is_video:
         return read_waveform(recording.file, name, sample_rate_hz, max_seconds)
     samples = read_sound_of_video(recording.file, name, _SOUND_HZ, max_seconds)
+    check_samples(samples, recording.file)  # what is louder than 1 is clipped next
     samples = to_sixteen_bits(samples).astype(np.float32) / 2**15
     if sample_rate_hz == _SOUND_HZ:
         return samples

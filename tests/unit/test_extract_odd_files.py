@@ -274,3 +274,6 @@ def test_ids_and_texts_are_utf8(tmp_path, name, line):
     (tmp_path / name).write_bytes(line + b"\n")
     with pytest.raises(MertkError, match="UTF-8"):
         read_column(tmp_path / name)
+    (tmp_path / "train.scp").write_bytes(line + b" a.wav caf\xe9\n")
+    with pytest.raises(MertkError, match="train.scp:1: .* UTF-8"):
+        read_three_column_scp(tmp_path / "train.scp")
