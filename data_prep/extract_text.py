@@ -103,7 +103,9 @@ class TokenExtraction(TextExtraction):
     def load_extractor(self) -> Tokenizer:
         from mertk.encoders.tokenizer import Tokenizer
 
-        return Tokenizer(self.arguments.weights, self.arguments.max_tokens)
+        tokenizer = Tokenizer(self.arguments.weights, self.arguments.max_tokens)
+        check_length(self.manifest, tokenizer, tokenizer.most_tokens)
+        return tokenizer
 
     def describe(self, extractor: Tokenizer) -> FeatureRecord:
         return self.make_record(
@@ -128,12 +130,7 @@ class StateExtraction(TextExtraction):
 
         compute_exactly()
         extractor = TextStates(self.arguments.weights, self.arguments.max_tokens, self.processes.device)
-        longest = max(count_tokens(self.manifest, extractor.tokenizer), default=0)
-        if min(longest, self.arguments.max_tokens) > extractor.encoder.num_positions:
-            raise MertkError(
-                f"--max_tokens {self.arguments.max_tokens}: the longest transcript has {longest} tokens, but "
-                f"{self.arguments.weights} has {extractor.encoder.num_positions} positions; give no more."
-            )
+        check_length(self.manifest, extractor.tokenizer, extractor.encoder.num_positions)
         return extractor
 
     def describe(self, extractor: TextStates) -> FeatureRecord:
@@ -160,6 +157,18 @@ def count_tokens(manifest: Manifest, tokenizer: Tokenizer) -> list[int]:
 
     found = [attempt(lambda text=text: tokenizer.whole(text), "text") for text in manifest.column("text")]
     return [len(tokens) for tokens in found if not isinstance(tokens, RecordingError)]
+
+
+def check_length(manifest: Manifest, tokenizer: Tokenizer, most_tokens: float) -> None:
+    """Raise MertkError when a transcript, cut off as asked for, has more tokens than its encoder takes."""
+    if tokenizer.max_tokens <= most_tokens:
+        return
+    longest = max(count_tokens(manifest, tokenizer), default=0)
+    if longest > most_tokens:
+        raise MertkError(
+            f"--max_tokens {tokenizer.max_tokens}: the longest transcript has {longest} tokens, but "
+            f"{tokenizer.source} takes {most_tokens}; give no more."
+        )
 
 
 def report_lengths(manifest: Manifest, arguments: argparse.Namespace) -> None:

@@ -105,7 +105,8 @@ class Predictor:
 
         from mertk.data.recording_file import check_file
 
-        check_file(recording.file, "audio")
+        if {"audio", "video"} & self.modalities:  # words may be all that there is
+            check_file(recording.file, "audio")
         arrays: dict[str, np.ndarray] = {}
         for intake in itertools.chain.from_iterable(self.intakes):
             if intake.key not in arrays:

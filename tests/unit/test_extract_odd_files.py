@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -239,6 +240,13 @@ def test_more_tokens_than_positions_are_told_before_anything_is_encoded(tmp_path
     options = ["--weights", str(bert), "--embeddings", str(tmp_path / "states")]
     assert extract_text.main(["--data", str(tmp_path / "data"), "--out", str(tmp_path / "tokens"), *options]) == 1
     assert "--max_tokens 50: the longest transcript has 33 tokens, but" in capsys.readouterr().err
+    # A tokenizer may know how many its model takes.
+    path = bert / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_max_length": 20}))
+    options = ["--weights", str(bert), "--out", str(tmp_path / "other")]
+    assert extract_text.main(["--data", str(tmp_path / "data"), *options]) == 1
+    assert "takes 20; give no more" in capsys.readouterr().err and not (tmp_path / "other/features.scp").exists()
+    assert extract_text.main(["--data", str(tmp_path / "data"), *options, "--max_tokens", "20"]) == 0
 
 
 def test_a_clip_that_fails_in_preparing_is_a_line_of_the_ledger(tmp_path, monkeypatch):
