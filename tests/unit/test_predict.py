@@ -127,6 +127,37 @@ def test_several_models_are_averaged_each_with_its_own_normalization(corpus, mod
     assert standardized - plain == pytest.approx(change @ np.linspace(-1, 1, 54)[:33], rel=1e-2, abs=1e-2)
 
 
+def test_models_whose_features_are_cut_and_averaged_otherwise_go_together(corpus, capsys):
+    audio = {"audio": FEATURES}
+    whole = save_means(corpus / "models/whole", corpus / "data", audio)
+    cut = save_means(corpus / "models/cut", corpus / "data", {"audio": FEATURES | {"max_seconds": 0.4}})
+    other = save_means(corpus / "models/other", corpus / "data", audio)
+    info = json.loads((other / "model.json").read_text())
+    record = info["feature_records"]["audio"]
+    record["rate_hz"] *= 3
+    record["options"] |= {"average": 1, "max_seconds": 0.3}
+    (other / "model.json").write_text(json.dumps(info))
+    clip = clip_of(corpus, "abc$_$0002")
+
+    def intensity(*models):
+        code, rows, error = call(capsys, "--model", *models, "--", clip)
+        assert code == 0, error
+        return float(rows[1][1])
+
+    alone = [intensity(model) for model in (whole, cut, other)]
+    assert len(set(alone)) == 3
+    assert intensity(whole, cut, other) == pytest.approx(np.mean(alone), abs=1e-3)
+    assert intensity(other, whole, cut) == pytest.approx(np.mean(alone), abs=1e-3)
+
+
+def test_a_model_of_words_alone_reads_no_recording_but_needs_words(corpus, capsys):
+    model = save_means(corpus / "models/words", corpus / "data", {"text": TOKENS})
+    code, rows, error = call(capsys, "--model", model, "--text", "hello", "--", "absent.mp4")
+    assert code == 0 and len(rows) == 2, error
+    code, rows, error = call(capsys, "--model", model, "--text", " ", "--", "absent.mp4")
+    assert code == 1 and len(rows) == 1 and "no word of it was given" in error
+
+
 def test_transcripts_come_from_a_table_or_from_beside_the_file(corpus, model, tmp_path, capsys):
     files = [tmp_path / f"{name}.mp4" for name in ("one", "two", "three", "four")]
     for file in files:
