@@ -73,7 +73,7 @@ TRACE_FILE = "traceback.txt"
 
 @dataclass(frozen=True)
 class Failure:
-    """An utterance without features; `trace` is empty where the reason was foreseen."""
+    """An utterance without features; `trace` is that of the first error in a process that nobody foresaw."""
 
     utterance: str
     reason: str
@@ -176,7 +176,7 @@ class Extraction(ABC):
 
         sources = sources_of(items)
         results = self.extract(items, extractor, record)
-        num_frames = 0
+        num_frames, is_told = 0, False
         failures: list[Failure] = []
         rank, count = self.processes.rank, self.processes.count
         with closing(results), FeatureWriter(self.out, record, rank, count) as writer:
@@ -188,7 +188,9 @@ class Extraction(ABC):
                     writer.write(utterance, features, sources[utterance])
                     num_frames += len(features)
                 except RecordingError as error:
-                    failures.append(Failure(utterance, error.reason, str(error), error.trace))
+                    trace = "" if is_told else error.trace
+                    is_told = is_told or bool(trace)
+                    failures.append(Failure(utterance, error.reason, str(error), trace))
         return num_frames, failures
 
     def _finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
@@ -218,16 +220,15 @@ class Extraction(ABC):
         if failures:
             print(f"{len(failures)} utterances left out, see {self.out / 'excluded.tsv'}", file=sys.stderr, flush=True)
         (self.out / TRACE_FILE).unlink(missing_ok=True)
-        unforeseen = [failure for failure in failures if failure.trace]
-        if unforeseen:
-            write_text(self.out / TRACE_FILE, f"{unforeseen[0].detail}\n\n{unforeseen[0].trace}")
-            print(
-                f"{len(unforeseen)} of them by an error that nobody foresaw; the first: {self.out / TRACE_FILE}",
-                file=sys.stderr,
-                flush=True,
+        first = next((failure for failure in failures if failure.trace), None)
+        if first is not None:
+            write_text(self.out / TRACE_FILE, f"{first.detail}\n\n{first.trace}")
+            print(f"the first error that nobody foresaw: {self.out / TRACE_FILE}", file=sys.stderr, flush=True)
+        if first is not None and len(failures) == len(self.manifest):
+            raise MertkError(
+                f"{self.arguments.data}: not one of {len(failures)} utterances could be used, so that hardly the "
+                f"recordings are to blame. First: {first.detail}. The stack trace is in {self.out / TRACE_FILE}."
             )
         ledger.check_share(len(self.manifest), self.arguments.max_lost, f"utterances of {self.arguments.data}")
-        if len(ledger.lost()) == len(self.manifest):
-            raise MertkError(
-                f"{self.arguments.data}: no utterance is left, the first is lost because of {failures[0].detail}"
-            )
+        if failures and len(failures) == len(self.manifest):
+            raise MertkError(f"{self.arguments.data}: no utterance is left. First: {failures[0].detail}")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 #: less is not worth a word, and may be what a codec adds
 _LEAST_LEFT_OUT_SECONDS = 0.1
 
-
 #: what must be equal of the features of models whose answers are averaged; each cuts and averages them in its own way
 _KIND = ("extractor", "weights_fingerprint", "layer", "dimension")
 

@@ -27,6 +27,7 @@ class TooManyError(MertkError):
     [
         (MertkError("wav.scp:3: no such file"), 1, "error: wav.scp:3: no such file\n"),
         (TooManyError("lost"), 3, "error: lost\n"),
+        (MertkError("a\x1b[31m\udce9.wav:\n\tb"), 1, "error: a\\x1b[31m\\xe9.wav:\n\tb\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.yaml"), 1, "error: a.yaml: No such file"),
         (OSError(errno.ENOSPC, "No space left on device", "b.bin"), 1, "no space left to write b.bin; older files are"),

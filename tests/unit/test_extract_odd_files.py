@@ -107,8 +107,15 @@ def test_an_error_on_every_recording_ends_the_extraction(tones, monkeypatch, cap
     fail_with(monkeypatch, TypeError("unexpected keyword"), None)
     assert extract(tones / "data", tones / "audio", "--max_lost", max_lost) == 1
     error = capsys.readouterr().err
+    assert "not one of 4 utterances could be used" in error
     assert "TypeError: unexpected keyword" in error and "traceback.txt" in error
     assert not (tones / "audio/features.scp").exists()
+
+
+def test_a_corpus_of_which_nothing_is_left_is_an_error_whatever_may_be_lost(tmp_path, capsys):
+    write_scp(tmp_path / "data/wav.scp", {"a": tmp_path / "absent.wav"})
+    assert extract(tmp_path / "data", tmp_path / "audio", "--max_lost", "1") == 1
+    assert "no utterance is left. First: " in capsys.readouterr().err
 
 
 def test_a_failure_of_the_machine_ends_the_extraction_and_names_the_recording(tones, monkeypatch, capsys):
