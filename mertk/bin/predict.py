@@ -84,8 +84,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.atomic import write_text
+    from mertk.bin.given_recording import Recording
     from mertk.bin.predictor import Predictor
-    from mertk.bin.recording_inputs import Places, Recording
+    from mertk.bin.recording_inputs import Places
     from mertk.data.recording import RecordingError, border
     from mertk.progress import progress
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.bin.recording_inputs import Places, Recording, Source, longest_seconds, open_source
+from mertk.bin.given_recording import Recording
+from mertk.bin.recording_inputs import Places, Source, longest_seconds, open_source
 from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
 
@@ -127,6 +128,9 @@ class Predictor:
         from mertk.batch import to_device
         from mertk.data.dataset import collate
 
+        for modality, most in getattr(saved.model, "steps", {}).items():  # of a model that cuts off what is longer
+            if len(arrays[modality]) > most:
+                recording.notes.append(f"the model sees {most} of the {len(arrays[modality])} steps of its {modality}")
         row: dict[str, Any] = {"utterance_id": recording.file.stem, "index": 0}
         row |= {modality: _standardized(saved, modality, array) for modality, array in arrays.items()}
         with torch.inference_mode():
@@ -138,8 +142,8 @@ class Predictor:
 
     def notes(self, recording: Recording) -> list[str]:
         """What is to be known of an answer: what the recording has and the models do not see, or lacks."""
-        told = {part: None for intakes in self.intakes for part in _left_out(intakes, recording)}
-        return [*told, *_lacks(recording, self.modalities)]
+        left_out = [part for intakes in self.intakes for part in _left_out(intakes, recording)]
+        return list(dict.fromkeys([*left_out, *recording.notes, *_lacks(recording, self.modalities)]))
 
 
 def _intakes(saved: SavedModel) -> list[_Intake]:

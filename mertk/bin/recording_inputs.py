@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mertk.bin.given_recording import Recording
 from mertk.data.recording import RecordingError
 from mertk.data.samples import check_samples
 from mertk.errors import MertkError
@@ -21,86 +20,13 @@ if TYPE_CHECKING:
     import torch
 
     from mertk.config import InputConfig
-
-#: of videos that may lie beside a file of sound; what a file itself is, its content tells
-VIDEO_ENDINGS = (
-    *(".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".3gp", ".3g2"),
-    *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".vob", ".ogv", ".mxf"),
-)
+    from mertk.encoders.tokenizer import Tokenizer
 
 #: rate of the sound that data_prep takes from videos; another one is made of that
 _SOUND_HZ = 16000
 
 #: one window of every encoder of speech here; what is shorter would be judged by the silence that it is filled up with
 SHORTEST_SECONDS = 0.025
-
-
-@dataclass
-class Recording:
-    """An audio or video file, what is said in it, and the part of the picture that shows the speaker.
-
-    Attributes:
-        is_silent: the sound, once it was read, was the same number throughout.
-    """
-
-    file: Path
-    transcript: str | None = None
-    half: str = "whole"
-    is_silent: bool = field(default=False, init=False)
-
-    @cached_property
-    def is_video(self) -> bool:
-        """Whether there is a picture; of a file that cannot be opened its ending tells what it was to be."""
-        from mertk.data.recording_file import has_picture
-
-        found = has_picture(self.file)
-        return self.file.suffix.lower() in VIDEO_ENDINGS if found is None else found
-
-    @cached_property
-    def video(self) -> Path:
-        """The video file: this one, or the one of the same name beside an audio file.
-
-        Raises:
-            RecordingError: there is none.
-        """
-        from mertk.data.recording_file import has_picture
-
-        if self.is_video:
-            return self.file
-        for ending in VIDEO_ENDINGS:
-            for beside in (self.file.with_suffix(ending), self.file.with_suffix(ending.upper())):
-                if beside.is_file() and has_picture(beside) is not False:
-                    return beside
-        raise RecordingError(
-            "this model needs the picture too; give a video file, or put one of the same name beside.", "no_video"
-        )
-
-    @property
-    def words(self) -> str:
-        """The transcript.
-
-        Raises:
-            RecordingError: none was given.
-        """
-        if self.transcript is None:
-            raise RecordingError(
-                f"this model needs what is said; give --text, a line in --transcripts, or a file "
-                f"{self.file.with_suffix('.txt')}.",
-                "no_text",
-            )
-        return self.transcript
-
-    def seconds(self, modality: str) -> float | None:
-        """How long the file of the sound (`audio`) or of the picture (`video`) is; None if it does not say."""
-        import av
-
-        from mertk.data.media_file import open_media
-
-        try:
-            with open_media(self.file if modality == "audio" else self.video) as container:
-                return None if container.duration is None else container.duration / av.time_base
-        except av.error.FFmpegError:  # there is sound that others read
-            return None
 
 
 #: makes an array (S,), (T, D) or (T, 2) of a recording
@@ -280,7 +206,7 @@ def _tokens(record: dict[str, Any], place: str | None, _device: torch.device) ->
 
     tokenizer = Tokenizer(place or record["weights"], record["options"]["max_tokens"])
     check_fingerprint(tokenizer.fingerprint, record, tokenizer.source, "--tokenizer")
-    return lambda recording: tokenizer(recording.words).astype("int64")
+    return lambda recording: _cut(tokenizer, recording).astype("int64")
 
 
 def _text_states(record: dict[str, Any], place: str | None, device: torch.device) -> Source:
@@ -289,4 +215,17 @@ def _text_states(record: dict[str, Any], place: str | None, device: torch.device
     name = place or record["weights"]
     extractor = TextStates(name, record["options"]["max_tokens"], device)
     check_fingerprint(extractor.fingerprint, record, name, "--tokenizer")
-    return lambda recording: extractor(recording.words)
+
+    def read(recording: Recording) -> np.ndarray:
+        _cut(extractor.tokenizer, recording)
+        return extractor(recording.words)
+
+    return read
+
+
+def _cut(tokenizer: Tokenizer, recording: Recording) -> np.ndarray:
+    """Tokens (T, 2) of the words, as many as the model sees; notes in the recording what it does not see."""
+    whole = tokenizer.whole(recording.words)
+    if len(whole) > tokenizer.max_tokens:
+        recording.notes.append(f"the model sees {tokenizer.max_tokens} of the {len(whole)} tokens of what is said")
+    return tokenizer.cut(whole)

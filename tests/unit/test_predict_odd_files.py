@@ -13,8 +13,9 @@ import soundfile
 from safetensors.torch import load_file, save_file
 
 from mertk.bin import predict
+from mertk.bin.given_recording import Recording
 from mertk.bin.predictor import Predictor
-from mertk.bin.recording_inputs import Places, Recording
+from mertk.bin.recording_inputs import Places
 from mertk.data.recording import MachineError
 from mertk.data.recording_file import has_picture
 from mertk.names import printable
