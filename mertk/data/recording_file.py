@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from mertk.data.media_file import open_media, played_stream
-from mertk.data.recording import RecordingError
+from mertk.data.recording import RecordingError, is_of_machine
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -28,21 +28,25 @@ def check_file(path: Path, kind: str) -> None:
 
     Raises:
         RecordingError: no such file, a link to nothing, a folder, pipe or device, an empty file, no right to read it.
-        OSError: the file cannot be opened for another reason.
+        OSError: the machine is to blame, which has too many files open, say.
     """
     try:
         status = path.stat()
-        found = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), None)
-        if found:
-            raise RecordingError(f"{path}: this is {found}, expected a file of sound or video.", f"unreadable_{kind}")
-        if status.st_size == 0:
-            raise RecordingError(f"{path}: the file is empty.", f"unreadable_{kind}")
-        path.open("rb").close()
+        if stat.S_ISREG(status.st_mode):
+            path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError) as error:
         found = f"a link to {path.readlink()}, which is not there" if path.is_symlink() else "no such file"
         raise RecordingError(f"{path}: {found}.", f"no_{kind}") from error
-    except PermissionError as error:
-        raise RecordingError(f"{path}: no permission to read it.", f"unreadable_{kind}") from error
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        if is_of_machine(error):
+            raise
+        told = getattr(error, "strerror", None) or error
+        raise RecordingError(f"{path}: cannot be opened ({told}).", f"unreadable_{kind}") from error
+    found = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), None)
+    if found:
+        raise RecordingError(f"{path}: this is {found}, expected a file of sound or video.", f"unreadable_{kind}")
+    if status.st_size == 0:
+        raise RecordingError(f"{path}: the file is empty.", f"unreadable_{kind}")
 
 
 def has_picture(path: Path) -> bool | None:

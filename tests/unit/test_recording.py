@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from mertk.data.recording import MachineError, RecordingError, attempt, border
+from mertk.data.recording_file import check_file
 from mertk.errors import MertkError
 from mertk.names import printable
 
@@ -88,3 +89,24 @@ def test_any_name_can_be_printed():
     assert printable("你好 é ab") == "你好 é ab"
     assert printable("a\udce9\t\n\x1b\x85\u2028b") == r"a\xe9\t\n\x1b\x85\u2028b"
     assert printable("a\n\x1b", keep="\n") == "a\n\\x1b"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("a" * 300, "cannot be opened (File name too long)"), ("a\0b", "cannot be opened (embedded null byte)")],
+)
+def test_a_name_that_no_file_can_have_is_no_stack_trace(tmp_path, name, message):
+    with pytest.raises(RecordingError) as raised:
+        check_file(tmp_path / name, "audio")
+    assert message in str(raised.value) and raised.value.reason == "unreadable_audio"
+
+
+def test_too_many_open_files_are_no_fault_of_the_file(tmp_path, monkeypatch):
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+
+    def fail(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("pathlib.Path.open", fail)
+    with pytest.raises(MachineError, match="Too many open files"), border("a.wav"):
+        check_file(tmp_path / "a.wav", "audio")
