@@ -154,8 +154,8 @@ def column_problems(path: Path, classes: Collection[str] | None) -> list[Problem
         if utterance == "" or len(utterance.split()) != 1 or utterance != utterance.strip():
             add(f"expected `utterance value` separated by one space, got {line!r}", utterance="")
             continue
-        if not is_utf8(utterance):
-            add("the id holds bytes that are no UTF-8; rename it")
+        if not utterance.isprintable():
+            add("the name of the utterance holds an invisible character, or bytes that are no UTF-8; rename it")
         if utterance in first_line:
             add(f"the utterance was already on line {first_line[utterance]}; keep one")
         elif utterance < previous:
@@ -201,8 +201,8 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
         return False
     if not all(map(lt, ids, islice(ids, 1, None))):
         return False
-    # What other blank characters split is rare enough to be looked at in one go.
-    if not text.isascii() and any(len(utterance.split()) != 1 or not is_utf8(utterance) for utterance in ids):
+    # No other blank counts as printable, nor does a byte that is no UTF-8.
+    if not all(map(str.isprintable, ids)):
         return False
     if any(value[:1] == " " for value in values) or (name != "text" and not all(values)):
         return False
@@ -219,11 +219,6 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
 
 def _decoding(path: Path) -> str:
     return "surrogateescape" if path.name in _PATHS else "strict"
-
-
-def is_utf8(text: str) -> bool:
-    """Whether a text that was read with `surrogateescape` was UTF-8."""
-    return text.isascii() or not any("\udc80" <= character <= "\udcff" for character in text)
 
 
 def format_column(column: dict[str, str]) -> str:

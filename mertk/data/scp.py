@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from mertk.data.columns import is_utf8, read_text
+from mertk.data.columns import read_text
 from mertk.errors import MertkError
 
 #: utterance, path, label
@@ -36,8 +36,10 @@ def read_three_column_scp(path: str | Path) -> list[Row]:
                 f"{path}:{number}: expected three columns `utterance path label`, got {line.strip()!r}; mend the line."
             )
         utterance = head[0]
-        if not is_utf8(utterance + tail[1]):
-            raise MertkError(f"{path}:{number}: utterance or label holds bytes that are no UTF-8; rename it.")
+        if not (utterance + tail[1]).isprintable():
+            raise MertkError(
+                f"{path}:{number}: utterance or label holds invisible characters or is no UTF-8; rename it."
+            )
         if utterance in first_line:
             raise MertkError(
                 f"{path}:{number}: {utterance}: the utterance was already on line {first_line[utterance]}; keep one."
