@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def extract(
         num_encoders: threads that encode.
         rate_hz: frames per second to encode; None for those of the file.
     """
+    file_of = {segment.utterance: dialogue.path for dialogue in dialogues for segment in dialogue.segments}
     work: queue.SimpleQueue[Dialogue] = queue.SimpleQueue()
     for dialogue in dialogues:
         work.put(dialogue)
@@ -89,18 +91,14 @@ def extract(
             for result in read_dialogue(dialogue, rate, max_seconds, rate_hz):
                 decoded.put(result)
 
-    file_of = {segment.utterance: dialogue.path for dialogue in dialogues for segment in dialogue.segments}
-
     def encode() -> None:
         with computing_place(encoder.device):
-            for segment, frames in decoded:
-                encoded.put(
-                    (segment, frames if isinstance(frames, RecordingError) else encoded_or_why(segment, frames))
-                )
-
-    def encoded_or_why(segment: Segment, frames: np.ndarray) -> np.ndarray | RecordingError:
-        name = segment.utterance
-        return attempt(lambda: encode_in_batches(encoder, frames, batch_frames), file_of[name], name)
+            for segment, result in decoded:
+                if isinstance(result, RecordingError):
+                    encoded.put((segment, result))
+                    continue
+                name, encoding = segment.utterance, partial(encode_in_batches, encoder, result, batch_frames)
+                encoded.put((segment, attempt(encoding, file_of[name], name)))
 
     threads = [threading.Thread(target=decoded.feed, args=(decode, encoded), daemon=True) for _ in range(num_decoders)]
     threads += [threading.Thread(target=encoded.feed, args=(encode, encoded), daemon=True) for _ in range(num_encoders)]
