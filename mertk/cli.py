@@ -77,7 +77,7 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             sys.stdout.flush()
             return code
         except MertkError as error:
-            return _complain(str(error), error.exit_code)
+            return _complain(str(error), error.exit_code, error.trace)
         except KeyboardInterrupt:
             if _is_first_to_fail():
                 print(f"{_rank()}interrupted", file=sys.stderr)
@@ -140,10 +140,11 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM, 0, 0, 0)
 
 
-def _complain(message: str, code: int = 1) -> int:
+def _complain(message: str, code: int = 1, trace: str = "") -> int:
     sys.stdout.flush()
     if not _is_first_to_fail():
         return code
+    sys.stderr.write(trace)
     print(f"{_rank()}error: {printable(message, keep=LAYOUT)}", file=sys.stderr, flush=True)
     return code
 

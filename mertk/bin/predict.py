@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.bin.given_recording import Recording
     from mertk.bin.predictor import Predictor
     from mertk.bin.recording_inputs import Places
-    from mertk.data.recording import RecordingError, border
+    from mertk.data.recording import border
     from mertk.progress import progress
 
     table = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
@@ -102,7 +102,7 @@ def main(argv: list[str] | None = None) -> int:
                 answer = predictor.predict(recording)
                 notes = predictor.notes(recording)
         except MertkError as error:
-            if arguments.debug and isinstance(error, RecordingError):
+            if arguments.debug:
                 sys.stderr.write(error.trace)
             failed.append(f"error: {file}: {str(error).removeprefix(f'{file}: ')}")
             continue

@@ -29,13 +29,7 @@ _MACHINE_WORDS = ("CUDA error", "CUDA driver", "CUDNN_STATUS", "CUBLAS_STATUS", 
 
 
 class RecordingError(MertkError):
-    """A recording, or what was made of it, that cannot be used; `reason` is for the ledger (`mertk.data.ledger`).
-
-    Attributes:
-        trace: stack trace of what nobody foresaw; empty for what was.
-    """
-
-    trace = ""
+    """A recording, or what was made of it, that cannot be used; `reason` is for the ledger (`mertk.data.ledger`)."""
 
     def __init__(self, message: str, reason: str = "failed") -> None:
         super().__init__(message)

@@ -38,6 +38,13 @@ def test_what_the_user_can_mend_ends_in_a_message(capsys, error, code, message):
     assert message in capsys.readouterr().err
 
 
+def test_what_nobody_foresaw_in_a_recording_keeps_its_trace(capsys):
+    error = MertkError("a.wav: KeyError: 'title'")
+    error.trace = "Traceback of it\n"
+    assert raising(error)([]) == 1
+    assert capsys.readouterr().err == "Traceback of it\nerror: a.wav: KeyError: 'title'\n"
+
+
 def test_our_own_faults_keep_their_trace():
     with pytest.raises(ZeroDivisionError):
         raising(ZeroDivisionError())([])

@@ -121,9 +121,10 @@ def test_an_error_that_nobody_foresaw_names_the_utterance(num_workers):
     dataset = dataset_of(8)
     dataset.inputs["video"] = Odd()
     loader = EvaluationLoader(dataset, 4, num_workers)
-    with pytest.raises(MertkError, match="utterance u03: its video: KeyError: 'title'"):
+    with pytest.raises(MertkError, match="utterance u03: its video: KeyError: 'title'") as caught:
         list(loader)
     loader.close()
+    assert 'return {}["title"]' in caught.value.trace
 
 
 def test_the_cache_saves_reads_and_keeps_its_size():
