@@ -19,6 +19,7 @@ from mertk.data.ledger import Entry, Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest import read_corpus as read_corpus_json
 from mertk.errors import MertkError
+from mertk.names import printable
 from mertk.progress import progress
 
 STAGE = "manifests"
@@ -63,7 +64,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     record = {
         "format": 1,
         "corpus": "iemocap",
-        "source": str(root),
+        "source": printable(str(root)),
         "miniature": miniature,
         "label_map": label_map.name,
         "count": len(kept),
@@ -80,7 +81,8 @@ def _check_features(out: Path, root: Path, miniature: bool) -> None:
     if not any(out.glob("features/*/record.json")):
         return
     before = read_corpus_json(out)
-    if (before.get("source", str(root)), before.get("miniature", miniature)) != (str(root), miniature):
+    source = printable(str(root))
+    if (before.get("source", source), before.get("miniature", miniature)) != (source, miniature):
         raise MertkError(
             f"{out} has features made from {before.get('source')}; remove {out / 'features'} or choose another --out "
             f"for {root}."
@@ -234,4 +236,4 @@ def _write(
                     message = f"too few sessions for the folds {cv}-{protocol}; they are not made"
                     record["warnings"].append(message)
         text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")

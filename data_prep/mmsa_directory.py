@@ -19,6 +19,7 @@ from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.errors import MertkError
+from mertk.names import printable
 from mertk.progress import progress
 
 STAGE = "import"
@@ -87,7 +88,7 @@ def import_file(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
             record["warnings"] += findings.warnings(modality)
         record["shared_videos"] = _write_folds(temporary, file.parts)
         text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
     return record, ledger
 
 
@@ -141,7 +142,7 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
         "format": 1,
         "corpus": corpus,
         "metrics": CORPORA[corpus].metrics,
-        "source": str(path),
+        "source": printable(str(path)),
         "published": published,
         "file": sentence,
         "sha1": file.sha1,

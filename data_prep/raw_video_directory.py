@@ -19,6 +19,7 @@ from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
+from mertk.names import printable
 from mertk.progress import progress
 
 #: what a run replaces in a data directory that is already there; sound and features stay
@@ -74,7 +75,7 @@ def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[C
     return {
         "format": 1,
         "corpus": name,
-        "source": str(root),
+        "source": printable(str(root)),
         "miniature": miniature,
         "metrics": metrics,
         "count": len(kept),
@@ -116,4 +117,4 @@ def _write(out: Path, kept: list[Clip], files: dict[str, ClipFiles], record: dic
             check_parts(manifest, fold)
             write_folds(temporary / "folds" / f"official-{protocol}", [fold])
         text = json.dumps(record, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")

@@ -248,7 +248,7 @@ def write_manifest(
         if classes is not None:
             (temporary / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
         text = json.dumps(corpus, indent=2, ensure_ascii=False)
-        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        (temporary / "corpus.json").write_text(text + "\n", encoding="utf-8")
 
 
 def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None) -> None:
