@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
-    from mertk.data.waveform import AudioError
+    from mertk.data.recording import RecordingError
     from mertk.encoders.audio_features import LibrosaFeatures, SpeechStates
 
 EXAMPLE = """
@@ -127,22 +127,30 @@ class AudioExtraction(Extraction):
 
     def extract(
         self, items: Sequence[Utterance], extractor: LibrosaFeatures | SpeechStates, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray | AudioError]]:
+    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
+        import numpy as np
+
         from data_prep.worker_threads import encode_in_threads
         from mertk.data.averaging import average_frames
-        from mertk.data.waveform import AudioError, read_waveform
+        from mertk.data.recording import attempt
+        from mertk.data.recording_file import check_file
+        from mertk.data.samples import check_samples
+        from mertk.data.waveform import read_waveform
 
-        def encode(item: Utterance) -> tuple[str, np.ndarray | AudioError]:
+        def encode(item: Utterance) -> np.ndarray:
             name, expected = item.path, self.durations.get(item.path)
-            try:
-                samples = read_waveform(
-                    item.value, name, extractor.sample_rate_hz, self.max_seconds, expected_seconds=expected
-                )
-            except AudioError as error:
-                return name, error
-            return name, average_frames(extractor(samples), self.arguments.average)
+            check_file(Path(item.value), "audio")
+            samples = read_waveform(
+                item.value, name, extractor.sample_rate_hz, self.max_seconds, expected_seconds=expected
+            )
+            check_samples(samples, f"utterance {name}: {item.value}")
+            with np.errstate(over="ignore", invalid="ignore"):  # features that are no numbers are not written
+                return average_frames(extractor(samples), self.arguments.average)
 
-        return encode_in_threads(encode, items, self.processes)
+        def encode_or_say_why(item: Utterance) -> tuple[str, np.ndarray | RecordingError]:
+            return item.path, attempt(lambda: encode(item), item.value, item.path)
+
+        return encode_in_threads(encode_or_say_why, items, self.processes)
 
 
 if __name__ == "__main__":

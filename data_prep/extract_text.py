@@ -7,12 +7,13 @@ transcripts; run again after an interruption, only what is missing is made.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_prep.extraction import Extraction, add_extraction_arguments, compute_exactly, positive_int
 from mertk.cli import make_parser, program
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from data_prep.extraction_plan import Utterance
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
+    from mertk.data.recording import RecordingError
     from mertk.encoders.text_features import TextStates
     from mertk.encoders.tokenizer import Tokenizer
 
@@ -77,6 +79,14 @@ class TextExtraction(Extraction):
         costs = {name: 1.0 + len(text) for name, text in texts.items()}
         return read_utterances(texts, digest, costs, skip)
 
+    def attempt(
+        self, extractor: Callable[[str], np.ndarray], item: Utterance
+    ) -> tuple[str, np.ndarray | RecordingError]:
+        """An utterance and what is made of its words, or why nothing is."""
+        from mertk.data.recording import attempt
+
+        return item.path, attempt(lambda: extractor(item.value), self.arguments.data / "text", item.path)
+
     def make_record(self, tokenizer: Tokenizer, **fields: Any) -> FeatureRecord:
         from mertk.data.feature_store import FeatureRecord
 
@@ -93,7 +103,9 @@ class TokenExtraction(TextExtraction):
     def load_extractor(self) -> Tokenizer:
         from mertk.encoders.tokenizer import Tokenizer
 
-        return Tokenizer(self.arguments.weights, self.arguments.max_tokens)
+        tokenizer = Tokenizer(self.arguments.weights, self.arguments.max_tokens)
+        check_length(self.manifest, tokenizer, tokenizer.most_tokens)
+        return tokenizer
 
     def describe(self, extractor: Tokenizer) -> FeatureRecord:
         return self.make_record(
@@ -108,9 +120,8 @@ class TokenExtraction(TextExtraction):
 
     def extract(
         self, items: Sequence[Utterance], extractor: Tokenizer, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        for item in items:
-            yield item.path, extractor(item.value)
+    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
+        return (self.attempt(extractor, item) for item in items)
 
 
 class StateExtraction(TextExtraction):
@@ -118,7 +129,9 @@ class StateExtraction(TextExtraction):
         from mertk.encoders.text_features import TextStates
 
         compute_exactly()
-        return TextStates(self.arguments.weights, self.arguments.max_tokens, self.processes.device)
+        extractor = TextStates(self.arguments.weights, self.arguments.max_tokens, self.processes.device)
+        check_length(self.manifest, extractor.tokenizer, extractor.encoder.num_positions)
+        return extractor
 
     def describe(self, extractor: TextStates) -> FeatureRecord:
         return self.make_record(
@@ -132,18 +145,37 @@ class StateExtraction(TextExtraction):
 
     def extract(
         self, items: Sequence[Utterance], extractor: TextStates, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray]]:
+    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         from data_prep.worker_threads import encode_in_threads
 
-        return encode_in_threads(lambda item: (item.path, extractor(item.value)), items, self.processes)
+        return encode_in_threads(lambda item: self.attempt(extractor, item), items, self.processes)
+
+
+def count_tokens(manifest: Manifest, tokenizer: Tokenizer) -> list[int]:
+    """Tokens of every transcript that has any, nothing cut off."""
+    from mertk.data.recording import RecordingError, attempt
+
+    found = [attempt(lambda text=text: tokenizer.whole(text), "text") for text in manifest.column("text")]
+    return [len(tokens) for tokens in found if not isinstance(tokens, RecordingError)]
+
+
+def check_length(manifest: Manifest, tokenizer: Tokenizer, most_tokens: float) -> None:
+    """Raise MertkError when a transcript, cut off as asked for, has more tokens than its encoder takes."""
+    if tokenizer.max_tokens <= most_tokens:
+        return
+    longest = max(count_tokens(manifest, tokenizer), default=0)
+    if longest > most_tokens:
+        raise MertkError(
+            f"--max_tokens {tokenizer.max_tokens}: the longest transcript has {longest} tokens, but "
+            f"{tokenizer.source} takes {most_tokens}; give no more."
+        )
 
 
 def report_lengths(manifest: Manifest, arguments: argparse.Namespace) -> None:
     """Say how many transcripts were cut off."""
     from mertk.encoders.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer(arguments.weights, arguments.max_tokens)
-    lengths = [len(tokenizer.whole(text)) for text in manifest.column("text")]
+    lengths = count_tokens(manifest, Tokenizer(arguments.weights, arguments.max_tokens))
     cut = sum(length > arguments.max_tokens for length in lengths)
     print(
         f"{cut} of {len(lengths)} transcripts cut off at {arguments.max_tokens} tokens; the longest has {max(lengths)}"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
-    from mertk.data.video_frames import VideoError
+    from mertk.data.recording import RecordingError
     from mertk.encoders.visual import ClipFrameEncoder
 
 EXAMPLE = """
@@ -133,19 +133,20 @@ class VideoExtraction(Extraction):
 
     def _rate(self) -> float:
         """Frame rate of the corpus: that of the first video that can be opened."""
-        from mertk.data.video_frames import VideoError, read_rate
+        from mertk.data.recording import RecordingError, attempt
+        from mertk.data.video_frames import read_rate
 
-        first: VideoError | None = None
+        first: RecordingError | None = None
         for dialogue in self.read_items():
-            try:
-                return float(read_rate(dialogue.path))
-            except VideoError as error:
-                first = first or error
+            rate = attempt(lambda path=dialogue.path: read_rate(path), dialogue.path)
+            if not isinstance(rate, RecordingError):
+                return float(rate)
+            first = first or rate
         raise MertkError(f"{self.arguments.data / 'video.scp'}: no video can be opened. The first: {first}")
 
     def extract(
         self, items: Sequence[Dialogue], extractor: ClipFrameEncoder, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray | VideoError]]:
+    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         from data_prep.video_pipeline import extract, num_threads
 
         arguments = self.arguments

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.cli import share
 from mertk.data.recording import RecordingError
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +65,20 @@ def compute_exactly() -> None:
 
     compute_in_full_float32()
     torch.backends.cudnn.deterministic = True
+
+
+#: in the feature directory: stack trace of the first error that nobody foresaw
+TRACE_FILE = "traceback.txt"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An utterance without features; `trace` is that of the first error in a process that nobody foresaw."""
+
+    utterance: str
+    reason: str
+    detail: str
+    trace: str
 
 
 @dataclass
@@ -124,8 +139,7 @@ class Extraction(ABC):
         self.processes.gather(None)
         if items and extractor is None:
             extractor = self.load_extractor()
-        count, failures = self._write(items, extractor, plan.record) if items else (0, [])
-        reports = self.processes.gather((count, failures))
+        reports = self.processes.gather(self._write(items, extractor, plan.record) if items else (0, []))
         if self.processes.is_main:
             seconds = time.monotonic() - started
             self._finish(sum(count for count, _ in reports), [item for _, found in reports for item in found], seconds)
@@ -154,42 +168,38 @@ class Extraction(ABC):
         )
         return Plan(record, share_out(missing, self.processes.count, self.max_seconds))
 
-    def _write(
-        self, items: Sequence[Item], extractor: Any, record: FeatureRecord
-    ) -> tuple[int, list[tuple[str, str, str]]]:
-        """Write this process' part; number of frames, and (utterance, reason, detail) of those that failed."""
+    def _write(self, items: Sequence[Item], extractor: Any, record: FeatureRecord) -> tuple[int, list[Failure]]:
+        """Write this process' part; number of frames, and what failed."""
         from data_prep.extraction_plan import sources_of
         from mertk.data.feature_store import FeatureWriter
         from mertk.progress import progress
 
         sources = sources_of(items)
         results = self.extract(items, extractor, record)
-        num_frames, failures = 0, []
+        num_frames, is_told = 0, False
+        failures: list[Failure] = []
         rank, count = self.processes.rank, self.processes.count
         with closing(results), FeatureWriter(self.out, record, rank, count) as writer:
             description = f"{record.modality} features, process {rank}"
             for utterance, features in progress(results, len(sources), description, self.processes.is_main):
-                if isinstance(features, RecordingError):
-                    failures.append((utterance, features.reason, str(features)))
-                else:
+                try:
+                    if isinstance(features, RecordingError):
+                        raise features
                     writer.write(utterance, features, sources[utterance])
                     num_frames += len(features)
+                except RecordingError as error:
+                    trace = "" if is_told else error.trace
+                    is_told = is_told or bool(trace)
+                    failures.append(Failure(utterance, error.reason, str(error), trace))
         return num_frames, failures
 
-    def _finish(self, num_frames: int, failures: list[tuple[str, str, str]], seconds: float) -> None:
+    def _finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
         """Write the ledger and, if not too much was lost, the index."""
         from data_prep.extraction_plan import sources_of
         from mertk.data.feature_store import merge_parts
-        from mertk.data.ledger import Ledger
 
-        ledger = Ledger()
-        for utterance, reason, detail in failures:
-            ledger.add(utterance, self.stage, reason, detail)
-        ledger.write(self.out / "excluded.tsv")
-        if failures:
-            print(f"{len(failures)} utterances left out, see {self.out / 'excluded.tsv'}", file=sys.stderr, flush=True)
-        ledger.check_share(len(self.manifest), self.arguments.max_lost, f"utterances of {self.arguments.data}")
-        lost = {utterance for utterance, _, _ in failures}
+        self._write_ledger(failures)
+        lost = {failure.utterance for failure in failures}
         kept = [name for name in self.manifest.ids if name not in lost]
         record = merge_parts(self.out, kept, sources_of(self.read_items()))
         print(
@@ -197,3 +207,28 @@ class Extraction(ABC):
             f"{seconds:.1f} s ({num_frames / seconds:.0f} a second)",
             flush=True,
         )
+
+    def _write_ledger(self, failures: list[Failure]) -> None:
+        """Name what was lost; MertkError when that is too much, or all."""
+        from mertk.atomic import write_text
+        from mertk.data.ledger import Ledger
+
+        ledger = Ledger()
+        for failure in failures:
+            ledger.add(failure.utterance, self.stage, failure.reason, failure.detail)
+        ledger.write(self.out / "excluded.tsv")
+        if failures:
+            print(f"{len(failures)} utterances left out, see {self.out / 'excluded.tsv'}", file=sys.stderr, flush=True)
+        (self.out / TRACE_FILE).unlink(missing_ok=True)
+        first = next((failure for failure in failures if failure.trace), None)
+        if first is not None:
+            write_text(self.out / TRACE_FILE, f"{first.detail}\n\n{first.trace}")
+            print(f"the first error that nobody foresaw: {self.out / TRACE_FILE}", file=sys.stderr, flush=True)
+        if first is not None and len(failures) == len(self.manifest):
+            raise MertkError(
+                f"{self.arguments.data}: not one of {len(failures)} utterances could be used, so that hardly the "
+                f"recordings are to blame. First: {first.detail}. The stack trace is in {self.out / TRACE_FILE}."
+            )
+        ledger.check_share(len(self.manifest), self.arguments.max_lost, f"utterances of {self.arguments.data}")
+        if failures and len(failures) == len(self.manifest):
+            raise MertkError(f"{self.arguments.data}: no utterance is left. First: {failures[0].detail}")

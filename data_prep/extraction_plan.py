@@ -114,14 +114,14 @@ def parse_segment(column: Path, utterance: str, value: str) -> Segment:
 
 def digest(text: str) -> str:
     """A short name for what features are made from."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def file_mark(path: Path) -> str:
     """What tells one version of a file from another without reading it; its folder may change."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # no such file, or no name that a file can have
         return f"{path.name} absent"
     return f"{path.name} {status.st_size} {int(status.st_mtime)}"
 

@@ -20,6 +20,7 @@ from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest import read_corpus as read_corpus_json
 from mertk.data.manifest_writer import write_corpus
 from mertk.errors import MertkError
+from mertk.names import printable
 from mertk.progress import progress
 
 STAGE = "manifests"
@@ -64,7 +65,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     record = {
         "format": 1,
         "corpus": "iemocap",
-        "source": str(root),
+        "source": printable(str(root)),
         "miniature": miniature,
         "label_map": label_map.name,
         "count": len(kept),
@@ -83,7 +84,8 @@ def _check_features(out: Path, root: Path, miniature: bool) -> None:
     if not any(out.glob("features/*/record.json")):
         return
     before = read_corpus_json(out)
-    if (before.get("source", str(root)), before.get("miniature", miniature)) != (str(root), miniature):
+    source = printable(str(root))
+    if (before.get("source", source), before.get("miniature", miniature)) != (source, miniature):
         raise MertkError(
             f"{out} has features made from {before.get('source')}; remove {out / 'features'} or choose another --out "
             f"for {root}."

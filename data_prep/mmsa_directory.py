@@ -24,6 +24,7 @@ from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
 from mertk.errors import MertkError
+from mertk.names import printable
 from mertk.progress import progress
 
 STAGE = "import"
@@ -170,7 +171,7 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
         "format": 1,
         "corpus": corpus,
         "metrics": CORPORA[corpus].metrics,
-        "source": str(path),
+        "source": printable(str(path)),
         "published": published,
         "file": sentence,
         "sha1": file.sha1,

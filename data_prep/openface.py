@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from data_prep.corpus_files import CorpusFiles
     from data_prep.extraction_plan import Utterance
-    from data_prep.openface_table import OpenFaceError
     from mertk.data.feature_store import FeatureRecord
+    from mertk.data.recording import RecordingError
 
 EXAMPLE = (
     "python -m data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace --out data/sims_raw/features/video"
@@ -102,16 +102,17 @@ class OpenFaceImport(Extraction):
     def describe(self, extractor: None) -> FeatureRecord:
         """Record of the features, which are those named in the first file that can be read."""
         from data_prep.extraction_plan import digest
-        from data_prep.openface_table import NUM_FEATURES, OpenFaceError, read_names
+        from data_prep.openface_table import NUM_FEATURES, read_names
         from mertk.data.feature_store import FeatureRecord
+        from mertk.data.recording import RecordingError, attempt
 
         names, first = None, None
         for item in self.read_items():
-            try:
-                names = read_names(Path(item.value))
+            found = attempt(lambda path=Path(item.value): read_names(path), item.value)
+            if not isinstance(found, RecordingError):
+                names = found
                 break
-            except OpenFaceError as error:
-                first = first or error
+            first = first or found
         if names is None:
             raise MertkError(f"{self.arguments.csv}: no csv file of OpenFace can be read. The first: {first}")
         return FeatureRecord(
@@ -128,23 +129,27 @@ class OpenFaceImport(Extraction):
 
     def extract(
         self, items: Sequence[Utterance], extractor: None, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray | OpenFaceError]]:
+    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         from data_prep.extraction_plan import digest
-        from data_prep.openface_table import OpenFaceError, read_table
+        from data_prep.openface_table import OpenFaceError, OpenFaceTable, read_table
         from mertk.data.averaging import average_frames
+        from mertk.data.recording import RecordingError, attempt
+
+        def read(path: str) -> OpenFaceTable:
+            table = read_table(Path(path))
+            if digest(" ".join(table.names)) != record.weights_fingerprint:
+                raise OpenFaceError(
+                    f"{path}: its columns are named otherwise than those of other files; run OpenFace with the same "
+                    "options on all clips.",
+                    "other_columns",
+                )
+            return table
 
         num_frames = num_failed = num_others = 0
         for item in items:
-            try:
-                table = read_table(Path(item.value))
-                if digest(" ".join(table.names)) != record.weights_fingerprint:
-                    raise OpenFaceError(
-                        f"{item.value}: its columns are named otherwise than those of other files; "
-                        "run OpenFace with the same options on all clips.",
-                        "other_columns",
-                    )
-            except OpenFaceError as error:
-                yield item.path, OpenFaceError(f"utterance {item.path}: {error}", error.reason)
+            table = attempt(lambda path=item.value: read(path), item.value)
+            if isinstance(table, RecordingError):
+                yield item.path, table.of(item.path)
                 continue
             num_frames += len(table.features)
             num_failed += table.num_failed

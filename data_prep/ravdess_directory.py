@@ -18,6 +18,7 @@ from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.scp import write_three_column_scp
 from mertk.errors import MertkError
+from mertk.names import printable
 
 #: third field of a recording's name; the values are the classes, in this order
 EMOTIONS = {
@@ -67,7 +68,7 @@ def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
     corpus = {
         "format": 1,
         "corpus": "ravdess",
-        "source": str(root.absolute()),
+        "source": printable(str(root.absolute())),
         "miniature": False,
         "count": len(recordings),
         "counts": {name: emotions[name] for name in CLASSES},

@@ -24,6 +24,7 @@ from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
 from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
+from mertk.names import printable
 from mertk.progress import progress
 
 #: what a run replaces in a data directory that is already there; sound and features stay
@@ -129,7 +130,7 @@ def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[C
     return {
         "format": 1,
         "corpus": name,
-        "source": str(root),
+        "source": printable(str(root)),
         "miniature": miniature,
         "metrics": metrics,
         "count": len(kept),

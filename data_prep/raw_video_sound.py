@@ -11,7 +11,8 @@ from pathlib import Path
 from data_prep.corpus_files import find_file, find_near
 from data_prep.raw_video_labels import Clip
 from data_prep.worker_threads import map_in_threads
-from mertk.data.recording import RecordingError
+from mertk.data.recording import RecordingError, attempt
+from mertk.data.samples import check_samples
 
 SAMPLE_RATE_HZ = 16000
 SUFFIX = ".mp4"
@@ -34,10 +35,7 @@ def read_all(
     num_threads = num_threads or os.cpu_count() or 1
 
     def read(clip: Clip) -> tuple[Clip, ClipFiles | RecordingError]:
-        try:
-            return clip, read_clip(clip, corpus, out)
-        except RecordingError as error:
-            return clip, error
+        return clip, attempt(lambda: read_clip(clip, corpus, out), corpus / "Raw" / clip.video, clip.utterance)
 
     return map_in_threads(read, clips, num_threads)
 
@@ -83,6 +81,7 @@ def _extract_sound(utterance: str, video: Path, wav: Path) -> float:
     status = video.stat()
     if not wav.is_file() or int(wav.stat().st_mtime) != int(status.st_mtime):
         samples = read_sound_of_video(video, utterance, SAMPLE_RATE_HZ)
+        check_samples(samples, video)
         with replacing(wav) as temporary:
             soundfile.write(temporary, to_sixteen_bits(samples), SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
             os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mertk.data.media_file import open_media
 from mertk.errors import MertkError
 
 
@@ -20,7 +21,7 @@ def video_problem(path: Path) -> tuple[str, str] | None:
     except ImportError as error:
         raise MertkError(f"PyAV is needed to read {path} ({error}); pip install av, or add --no_video.") from error
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             if not container.streams.video:
                 return "unreadable_video", f"{path}: it has no picture"
     except (av.FFmpegError, OSError, ValueError) as error:

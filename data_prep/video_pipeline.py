@@ -11,12 +11,16 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data_prep.extraction_plan import Dialogue
-from mertk.data.video_frames import Segment, VideoError, read_segments
+from mertk.data.recording import RecordingError, attempt, border
+from mertk.data.recording_file import check_file
+from mertk.data.video_frames import Segment, read_segments
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from mertk.data.processes import Processes
     from mertk.encoders.visual import ClipFrameEncoder
 
-Result = tuple[Segment, "np.ndarray | VideoError"]
+Result = tuple[Segment, "np.ndarray | RecordingError"]
 
 #: most bytes of frames that wait to be encoded, unless those of one segment are more
 WAITING_BYTES = 2**30
@@ -34,6 +38,22 @@ def encode_in_batches(encoder: Callable[[np.ndarray], np.ndarray], frames: np.nd
     """Embeddings (T, D) of the frames (T, H, W, 3) of one utterance, `batch_frames` at a time from the first."""
     parts = [encoder(frames[start : start + batch_frames]) for start in range(0, len(frames), batch_frames)]
     return np.concatenate(parts)
+
+
+def read_dialogue(
+    dialogue: Dialogue, rate: Fraction | None, max_seconds: float | None, rate_hz: float | None
+) -> Iterator[Result]:
+    """Frames of every segment of a video file; whatever goes wrong is told of those that are not yet there."""
+    waiting = {segment.utterance: segment for segment in dialogue.segments}
+    try:
+        with border(dialogue.path):
+            check_file(Path(dialogue.path), "video")
+            for segment, frames in read_segments(dialogue.path, dialogue.segments, max_seconds, rate, rate_hz=rate_hz):
+                del waiting[segment.utterance]
+                yield segment, frames
+    except RecordingError as error:
+        for segment in waiting.values():
+            yield segment, error.of(segment.utterance)
 
 
 def extract(
@@ -54,6 +74,7 @@ def extract(
         num_encoders: threads that encode.
         rate_hz: frames per second to encode; None for those of the file.
     """
+    file_of = {segment.utterance: dialogue.path for dialogue in dialogues for segment in dialogue.segments}
     work: queue.SimpleQueue[Dialogue] = queue.SimpleQueue()
     for dialogue in dialogues:
         work.put(dialogue)
@@ -67,14 +88,17 @@ def extract(
                 dialogue = work.get_nowait()
             except queue.Empty:
                 return
-            for result in read_segments(dialogue.path, dialogue.segments, max_seconds, rate, rate_hz=rate_hz):
+            for result in read_dialogue(dialogue, rate, max_seconds, rate_hz):
                 decoded.put(result)
 
     def encode() -> None:
         with computing_place(encoder.device):
-            for segment, frames in decoded:
-                failed = isinstance(frames, VideoError)
-                encoded.put((segment, frames if failed else encode_in_batches(encoder, frames, batch_frames)))
+            for segment, result in decoded:
+                if isinstance(result, RecordingError):
+                    encoded.put((segment, result))
+                    continue
+                name, encoding = segment.utterance, partial(encode_in_batches, encoder, result, batch_frames)
+                encoded.put((segment, attempt(encoding, file_of[name], name)))
 
     threads = [threading.Thread(target=decoded.feed, args=(decode, encoded), daemon=True) for _ in range(num_decoders)]
     threads += [threading.Thread(target=encoded.feed, args=(encode, encoded), daemon=True) for _ in range(num_encoders)]

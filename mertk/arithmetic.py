@@ -1,6 +1,15 @@
-"""How precisely a GPU computes what is said to be float32."""
+"""Numbers that are what they are said to be: full float32 on a GPU, and weights that are numbers at all."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def compute_in_full_float32() -> None:
@@ -12,3 +21,19 @@ def compute_in_full_float32() -> None:
         return
     for operators in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
         operators.fp32_precision = "ieee"
+
+
+def refuse_not_finite(weights: Mapping[str, torch.Tensor], where: Path) -> None:
+    """Refuse weights from which every answer would be NaN, or worse, look like one.
+
+    Raises:
+        MertkError: names the first tensor that holds NaN or infinite values.
+    """
+    for name, tensor in weights.items():
+        if not (tensor.is_floating_point() and tensor.numel()):
+            continue
+        # A NaN survives min and max, an infinity is one of them.
+        if not all(extreme.isfinite() for extreme in tensor.aminmax()):
+            raise MertkError(
+                f"{where}: the weights {name} hold NaN or infinite values; restore or copy the model, or train again."
+            )

@@ -36,10 +36,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8 so that `path` never holds half of it."""
+def write_text(path: str | Path, text: str, errors: str = "backslashreplace") -> None:
+    """Write `text` as UTF-8 so that `path` never holds half of it.
+
+    Args:
+        errors: what becomes of bytes in a name of a file that are no UTF-8: escapes, which JSON reads back as they
+            were; `surrogateescape` writes the bytes themselves, where the name must be found again.
+    """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors=errors)
 
 
 def sync_directory(directory: Path) -> None:

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mertk.errors import MertkError
+from mertk.names import printable
 
 #: exit code of work that was asked to stop (SIGTERM, SIGUSR1), saved its state and goes on when it is started again:
 #: "temporary failure, try again", the EX_TEMPFAIL of sysexits
@@ -24,6 +25,9 @@ PREEMPTED = 75
 
 #: environment variable: file that the first process of a launch makes when it tells of an error; the others keep silent
 FIRST_ERROR = "MERTK_FIRST_ERROR"
+
+#: control characters that a message may use
+LAYOUT = "\n\t"
 
 #: reasons of a write that fails because there is no room
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -76,12 +80,15 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
 
     @functools.wraps(main)
     def run(argv: list[str] | None = None) -> int:
+        with contextlib.suppress(AttributeError, ValueError):  # not the text file that Python opened
+            # The name of a file may hold what the terminal's encoding has not; stderr escapes it already.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             code = main(argv)
             sys.stdout.flush()
             return code
         except MertkError as error:
-            return _complain(str(error), error.exit_code)
+            return _complain(str(error), error.exit_code, error.trace)
         except KeyboardInterrupt:
             if _is_first_to_fail():
                 print(f"{_rank()}interrupted", file=sys.stderr)
@@ -144,11 +151,12 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM, 0, 0, 0)
 
 
-def _complain(message: str, code: int = 1) -> int:
+def _complain(message: str, code: int = 1, trace: str = "") -> int:
     sys.stdout.flush()
     if not _is_first_to_fail():
         return code
-    print(f"{_rank()}error: {message}", file=sys.stderr, flush=True)
+    sys.stderr.write(trace)
+    print(f"{_rank()}error: {printable(message, keep=LAYOUT)}", file=sys.stderr, flush=True)
     return code
 
 

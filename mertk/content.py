@@ -68,8 +68,11 @@ def read_bytes(path: Path, most: int, remedy: str) -> bytes:
         raise MertkError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); {remedy}.") from error
 
 
-def read_text(path: Path, remedy: str, most: int = LIST_BYTES) -> str:
+def read_text(path: Path, remedy: str, most: int = LIST_BYTES, errors: str = "strict") -> str:
     """Content of a UTF-8 file.
+
+    Args:
+        errors: `surrogateescape` where names of files may hold other bytes.
 
     Raises:
         AbsentError: there is none.
@@ -80,7 +83,7 @@ def read_text(path: Path, remedy: str, most: int = LIST_BYTES) -> str:
     if odd:
         raise MertkError(f"{path}:{odd}")
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8", errors)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise MertkError(

@@ -8,6 +8,10 @@ class MertkError(ValueError):
 
     The message says what was got, what was expected, where (file, line, utterance, key) and what to do.
     Programs print it without a stack trace and exit with `exit_code`.
+
+    Attributes:
+        trace: stack trace of an error that nobody foresaw, which this one tells of; printed before the message.
     """
 
     exit_code = 1
+    trace = ""

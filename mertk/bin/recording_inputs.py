@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.bin.given_recording import Recording
+from mertk.data.recording import RecordingError
+from mertk.data.samples import check_samples
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -18,62 +20,13 @@ if TYPE_CHECKING:
     import torch
 
     from mertk.config import InputConfig
-
-VIDEO_ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".m4v")
+    from mertk.encoders.tokenizer import Tokenizer
 
 #: rate of the sound that data_prep takes from videos; another one is made of that
 _SOUND_HZ = 16000
 
-
-@dataclass(frozen=True)
-class Recording:
-    """An audio or video file, what is said in it, and the part of the picture that shows the speaker."""
-
-    file: Path
-    transcript: str | None = None
-    half: str = "whole"
-
-    @property
-    def is_video(self) -> bool:
-        return self.file.suffix.lower() in VIDEO_ENDINGS
-
-    @property
-    def video(self) -> Path:
-        """The video file: this one, or the one of the same name beside an audio file.
-
-        Raises:
-            MertkError: there is none.
-        """
-        if self.is_video:
-            return self.file
-        beside = [self.file.with_suffix(ending) for ending in VIDEO_ENDINGS if self.file.with_suffix(ending).is_file()]
-        if not beside:
-            raise MertkError("this model needs the picture too; give a video file, or put one of the same name beside.")
-        return beside[0]
-
-    @property
-    def words(self) -> str:
-        """The transcript.
-
-        Raises:
-            MertkError: none was given.
-        """
-        if self.transcript is None:
-            raise MertkError(
-                f"this model needs what is said; give --text, a line in --transcripts, or a file "
-                f"{self.file.with_suffix('.txt')}."
-            )
-        return self.transcript
-
-    def seconds(self, modality: str) -> float | None:
-        """How long the file of the sound (`audio`) or of the picture (`video`) is; None if it does not say."""
-        import av
-
-        try:
-            with av.open(str(self.file if modality == "audio" else self.video)) as container:
-                return None if container.duration is None else container.duration / av.time_base
-        except av.error.FFmpegError:  # there is sound that others read
-            return None
+#: one window of every encoder of speech here; what is shorter would be judged by the silence that it is filled up with
+SHORTEST_SECONDS = 0.025
 
 
 #: makes an array (S,), (T, D) or (T, 2) of a recording
@@ -147,6 +100,24 @@ def _waveforms(given: InputConfig) -> Source:
 
 
 def _read_sound(recording: Recording, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
+    """Samples (S,); notes in the recording whether they are silence.
+
+    Raises:
+        RecordingError: no sound, or too little of it to tell anything.
+    """
+    samples = _decode_sound(recording, sample_rate_hz, max_seconds)
+    check_samples(samples, recording.file)
+    if len(samples) < SHORTEST_SECONDS * sample_rate_hz:
+        raise RecordingError(
+            f"its sound lasts {1000 * len(samples) / sample_rate_hz:.3g} ms, too short to tell anything; expected "
+            f"{1000 * SHORTEST_SECONDS:g} ms or more, and rather a sentence.",
+            "too_short",
+        )
+    recording.is_silent = bool(samples.min() == samples.max())
+    return samples
+
+
+def _decode_sound(recording: Recording, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
     """Samples (S,); of a video those that it has as a wav file of a corpus (`data_prep.raw_video`), to the last bit."""
     import numpy as np
 
@@ -156,6 +127,7 @@ def _read_sound(recording: Recording, sample_rate_hz: int, max_seconds: float | 
     if not recording.is_video:
         return read_waveform(recording.file, name, sample_rate_hz, max_seconds)
     samples = read_sound_of_video(recording.file, name, _SOUND_HZ, max_seconds)
+    check_samples(samples, recording.file)  # what is louder than 1 is clipped next
     samples = to_sixteen_bits(samples).astype(np.float32) / 2**15
     if sample_rate_hz == _SOUND_HZ:
         return samples
@@ -202,7 +174,7 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
 
     import numpy as np
 
-    from mertk.data.video_frames import Segment, is_of_rate, read_duration, read_frames, read_rate
+    from mertk.data.video_frames import Segment, VideoError, is_of_rate, read_duration, read_frames, read_rate
     from mertk.encoders.visual import ClipFrameEncoder
     from mertk.encoders.weights import find_weights, fingerprint
 
@@ -220,7 +192,10 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
         rate_hz = options.get("rate_hz")
         if rate_hz is None and not is_of_rate(read_rate(recording.video), Fraction(record["rate_hz"])):
             rate_hz = record["rate_hz"]  # the files of the corpus had one rate, and all their frames were taken
-        frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz)
+        try:
+            frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz)
+        except VideoError as error:  # what it advises is for those who made a corpus of the file
+            raise RecordingError(f"{str(error).partition(';')[0]}.", error.reason) from error
         return np.concatenate([encoder(frames[start : start + size]) for start in range(0, len(frames), size)])
 
     return read
@@ -231,7 +206,7 @@ def _tokens(record: dict[str, Any], place: str | None, _device: torch.device) ->
 
     tokenizer = Tokenizer(place or record["weights"], record["options"]["max_tokens"])
     check_fingerprint(tokenizer.fingerprint, record, tokenizer.source, "--tokenizer")
-    return lambda recording: tokenizer(recording.words).astype("int64")
+    return lambda recording: _cut(tokenizer, recording).astype("int64")
 
 
 def _text_states(record: dict[str, Any], place: str | None, device: torch.device) -> Source:
@@ -240,4 +215,17 @@ def _text_states(record: dict[str, Any], place: str | None, device: torch.device
     name = place or record["weights"]
     extractor = TextStates(name, record["options"]["max_tokens"], device)
     check_fingerprint(extractor.fingerprint, record, name, "--tokenizer")
-    return lambda recording: extractor(recording.words)
+
+    def read(recording: Recording) -> np.ndarray:
+        _cut(extractor.tokenizer, recording)
+        return extractor(recording.words)
+
+    return read
+
+
+def _cut(tokenizer: Tokenizer, recording: Recording) -> np.ndarray:
+    """Tokens (T, 2) of the words, as many as the model sees; notes in the recording what it does not see."""
+    whole = tokenizer.whole(recording.words)
+    if len(whole) > tokenizer.max_tokens:
+        recording.notes.append(f"the model sees {tokenizer.max_tokens} of the {len(whole)} tokens of what is said")
+    return tokenizer.cut(whole)

@@ -48,6 +48,8 @@ _CONTROLS = ("\t", "\r", "\n", "\0")
 
 #: columns with few distinct values: each distinct value is checked once
 _NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
+#: columns of paths, in which a name may hold bytes that are no UTF-8
+_PATHS = ("wav.scp", "video.scp")
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,14 @@ class Problem:
         return f"{place}: {self.utterance}: {self.message}" if self.utterance else f"{place}: {self.message}"
 
 
-def read_text(path: Path) -> str:
-    """Content of a UTF-8 file; raises like `mertk.content.read_text`."""
-    return content.read_text(path, "make it again (stage 1), or mend the path or its permissions")
+def read_text(path: Path, errors: str = "strict") -> str:
+    """Content of a UTF-8 file; raises like `mertk.content.read_text`, `errors` is its."""
+    return content.read_text(path, "make it again (stage 1), or mend the path or its permissions", errors=errors)
 
 
-def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 file without their line ends and a byte order mark; raises like `read_text`."""
-    lines = read_text(path).removeprefix(BYTE_ORDER_MARK).split("\n")
+def read_lines(path: Path, errors: str = "strict") -> list[str]:
+    """Lines of a UTF-8 file without their line ends and a byte order mark; as `read_text` otherwise."""
+    lines = read_text(path, errors).removeprefix(BYTE_ORDER_MARK).split("\n")
     if lines[-1] == "":
         lines.pop()
     return lines
@@ -116,7 +118,11 @@ def id_problem(utterance: str) -> str | None:
     if len(utterance.split()) != 1 or utterance != utterance.strip():
         return "expected `utterance value` separated by one space"
     odd = next((character for character in utterance if not character.isprintable()), None)
-    return None if odd is None else f"the name of the utterance holds an invisible character, U+{ord(odd):04X}"
+    if odd is None:
+        return None
+    if "\ud800" <= odd <= "\udfff":
+        return "the name of the utterance holds bytes that are no UTF-8"
+    return f"the name of the utterance holds an invisible character, U+{ord(odd):04X}"
 
 
 def is_number(text: str) -> bool:
@@ -143,10 +149,10 @@ def column_problems(path: Path, classes: Collection[str] | None, join: bool = Fa
     problems = []
     first_line: dict[str, int] = {}
     previous = ""
-    if read_text(path).startswith(BYTE_ORDER_MARK):
+    if read_text(path, _decoding(path)).startswith(BYTE_ORDER_MARK):
         message = "the file begins with a byte order mark, as Windows writes it; save it as UTF-8 without one (BOM)"
         problems.append(Problem(str(path), 1, "", message))
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_lines(path, _decoding(path)), start=1):
         utterance, _, value = line.partition(" ")
         if join:
             (value,) = _spelt(path, [value], classes)
@@ -200,7 +206,7 @@ def inspect_column(
 
     Arguments as those of `read_column`.
     """
-    text = read_text(path)
+    text = read_text(path, _decoding(path))
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -225,14 +231,14 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
         return False
     if not all(map(lt, ids, islice(ids, 1, None))):
         return False
-    # No other blank counts as printable.
+    # No other blank counts as printable, nor does a byte that is no UTF-8.
     if not all(map(str.isprintable, ids)):
         return False
     if "  " in text and any(value[:1] == " " for value in values):
         return False
     if name != "text" and not all(values):
         return False
-    if name in ("wav.scp", "video.scp", "text"):
+    if name in (*_PATHS, "text"):
         return True
     if name == "utt2dur":
         try:
@@ -259,6 +265,10 @@ def _triples_sound(name: str, values: list[str]) -> bool:
     if not math.isfinite(sum(first) + sum(second) + sum(third)):
         return False
     return not halves or (min(first) >= 0 and all(map(lt, first, second)) and set(halves) <= set(HALVES))
+
+
+def _decoding(path: Path) -> str:
+    return "surrogateescape" if path.name in _PATHS else "strict"
 
 
 def format_column(column: dict[str, str]) -> str:

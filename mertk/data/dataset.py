@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mertk.batch import Batch, pad_sequences
+from mertk.data.recording import border
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class UtteranceDataset:
         utterance = self.ids[index]
         arrays = {}
         for modality, source in self.inputs.items():
-            arrays[modality] = source.read(utterance)
+            with border(f"its {modality}", utterance):
+                arrays[modality] = source.read(utterance)
             # A NaN survives min and max, an infinity is one of them.
             if not (np.isfinite(arrays[modality].min()) and np.isfinite(arrays[modality].max())):
                 raise MertkError(

@@ -28,6 +28,7 @@ from mertk.data.feature_record import (
     npy_header,
     read_record,
 )
+from mertk.data.recording import RecordingError
 from mertk.errors import MertkError
 
 ALIGNMENT = 64
@@ -178,7 +179,8 @@ class FeatureWriter:
         """Append the features (T, D) of an utterance; `source` is a digest of what they were made from.
 
         Raises:
-            MertkError: wrong shape, NaN or infinite values, or the utterance is already there.
+            RecordingError: no frames, or NaN or infinite values; nothing is written.
+            MertkError: wrong shape, or the utterance is already there.
             OSError: the disk is full; what was complete before stays so.
         """
         self._check_name(utterance, source)
@@ -212,7 +214,7 @@ class FeatureWriter:
         if features.ndim != 2 or features.shape[1] != self.record.dimension:
             raise MertkError(f"{where} have shape {features.shape}, the record says (T, {self.record.dimension}).")
         if len(features) == 0:
-            raise MertkError(f"{where} have no frames; leave the utterance out.")
+            raise RecordingError(f"{where} have no frames; leave the utterance out.", "no_frames")
         with np.errstate(over="ignore", invalid="ignore"):
             stored = np.ascontiguousarray(features, dtype=self.record.dtype)
         if np.issubdtype(stored.dtype, np.integer):
@@ -221,8 +223,10 @@ class FeatureWriter:
             return stored
         if not np.isfinite(stored).all():
             if np.isfinite(features).all():
-                raise MertkError(f"{where} are too large for {self.record.dtype}; store them as float32.")
-            raise MertkError(f"{where} hold NaN or infinite values; check the input and the weights.")
+                raise RecordingError(
+                    f"{where} are too large for {self.record.dtype}; store them as float32.", "not_finite"
+                )
+            raise RecordingError(f"{where} hold NaN or infinite values; check the input and the weights.", "not_finite")
         return stored
 
     def commit(self) -> None:

@@ -6,6 +6,7 @@ that the workers of a data loader can have their own.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -70,7 +71,7 @@ class WaveformInput:
             if not Path(self.paths[utterance]).is_file():
                 raise MertkError(f"utterance {utterance}: audio file {self.paths[utterance]} does not exist.")
             try:
-                self.seconds[utterance] = soundfile.info(self.paths[utterance]).duration
+                self.seconds[utterance] = soundfile.info(os.fsencode(self.paths[utterance])).duration
             except (soundfile.LibsndfileError, OSError) as error:
                 raise MertkError(
                     f"utterance {utterance}: {self.paths[utterance]} cannot be read as audio ({error}); mend wav.scp."

@@ -10,6 +10,8 @@
 | `too_short`        | yes            | shorter than the shortest length asked for                       |
 | `no_video`         | yes            | the video file is missing                                        |
 | `unreadable_video` | yes            | the video file cannot be opened or decoded                       |
+| `failed`           | yes            | reading or encoding it ended in an error that nobody foresaw     |
+| `not_finite`       | yes            | its features hold NaN or infinite values                         |
 | `no_features`      | yes            | the feature directory does not have it                           |
 
 Other stages may add reasons of their own; they count as lost.
@@ -24,6 +26,7 @@ from pathlib import Path
 
 from mertk.data.columns import read_lines
 from mertk.errors import MertkError
+from mertk.names import printable
 
 HEADER = ("utterance", "stage", "reason", "detail")
 
@@ -80,7 +83,7 @@ class Ledger:
         from mertk import atomic
 
         rows = [HEADER, *((e.utterance, e.stage, e.reason, e.detail) for e in sorted(self.entries))]
-        atomic.write_text(Path(path), "".join("\t".join(row) + "\n" for row in rows))
+        atomic.write_text(Path(path), "".join("\t".join(map(printable, row)) + "\n" for row in rows))
 
     def check_share(self, total: int, max_share: float, what: str = "utterances") -> None:
         """Raise when too much was lost.

@@ -26,7 +26,7 @@ def read_three_column_scp(path: str | Path) -> list[Row]:
     path = Path(path)
     rows: list[Row] = []
     first_line: dict[str, int] = {}
-    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
+    for number, line in enumerate(read_text(path, "surrogateescape").removeprefix("\ufeff").split("\n"), start=1):
         if not line.strip():
             continue
         head = line.split(None, 1)
@@ -36,6 +36,10 @@ def read_three_column_scp(path: str | Path) -> list[Row]:
                 f"{path}:{number}: expected three columns `utterance path label`, got {line.strip()!r}; mend the line."
             )
         utterance = head[0]
+        if not (utterance + tail[1]).isprintable():
+            raise MertkError(
+                f"{path}:{number}: utterance or label holds invisible characters or is no UTF-8; rename it."
+            )
         if utterance in first_line:
             raise MertkError(
                 f"{path}:{number}: {utterance}: the utterance was already on line {first_line[utterance]}; keep one."
@@ -65,4 +69,5 @@ def write_three_column_scp(path: str | Path, rows: Iterable[Row]) -> None:
             )
         if position and rows[position - 1][0] == utterance:
             raise MertkError(f"{path}: {utterance}: given twice ({rows[position - 1][1]} and {file}); keep one.")
-    atomic.write_text(Path(path), "".join(f"{utterance} {file} {label}\n" for utterance, file, label in rows))
+    lines = "".join(f"{utterance} {file} {label}\n" for utterance, file, label in rows)
+    atomic.write_text(path, lines, errors="surrogateescape")

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.data.media_file import open_media
 from mertk.data.recording import RecordingError
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def open_video(path: Path) -> av.container.InputContainer:
     if not path.is_file():
         raise VideoError(f"video {path} not found; mend video.scp or copy the file.", "no_video")
     try:
-        return av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
+        return open_media(path)
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
             f"video {path} cannot be opened ({error}); copy the file again.", "unreadable_video"
         ) from error

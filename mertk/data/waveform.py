@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mertk.data.media_file import open_media
 from mertk.data.recording import RecordingError
 
 if TYPE_CHECKING:
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
 #: a file may be this much shorter than its manifest says before it counts as truncated
 TOLERANCE_SECONDS = 0.05
+
+#: what libsndfile says of a format, or of an encoding in one, that it does not know
+_FORMATS_OF_OTHERS = (1, 4, 7, 29)
 
 
 class AudioError(RecordingError):
@@ -45,7 +50,7 @@ def read_waveform(
             f"utterance {utterance}: audio file {path} does not exist; mend wav.scp or the corpus path.", "no_audio"
         )
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             if policy == "refuse" and (file.samplerate != sample_rate_hz or file.channels != 1):
                 raise AudioError(
                     f"utterance {utterance}: {path} has {file.channels} channel(s) at {file.samplerate} Hz, expected "
@@ -57,17 +62,14 @@ def read_waveform(
             wanted = -1 if max_seconds is None else round(max_seconds * rate)
             samples = file.read(wanted, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
+        if policy == "convert" and error.code in _FORMATS_OF_OTHERS:
+            return _read_other_sound(path, utterance, sample_rate_hz, max_seconds, expected_seconds)
         raise AudioError(
-            f"utterance {utterance}: {path} cannot be read as audio ({error}).", "unreadable_audio"
+            f"utterance {utterance}: {path} cannot be read as audio ({error.error_string}).", "unreadable_audio"
         ) from error
     if len(samples) == 0:
         raise AudioError(f"utterance {utterance}: {path} holds no samples.", "unreadable_audio")
-    if expected_seconds is not None and total_seconds < expected_seconds - TOLERANCE_SECONDS:
-        raise AudioError(
-            f"utterance {utterance}: {path} lasts {total_seconds:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
-            "the file is truncated or changed after the manifests were made. Restore it or run stage 1 again.",
-            "truncated_audio",
-        )
+    _check_seconds(path, utterance, total_seconds, expected_seconds)
     if not np.isfinite(samples).all():
         raise AudioError(f"utterance {utterance}: {path} holds NaN or infinite samples.", "unreadable_audio")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
@@ -76,6 +78,31 @@ def read_waveform(
     import soxr  # what librosa resamples with; librosa itself takes seconds to import in every worker
 
     return soxr.resample(mono, rate, sample_rate_hz)
+
+
+def _read_other_sound(
+    path: Path, utterance: str, sample_rate_hz: int, max_seconds: float | None, expected_seconds: float | None
+) -> np.ndarray:
+    """Samples (S,) of a file in a format that FFmpeg knows and libsndfile does not, such as m4a, amr or mka."""
+    try:
+        samples = read_sound_of_video(path, utterance, sample_rate_hz, max_seconds)
+    except AudioError as error:
+        raise AudioError(
+            f"utterance {utterance}: {path} cannot be read as audio, neither by libsndfile nor by FFmpeg.",
+            "unreadable_audio",
+        ) from error
+    if max_seconds is None or (expected_seconds or 0) <= max_seconds:
+        _check_seconds(path, utterance, len(samples) / sample_rate_hz, expected_seconds)
+    return samples
+
+
+def _check_seconds(path: Path, utterance: str, seconds: float, expected_seconds: float | None) -> None:
+    if expected_seconds is not None and seconds < expected_seconds - TOLERANCE_SECONDS:
+        raise AudioError(
+            f"utterance {utterance}: {path} lasts {seconds:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
+            "the file is truncated or changed after the manifests were made. Restore it or run stage 1 again.",
+            "truncated_audio",
+        )
 
 
 def read_sound_of_video(
@@ -95,7 +122,7 @@ def read_sound_of_video(
     wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
     blocks, count = [], 0
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             if not container.streams.audio:
                 raise AudioError(f"utterance {utterance}: {path} has no sound; it is needed here.", "no_audio")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate_hz)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mertk.arithmetic import refuse_not_finite
 from mertk.encoders.weights import read_config
 from mertk.errors import MertkError
 
@@ -23,7 +24,7 @@ def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[An
         options: of `from_pretrained`.
 
     Raises:
-        MertkError: the weights cannot be read, or need code that comes with them.
+        MertkError: the weights cannot be read, hold NaN, or need code that comes with them.
     """
     from pickle import UnpicklingError
 
@@ -45,6 +46,7 @@ def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[An
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
+    refuse_not_finite(model.state_dict(), folder)
     return model, {str(key) for key in (*information["missing_keys"], *information["mismatched_keys"])}
 
 

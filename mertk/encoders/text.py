@@ -20,6 +20,9 @@ from mertk.errors import MertkError
 #: Model types with word, position and segment embeddings that give one state a token.
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "electra")
 
+#: Of these, those that count positions from behind the number of the padding token.
+_COUNTING_FROM_PADDING = ("roberta", "xlm-roberta")
+
 
 class PretrainedTextEncoder(nn.Module):
     """Tokens to one state each. Padding is hidden from attention and never changes a result.
@@ -34,6 +37,7 @@ class PretrainedTextEncoder(nn.Module):
 
     Attributes:
         output_dim: D.
+        num_positions: most tokens of a text, the special ones included.
         is_miniature: the weights were never trained.
 
     Raises:
@@ -48,6 +52,7 @@ class PretrainedTextEncoder(nn.Module):
         self.is_miniature = is_miniature(read_config(folder))
         self.model = _load(folder, random_weights)
         self.output_dim = self.model.config.hidden_size
+        self.num_positions = _num_positions(self.model.config)
         self.is_frozen = freeze
         if freeze:
             self.model.requires_grad_(False)
@@ -89,9 +94,9 @@ class PretrainedTextEncoder(nn.Module):
 
     def _check(self, tokens: torch.Tensor) -> None:
         config = self.model.config
-        if tokens.shape[1] > config.max_position_embeddings:
+        if tokens.shape[1] > self.num_positions:
             raise MertkError(
-                f"a text of {tokens.shape[1]} tokens, but the text encoder has {config.max_position_embeddings} "
+                f"a text of {tokens.shape[1]} tokens, but the text encoder has {self.num_positions} "
                 "positions; make the tokens again with a lower --max_tokens (stage 2)."
             )
         if tokens.device.type == "cpu":
@@ -102,6 +107,12 @@ class PretrainedTextEncoder(nn.Module):
                         f"{name} id {largest}, but the text encoder knows {count}: the tokens were made by another "
                         "tokenizer. Make them with the tokenizer of these weights, or name its weights."
                     )
+
+
+def _num_positions(config: Any) -> int:
+    """Tokens that a model has positions for; 512 of the 514 that RoBERTa's configuration names."""
+    unused = config.pad_token_id + 1 if config.model_type in _COUNTING_FROM_PADDING else 0
+    return config.max_position_embeddings - unused
 
 
 def _load(folder: Path, random_weights: bool) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from mertk.errors import MertkError
 _PROBE = "Hello WORLD, café! 你好 don't  3.5"
 
 
+#: what transformers takes as the length of a text for a model that names none is larger
+_NOT_NAMED = 10**9
+
+
 class Tokenizer:
     """Tokens of any BERT tokenizer of transformers, `[CLS] ... [SEP]`, cut off behind `max_tokens`.
 
@@ -28,6 +33,7 @@ class Tokenizer:
         max_tokens: most tokens of a text, the special ones included.
 
     Attributes:
+        most_tokens: that its model takes, as far as it says so; infinite where it does not.
         fingerprint: digest of the vocabulary and of how it is applied; where the files lie does not matter.
 
     Raises:
@@ -40,6 +46,8 @@ class Tokenizer:
         self.source = str(source)
         self.max_tokens = max_tokens
         self._tokenizer = _load(self.source)
+        named = self._tokenizer.model_max_length
+        self.most_tokens = named if named < _NOT_NAMED else math.inf
         if len(self._encode("")["input_ids"]) != 2:
             raise MertkError(
                 f"tokenizer {source}: expected one that puts a token before a text and one behind it, as BERT's do."

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from mertk import distributed
+from mertk.arithmetic import refuse_not_finite
 from mertk.errors import MertkError
 from mertk.training.directories import discard, is_full, put_in_place, staging, sync_tree
 
@@ -254,9 +255,10 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
     """Load safetensors into `model`, name by name.
 
     Raises:
-        MertkError: the file is absent or damaged, or its names or shapes are not the model's.
+        MertkError: the file is absent or damaged, its names or shapes are not the model's, or it holds NaN.
     """
     weights = read_weights(path)
+    refuse_not_finite(weights, path)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

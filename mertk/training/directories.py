@@ -108,8 +108,10 @@ def discard(path: Path) -> None:
 
 def standing(target: Path) -> Path:
     """Where to read `target`: the directory before it when a process was killed between the two renames."""
+    if target.exists() or not target.name:  # `.` and `/` have no name, and are there
+        return target
     replaced = _replaced(target)
-    return replaced if not target.exists() and replaced.exists() else target
+    return replaced if replaced.exists() else target
 
 
 def is_full(error: BaseException, place: Path) -> bool:

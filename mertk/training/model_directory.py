@@ -87,7 +87,7 @@ def save_model(
         for name, _ in _encoders(config):
             getattr(model, name).save_architecture(target / "encoders" / name)
         text = json.dumps({"format": FORMAT, **info}, indent=2, ensure_ascii=False)
-        (target / "model.json").write_text(text + "\n", encoding="utf-8")
+        (target / "model.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
     write_directory(directory, fill, ENTRIES)
 
@@ -148,8 +148,9 @@ def read_info(directory: Path) -> dict[str, Any]:
     try:
         info = read_json(path, ModelInfo, _REMEDY)
     except AbsentError as error:
+        meant = f"; did you mean {directory / 'best'}?" if (directory / "best").is_dir() else "."
         raise MertkError(
-            f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best."
+            f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best{meant}"
         ) from error
     if info["format"] != FORMAT:
         raise MertkError(f"{path}: format {info['format']!r}, expected {FORMAT}; use the mertk that wrote it.")

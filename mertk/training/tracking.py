@@ -35,7 +35,7 @@ def set_up_logging(is_main: bool, file: Path | None = None) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if is_main and file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(file, encoding="utf-8"))
+        handlers.append(logging.FileHandler(file, encoding="utf-8", errors="backslashreplace"))
     logging.basicConfig(
         level=logging.INFO if is_main else logging.ERROR,
         format="%(asctime)s %(levelname)s %(message)s",

@@ -1,4 +1,6 @@
 import errno
+import json
+import os
 
 import pytest
 
@@ -36,3 +38,11 @@ def test_full_disk_names_the_file(tmp_path):
     with pytest.raises(OSError, match="No space left") as caught:
         write()
     assert caught.value.filename == str(tmp_path / "file.txt")
+
+
+def test_bytes_of_a_name_that_are_no_utf8_come_back_from_json_and_where_they_are_wanted(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    write_text(tmp_path / "a.json", json.dumps({"name": name}, ensure_ascii=False))
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"name": name}
+    write_text(tmp_path / "a.scp", name, errors="surrogateescape")
+    assert (tmp_path / "a.scp").read_bytes() == b"caf\xe9"

@@ -27,6 +27,7 @@ class TooManyError(MertkError):
     [
         (MertkError("wav.scp:3: no such file"), 1, "error: wav.scp:3: no such file\n"),
         (TooManyError("lost"), 3, "error: lost\n"),
+        (MertkError("a\x1b[31m\udce9.wav:\n\tb"), 1, "error: a\\x1b[31m\\xe9.wav:\n\tb\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.yaml"), 1, "error: a.yaml: No such file"),
         (OSError(errno.ENOSPC, "No space left on device", "b.bin"), 1, "no space left to write b.bin; older files are"),
@@ -35,6 +36,13 @@ class TooManyError(MertkError):
 def test_what_the_user_can_mend_ends_in_a_message(capsys, error, code, message):
     assert raising(error)([]) == code
     assert message in capsys.readouterr().err
+
+
+def test_what_nobody_foresaw_in_a_recording_keeps_its_trace(capsys):
+    error = MertkError("a.wav: KeyError: 'title'")
+    error.trace = "Traceback of it\n"
+    assert raising(error)([]) == 1
+    assert capsys.readouterr().err == "Traceback of it\nerror: a.wav: KeyError: 'title'\n"
 
 
 def test_our_own_faults_keep_their_trace():

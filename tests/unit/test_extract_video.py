@@ -208,13 +208,25 @@ def test_full_disk_is_told(data, clip, capsys, monkeypatch):
     assert "no space left to write part-00000-of-00001.bin" in capsys.readouterr().err
 
 
-def test_error_of_a_thread_ends_the_run(data, clip, monkeypatch):
+@pytest.mark.parametrize("place", ["read_dialogue", "attempt"])
+def test_error_of_a_thread_ends_the_run(data, clip, monkeypatch, place):
     def broken(*_):
-        raise RuntimeError("out of memory")
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(video_pipeline, place, broken)
+    with pytest.raises(RuntimeError, match="out of order"):
+        run(data, clip)
+    assert threading.active_count() < 5
+
+
+def test_a_failure_of_the_machine_ends_the_run(data, clip, monkeypatch, capsys):
+    def broken(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(video_pipeline, "encode_in_batches", broken)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        run(data, clip)
+    assert run(data, clip, "--max_lost", "1") == 1
+    error = capsys.readouterr().err
+    assert error.count("error:") == 1 and "CUDA out of memory" in error and ".avi" in error
     assert threading.active_count() < 5
 
 

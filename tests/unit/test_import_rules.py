@@ -21,6 +21,7 @@ SMALL = {
     "mertk.content",
     "mertk.errors",
     "mertk.joining",
+    "mertk.names",
     "mertk.progress",
     "mertk.veiling",
 }

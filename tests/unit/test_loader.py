@@ -109,6 +109,24 @@ def test_not_finite_features_name_the_utterance_without_a_stack_trace(num_worker
     assert "Traceback" not in str(caught.value)
 
 
+class Odd(Frames):
+    """One utterance fails in a way that nobody foresaw."""
+
+    def read(self, utterance):
+        return {}["title"] if utterance == "u03" else super().read(utterance)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_an_error_that_nobody_foresaw_names_the_utterance(num_workers):
+    dataset = dataset_of(8)
+    dataset.inputs["video"] = Odd()
+    loader = EvaluationLoader(dataset, 4, num_workers)
+    with pytest.raises(MertkError, match="utterance u03: its video: KeyError: 'title'") as caught:
+        list(loader)
+    loader.close()
+    assert 'return {}["title"]' in caught.value.trace
+
+
 def test_the_cache_saves_reads_and_keeps_its_size():
     dataset = dataset_of(8, cache_megabytes=1)
     for _ in range(3):

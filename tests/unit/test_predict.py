@@ -12,13 +12,14 @@ import torch
 
 from data_prep import extract_audio, extract_text, extract_video, raw_video
 from mertk.bin import predict
-from mertk.bin.recording_inputs import Places, Recording, open_source
+from mertk.bin.given_recording import Recording
+from mertk.bin.recording_inputs import Places, open_source
 from mertk.data.feature_store import read_record
 from mertk.data.manifest import load_manifest
 from mertk.data.video_frames import Segment, read_duration, read_frames
 from mertk.encoders.visual import ClipFrameEncoder
 from tests.raw_corpus import write_bert, write_clip_file, write_corpus, write_wavlm
-from tests.sentiment_model import save_means
+from tests.sentiment_model import Means, save_means
 from tests.video_corpus import read_features, write_clip
 
 TOKENS = {"kind": "tokens"}
@@ -125,6 +126,47 @@ def test_several_models_are_averaged_each_with_its_own_normalization(corpus, mod
     audio = read_features(corpus / "data/features/audio")[utterance].mean(axis=0)
     change = (audio - 1) / np.array([2.0] * 32 + [1.0]) - audio
     assert standardized - plain == pytest.approx(change @ np.linspace(-1, 1, 54)[:33], rel=1e-2, abs=1e-2)
+
+
+def test_models_whose_features_are_cut_and_averaged_otherwise_go_together(corpus, capsys):
+    audio = {"audio": FEATURES}
+    whole = save_means(corpus / "models/whole", corpus / "data", audio)
+    cut = save_means(corpus / "models/cut", corpus / "data", {"audio": FEATURES | {"max_seconds": 0.4}})
+    other = save_means(corpus / "models/other", corpus / "data", audio)
+    info = json.loads((other / "model.json").read_text())
+    record = info["feature_records"]["audio"]
+    record["rate_hz"] *= 3
+    record["options"] |= {"average": 1, "max_seconds": 0.3}
+    (other / "model.json").write_text(json.dumps(info))
+    clip = clip_of(corpus, "abc$_$0002")
+
+    def intensity(*models):
+        code, rows, error = call(capsys, "--model", *models, "--", clip)
+        assert code == 0, error
+        return float(rows[1][1])
+
+    alone = [intensity(model) for model in (whole, cut, other)]
+    assert len(set(alone)) == 3
+    assert intensity(whole, cut, other) == pytest.approx(np.mean(alone), abs=1e-3)
+    assert intensity(other, whole, cut) == pytest.approx(np.mean(alone), abs=1e-3)
+
+
+def test_a_model_of_words_alone_reads_no_recording_but_needs_words(corpus, capsys):
+    model = save_means(corpus / "models/words", corpus / "data", {"text": TOKENS})
+    code, rows, error = call(capsys, "--model", model, "--text", "hello", "--", "absent.mp4")
+    assert code == 0 and len(rows) == 2, error
+    code, rows, error = call(capsys, "--model", model, "--text", " ", "--", "absent.mp4")
+    assert code == 1 and len(rows) == 1 and "no word of it was given" in error
+
+
+def test_words_and_steps_that_a_model_does_not_see_are_told(corpus, monkeypatch, capsys):
+    model = save_means(corpus / "models/short", corpus / "data", {"audio": FEATURES, "text": TOKENS})
+    clip = clip_of(corpus, "abc$_$0002")
+    code, _, error = call(capsys, "--model", model, "--text", "good " * 8, "--", clip)
+    assert code == 0 and f"note: {clip}: the model sees 6 of the 10 tokens of what is said" in error
+    monkeypatch.setattr(Means, "steps", {"audio": 5}, raising=False)
+    code, _, error = call(capsys, "--model", model, model, "--text", "good", "--", clip)
+    assert code == 0 and error.count("the model sees 5 of the 22 steps of its audio") == 1, error
 
 
 def test_transcripts_come_from_a_table_or_from_beside_the_file(corpus, model, tmp_path, capsys):

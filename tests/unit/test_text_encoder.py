@@ -91,6 +91,32 @@ def test_tokens_of_another_tokenizer_and_texts_too_long_are_refused(folder):
         encoder(*tokens_of([1] * 13))
 
 
+@pytest.mark.parametrize(("kind", "most"), [("Bert", 20), ("Electra", 20), ("Roberta", 18), ("XLMRoberta", 18)])
+def test_as_many_tokens_as_there_are_positions_and_no_more(kind, most, tmp_path):
+    """RoBERTa numbers positions from behind its padding token, so that 514 of them are for 512 tokens."""
+    import transformers
+
+    config = getattr(transformers, f"{kind}Config")(vocab_size=30, max_position_embeddings=20, pad_token_id=1, **SIZE)
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(tmp_path)
+    encoder = PretrainedTextEncoder(str(tmp_path))
+    assert encoder.num_positions == most
+    assert encoder(*tokens_of([5] * most))[0].shape == (1, most, 16)
+    with pytest.raises(MertkError, match=f"{most + 1} tokens, but the text encoder has {most} positions"):
+        encoder(*tokens_of([5] * (most + 1)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_no_numbers_are_refused_by_name(folder, tmp_path, value):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    weights["encoder.layer.1.output.dense.weight"][2, 3] = value
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(MertkError, match=r"encoder\.layer\.1\.output\.dense\.weight hold NaN or infinite values"):
+        PretrainedTextEncoder(str(tmp_path))
+
+
 def test_a_model_of_another_kind_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "wavlm"}')
     (tmp_path / "model.safetensors").write_bytes(b"")

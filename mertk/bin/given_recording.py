@@ -1,0 +1,85 @@
+"""A recording that a user gives: its file, what is said in it, and where its picture is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from mertk.data.recording import RecordingError
+
+#: of videos that may lie beside a file of sound; what a file itself is, its content tells
+VIDEO_ENDINGS = (
+    *(".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".3gp", ".3g2"),
+    *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".vob", ".ogv", ".mxf"),
+)
+
+
+@dataclass
+class Recording:
+    """An audio or video file, what is said in it, and the part of the picture that shows the speaker.
+
+    Attributes:
+        is_silent: the sound, once it was read, was the same number throughout.
+        notes: what else was found in reading it that is to be told.
+    """
+
+    file: Path
+    transcript: str | None = None
+    half: str = "whole"
+    is_silent: bool = field(default=False, init=False)
+    notes: list[str] = field(default_factory=list, init=False)
+
+    @cached_property
+    def is_video(self) -> bool:
+        """Whether there is a picture; of a file that cannot be opened its ending tells what it was to be."""
+        from mertk.data.recording_file import has_picture
+
+        found = has_picture(self.file)
+        return self.file.suffix.lower() in VIDEO_ENDINGS if found is None else found
+
+    @cached_property
+    def video(self) -> Path:
+        """The video file: this one, or the one of the same name beside an audio file.
+
+        Raises:
+            RecordingError: there is none.
+        """
+        from mertk.data.recording_file import has_picture
+
+        if self.is_video:
+            return self.file
+        for ending in VIDEO_ENDINGS:
+            for beside in (self.file.with_suffix(ending), self.file.with_suffix(ending.upper())):
+                if beside.is_file() and has_picture(beside) is not False:
+                    return beside
+        raise RecordingError(
+            "this model needs the picture too; give a video file, or put one of the same name beside.", "no_video"
+        )
+
+    @property
+    def words(self) -> str:
+        """The transcript.
+
+        Raises:
+            RecordingError: none was given.
+        """
+        if self.transcript is None:
+            raise RecordingError(
+                f"this model needs what is said; give --text, a line in --transcripts, or a file "
+                f"{self.file.with_suffix('.txt')}.",
+                "no_text",
+            )
+        return self.transcript
+
+    def seconds(self, modality: str) -> float | None:
+        """How long the file of the sound (`audio`) or of the picture (`video`) is; None if it does not say."""
+        import av
+
+        from mertk.data.media_file import open_media
+
+        try:
+            with open_media(self.file if modality == "audio" else self.video) as container:
+                return None if container.duration is None else container.duration / av.time_base
+        except av.error.FFmpegError:  # there is sound that others read
+            return None
