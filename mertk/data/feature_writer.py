@@ -70,7 +70,7 @@ def prepare_directory(directory: str | Path, record: FeatureRecord, overwrite: b
 
 
 def _check_own(directory: Path) -> None:
-    """Refuse a folder with an index or a record that no extraction wrote: both would be replaced.
+    """Refuse a data directory, and a folder with an index or a record that no extraction wrote: they would be replaced.
 
     Raises:
         MertkError: names what is in the way.
@@ -81,6 +81,12 @@ def _check_own(directory: Path) -> None:
         is_ours = None
     except (OSError, ValueError, TypeError):
         is_ours = False
+    columns = [name for name in ("utt2label", "wav.scp", "corpus.json") if (directory / name).exists()]
+    if columns:
+        raise MertkError(
+            f"{directory} is a data directory (it holds {', '.join(columns)}); give a folder of their own to features, "
+            f"such as {directory / 'features' / 'video'}."
+        )
     has_parts = any(PART.fullmatch(path.name) for path in directory.glob("part-*"))
     found = [name for name in (RECORD_FILE, INDEX_FILE, LENGTHS_FILE) if (directory / name).exists()]
     if found and not (is_ours or has_parts):

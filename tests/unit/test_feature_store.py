@@ -426,3 +426,9 @@ def test_only_parts_of_an_extraction_are_thrown_away(tmp_path):
     (tmp_path / "part-00000-of-00001.bin").write_text("ours")
     prepare_directory(tmp_path, replace(RECORD, layer="other"), overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["part-mine.bin", "record.json"]
+
+
+def test_features_have_a_folder_of_their_own(tmp_path):
+    (tmp_path / "utt2label").write_text("u1 sad\n")
+    with pytest.raises(MertkError, match="is a data directory .*give a folder of their own"):
+        prepare_directory(tmp_path, RECORD)
