@@ -105,11 +105,22 @@ class Predictor:
 
 
 def _check_alike(directory: Path, saved: SavedModel, first_directory: Path, first: SavedModel) -> None:
-    if any(saved.info[key] != first.info[key] for key in ("task", "classes", "feature_records")):
+    same_answer = all(saved.info[key] == first.info[key] for key in ("task", "classes"))
+    if not same_answer or _features(saved) != _features(first):
         raise MertkError(
             f"{directory}: another task, other classes or other features than {first_directory}; give models of one "
             "experiment."
         )
+
+
+def _features(saved: SavedModel) -> dict[str, dict[str, Any] | None]:
+    """What the features of a model are made with; how many there were, and how they lay on the disk, is left out."""
+    records = saved.info["feature_records"].items()
+    left_out = ("count", "format")
+    return {
+        modality: record and {key: value for key, value in record.items() if key not in left_out}
+        for modality, record in records
+    }
 
 
 def _standardized(saved: SavedModel, modality: str, array: np.ndarray) -> np.ndarray:

@@ -44,6 +44,9 @@ LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
 #: characters that no line of a column file holds
 _CONTROLS = ("\t", "\r", "\n", "\0")
 
+#: what `str.split` splits at, too
+_RARE_BLANKS = ("\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
+
 #: columns with few distinct values: each distinct value is checked once
 _NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
 
@@ -187,9 +190,12 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
         return False
     if not all(map(lt, ids, islice(ids, 1, None))):
         return False
-    # What other blank characters split is rare enough to be looked at in one go.
-    if not text.isascii() and any(len(utterance.split()) != 1 for utterance in ids):
-        return False
+    # What other blank characters split or surround is rare enough to be looked at one by one.
+    if not text.isascii() or any(blank in text for blank in _RARE_BLANKS):
+        if any(len(utterance.split()) != 1 for utterance in ids):
+            return False
+        if any(value != value.strip() for value in values):
+            return False
     if "  " in text and any(value[:1] == " " for value in values):
         return False
     if name != "text" and not all(values):
