@@ -46,6 +46,9 @@ LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
 #: characters that no line of a column file holds
 _CONTROLS = ("\t", "\r", "\n", "\0")
 
+#: what `str.split` splits at, too
+_RARE_BLANKS = ("\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
+
 #: columns with few distinct values: each distinct value is checked once
 _NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
 #: columns of paths, in which a name may hold bytes that are no UTF-8
@@ -233,6 +236,10 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
         return False
     # No other blank counts as printable, nor does a byte that is no UTF-8.
     if not all(map(str.isprintable, ids)):
+        return False
+    # What other blank characters surround is rare enough to be looked at one by one.
+    is_rare = not text.isascii() or any(blank in text for blank in _RARE_BLANKS)
+    if is_rare and any(value != value.strip() for value in values):
         return False
     if "  " in text and any(value[:1] == " " for value in values):
         return False

@@ -6,14 +6,33 @@ import json
 from typing import TypedDict
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mertk.content import DEPTH, JSON_BYTES, VALUES, YAML_BYTES, AbsentError, read_json, read_yaml
+from mertk.data.columns import COLUMN_NAMES, column_problems, inspect_column
 from mertk.errors import MertkError
 from tests.reliability.document import write_readers
 from tests.reliability.readers import Count, damage
 from tests.reliability.samples import SAMPLES
 
 EXAMPLES = 25
+
+
+WORDS = st.sampled_from(
+    ["1", "0", "-1", "1.5", "nan", "inf", "1_0", "left", "whole", "top", "", "x", "\u0665", "é", "a\x0b", "\x1c"]
+)
+VALUES_OF_COLUMNS = st.builds(str.join, st.sampled_from([" ", "  ", "\t", "\u00a0"]), st.lists(WORDS, max_size=4))
+
+
+@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@given(name=st.sampled_from(COLUMN_NAMES), values=st.lists(VALUES_OF_COLUMNS, min_size=1, max_size=3))
+def test_the_fast_way_through_a_column_finds_what_the_slow_one_finds(tmp_path_factory, name, values):
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_text("".join(f"u{row} {value}\n" for row, value in enumerate(values)), encoding="utf-8")
+    ids, found, problems = inspect_column(path, ["left", "1"])
+    assert problems == column_problems(path, ["left", "1"])
+    assert problems or (ids, found) == ([f"u{row}" for row in range(len(values))], values)
 
 
 class Form(TypedDict):
