@@ -66,13 +66,13 @@ class Recording:
         return self.transcript
 
     def seconds(self, modality: str) -> float | None:
-        """How long the file of the sound (`audio`) or of the picture (`video`) is; None if it does not say."""
-        import av
+        """How long the sound (`audio`) or the picture (`video`) is, by what is in the file; None if that is unknown."""
+        from mertk.data.sound_file import sound_seconds
+        from mertk.data.video_frames import read_duration
 
         try:
-            with av.open(str(self.file if modality == "audio" else self.video)) as container:
-                return None if container.duration is None else container.duration / av.time_base
-        except av.error.FFmpegError:  # there is sound that others read
+            return sound_seconds(self.file) if modality == "audio" else float(read_duration(self.video))
+        except MertkError:
             return None
 
 
@@ -156,7 +156,8 @@ def _read_sound(recording: Recording, sample_rate_hz: int, max_seconds: float | 
     if not recording.is_video:
         return read_waveform(recording.file, name, sample_rate_hz, max_seconds)
     samples = read_sound_of_video(recording.file, name, _SOUND_HZ, max_seconds)
-    samples = to_sixteen_bits(samples).astype(np.float32) / 2**15
+    samples = to_sixteen_bits(samples).astype(np.float32)
+    samples /= 2**15
     if sample_rate_hz == _SOUND_HZ:
         return samples
     import soxr
@@ -220,8 +221,9 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
         rate_hz = options.get("rate_hz")
         if rate_hz is None and not is_of_rate(read_rate(recording.video), Fraction(record["rate_hz"])):
             rate_hz = record["rate_hz"]  # the files of the corpus had one rate, and all their frames were taken
-        frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz)
-        return np.concatenate([encoder(frames[start : start + size]) for start in range(0, len(frames), size)])
+        frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz, encoder.prepare)
+        starts = range(0, len(frames), size)
+        return np.concatenate([encoder.encode_prepared(frames[start : start + size]) for start in starts])
 
     return read
 
