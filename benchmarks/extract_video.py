@@ -93,7 +93,7 @@ def encode_bare(encoder: Any, clips: list[Any], batch_frames: int, num_encoders:
 
     def encode(clip: Any) -> int:
         with computing_place(encoder.device):
-            return len(encode_in_batches(encoder, clip, batch_frames))
+            return len(encode_in_batches(encoder.encode_prepared, clip, batch_frames))
 
     start, processor = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(num_encoders) as pool:
@@ -146,7 +146,8 @@ def main(argv: list[str] | None = None) -> int:
             write_weights(folder / "clip", model), "projected", processes.device, arguments.precision
         )
         dialogues = write_dialogues(folder, arguments.dialogues, arguments.utterances, arguments.seconds)
-        clips = [frames for item in dialogues for _, frames in read_segments(item.path, item.segments, 6.0)]
+        prepared = (read_segments(item.path, item.segments, 6.0, prepare=encoder.prepare) for item in dialogues)
+        clips = [frames for segments in prepared for _, frames in segments]
         num_frames = sum(len(clip) for clip in clips)
         encode_bare(encoder, clips[:2], arguments.batch_frames, threads[1])
         for number in range(arguments.rounds):

@@ -179,17 +179,15 @@ def _folder_actor(path: Path) -> str | None:
 
 
 def _seconds(recording: Recording) -> float:
-    import soundfile
+    from mertk.data.recording import RecordingError
+    from mertk.data.sound_file import measure_sound
 
     try:
-        duration = soundfile.info(str(recording.path)).duration
-    except (soundfile.LibsndfileError, OSError) as error:
+        return measure_sound(recording.path).seconds
+    except (RecordingError, OSError) as error:
         raise MertkError(
             f"{recording.path}: utterance {recording.utterance}: unreadable ({error}); restore it."
         ) from error
-    if duration <= 0:
-        raise MertkError(f"{recording.path}: utterance {recording.utterance}: no samples; restore the file.")
-    return duration
 
 
 def group_actors(actors: Sequence[str], num_groups: int) -> list[list[str]]:

@@ -20,9 +20,11 @@ def video_problem(path: Path) -> tuple[str, str] | None:
         import av
     except ImportError as error:
         raise MertkError(f"PyAV is needed to read {path} ({error}); pip install av, or add --no_video.") from error
+    from mertk.data.media_file import played_stream
+
     try:
         with open_media(path) as container:
-            if not container.streams.video:
+            if played_stream(container, "video") is None:
                 return "unreadable_video", f"{path}: it has no picture"
     except (av.FFmpegError, OSError, ValueError) as error:
         return "unreadable_video", f"{path}: {error}"

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mertk.data.recording import RecordingError
+from mertk.errors import MertkError
 
 #: of videos that may lie beside a file of sound; what a file itself is, its content tells
 VIDEO_ENDINGS = (
@@ -73,13 +74,11 @@ class Recording:
         return self.transcript
 
     def seconds(self, modality: str) -> float | None:
-        """How long the file of the sound (`audio`) or of the picture (`video`) is; None if it does not say."""
-        import av
-
-        from mertk.data.media_file import open_media
+        """How long the sound (`audio`) or the picture (`video`) is, by what is in the file; None if that is unknown."""
+        from mertk.data.sound_file import sound_seconds
+        from mertk.data.video_frames import read_duration
 
         try:
-            with open_media(self.file if modality == "audio" else self.video) as container:
-                return None if container.duration is None else container.duration / av.time_base
-        except av.error.FFmpegError:  # there is sound that others read
+            return sound_seconds(self.file) if modality == "audio" else float(read_duration(self.video))
+        except MertkError:
             return None

@@ -193,10 +193,11 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
         if rate_hz is None and not is_of_rate(read_rate(recording.video), Fraction(record["rate_hz"])):
             rate_hz = record["rate_hz"]  # the files of the corpus had one rate, and all their frames were taken
         try:
-            frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz)
+            frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz, encoder.prepare)
         except VideoError as error:  # what it advises is for those who made a corpus of the file
             raise RecordingError(f"{str(error).partition(';')[0]}.", error.reason) from error
-        return np.concatenate([encoder(frames[start : start + size]) for start in range(0, len(frames), size)])
+        starts = range(0, len(frames), size)
+        return np.concatenate([encoder.encode_prepared(frames[start : start + size]) for start in starts])
 
     return read
 

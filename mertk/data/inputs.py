@@ -6,7 +6,6 @@ that the workers of a data loader can have their own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -66,13 +65,14 @@ class WaveformInput:
 
     def length(self, utterance: str) -> float:
         if utterance not in self.seconds:
-            import soundfile
+            from mertk.data.recording import RecordingError
+            from mertk.data.sound_file import measure_sound
 
             if not Path(self.paths[utterance]).is_file():
                 raise MertkError(f"utterance {utterance}: audio file {self.paths[utterance]} does not exist.")
             try:
-                self.seconds[utterance] = soundfile.info(os.fsencode(self.paths[utterance])).duration
-            except (soundfile.LibsndfileError, OSError) as error:
+                self.seconds[utterance] = measure_sound(Path(self.paths[utterance])).seconds
+            except (RecordingError, OSError) as error:
                 raise MertkError(
                     f"utterance {utterance}: {self.paths[utterance]} cannot be read as audio ({error}); mend wav.scp."
                 ) from error

@@ -1,17 +1,26 @@
-"""Files that FFmpeg reads: opening one, and the streams that a player plays."""
+"""Files that FFmpeg reads: opening one, the streams that a player plays, and the moment at which it begins to.
+
+What stands in a header is taken only where the packets or what is decoded of them agree.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import av
 
+#: formats without time stamps, where FFmpeg counts packets
+COUNTED = ("avi",)
+
 
 def open_media(path: Path) -> av.container.InputContainer:
-    """The open file; titles that are no UTF-8 and names that are none do no harm.
+    """The open file; titles that are no UTF-8 and names that are none do no harm, and no other place is looked at.
 
     Raises:
         av.FFmpegError, OSError, ValueError: FFmpeg does not know what it is.
@@ -24,7 +33,7 @@ def open_media(path: Path) -> av.container.InputContainer:
     except UnicodeEncodeError:
         return av.open(path.open("rb"), metadata_errors="replace")
     # With the protocol named, a colon in a file's name is nothing but a colon.
-    return av.open(f"file:{name}", metadata_errors="replace")
+    return av.open(f"file:{name}", metadata_errors="replace", options={"protocol_whitelist": "file"})
 
 
 def played_stream(container: Any, kind: str) -> Any | None:
@@ -42,3 +51,40 @@ def played_stream(container: Any, kind: str) -> Any | None:
     streams = [stream for stream in getattr(container.streams, kind) if is_played(stream)]
     best = container.streams.best(kind)
     return best if best in streams else next(iter(streams), None)
+
+
+def playing_start(container: Any) -> Fraction | None:
+    """Seconds on the clock of the file at which its sound or its picture begins, whichever is first: a player's zero.
+
+    None where the file has no clock: each stream begins at its first packet.
+    """
+    if container.format.name in COUNTED:
+        return None
+    streams = [played_stream(container, kind) for kind in ("audio", "video")]
+    starts = [stream.start_time * stream.time_base for stream in streams if stream and stream.start_time is not None]
+    return Fraction(min(starts)) if starts else None
+
+
+def read_packets(container: Any, *streams: Any) -> Iterator[Any]:
+    """Packets of the streams that are there (None stands for one that is not), of all when none is named.
+
+    Raises:
+        av.FFmpegError: the file is damaged or cut off there.
+    """
+    streams = tuple(stream for stream in streams if stream is not None)
+    packets = container.demux(*streams)
+    while True:
+        try:
+            yield next(packets)
+        except StopIteration:
+            return
+        except IndexError:  # PyAV does not know a stream that begins in the middle of the file
+            packets = container.demux(*streams)
+
+
+def readable_packets(container: Any, *streams: Any) -> Iterator[Any]:
+    """As `read_packets`, as far as the file can be read."""
+    import av
+
+    with suppress(av.FFmpegError):
+        yield from read_packets(container, *streams)

@@ -1,11 +1,13 @@
 """Frames of many segments of one video file, in one pass over it.
 
-Time is counted in frames: frame n of a file is on the screen from n / rate to (n + 1) / rate seconds, the first one
-being number 0 whatever its time stamp. A segment [start, end) has the frames that begin in it. Where the file has no
-picture of its own for a frame (dropped, damaged, or a varying rate), the one before stays on, as it would on a screen.
+Time is counted in frames from the moment at which a player starts the file: frame n is on the screen from n / rate to
+(n + 1) / rate seconds. A segment [start, end) has the frames that begin in it. Where the file has no picture of its own
+for a frame (left out, or of a varying rate), the one before stays on, as it does on a screen; before the first picture,
+where sound begins earlier, the first one stands. In a file without time stamps (AVI), and in one whose picture begins
+less than a frame after its sound, the first picture is number 0.
 
 Files of different rates give frames of one rate R when that is asked for: for start, start + 1/R, start + 2/R, ... the
-frame of the file that begins nearest.
+frame of the file that begins nearest; where the file's rate varies, the picture that is on the screen then.
 
 Legend: `T` frames, `H` height, `W` width.
 """
@@ -13,16 +15,16 @@ Legend: `T` frames, `H` height, `W` width.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mertk.data.video_pictures import VideoError, VideoPictures, open_video, picture_stream
-from mertk.errors import MertkError
+from mertk.data.shown_picture import Screen, VideoError
+from mertk.data.video_pictures import VideoPictures, open_video, picture_stream
+from mertk.data.video_segment import HALVES, Segment, SegmentFrames
+from mertk.data.video_timing import VideoTiming, pictures_end, read_timing
 
 __all__ = [
     "HALVES",
@@ -35,81 +37,46 @@ __all__ = [
     "read_segments",
 ]
 
-HALVES = ("left", "right", "whole")
-
-#: largest share of a segment's frames that may lack a picture of their own
-MAX_HELD_SHARE = 0.1
-
 #: frames between two segments that are jumped over, not decoded
 _JUMP_FRAMES = 300
 
 
-@dataclass(frozen=True)
-class Segment:
-    """Seconds [start, end) of a video and the half of the picture that shows the speaker."""
-
-    utterance: str
-    start: Fraction
-    end: Fraction
-    half: str = "whole"
-
-    def __post_init__(self) -> None:
-        if self.half not in HALVES:
-            raise MertkError(f"utterance {self.utterance}: half {self.half!r} is none of {', '.join(HALVES)}.")
-
-    def first_frame(self, rate: Fraction) -> int:
-        return math.ceil(self.start * rate)
-
-    def num_frames(self, rate: Fraction, max_seconds: float | None) -> int:
-        """Frames in the segment, at most those of `max_seconds`; 179.82 at 29.97 frames a second count as 180."""
-        count = math.ceil(self.end * rate) - self.first_frame(rate)
-        return max(count if max_seconds is None else min(count, round(max_seconds * rate)), 0)
-
-    def frame_numbers(self, rate: Fraction, max_seconds: float | None, rate_hz: float | None = None) -> np.ndarray:
-        """Numbers (T,) of the frames wanted of a file of `rate` frames a second, ascending.
-
-        >>> Segment("u", Fraction(1), Fraction(2)).frame_numbers(Fraction(24), None, rate_hz=5).tolist()
-        [24, 29, 34, 38, 43]
-        """
-        first = self.first_frame(rate)
-        if rate_hz is None:
-            return np.arange(first, first + self.num_frames(rate, max_seconds))
-        step, seconds = 1 / Fraction(str(rate_hz)), self.end - self.start
-        if max_seconds is not None:
-            seconds = min(seconds, Fraction(str(max_seconds)))
-        last = math.ceil(self.end * rate) - 1
-        count = max(math.ceil(seconds / step), 0) if last >= first else 0
-        nearest = (math.floor((self.start + number * step) * rate + Fraction(1, 2)) for number in range(count))
-        return np.array([min(max(number, first), last) for number in nearest], dtype=np.int64)
-
-
 def read_rate(path: str | Path) -> Fraction:
-    """Frames per second of a video file.
+    """Frames per second of a video file; where they vary, the nominal rate or their mean.
 
     Raises:
         VideoError: missing or unreadable file.
     """
-    with open_video(Path(path)) as container:
-        return picture_stream(container, Path(path)).guessed_rate
+    return _read_timing(Path(path)).rate
 
 
 def read_duration(path: str | Path) -> Fraction:
-    """Seconds for which a video file has pictures.
+    """Seconds from the moment at which a player starts a video file to the end of its pictures.
+
+    It is what the packets say; of a file that was cut off, what its header says it should be.
 
     Raises:
         VideoError: missing or unreadable file, or one without pictures.
     """
     path = Path(path)
+    timing = _read_timing(path)
     with open_video(path) as container:
-        stream = picture_stream(container, path)
-        if stream.duration is not None:
-            seconds = stream.duration * stream.time_base
-        else:  # Matroska has no duration of a stream: the packets, undecoded, tell
-            times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
-            seconds = (max(times) - min(times)) * stream.time_base + 1 / stream.guessed_rate if times else Fraction(0)
+        seconds = pictures_end(container, picture_stream(container, path), timing)
     if seconds <= 0:
         raise VideoError(f"video {path} holds no picture; copy the file again.", "unreadable_video")
-    return Fraction(seconds)
+    return seconds
+
+
+def _read_timing(path: Path) -> VideoTiming:
+    with open_video(path) as container:
+        try:
+            return read_timing(container, picture_stream(container, path), path)
+        except VideoError as error:
+            raise _of_file(path, error) from None
+
+
+def _of_file(path: Path, error: VideoError) -> VideoError:
+    return error if str(path) in str(error) else VideoError(f"video {path}: {error}", error.reason)
 
 
 def read_segments(
@@ -119,6 +86,7 @@ def read_segments(
     expected_rate: Fraction | None = None,
     num_threads: int = 1,
     rate_hz: float | None = None,
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[tuple[Segment, np.ndarray | VideoError]]:
     """Frames (T, H, W, 3) uint8 RGB of each segment, as soon as it is complete, or the reason why there are none.
 
@@ -131,30 +99,45 @@ def read_segments(
         expected_rate: frames per second that the file must have, within one per cent.
         num_threads: of the decoder.
         rate_hz: frames per second to give; None gives those of the file.
+        prepare: what is done to each picture (H, W, 3) when it is decoded, so that only the result (H', W', 3), of one
+            size for all, is held; None keeps pictures as they are shown.
     """
-    path, segments = Path(path), list(segments)
+    path, waiting = Path(path), {segment.utterance: segment for segment in segments}
     try:
+        timing = _read_timing(path)
+        _check_rate(path, timing.rate, expected_rate)
+        # Where the rate varies, frames of another rate are counted by the ticks of the file's own clock.
+        by_ticks = rate_hz is not None and not timing.is_constant
         with open_video(path) as container:
             stream = picture_stream(container, path)
-            _check_rate(path, stream.guessed_rate, expected_rate)
             stream.thread_type, stream.codec_context.thread_count = "AUTO", num_threads
-            rate = stream.guessed_rate
-            requests = [_Request(item, item.frame_numbers(rate, max_seconds, rate_hz)) for item in segments]
-            yield from _read_open(path, container, stream, requests)
+            rate = 1 / Fraction(stream.time_base) if by_ticks else timing.rate
+            requests = [
+                SegmentFrames(item, item.frame_numbers(rate, max_seconds, rate_hz), prepare)
+                for item in waiting.values()
+            ]
+            pictures = VideoPictures(container, stream, timing, rate)
+            for segment, result in _read_open(path, pictures, rate, requests):
+                del waiting[segment.utterance]
+                yield segment, result
     except VideoError as error:
-        for segment in segments:
-            yield segment, VideoError(f"utterance {segment.utterance}: {error}", error.reason)
+        for segment in waiting.values():
+            yield segment, VideoError(f"utterance {segment.utterance}: {_of_file(path, error)}", error.reason)
 
 
 def read_frames(
-    path: str | Path, segment: Segment, max_seconds: float | None = None, rate_hz: float | None = None
+    path: str | Path,
+    segment: Segment,
+    max_seconds: float | None = None,
+    rate_hz: float | None = None,
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Frames (T, H, W, 3) uint8 RGB of one segment.
+    """Frames (T, H, W, 3) uint8 RGB of one segment; see `read_segments`.
 
     Raises:
         VideoError: names the file and the utterance.
     """
-    ((_, frames),) = read_segments(path, [segment], max_seconds, rate_hz=rate_hz)
+    ((_, frames),) = read_segments(path, [segment], max_seconds, rate_hz=rate_hz, prepare=prepare)
     if isinstance(frames, VideoError):
         raise frames
     return frames
@@ -174,88 +157,29 @@ def _check_rate(path: Path, rate: Fraction, expected: Fraction | None) -> None:
         )
 
 
-@dataclass
-class _Request:
-    """A segment while its frames come in; `numbers` are those of the frames wanted, ascending."""
-
-    segment: Segment
-    numbers: np.ndarray
-    frames: np.ndarray | None = None
-    filled: int = 0
-    own: int = 0
-    half: slice = field(default_factory=lambda: slice(None))
-
-    @property
-    def count(self) -> int:
-        return len(self.numbers)
-
-    @property
-    def next(self) -> int:
-        """Number of the frame that is wanted next; a segment without frames is done wherever the file stands."""
-        return int(self.numbers[self.filled]) if self.filled < self.count else 0
-
-    @property
-    def is_full(self) -> bool:
-        return self.filled == self.count
-
-    def put(self, picture: np.ndarray, begin: int, end: int) -> None:
-        """`picture` (H, W, 3) is on the screen during the frames [begin, end) of the file."""
-        stop = int(np.searchsorted(self.numbers, end))
-        if stop <= self.filled:
-            return
-        if self.frames is None:
-            width = picture.shape[1]
-            bounds = {"left": (0, width // 2), "right": (width - width // 2, width), "whole": (0, width)}
-            self.half = slice(*bounds[self.segment.half])
-            self.frames = np.empty((self.count, *picture[:, self.half].shape), dtype=np.uint8)
-        self.frames[self.filled : stop] = picture[:, self.half]
-        # A picture that was there before the frame wanted last is one held, not the own one of the next.
-        before = self.numbers[self.filled - 1] if self.filled else self.numbers[0] - self._gap()
-        self.own += begin > before
-        self.filled = stop
-
-    def _gap(self) -> int:
-        return max(int(self.numbers[1] - self.numbers[0]), 1) if self.count > 1 else 1
-
-    def result(self, path: Path, num_file_frames: int, rate: Fraction) -> np.ndarray | VideoError:
-        """The frames, if enough of them were there."""
-        where = f"utterance {self.segment.utterance}: video {path}"
-        times = f"[{float(self.segment.start):.3f}, {float(self.segment.end):.3f}) s"
-        if self.count == 0:
-            return VideoError(f"{where} has no frame in {times}; mend video_segments.", "empty_segment")
-        wanted = len(np.unique(self.numbers))
-        if self.frames is None or wanted - self.own > MAX_HELD_SHARE * wanted:
-            return VideoError(
-                f"{where} has only {self.own} of the {wanted} frames in {times}, its pictures end at "
-                f"{float(num_file_frames / rate):.3f} s; copy the file again or mend video_segments.",
-                "unreadable_video" if num_file_frames > self.numbers[-1] else "truncated_video",
-            )
-        return self.frames[: self.filled]
-
-
 def _read_open(
-    path: Path, container: Any, stream: Any, requests: list[_Request]
+    path: Path, pictures: VideoPictures, rate: Fraction, requests: list[SegmentFrames]
 ) -> Iterator[tuple[Segment, np.ndarray | VideoError]]:
-    rate = stream.guessed_rate
     waiting = sorted(requests, key=lambda request: (request.next, request.segment.utterance))
-    active: list[_Request] = []
-    pictures = VideoPictures(container, stream)
+    active: list[SegmentFrames] = []
+    screen = Screen(pictures.stream.sample_aspect_ratio)
+    longest_gap = math.ceil(_JUMP_FRAMES / pictures.timing.rate * rate)
     end = 0  # frames of the file gone by
     while waiting or active:
-        if not active and waiting[0].next - end > _JUMP_FRAMES:
+        if not active and waiting[0].next - end > longest_gap:
             pictures.jump(waiting[0].next)
         shown = pictures.next(min(request.next for request in [*active, *waiting[:1]]))
         if shown is None:
             for request in active + waiting:
                 yield request.segment, request.result(path, end, rate)
             return
-        picture, begin, end = shown
+        end = shown.end
         while waiting and waiting[0].next < end:
             active.append(waiting.pop(0))
         if any(request.next < end for request in active):
-            array = picture.to_ndarray(format="rgb24")
+            picture = screen.show(shown.picture)
             for request in active:
-                request.put(array, begin, end)
+                request.put(picture, shown)
         for request in [request for request in active if request.is_full]:
             active.remove(request)
             yield request.segment, request.result(path, end, rate)

@@ -1,26 +1,23 @@
-"""Read speech: one channel, one sample rate, with an error that names the utterance when that cannot be had."""
+"""Read speech: one channel, one sample rate, with an error that names the utterance when that cannot be had.
+
+Sound is read in blocks, each mixed down and resampled before the next, so that what is held is little more than what is
+given; nothing is set aside because a header says so.
+"""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mertk.data.media_file import open_media
-from mertk.data.recording import RecordingError
+from mertk.data.sound_file import TOLERANCE_SECONDS, check_complete, open_sound, read_blocks
+from mertk.data.sound_track import AudioError, check_rate, decode_sound
 
 if TYPE_CHECKING:
     import numpy as np
 
-#: a file may be this much shorter than its manifest says before it counts as truncated
-TOLERANCE_SECONDS = 0.05
-
-#: what libsndfile says of a format, or of an encoding in one, that it does not know
-_FORMATS_OF_OTHERS = (1, 4, 7, 29)
-
-
-class AudioError(RecordingError):
-    """A sound file, or the sound of a video, that cannot be used."""
+#: samples for which a header is believed at first; more are made room for as they come
+_MOST_EXPECTED = 2**28
 
 
 def read_waveform(
@@ -33,112 +30,130 @@ def read_waveform(
 ) -> np.ndarray:
     """Samples (S,) float32 in [-1, 1] at `sample_rate_hz`.
 
+    What soundfile does not know, FFmpeg decodes.
+
     Args:
         max_seconds: read no more than this from the start.
         policy: `convert` averages channels and resamples; `refuse` raises when either would be needed.
         expected_seconds: length that the manifest gives; a shorter file is an error.
 
     Raises:
-        AudioError: missing, unreadable, empty or truncated file; wrong format under `refuse`.
+        AudioError: missing, unreadable, empty or truncated file; a sample rate that no recording has; wrong format
+            under `refuse`.
     """
-    import numpy as np
-    import soundfile
-
     path = Path(path)
     if not path.is_file():
         raise AudioError(
             f"utterance {utterance}: audio file {path} does not exist; mend wav.scp or the corpus path.", "no_audio"
         )
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            if policy == "refuse" and (file.samplerate != sample_rate_hz or file.channels != 1):
-                raise AudioError(
-                    f"utterance {utterance}: {path} has {file.channels} channel(s) at {file.samplerate} Hz, expected "
-                    f"1 at {sample_rate_hz} Hz; convert the file or set audio_policy to convert.",
-                    "other_format",
-                )
-            rate = file.samplerate
-            total_seconds = file.frames / rate
-            wanted = -1 if max_seconds is None else round(max_seconds * rate)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        if policy == "convert" and error.code in _FORMATS_OF_OTHERS:
-            return _read_other_sound(path, utterance, sample_rate_hz, max_seconds, expected_seconds)
-        raise AudioError(
-            f"utterance {utterance}: {path} cannot be read as audio ({error.error_string}).", "unreadable_audio"
-        ) from error
-    if len(samples) == 0:
-        raise AudioError(f"utterance {utterance}: {path} holds no samples.", "unreadable_audio")
-    _check_seconds(path, utterance, total_seconds, expected_seconds)
-    if not np.isfinite(samples).all():
-        raise AudioError(f"utterance {utterance}: {path} holds NaN or infinite samples.", "unreadable_audio")
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    if rate == sample_rate_hz:
-        return mono
-    import soxr  # what librosa resamples with; librosa itself takes seconds to import in every worker
-
-    return soxr.resample(mono, rate, sample_rate_hz)
-
-
-def _read_other_sound(
-    path: Path, utterance: str, sample_rate_hz: int, max_seconds: float | None, expected_seconds: float | None
-) -> np.ndarray:
-    """Samples (S,) of a file in a format that FFmpeg knows and libsndfile does not, such as m4a, amr or mka."""
-    try:
-        samples = read_sound_of_video(path, utterance, sample_rate_hz, max_seconds)
+        with open_sound(path) as file:
+            if file is None:
+                samples, rate, total = _read_by_ffmpeg(path, sample_rate_hz, max_seconds, policy)
+            else:
+                samples, rate, total = _read_open(file, path, sample_rate_hz, max_seconds, policy)
     except AudioError as error:
+        raise AudioError(f"utterance {utterance}: {error}", error.reason) from error
+    if total == 0:
+        raise AudioError(f"utterance {utterance}: {path} holds no samples.", "unreadable_audio")
+    if expected_seconds is not None and total / rate < expected_seconds - TOLERANCE_SECONDS:
         raise AudioError(
-            f"utterance {utterance}: {path} cannot be read as audio, neither by libsndfile nor by FFmpeg.",
-            "unreadable_audio",
-        ) from error
-    if max_seconds is None or (expected_seconds or 0) <= max_seconds:
-        _check_seconds(path, utterance, len(samples) / sample_rate_hz, expected_seconds)
-    return samples
-
-
-def _check_seconds(path: Path, utterance: str, seconds: float, expected_seconds: float | None) -> None:
-    if expected_seconds is not None and seconds < expected_seconds - TOLERANCE_SECONDS:
-        raise AudioError(
-            f"utterance {utterance}: {path} lasts {seconds:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
+            f"utterance {utterance}: {path} lasts {total / rate:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
             "the file is truncated or changed after the manifests were made. Restore it or run stage 1 again.",
             "truncated_audio",
         )
+    return samples
 
 
 def read_sound_of_video(
     path: str | Path, utterance: str, sample_rate_hz: int = 16000, max_seconds: float | None = None
 ) -> np.ndarray:
-    """Sound of a video file, one channel: samples (S,) float32 at `sample_rate_hz`.
+    """Sound of a video file, one channel: samples (S,) float32 at `sample_rate_hz`, from when a player starts.
 
     Raises:
         AudioError: missing or unreadable file, or one without sound.
     """
-    import av
-    import numpy as np
-
     path = Path(path)
     if not path.is_file():
         raise AudioError(f"utterance {utterance}: video file {path} does not exist.", "no_video")
     wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
-    blocks, count = [], 0
     try:
-        with open_media(path) as container:
-            if not container.streams.audio:
-                raise AudioError(f"utterance {utterance}: {path} has no sound; it is needed here.", "no_audio")
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate_hz)
-            for frame in container.decode(audio=0):
-                for block in resampler.resample(frame):
-                    blocks.append(block.to_ndarray().reshape(-1))
-                    count += len(blocks[-1])
-                if wanted is not None and count >= wanted:
-                    break
-            else:
-                blocks += [block.to_ndarray().reshape(-1) for block in resampler.resample(None)]
-    except av.error.FFmpegError as error:
-        raise AudioError(f"utterance {utterance}: {path} cannot be read ({error}).", "unreadable_video") from error
-    if not blocks:
+        samples = _collect(decode_sound(path, sample_rate_hz, max_seconds), wanted or 0)
+    except AudioError as error:
+        raise AudioError(f"utterance {utterance}: {error}", error.reason) from error
+    if len(samples) == 0:
         raise AudioError(f"utterance {utterance}: {path} holds no sound.", "no_audio")
-    return np.concatenate(blocks)[:wanted].astype(np.float32)
+    return samples[:wanted]
+
+
+def _read_by_ffmpeg(
+    path: Path, sample_rate_hz: int, max_seconds: float | None, policy: str
+) -> tuple[np.ndarray, int, float]:
+    """As `_read_open`, of a file that soundfile does not read; what lies behind `max_seconds` counts as there."""
+    if policy == "refuse":
+        raise AudioError(
+            f"{path} is no file of plain samples; convert it to wav or set audio_policy to convert.", "other_format"
+        )
+    wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
+    samples = _collect(decode_sound(path, sample_rate_hz, max_seconds), wanted or 0)[:wanted]
+    return samples, sample_rate_hz, float("inf") if len(samples) == wanted else len(samples)
+
+
+def _read_open(
+    file: Any, path: Path, sample_rate_hz: int, max_seconds: float | None, policy: str
+) -> tuple[np.ndarray, int, float]:
+    """Samples (S,) of an open sound file, the rate of the file and the number of samples at it that there are."""
+    rate = check_rate(file.samplerate, path)
+    if policy == "refuse" and (rate != sample_rate_hz or file.channels != 1):
+        raise AudioError(
+            f"{path} has {file.channels} channel(s) at {rate} Hz, expected 1 at {sample_rate_hz} Hz; convert the file "
+            "or set audio_policy to convert.",
+            "other_format",
+        )
+    wanted = file.frames if max_seconds is None else min(round(max_seconds * rate), file.frames)
+    read = _Counted(read_blocks(file, path, wanted))
+    blocks = read if rate == sample_rate_hz else _resample(read, rate, sample_rate_hz)
+    samples = _collect(blocks, round(wanted / rate * sample_rate_hz))
+    check_complete(path, file.frames, read.count, wanted, rate)
+    return samples, rate, file.frames if wanted < file.frames else read.count
+
+
+class _Counted:
+    """Blocks (S,), whose samples are counted as they go by."""
+
+    def __init__(self, blocks: Iterable[np.ndarray]) -> None:
+        self.blocks, self.count = blocks, 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for block in self.blocks:
+            self.count += len(block)
+            yield block
+
+
+def _resample(blocks: Iterable[np.ndarray], rate: int, sample_rate_hz: int) -> Iterator[np.ndarray]:
+    """Blocks of another rate; the same bits as of the whole at once."""
+    import numpy as np
+    import soxr  # what librosa resamples with; librosa itself takes seconds to import in every worker
+
+    stream = soxr.ResampleStream(rate, sample_rate_hz, 1, dtype="float32")
+    for block in blocks:
+        yield stream.resample_chunk(np.ascontiguousarray(block))
+    yield stream.resample_chunk(np.empty(0, dtype=np.float32), last=True)
+
+
+def _collect(blocks: Iterable[np.ndarray], expected: int) -> np.ndarray:
+    """One array (S,) float32 of all blocks; `expected` is how many samples there may be, or 0."""
+    import numpy as np
+
+    samples, count = np.empty(min(expected, _MOST_EXPECTED), dtype=np.float32), 0
+    for block in blocks:
+        if count + len(block) > len(samples):
+            grown = np.empty(max(2 * len(samples), count + len(block)), dtype=np.float32)
+            grown[:count] = samples[:count]
+            samples = grown
+        samples[count : count + len(block)] = block
+        count += len(block)
+    return samples[:count]
 
 
 def to_sixteen_bits(samples: np.ndarray) -> np.ndarray:
@@ -150,4 +165,6 @@ def to_sixteen_bits(samples: np.ndarray) -> np.ndarray:
     """
     import numpy as np
 
-    return np.clip(np.rint(samples * 2**15), -(2**15), 2**15 - 1).astype(np.int16)
+    scaled = samples * 2**15
+    np.clip(np.rint(scaled, out=scaled), -(2**15), 2**15 - 1, out=scaled)
+    return scaled.astype(np.int16)

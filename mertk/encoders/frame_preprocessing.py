@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mertk.encoders.weights import PREPROCESSOR_FILE, read_json
 from mertk.errors import MertkError
 
@@ -58,8 +60,29 @@ class FramePreprocessing:
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
         """Frames (T, H, W, 3) uint8 as pixel values (T, 3, crop height, crop width) float32, same device."""
+        return self.normalize(self._resize_and_crop(frames))
+
+    def shrink(self, picture: np.ndarray) -> np.ndarray:
+        """One picture (H, W, 3) uint8 as `normalize` takes it, (crop height, crop width, 3) uint8.
+
+        On CPU it is to the last bit what `__call__` does to many; a video need not be held at its full size.
+        """
         import torch
 
+        frames = self._resize_and_crop(torch.from_numpy(np.ascontiguousarray(picture))[None])
+        return frames[0].contiguous().numpy()
+
+    def normalize(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames (T, h, w, 3) uint8 of the right size as pixel values (T, 3, h, w) float32, same device."""
+        import torch
+
+        shape = (1, 3, 1, 1)
+        mean = torch.tensor(self.mean, device=frames.device).view(shape)
+        spread = torch.tensor(self.spread, device=frames.device).view(shape)
+        return ((frames.permute(0, 3, 1, 2).float() * self.scale - mean) / spread).contiguous()
+
+    def _resize_and_crop(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames (T, H, W, 3) as bytes or as whole numbers, (T, h, w, 3)."""
         pictures = frames.permute(0, 3, 1, 2)
         size = self.target_size(*pictures.shape[2:])
         if size != tuple(pictures.shape[2:]):
@@ -69,10 +92,7 @@ class FramePreprocessing:
             height, width = self.crop
             top, left = (pictures.shape[2] - height) // 2, (pictures.shape[3] - width) // 2
             pictures = pictures[:, :, top : top + height, left : left + width]
-        shape = (1, 3, 1, 1)
-        mean = torch.tensor(self.mean, device=frames.device).view(shape)
-        spread = torch.tensor(self.spread, device=frames.device).view(shape)
-        return ((pictures.float() * self.scale - mean) / spread).contiguous()
+        return pictures.permute(0, 2, 3, 1)
 
 
 def _resize_bytes(pictures: torch.Tensor, size: tuple[int, int], filter_name: str) -> torch.Tensor:

@@ -6,6 +6,7 @@ Legend: `T` frames, `H` height, `W` width, `D` features.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +76,22 @@ class ClipFrameEncoder:
         All frames go through the model as one batch. The last bits of a product of matrices depend on its shape, so
         callers who want the same bits every time give the same frames together every time.
         """
+        return self._encode(frames, self.preprocessing)
+
+    def prepare(self, picture: np.ndarray) -> np.ndarray:
+        """A picture (H, W, 3) uint8 in the size that the model takes, (h, w, 3) uint8, for `encode_prepared`."""
+        return self.preprocessing.shrink(picture)
+
+    def encode_prepared(self, frames: np.ndarray) -> np.ndarray:
+        """Embeddings (T, D) float32 of frames (T, h, w, 3) uint8 that `prepare` made, as one batch."""
+        return self._encode(frames, self.preprocessing.normalize)
+
+    def _encode(self, frames: np.ndarray, preprocess: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
             tensor = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
-            pixels = self.preprocessing(tensor).to(self.model.dtype)
+            pixels = preprocess(tensor).to(self.model.dtype)
             return self._embed(pixels).float().cpu().numpy()
 
     def _embed(self, pixels: torch.Tensor) -> torch.Tensor:

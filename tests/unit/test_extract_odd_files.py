@@ -205,14 +205,14 @@ def test_a_decoder_that_fails_costs_what_it_has_not_given_yet(videos, clip, monk
 
 
 def test_an_encoder_that_fails_on_one_utterance_costs_this_one(videos, clip, monkeypatch):
-    encode = ClipFrameEncoder.__call__
+    encode = ClipFrameEncoder.encode_prepared
 
     def fail(self, frames):
         if len(frames) == 2:
             raise RuntimeError("sizes of tensors must match")
         return encode(self, frames)
 
-    monkeypatch.setattr(ClipFrameEncoder, "__call__", fail)
+    monkeypatch.setattr(ClipFrameEncoder, "encode_prepared", fail)
     assert extract_pictures(videos, clip, "--max_lost", "0.2") == 0
     assert list(ledger_of(videos / "video")) == ["s0"]
 
