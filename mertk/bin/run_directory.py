@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mertk.config import Config
     from mertk.data.parts import Part
+    from mertk.models.base import Model
     from mertk.training.run_progress import Progress
     from mertk.training.trainer import Trainer
 
@@ -74,13 +75,12 @@ def _at(settings: Any, key: str) -> str:
     return "null" if settings is None else str(settings)
 
 
-def record_run(
-    run_dir: Path, config: Config, accelerator: Accelerator, parts: dict[str, Part], miniature: bool
-) -> None:
-    """Write the resolved configuration, the environment, and who was left out of each part."""
+def record_run(run_dir: Path, config: Config, accelerator: Accelerator, parts: dict[str, Part], model: Model) -> None:
+    """Write the resolved configuration, the environment, what the data is, and who was left out of each part."""
     import json
 
     from mertk.atomic import write_text
+    from mertk.bin.data_origin import describe_data
     from mertk.config import save_config
     from mertk.provenance import environment
     from mertk.training.engines import engine_name, engine_precision
@@ -91,8 +91,7 @@ def record_run(
         "engine": engine_name(accelerator),
         "precision": engine_precision(accelerator),
         "device": str(accelerator.device),
-        "miniature": miniature,
-        "utterances": {name: len(part.dataset) for name, part in parts.items()},
+        **describe_data(config, parts, model),
     }
     write_text(run_dir / "environment.json", json.dumps(record, indent=2) + "\n")
     for name, part in parts.items():
