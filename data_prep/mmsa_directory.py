@@ -126,7 +126,10 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
     arrays = file.parts[0].arrays
     dimensions = {modality: arrays[modality].shape[2] for modality in ("audio", "video", "text")}
     published, sentence = recognise(corpus, file.sha1, file.sha256)
-    warnings = [] if miniature else differences(corpus, counts, dimensions)
+    warnings = []
+    if not miniature:
+        warnings += [sentence] * (published is None) + differences(corpus, counts, dimensions)
+        warnings += _cut_transcripts(file.parts)
     if published is not None and published.split("/")[0].lower() != corpus:
         raise MertkError(f"{path}: {sentence}, but --corpus is {corpus}; mend either.")
     if corpus == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
@@ -154,6 +157,15 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
         "sequence_lengths": {modality: file.parts[0].steps(modality) for modality in ("audio", "video", "text")},
         "warnings": warnings,
     }
+
+
+def _cut_transcripts(parts: list[Part]) -> list[str]:
+    """A warning where transcripts end with the array: whoever made the file cut longer ones off there."""
+    room = parts[0].steps("tokens")
+    full = [part.ids[row] for part in parts for row in part.rows if part.lengths["tokens"][row] == room]
+    if not full:
+        return []
+    return [f"{len(full)} transcripts fill all {room} tokens that there is room for; longer ones are cut off"]
 
 
 def _alignment(part: Part) -> str:

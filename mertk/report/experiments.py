@@ -22,7 +22,10 @@ from mertk.report.task_report import Predictions, Record, TaskReport
 REPORTS: dict[str, TaskReport] = {"classification": ClassificationReport(), "regression": RegressionReport()}
 PROTOCOLS = ("clean", "clean-refit", "published", "custom")
 #: what may differ between runs, so that all values are listed
-LISTED = ("commit", "versions", "hardware", "num_processes", "num_parameters", "features")
+LISTED = (
+    *("files", "corpus", "utterances", "left_out", "encoders", "features"),
+    *("commit", "versions", "hardware", "num_processes", "num_parameters"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,24 +46,30 @@ class Experiment:
 
 
 def collect(directories: Sequence[Path]) -> list[Experiment]:
-    """One experiment for each directory of runs and protocol found below `directories`, in the order given.
+    """One experiment for each directory of runs, protocol and settings found below `directories`, in the order given.
 
     Raises:
         MertkError: no scored run, damaged results, or runs that do not belong together.
     """
     scored, unscored = find_runs(directories)
     groups: dict[tuple, list[ScoredRun]] = {}
+    settings: dict[Path, dict[tuple[str, ...], None]] = {}
     for run in scored:
         about = run.about
-        groups.setdefault((run.experiment, about["cv"], about["protocol"]), []).append(run)
-    order = list(dict.fromkeys(run.experiment for run in scored))
-    ranked = sorted(groups, key=lambda key: (order.index(key[0]), key[1], _rank(key[2])))
+        groups.setdefault((run.experiment, about["cv"], about["protocol"], run.settings), []).append(run)
+        settings.setdefault(run.experiment, {})[run.settings] = None
+    order = list(settings)
+    ranked = sorted(
+        groups, key=lambda key: (order.index(key[0]), key[1], _rank(key[2]), list(settings[key[0]]).index(key[3]))
+    )
     base = Path(os.path.commonpath(order)) if len(order) > 1 else order[0].parent
     experiments = []
     for key in ranked:
-        experiment, cv, protocol = key
+        experiment, cv, protocol, own = key
         below = experiment / f"{cv}-{protocol}"
-        name = f"{experiment.relative_to(base)} {cv}-{protocol}"
+        # A directory whose runs have one kind of settings is named after them, or as its owner likes.
+        apart = f" [{', '.join(own) or 'settings of the recipe'}]" if len(settings[experiment]) > 1 else ""
+        name = f"{experiment.relative_to(base)}{apart} {cv}-{protocol}"
         waiting = [path.relative_to(experiment) for path in unscored if below in path.parents]
         experiments.append(make_experiment(name, groups[key], waiting))
     return experiments
@@ -84,6 +93,8 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         **{key: first.about[key] for key in SHARED},
         "task": first.task,
         **report.pool(runs, predictions),
+        "settings": first.about.get("settings"),
+        "invented": _distinct([what for run in runs for what in run.about.get("invented") or ()]),
         "seeds": sorted({run.about["seed"] for run in runs}),
         "num_folds": len({run.about["fold"] for run in runs}),
         "fixed_split": _folds_there_are(runs) == 1,
@@ -169,7 +180,8 @@ def _check_apart(runs: list[ScoredRun], predictions: list[Predictions]) -> None:
 
 def _warnings(runs: list[ScoredRun], unscored: list[Path]) -> list[str]:
     """What a reader of the figures must know."""
-    found = []
+    found = [f"data: {warning}" for warning in _warnings_of_the_data(runs)]
+    found += _lost_in_training(runs)
     present = {(run.about["seed"], run.about["fold"]) for run in runs}
     most = _folds_there_are(runs)
     for seed in sorted({seed for seed, _ in present}):
@@ -188,3 +200,25 @@ def _warnings(runs: list[ScoredRun], unscored: list[Path]) -> list[str]:
     if any(str(commit).endswith("-dirty") for commit in commits):
         found.append("made by code with changes that were not committed")
     return found
+
+
+def _warnings_of_the_data(runs: list[ScoredRun]) -> list[str]:
+    """What preparing the data warned of, and that not all runs are of the same data."""
+    corpora = _distinct([run.about.get("corpus") for run in runs])
+    found = [warning for corpus in corpora for warning in corpus.get("warnings") or ()]
+    for run in runs:
+        features = run.about.get("features") or {}
+        found += [warning for record in features.values() for warning in (record or {}).get("warnings") or ()]
+    if len(corpora) > 1:
+        found.append(f"it was prepared in {len(corpora)} ways for different runs")
+    return _distinct(found)
+
+
+def _lost_in_training(runs: list[ScoredRun]) -> list[str]:
+    """Utterances of the lists that were not read in training."""
+    found = []
+    for run in runs:
+        for part, reasons in (run.about.get("left_out") or {}).items():
+            told = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+            found.append(f"left out of the {part} part of fold {run.about['fold']}: {told}")
+    return _distinct(found)

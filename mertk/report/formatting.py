@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mertk.metrics import METRICS, MetricSet, find_metric_set
@@ -19,7 +19,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]], text_co
     | 1      | 71.20 |
     | pooled | 70.00 |
     """
-    cells = [[str(cell) for cell in row] for row in [header, *rows]]
+    cells = [[" ".join(str(cell).replace("|", "\\|").split()) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = []
     for row in cells:
@@ -84,6 +84,59 @@ def headings(names: Sequence[str], suffix: str = "") -> list[str]:
 
 def describe(record: Record) -> str:
     """The name of a record with everything that makes its figures special."""
-    marks = ["MINIATURE"] if record["miniature"] else []
+    marks = [*unnamed_settings(record)]
+    marks += [f"MINIATURE{invented_kinds(record.get('invented'), ': invented ')}"] if record["miniature"] else []
     marks += ["labels permuted in training: chance expected"] if record["permuted_labels"] else []
     return record["name"] + (f" ({'; '.join(marks)})" if marks else "")
+
+
+def experiment_of(record: Record) -> str:
+    """The name of a record without its kind of folds and its protocol."""
+    return record["name"].rpartition(" ")[0]
+
+
+def invented_kinds(invented: Sequence[str] | None, before: str = "") -> str:
+    """What of a miniature is invented, in a few words behind `before`; empty where nobody noted it.
+
+    >>> invented_kinds(["recordings", "weights of text_encoder", "weights of audio_encoder"])
+    'recordings and weights'
+    """
+    kinds = dict.fromkeys(what.partition(" of ")[0] for what in invented or ())
+    return before + " and ".join(kinds) if kinds else ""
+
+
+def unnamed_settings(record: Record) -> list[str]:
+    """Settings that are not the recipe's and that the name does not tell; weights have a line of their own."""
+    settings = [short_setting(setting) for setting in record.get("settings") or ()]
+    told = {"data.permute_training_labels=true"} if record["permuted_labels"] else set()
+    return [one for one in settings if one not in record["name"] and one not in told and not names_weights(one)]
+
+
+def names_weights(setting: str) -> bool:
+    """Whether a `key=value` gives the weights of an encoder."""
+    return setting.partition("=")[0].endswith(".weights")
+
+
+def short_setting(setting: str) -> str:
+    """A `key=value` whose value, where it is a path, is the last name of it.
+
+    >>> short_setting("model.audio_encoder.weights=/models/wavlm-large"), short_setting("model.width=16")
+    ('model.audio_encoder.weights=wavlm-large', 'model.width=16')
+    """
+    key, _, value = setting.partition("=")
+    return f"{key}={short(value)}"
+
+
+def short(value: Any) -> Any:
+    """A fingerprint's first digits suffice to a reader; a folder's name says more than its path."""
+    if not isinstance(value, str):
+        return value
+    kind, colon, digits = value.rpartition(":")
+    if len(digits) == 64:
+        return kind + colon + digits[:12]
+    return value.rstrip("/").rpartition("/")[2] if value.startswith("/") else value
+
+
+def pairs(values: Mapping[str, Any]) -> str:
+    """`train 400, test 160`."""
+    return ", ".join(f"{key} {short(value)}" for key, value in values.items())

@@ -10,6 +10,7 @@ from typing import Any
 
 from mertk.errors import MertkError
 from mertk.metrics import find_metric_set
+from mertk.report.formatting import short_setting
 
 TASKS = ("classification", "regression")
 #: what all runs of one record have in common
@@ -17,6 +18,12 @@ SHARED = ("recipe", "variant", "ablation", "cv", "protocol", "miniature", "permu
 #: keys of a run's results.json and their types; the summary of an experiment, of the same name, has other keys
 RUN_KEYS = {"count": int, "metrics": dict, "run": dict}
 CLASS_KEYS = {"classes": list, "confusion": list}
+#: what a run tells of its data and settings, where it does: kinds of the value, and of what is in it
+ORIGIN_KEYS: dict[str, tuple[Any, Any]] = {
+    **dict.fromkeys(("invented", "files", "settings"), (list, str)),
+    **dict.fromkeys(("left_out", "encoders"), (dict, dict)),
+    **{"features": (dict, (dict, type(None))), "corpus": (dict, object), "utterances": (dict, int)},
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,11 @@ class ScoredRun:
     @property
     def about(self) -> dict[str, Any]:
         return self.results["run"]
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Those that are not the recipe's; runs of before do not tell, and count as having none."""
+        return tuple(map(short_setting, self.about.get("settings") or ()))
 
     @property
     def task(self) -> str:
@@ -130,11 +142,29 @@ def _problem(results: Any) -> str | None:
     missing += [key for key in ("fold", "seed") if not isinstance(about.get(key), int)]
     if missing:
         return f"run lacks {', '.join(missing)}"
+    problem = _origin_problem(about)
+    if problem:
+        return problem
     try:
         names = find_metric_set(task, results.get("metric_set")).names
     except MertkError as error:
         return str(error).rstrip(".")
     return _metric_problem(results["metrics"], names)
+
+
+def _origin_problem(about: dict[str, Any]) -> str | None:
+    for key, (kind, inner) in ORIGIN_KEYS.items():
+        value = about.get(key)
+        if value is None:
+            continue
+        held = value.values() if isinstance(value, dict) else value
+        if not isinstance(value, kind) or not all(isinstance(one, inner) for one in held):
+            return f"run.{key} is {value!r:.40}, which training does not write"
+    for key, kind in (("warnings", list), ("parts", dict), ("left_out", dict)):
+        value = (about.get("corpus") or {}).get(key)
+        if not isinstance(value, (kind, type(None))):
+            return f"run.corpus.{key} is {value!r:.40}, expected a {kind.__name__}"
+    return None
 
 
 def _metric_problem(metrics: dict[str, Any], names: tuple[str, ...]) -> str | None:

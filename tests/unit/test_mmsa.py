@@ -100,7 +100,11 @@ def test_aligned_files_take_their_lengths_from_the_text(tmp_path):
     for row, utterance in enumerate(content["train"]["id"]):
         assert {store.num_frames(utterance) for store in stores} == {int(lengths[row])}
     assert stores[0].record.options["alignment"] == "aligned"
-    assert json.loads((tmp_path / "data" / "corpus.json").read_text())["warnings"][-1].startswith("text features are 8")
+    warnings = json.loads((tmp_path / "data" / "corpus.json").read_text())["warnings"]
+    assert warnings[0].startswith("none of the published files of mosi has this checksum (SHA-1 ")
+    assert warnings[-2].startswith("text features are 8")
+    full = sum((content[part]["text_bert"][:, 1].sum(axis=1) == 5).sum() for part in content)
+    assert warnings[-1] == f"{full} transcripts fill all 5 tokens that there is room for; longer ones are cut off"
 
 
 def test_a_file_of_the_other_alignment_is_refused(tmp_path, capsys):

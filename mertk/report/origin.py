@@ -1,0 +1,78 @@
+"""Where the figures of a record come from: configuration, data, encoders, features, code, versions, machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mertk.report.formatting import Record, pairs, short, short_setting
+
+#: what of a feature directory's record is told, and of its options what is no digest
+FEATURE_KEYS = ("extractor", "weights", "weights_fingerprint", "layer", "rate_hz", "dimension")
+DIGESTS = ("sha1", "sha256", "vocabulary")
+
+
+def origin(record: Record) -> str:
+    """The lines of RESULTS.md below a picture."""
+    return "\n".join(f"- {line}" for line in (*_configuration(record), *_data(record), *_making(record)))
+
+
+def _configuration(record: Record) -> Iterator[str]:
+    for files in record["files"]:
+        yield f"configuration: {', '.join(files)}"
+    if record["settings"] is None:
+        yield "settings that are not the recipe's: not recorded"
+    else:
+        yield f"settings that are not the recipe's: {', '.join(map(short_setting, record['settings'])) or 'none'}"
+
+
+def _data(record: Record) -> Iterator[str]:
+    for corpus in record["corpus"]:
+        yield f"data: {_corpus(corpus)}"
+    if not record["corpus"]:
+        yield "data: not recorded"
+    for utterances in record["utterances"]:
+        yield f"utterances that were read in training: {pairs(utterances)}"
+    for left_out in record["left_out"]:
+        for part, reasons in left_out.items():
+            yield f"left out of the {part} part: {pairs(reasons)}"
+
+
+def _corpus(corpus: dict[str, Any]) -> str:
+    if not corpus:
+        return "lists of files, without a corpus.json that says more of them"
+    told = [corpus.get("corpus", "a corpus without a name")]
+    told += ["a miniature"] if corpus.get("miniature") else []
+    told += [f"{corpus['count']} utterances"] if "count" in corpus else []
+    told += [f"parts {pairs(corpus['parts'])}"] if corpus.get("parts") else []
+    told += [f"label map {corpus['label_map']}"] if corpus.get("label_map") else []
+    if "alignment" in corpus:
+        told.append(f"{corpus['alignment']} features of {corpus.get('published') or 'no published file'}")
+    told += [f"left out: {pairs(corpus['left_out'])}"] if corpus.get("left_out") else []
+    return ", ".join(told)
+
+
+def _making(record: Record) -> Iterator[str]:
+    yield f"commit: {', '.join(map(str, record['commit']))}"
+    for versions in record["versions"]:
+        yield f"versions: {pairs(versions)}"
+    for hardware in record["hardware"]:
+        gpus = ", ".join(hardware.get("gpus") or []) or "no GPU"
+        yield f"hardware: {hardware.get('cpu')}, {hardware.get('cores')} cores, {gpus}"
+    yield f"processes: {', '.join(map(str, record['num_processes']))}"
+    yield f"parameters: {', '.join(f'{number:,}' for number in record['num_parameters'])}"
+    for encoders in record["encoders"]:
+        for modality, encoder in encoders.items():
+            yield f"{modality} encoder: {pairs({key: value for key, value in encoder.items() if value is not None})}"
+    for features in record["features"]:
+        for modality, made in features.items():
+            if made is not None:
+                yield f"{modality} features: {_features(made)}"
+
+
+def _features(made: dict[str, Any]) -> str:
+    told = {key: made[key] for key in FEATURE_KEYS if made.get(key) is not None}
+    options = {key: value for key, value in (made.get("options") or {}).items() if key not in DIGESTS}
+    # Options may be nested: how pictures are brought to the size of an encoder, for one.
+    flat = {key: value for key, value in options.items() if isinstance(value, (str, int, float))}
+    return pairs(told | {key: short(value) for key, value in flat.items()})
