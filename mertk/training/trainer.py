@@ -178,7 +178,9 @@ class Trainer:
         self.progress.step += 1
         self.tracking.step(sum(len(batch["utterance_ids"]) for batch in group) * self.accelerator.num_processes)
         if self.progress.step % self.config.training.log_every == 0:
-            figures = self._over_processes(sums)
+            means = self._over_processes(sums)
+            # Called as those of the validation part.
+            figures = {name if name == "loss" else f"{name}_loss": value for name, value in means.items()}
             figures["learning_rate"] = self.schedule.learning_rates()[0]
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
 
