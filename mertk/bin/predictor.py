@@ -50,7 +50,8 @@ class Predictor:
             _check_alike(directory, saved, models[0], first)
             saved.model.to(self.device)
         if first.info["miniature"]:
-            print("note: this model was trained on a miniature corpus; its answers mean nothing", file=sys.stderr)
+            what = ", ".join(first.info.get("invented") or ["corpus"])
+            print(f"note: this model is a miniature (invented: {what}); its answers mean nothing", file=sys.stderr)
         self.classes: list[str] | None = first.info["classes"]
         self.inputs = first.config.data.inputs
         records = first.info["feature_records"]

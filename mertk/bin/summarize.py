@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.atomic import write_text
+    from mertk.report.destination import check_destination
     from mertk.report.document import results_document
     from mertk.report.experiments import collect
     from mertk.report.formatting import describe
@@ -38,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.report.published_file import read_published
     from mertk.report.tables import ablation_table, overview
 
+    check_destination(arguments.out)
     published = read_published(arguments.published) if arguments.published else None
     experiments = collect(arguments.experiments)
     records = [experiment.record for experiment in experiments]

@@ -85,7 +85,7 @@ def headings(names: Sequence[str], suffix: str = "") -> list[str]:
 def describe(record: Record) -> str:
     """The name of a record with everything that makes its figures special."""
     marks = [*unnamed_settings(record)]
-    marks += [f"MINIATURE{invented_kinds(record.get('invented'), ': invented ')}"] if record["miniature"] else []
+    marks += [miniature_mark(record)] if record["miniature"] else []
     marks += ["labels permuted in training: chance expected"] if record["permuted_labels"] else []
     return record["name"] + (f" ({'; '.join(marks)})" if marks else "")
 
@@ -95,14 +95,20 @@ def experiment_of(record: Record) -> str:
     return record["name"].rpartition(" ")[0]
 
 
-def invented_kinds(invented: Sequence[str] | None, before: str = "") -> str:
-    """What of a miniature is invented, in a few words behind `before`; empty where nobody noted it.
+def miniature_mark(record: Record) -> str:
+    """That it is a miniature, and what of it is invented where that is known."""
+    kinds = invented_kinds(record.get("invented"))
+    return f"MINIATURE: invented {kinds}" if kinds else "MINIATURE"
+
+
+def invented_kinds(invented: Sequence[str] | None) -> str:
+    """What of a miniature is invented, in a few words; empty where nobody noted it.
 
     >>> invented_kinds(["recordings", "weights of text_encoder", "weights of audio_encoder"])
     'recordings and weights'
     """
     kinds = dict.fromkeys(what.partition(" of ")[0] for what in invented or ())
-    return before + " and ".join(kinds) if kinds else ""
+    return " and ".join(kinds)
 
 
 def unnamed_settings(record: Record) -> list[str]:

@@ -353,6 +353,12 @@ def test_nothing_scored_is_an_error(tmp_path, capsys):
     fails(tmp_path, capsys, "no scored run")
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert main([str(tmp_path / "none"), "--out", str(tmp_path / "file")]) == 1
+    assert f"--out {tmp_path}/file: {tmp_path}/file is no directory; choose another" in capsys.readouterr().err
+
+
 def test_missing_directory_is_an_error(tmp_path, capsys):
     fails(tmp_path, capsys, "paper: no such directory")
 
