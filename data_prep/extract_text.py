@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from data_prep.extraction_plan import Utterance
     from mertk.data.feature_store import FeatureRecord
-    from mertk.data.manifest import Manifest
     from mertk.encoders.text_features import TextStates
     from mertk.encoders.tokenizer import Tokenizer
 
@@ -55,11 +54,12 @@ def main(argv: list[str] | None = None) -> int:
 
     processes = start_processes(arguments.num_processes)
     manifest = load_manifest(arguments.data, need=("text",))
-    TokenExtraction(arguments, processes, manifest, arguments.out).run()
+    tokens = TokenExtraction(arguments, processes, manifest, arguments.out)
+    tokens.run()
     if arguments.embeddings is not None:
         StateExtraction(arguments, processes, manifest, arguments.embeddings).run()
     if processes.is_main:
-        report_lengths(manifest, arguments)
+        print(tokens.told_of_lengths)
     processes.end()
     return 0
 
@@ -69,6 +69,8 @@ class TextExtraction(Extraction):
 
     stage = "extract_text"
     kind = "transcripts"
+    #: how many transcripts are cut off; known to the main process, when it has run
+    told_of_lengths = ""
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
         from data_prep.extraction_plan import digest, read_utterances
@@ -85,8 +87,20 @@ class TextExtraction(Extraction):
             "max_tokens": tokenizer.max_tokens,
             "sequence_length": tokenizer.max_tokens,
         }
-        weights = str(self.arguments.weights)
-        return FeatureRecord(modality="text", weights=weights, rate_hz=None, options=options, **fields)
+        lengths = [len(tokenizer.whole(text)) for text in self.manifest.column("text")]
+        cut = sum(length > tokenizer.max_tokens for length in lengths)
+        self.told_of_lengths = (
+            f"{cut} of {len(lengths)} transcripts cut off at {tokenizer.max_tokens} tokens; the longest has "
+            f"{max(lengths)}"
+        )
+        return FeatureRecord(
+            modality="text",
+            weights=str(self.arguments.weights),
+            rate_hz=None,
+            options=options,
+            warnings=[self.told_of_lengths] if cut else [],
+            **fields,
+        )
 
 
 class TokenExtraction(TextExtraction):
@@ -136,18 +150,6 @@ class StateExtraction(TextExtraction):
         from data_prep.worker_threads import encode_in_threads
 
         return encode_in_threads(lambda item: (item.path, extractor(item.value)), items, self.processes)
-
-
-def report_lengths(manifest: Manifest, arguments: argparse.Namespace) -> None:
-    """Say how many transcripts were cut off."""
-    from mertk.encoders.tokenizer import Tokenizer
-
-    tokenizer = Tokenizer(arguments.weights, arguments.max_tokens)
-    lengths = [len(tokenizer.whole(text)) for text in manifest.column("text")]
-    cut = sum(length > arguments.max_tokens for length in lengths)
-    print(
-        f"{cut} of {len(lengths)} transcripts cut off at {arguments.max_tokens} tokens; the longest has {max(lengths)}"
-    )
 
 
 if __name__ == "__main__":

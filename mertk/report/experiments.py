@@ -153,7 +153,7 @@ def _check_alike(runs: list[ScoredRun]) -> None:
         for what, one, other in pairs:
             if one != other:
                 raise MertkError(
-                    f"{what} differ: {one} in {first.directory}, {other} in {run.directory}. "
+                    f"{what} differ: {_told(one)} in {first.directory}, {_told(other)} in {run.directory}. "
                     "Keep experiments in directories of their own (--exp)."
                 )
     places: dict[tuple[int, int], Path] = {}
@@ -162,6 +162,10 @@ def _check_alike(runs: list[ScoredRun]) -> None:
         if (seed, fold) in places:
             raise MertkError(f"fold {fold}, seed {seed} stands twice: {places[seed, fold]} and {run.directory}.")
         places[seed, fold] = run.directory
+
+
+def _told(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _check_apart(runs: list[ScoredRun], predictions: list[Predictions]) -> None:

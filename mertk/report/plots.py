@@ -133,7 +133,7 @@ def shorten_labels(names: Sequence[str], longest: int = LONGEST_LABEL) -> list[s
     """Names for labels: one line each, and the middle of a long one left out.
 
     >>> shorten_labels(["calm", "surprised and rather happy"], 12)
-    ['calm', 'surpr… happy']
+    ['calm', 'surpri…happy']
     """
     half = (longest - 1) // 2
     lines = [" ".join(name.split()) for name in names]

@@ -223,7 +223,7 @@ class Trainer:
             terms = (cached or self.method).losses(output, batch)
             if terms.keys() != self.weights.keys():
                 raise MertkError(
-                    f"loss_weights has {sorted(self.weights)}, but the model computes {sorted(terms)}; "
+                    f"loss_weights has {', '.join(self.weights)}, but the model computes {', '.join(terms)}; "
                     "the names must be equal (set a weight to null to take its term out)."
                 )
             total = sum(self.weights[name] * value for name, value in terms.items())

@@ -191,7 +191,7 @@ def test_an_answer_that_is_no_number_is_not_scored(tmp_path):
 
 def test_loss_weights_must_have_the_names_of_the_terms(tmp_path):
     trainer, _ = make_trainer(tmp_path / "run", "loss_weights.mem=0.1")
-    with pytest.raises(MertkError, match=r"loss_weights has \['ce', 'mem'\], but the model computes \['ce'\]"):
+    with pytest.raises(MertkError, match="loss_weights has ce, mem, but the model computes ce;"):
         trainer.fit()
 
 
