@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mertk.data.manifest import read_corpus
+
 if TYPE_CHECKING:
     from mertk.config import Config
+    from mertk.data.manifest import Manifest
     from mertk.data.parts import Part
     from mertk.models.base import Model
 
@@ -20,7 +23,7 @@ def describe_data(config: Config, parts: dict[str, Part], model: Model) -> dict[
         parts: `train`, and `validation` where there is one.
         model: as it was built, with its encoders.
     """
-    corpus = parts["train"].manifest.corpus
+    corpus = corpus_of(parts["train"].manifest)
     invented = find_invented(parts["train"], model)
     return {
         "miniature": bool(invented),
@@ -30,6 +33,14 @@ def describe_data(config: Config, parts: dict[str, Part], model: Model) -> dict[
         "left_out": {name: part.ledger.counts() for name, part in parts.items() if len(part.ledger)},
         "encoders": describe_encoders(config, model),
     }
+
+
+def corpus_of(manifest: Manifest) -> dict[str, Any]:
+    """Content of corpus.json, that of lists of files too where they lie in the folds of a data directory."""
+    if manifest.corpus or not manifest.source.is_file():
+        return manifest.corpus
+    folders = manifest.source.absolute().parents
+    return next((read_corpus(folder.parent) for folder in folders if folder.name == "folds"), {})
 
 
 def describe_encoders(config: Config, model: Model) -> dict[str, dict[str, Any]]:
@@ -48,11 +59,12 @@ def describe_encoders(config: Config, model: Model) -> dict[str, dict[str, Any]]
 
 def find_invented(part: Part, model: Model) -> list[str]:
     """What of a run is a miniature: `recordings` or `features`, or `weights of ...`; empty when nothing is."""
-    if part.manifest.corpus.get("miniature"):
+    corpus = corpus_of(part.manifest)
+    if corpus.get("miniature"):
         # Features made from invented recordings are marked as well, whatever their weights.
         found = ["recordings" if part.manifest.has("wav.scp") else "features"]
     else:
-        what = "weights" if part.manifest.corpus else "recordings or weights"
+        what = "weights" if corpus else "recordings or weights"
         records = part.feature_records().items()
         found = [f"{what} of the {name} features" for name, record in records if record and record.get("miniature")]
     encoders = {name: module for name, module in model.named_modules() if getattr(module, "is_miniature", False)}

@@ -26,18 +26,8 @@ def deviations(record: Record, row: Record) -> list[str]:
         row: see `mertk.report.published_file`.
     """
     measured = row["measured_on"]
-    found = list(_method(record, row, measured))
-    corpora = record["corpus"]
-    if len(corpora) != 1 or not corpora[0].get("corpus"):
-        return [*found, f"data {'of several kinds' if len(corpora) > 1 else 'not recorded'}"]
-    (corpus,) = corpora
-    if corpus["corpus"] != measured["corpus"]:
-        found.append(f"other corpus: {corpus['corpus']}")
-    if corpus.get("published") != measured["feature_file"]:
-        found.append(f"{_file(corpus)} instead of {_file({'published': measured['feature_file']})}")
-    found += _counts(record, measured)
-    found += _inputs(record, row["inputs"])
-    return found
+    found = _method(record, row, measured)
+    return [*found, *_corpus(record["corpus"], measured), *_inputs(record, row["inputs"]), *_counts(record, measured)]
 
 
 def _method(record: Record, row: Record, measured: Record) -> Iterator[str]:
@@ -54,6 +44,17 @@ def _method(record: Record, row: Record, measured: Record) -> Iterator[str]:
         yield f"settings of {MINIATURE_FILE}"
     if any(setting.startswith("data.inputs.") for setting in record["settings"] or ()):
         yield "inputs with other settings"
+
+
+def _corpus(corpora: list[dict[str, Any]], measured: Record) -> Iterator[str]:
+    if len(corpora) != 1 or not corpora[0].get("corpus"):
+        yield "data of several kinds" if len(corpora) > 1 else "data not recorded"
+        return
+    (corpus,) = corpora
+    if corpus["corpus"] != measured["corpus"]:
+        yield f"other corpus: {corpus['corpus']}"
+    if corpus.get("published") != measured["feature_file"]:
+        yield f"{_file(corpus)} instead of {_file({'published': measured['feature_file']})}"
 
 
 def _file(corpus: dict[str, Any]) -> str:

@@ -10,8 +10,12 @@ from mertk.metrics import METRICS, MetricSet, find_metric_set
 Record = dict[str, Any]
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]], text_columns: int = 1) -> str:
+def markdown_table(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], text_columns: int = 1, ends_in_text: bool = False
+) -> str:
     """A table that reads well as text too; columns after the first `text_columns` are set to the right.
+
+    With `ends_in_text` the last column holds text of any length, which is set to the left and not padded.
 
     >>> print(markdown_table(["fold", "UA"], [["1", "71.20"], ["pooled", "70.00"]]))
     | fold   |    UA |
@@ -21,16 +25,19 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]], text_co
     """
     cells = [[" ".join(str(cell).replace("|", "\\|").split()) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    is_text = [column < text_columns for column in range(len(header))]
+    if ends_in_text:
+        widths[-1], is_text[-1] = len(header[-1]), True
     lines = []
     for row in cells:
         padded = [
-            cell.ljust(width) if column < text_columns else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if text else cell.rjust(width)
+            for cell, width, text in zip(row, widths, is_text, strict=True)
         ]
         lines.append(f"| {' | '.join(padded)} |")
     rule = [
-        f":{'-' * (width + 1)}" if column < text_columns else f"{'-' * (width + 1)}:"
-        for column, width in enumerate(widths)
+        f":{'-' * (width + 1)}" if text else f"{'-' * (width + 1)}:"
+        for width, text in zip(widths, is_text, strict=True)
     ]
     return "\n".join([lines[0], f"|{'|'.join(rule)}|", *lines[1:]])
 

@@ -33,7 +33,8 @@ def published_table(records: list[Record], published: Record | None) -> str:
             means = [spread(record, name) if name in record["mean"] else "-" for name in names]
             size = f"{record['protocol']}, {len(record['seeds'])} seed{'s' * (len(record['seeds']) > 1)}"
             rows.append([f"ours: {describe(record)}", size, *means, _held_against(record, row)])
-    table = markdown_table(["figures", "our protocol", *headings(names), "ours less published"], rows, text_columns=2)
+    header = ["figures", "our protocol", *headings(names), "ours less published"]
+    table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
     return f"{published['source']} {published['note']}\n\n{table}"
 
 
