@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from mertk.models.base import Model
 
 #: what of corpus.json (see `mertk.data.manifest`) the records of a run repeat
-CORPUS_KEYS = ("corpus", "miniature", "count", "parts", "left_out", "warnings", "published", "alignment", "label_map")
+CORPUS_KEYS = (
+    *("corpus", "miniature", "count", "parts", "left_out", "warnings"),
+    *("published", "alignment", "label_map", "shared_videos"),
+)
 
 
 def describe_data(config: Config, parts: dict[str, Part], model: Model) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _counts(record: Record, measured: Record) -> Iterator[str]:
         for utterances in record["utterances"]:
             for part, count in utterances.items():
                 ours.setdefault(part, set()).add(count)
-    elif record["num_folds"] != measured["folds"]:
+    elif measured["folds"] not in (None, record["num_folds"]):
         yield f"{record['num_folds']} of {measured['folds']} folds"
     for part, published in measured["utterances"].items():
         counts = sorted(ours.get(part, ()))

@@ -47,8 +47,10 @@ def _corpus(corpus: dict[str, Any]) -> str:
     told += [f"parts {pairs(corpus['parts'])}"] if corpus.get("parts") else []
     told += [f"label map {corpus['label_map']}"] if corpus.get("label_map") else []
     if "alignment" in corpus:
-        told.append(f"{corpus['alignment']} features of {corpus.get('published') or 'no published file'}")
+        file = "" if corpus.get("miniature") else f" of {corpus.get('published') or 'no published file'}"
+        told.append(f"{corpus['alignment']} features{file}")
     told += [f"left out: {pairs(corpus['left_out'])}"] if corpus.get("left_out") else []
+    told += [f"{pair} share {videos['count']} videos" for pair, videos in corpus.get("shared_videos", {}).items()]
     return ", ".join(told)
 
 

@@ -38,7 +38,7 @@ def overview(records: list[Record]) -> str:
         kinds.setdefault((metric_set_of(record), record["fixed_split"]), []).append(record)
     parts += [_overview_table(same) for same in kinds.values()]
     parts += [f"- {line}" for line in [*gaps(records), *controls(records)]]
-    parts += [f"- **{describe(record)}: {warning}**" for record in records for warning in record["warnings"]]
+    parts += [f"- **{record['name']}: {warning}**" for record in records for warning in record["warnings"]]
     return join_paragraphs(parts)
 
 
