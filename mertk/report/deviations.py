@@ -13,7 +13,9 @@ PROTOCOLS = {
     "clean": "epoch chosen on a validation part (clean)",
     "clean-refit": "trained on the validation part too (clean-refit)",
     "published": "epoch chosen on the test part (published)",
+    "custom": "parts given by hand (custom)",
 }
+SPLITS = {"none": "no folds", "official": "the official split"}
 
 
 def deviations(record: Record, row: Record) -> list[str]:
@@ -36,7 +38,7 @@ def _method(record: Record, row: Record, measured: Record) -> Iterator[str]:
     if record["variant"] not in row["variants"]:
         yield f"variant {record['variant']} instead of {' or '.join(row['variants'])}"
     if record["cv"] != measured["cv"]:
-        yield f"folds by {record['cv']} instead of {measured['cv']}"
+        yield " instead of ".join(SPLITS.get(cv, f"folds by {cv}") for cv in (record["cv"], measured["cv"]))
     if record["protocol"] != measured["protocol"]:
         told = (PROTOCOLS.get(protocol, protocol) for protocol in (record["protocol"], measured["protocol"]))
         yield ", published: ".join(told)

@@ -23,7 +23,7 @@ REPORTS: dict[str, TaskReport] = {"classification": ClassificationReport(), "reg
 PROTOCOLS = ("clean", "clean-refit", "published", "custom")
 #: what may differ between runs, so that all values are listed
 LISTED = (
-    *("files", "corpus", "utterances", "left_out", "encoders", "features"),
+    *("files", "corpus", "utterances", "encoders", "features"),
     *("commit", "versions", "hardware", "num_processes", "num_parameters"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -122,7 +123,13 @@ def unnamed_settings(record: Record) -> list[str]:
     """Settings that are not the recipe's and that the name does not tell; weights have a line of their own."""
     settings = [short_setting(setting) for setting in record.get("settings") or ()]
     told = {"data.permute_training_labels=true"} if record["permuted_labels"] else set()
-    return [one for one in settings if one not in record["name"] and one not in told and not names_weights(one)]
+    return [
+        one for one in settings if one not in told and not names_weights(one) and not _is_named(one, record["name"])
+    ]
+
+
+def _is_named(setting: str, name: str) -> bool:
+    return re.search(re.escape(setting) + r"(?![\w.])", name) is not None
 
 
 def names_weights(setting: str) -> bool:

@@ -31,11 +31,17 @@ def _data(record: Record) -> Iterator[str]:
         yield f"data: {_corpus(corpus)}"
     if not record["corpus"]:
         yield "data: not recorded"
-    for utterances in record["utterances"]:
-        yield f"utterances that were read in training: {pairs(utterances)}"
-    for left_out in record["left_out"]:
-        for part, reasons in left_out.items():
-            yield f"left out of the {part} part: {pairs(reasons)}"
+    if record["utterances"]:
+        yield f"utterances that were read in training: {pairs(_ranges(record['utterances']))}"
+
+
+def _ranges(counts: list[dict[str, int]]) -> dict[str, str]:
+    """By part, the number of utterances, from the least to the most where folds differ."""
+    found = {}
+    for part in dict.fromkeys(part for one in counts for part in one):
+        numbers = [one[part] for one in counts if part in one]
+        found[part] = " to ".join(map(str, dict.fromkeys((min(numbers), max(numbers)))))
+    return found
 
 
 def _corpus(corpus: dict[str, Any]) -> str:

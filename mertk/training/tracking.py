@@ -184,5 +184,6 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = value if isinstance(value, (int, float, str, bool)) else str(value)
+            told = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)
+            flat[prefix + name] = value if isinstance(value, (int, float, str, bool)) else told
     return flat

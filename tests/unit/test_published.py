@@ -136,7 +136,7 @@ def test_a_difference_is_printed_where_all_agrees(checkout):
         ({"corpus": [{}]}, "data not recorded"),
         ({"corpus": [{"corpus": "iemocap"}, {"corpus": "meld"}]}, "data of several kinds"),
         ({"protocol": "clean"}, "epoch chosen on a validation part (clean), published: epoch chosen on the test part"),
-        ({"cv": "speaker"}, "folds by speaker instead of session"),
+        ({"cv": "speaker"}, "folds by speaker instead of folds by session"),
         ({"num_folds": 1, "count": 1085}, "1 of 5 folds; 1085 test utterances, published 5531"),
         ({"variant": "other"}, "variant other instead of paper or released"),
         ({"recipe": "mosi/hscl"}, "other method: mosi/hscl instead of iemocap/foal"),

@@ -227,6 +227,7 @@ def test_runs_that_differ_in_settings_alone_have_names_of_their_own(tmp_path):
         "other session-clean",
     ]
     assert "| other session-clean (optimizer.learning_rate=0.01) " in document
+    assert "(optimizer.learning_rate=0.01)" not in document.partition("## mixed")[2].partition("\n## other")[0]
     pictures = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
     assert pictures == [
         "confusion-mixed--optimizer.learning_rate=0.01--session-clean.png",
