@@ -121,11 +121,10 @@ def invented_kinds(invented: Sequence[str] | None) -> str:
 
 def unnamed_settings(record: Record) -> list[str]:
     """Settings that are not the recipe's and that the name does not tell; weights have a line of their own."""
-    settings = [short_setting(setting) for setting in record.get("settings") or ()]
+    settings = map(short_setting, record.get("settings") or ())
     told = {"data.permute_training_labels=true"} if record["permuted_labels"] else set()
-    return [
-        one for one in settings if one not in told and not names_weights(one) and not _is_named(one, record["name"])
-    ]
+    left = [one for one in settings if one not in told and not names_weights(one)]
+    return [one for one in left if not _is_named(one, record["name"])]
 
 
 def _is_named(setting: str, name: str) -> bool:
