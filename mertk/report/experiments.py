@@ -53,14 +53,14 @@ def collect(directories: Sequence[Path]) -> list[Experiment]:
     """
     scored, unscored = find_runs(directories)
     groups: dict[tuple, list[ScoredRun]] = {}
-    settings: dict[Path, dict[tuple[str, ...], None]] = {}
+    settings = _settings(scored)
     for run in scored:
-        about = run.about
-        groups.setdefault((run.experiment, about["cv"], about["protocol"], run.settings), []).append(run)
-        settings.setdefault(run.experiment, {})[run.settings] = None
+        about, kinds = run.about, settings[run.experiment]
+        own = kinds[0] if run.settings is None else run.settings
+        groups.setdefault((run.experiment, about["cv"], about["protocol"], own), []).append(run)
     order = list(settings)
     ranked = sorted(
-        groups, key=lambda key: (order.index(key[0]), key[1], _rank(key[2]), list(settings[key[0]]).index(key[3]))
+        groups, key=lambda key: (order.index(key[0]), key[1], _rank(key[2]), settings[key[0]].index(key[3]))
     )
     base = Path(os.path.commonpath(order)) if len(order) > 1 else order[0].parent
     experiments = []
@@ -73,6 +73,16 @@ def collect(directories: Sequence[Path]) -> list[Experiment]:
         waiting = [path.relative_to(experiment) for path in unscored if below in path.parents]
         experiments.append(make_experiment(name, groups[key], waiting))
     return experiments
+
+
+def _settings(runs: list[ScoredRun]) -> dict[Path, list[tuple[str, ...]]]:
+    """By experiment, the different settings of its runs; those that do not tell theirs count as of the first kind."""
+    found: dict[Path, dict[tuple[str, ...], None]] = {}
+    for run in runs:
+        found.setdefault(run.experiment, {})
+        if run.settings is not None:
+            found[run.experiment][run.settings] = None
+    return {experiment: list(kinds) or [()] for experiment, kinds in found.items()}
 
 
 def _rank(protocol: str) -> int:
@@ -93,7 +103,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         **{key: first.about[key] for key in SHARED},
         "task": first.task,
         **report.pool(runs, predictions),
-        "settings": first.about.get("settings"),
+        "settings": next((told for run in runs if (told := run.about.get("settings")) is not None), None),
         "invented": _distinct([what for run in runs for what in run.about.get("invented") or ()]),
         "seeds": sorted({run.about["seed"] for run in runs}),
         "num_folds": len({run.about["fold"] for run in runs}),

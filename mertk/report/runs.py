@@ -45,9 +45,10 @@ class ScoredRun:
         return self.results["run"]
 
     @property
-    def settings(self) -> tuple[str, ...]:
-        """Those that are not the recipe's; runs of before do not tell, and count as having none."""
-        return tuple(map(short_setting, self.about.get("settings") or ()))
+    def settings(self) -> tuple[str, ...] | None:
+        """Those that are not the recipe's; None for runs of before, which do not tell."""
+        told = self.about.get("settings")
+        return None if told is None else tuple(map(short_setting, told))
 
     @property
     def task(self) -> str:

@@ -182,6 +182,15 @@ def test_runs_of_before_are_summarized_and_held_against_nothing(tmp_path):
         assert f"\n- {line}\n" in document
 
 
+def test_runs_of_before_join_those_that_tell_their_settings(tmp_path):
+    write_run(tmp_path / "paper", 1)
+    write_run(tmp_path / "paper", 2, settings=["model.text_encoder.weights=/models/bert"])
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "out")
+    assert [one["name"] for one in results["experiments"]] == ["paper session-clean"]
+    assert results["count"] == 80
+    assert "\n- settings that are not the recipe's: model.text_encoder.weights=bert\n" in document
+
+
 def test_what_the_data_warned_of_and_what_was_left_out_is_told(tmp_path, capsys):
     corpus = {"corpus": "mosi", "count": 90, "parts": {"train": 40, "test": 50}, "left_out": {"bad_length": 3}}
     corpus |= {"warnings": ["12 transcripts are cut"], "alignment": "aligned", "published": None}
