@@ -61,7 +61,9 @@ def _corpus(corpus: dict[str, Any]) -> str:
 
 
 def _making(record: Record) -> Iterator[str]:
-    yield f"commit: {', '.join(map(str, record['commit']))}"
+    scored_by = [commit for commit in record.get("scored_by", ()) if [commit] != record["commit"]]
+    told = f", scored by {', '.join(scored_by)}" if scored_by else ""
+    yield f"commit: {', '.join(map(str, record['commit']))}{told}"
     for versions in record["versions"]:
         yield f"versions: {pairs(versions)}"
     for hardware in record["hardware"]:
