@@ -57,11 +57,12 @@ def main(argv: list[str] | None = None) -> int:
 
     processes = start_processes(arguments.num_processes)
     manifest = load_manifest(arguments.data, need=("text",))
-    TokenExtraction(arguments, processes, manifest, arguments.out).run()
+    tokens = TokenExtraction(arguments, processes, manifest, arguments.out)
+    tokens.run()
     if arguments.embeddings is not None:
         StateExtraction(arguments, processes, manifest, arguments.embeddings).run()
     if processes.is_main:
-        report_lengths(manifest, arguments)
+        print(tokens.told_of_lengths)
     processes.end()
     return 0
 
@@ -71,6 +72,8 @@ class TextExtraction(Extraction):
 
     stage = "extract_text"
     kind = "transcripts"
+    #: how many transcripts are cut off; known to the main process, when it has run
+    told_of_lengths = ""
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
         from data_prep.extraction_plan import digest, read_utterances
@@ -95,8 +98,20 @@ class TextExtraction(Extraction):
             "max_tokens": tokenizer.max_tokens,
             "sequence_length": tokenizer.max_tokens,
         }
-        weights = str(self.arguments.weights)
-        return FeatureRecord(modality="text", weights=weights, rate_hz=None, options=options, **fields)
+        lengths = count_tokens(self.manifest, tokenizer)
+        cut = sum(length > tokenizer.max_tokens for length in lengths)
+        self.told_of_lengths = (
+            f"{cut} of {len(lengths)} transcripts cut off at {tokenizer.max_tokens} tokens; the longest has "
+            f"{max(lengths, default=0)}"
+        )
+        return FeatureRecord(
+            modality="text",
+            weights=str(self.arguments.weights),
+            rate_hz=None,
+            options=options,
+            warnings=[self.told_of_lengths] if cut else [],
+            **fields,
+        )
 
 
 class TokenExtraction(TextExtraction):
@@ -169,17 +184,6 @@ def check_length(manifest: Manifest, tokenizer: Tokenizer, most_tokens: float) -
             f"--max_tokens {tokenizer.max_tokens}: the longest transcript has {longest} tokens, but "
             f"{tokenizer.source} takes {most_tokens}; give no more."
         )
-
-
-def report_lengths(manifest: Manifest, arguments: argparse.Namespace) -> None:
-    """Say how many transcripts were cut off."""
-    from mertk.encoders.tokenizer import Tokenizer
-
-    lengths = count_tokens(manifest, Tokenizer(arguments.weights, arguments.max_tokens))
-    cut = sum(length > arguments.max_tokens for length in lengths)
-    print(
-        f"{cut} of {len(lengths)} transcripts cut off at {arguments.max_tokens} tokens; the longest has {max(lengths)}"
-    )
 
 
 if __name__ == "__main__":

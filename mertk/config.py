@@ -38,6 +38,10 @@ class RunConfig:
     #: clean | clean-refit | published | custom (parts given by hand)
     protocol: str = "custom"
     fold: int = 1
+    #: YAML files of the run, and its settings that are not the recipe's; noted when training starts
+    #: (`mertk.bin.config_origin`), empty means that nobody did
+    files: Optional[list[str]] = None
+    settings: Optional[list[str]] = None
 
 
 @dataclass
@@ -196,19 +200,24 @@ def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Co
     Raises:
         MertkError: file missing or not YAML, unknown key (names the nearest valid one), wrong type, value not allowed.
     """
+    config = merge_config(files, settings)
+    check_values(config)
+    return config
+
+
+def merge_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Config:
+    """As `load_config`, whatever the values are."""
     merged = OmegaConf.structured(Config)
-    behind = [str(word) for word in files if _is_setting(word)]
+    behind = [str(word) for word in files if is_setting(word)]
     for file in files:
-        if not _is_setting(file):
+        if not is_setting(file):
             merged = merge(merged, read_part(Path(file)), str(file))
     for setting in [*behind, *settings]:
         merged = merge(merged, read_setting(setting), f"setting {setting}")
     try:
-        config = unveil(OmegaConf.to_object(merged))
+        return unveil(OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise MertkError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
-    check_values(config)
-    return config
 
 
 def make_config(settings: Mapping[str, Any]) -> Config:
@@ -240,6 +249,6 @@ def decisive(config: Config) -> dict[str, Any]:
     return settings
 
 
-def _is_setting(word: str | Path) -> bool:
+def is_setting(word: str | Path) -> bool:
     """Whether a word where files are expected is `key=value`; `exp/lr=0.1/config.yaml` is none."""
     return re.match(r"[A-Za-z_][\w.]*=", str(word)) is not None and not Path(word).is_file()

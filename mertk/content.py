@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -187,8 +188,12 @@ def convert(content: Any, kind: type[Kind], where: str, remedy: str, has_nan: bo
 
 
 def _in_words(told: str) -> str:
-    for name, words in _NAMES.items():
-        told = told.replace(f"`{name}`", words)
+
+    def name_kinds(match: re.Match[str]) -> str:
+        kinds = match[1].split(" | ")
+        return " or ".join(_NAMES.get(kind, kind) for kind in kinds)
+
+    told = re.sub("`([^`]*)`", name_kinds, told)
     told = told.replace("`", "").replace("Object missing required field", "lacks")
     return told[:1].lower() + told[1:]
 

@@ -234,10 +234,11 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--seed {arguments.seed}: expected 0 or more")
     written = write_corpus(arguments.out, arguments.seed, arguments.utterances)
     marker = read_marker(arguments.out) or {}
+    counts = ", ".join(f"{count} {name}" for name, count in marker.get("counts", {}).items())
     state = "wrote" if written else "already there, nothing to do:"
     print(
         f"{state} {arguments.out}: miniature of IEMOCAP, seed {arguments.seed}, {marker.get('turns')} turns in "
-        f"{marker.get('dialogues')} dialogues, {marker.get('counts')}"
+        f"{marker.get('dialogues')} dialogues: {counts}"
     )
     return 0
 

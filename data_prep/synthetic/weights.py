@@ -7,7 +7,10 @@ loads them.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,15 +29,26 @@ CLIP_SPREAD = (0.26862954, 0.26130258, 0.27577711)
 
 def write_models(out: Path | str, seed: int = 1234) -> None:
     """Write `out`/wavlm and `out`/clip, each with its weights, configuration and preprocessor."""
-    from transformers.utils import logging
-
     out = Path(out)
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # two files of a few hundred kilobytes
-    try:
+    with _quietly():
         _write_wavlm(out / "wavlm", seed)
         _write_clip(out / "clip", seed)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """No bars over a few hundred kilobytes, and no DeepSpeed that looks for a GPU: saving imports it where it is."""
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    given = os.environ.get("DS_ACCELERATOR")
+    os.environ["DS_ACCELERATOR"] = given or "cpu"
+    try:
+        yield
     finally:
+        if given is None:
+            del os.environ["DS_ACCELERATOR"]
         if bars:
             logging.enable_progress_bar()
 
@@ -175,7 +189,6 @@ def write_bert(folder: Path, valences: Mapping[str, float], seed: int = 1234) ->
     """
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
-    from transformers.utils import logging
 
     folder.mkdir(parents=True, exist_ok=True)
     letters = [chr(code) for code in (*range(ord("a"), ord("z") + 1), *range(ord("0"), ord("9") + 1))]
@@ -198,14 +211,9 @@ def write_bert(folder: Path, valences: Mapping[str, float], seed: int = 1234) ->
     embeddings = token_embeddings(valences, len(vocabulary), config.hidden_size, seed)
     with torch.no_grad():
         model.embeddings.word_embeddings.weight.copy_(torch.from_numpy(embeddings))
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with _quietly():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    finally:
-        if bars:
-            logging.enable_progress_bar()
     return tokenizer
 
 

@@ -85,8 +85,10 @@ class Predictor:
         for directory, saved in zip(models, self.models, strict=True):
             _check_alike(directory, saved, models[0], first)
             saved.model.to(self.device)
-        if any(saved.info["miniature"] for saved in self.models):
-            print("note: a model was trained on a miniature corpus; its answers mean nothing", file=sys.stderr)
+        miniatures = [saved.info for saved in self.models if saved.info["miniature"]]
+        if miniatures:
+            what = ", ".join(miniatures[0].get("invented") or ["corpus"])
+            print(f"note: a model is a miniature (invented: {what}); its answers mean nothing", file=sys.stderr)
         self.classes: list[str] | None = first.info["classes"]
         self.intakes = [_intakes(saved) for saved in self.models]
         self.modalities = first.config.data.inputs.keys()

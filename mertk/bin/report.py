@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.cli import add_trust_argument, make_parser, program
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,15 +39,18 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.atomic import write_text
     from mertk.bin.evaluate import open_run
+    from mertk.report.destination import check_destination
+    from mertk.report.formatting import miniature_mark
     from mertk.report.projection import plot_projection
 
     out = arguments.out or arguments.run
+    check_destination(out)
     config, saved, part = open_run(arguments.run, arguments.part, arguments.trust)
     stages, labels = represent(config, saved.model, part)
     document: dict[str, Any] = {"format": 1, "run": str(arguments.run), "part": arguments.part, "count": len(labels)}
     document |= {"miniature": saved.info["miniature"], "stages": {}}
     about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"
-    about += " (MINIATURE)" if saved.info["miniature"] else ""
+    about += f" ({miniature_mark(saved.info)})" if saved.info["miniature"] else ""
     for stage, vectors in stages.items():
         path = out / f"pca_{stage.replace(' ', '_')}.png"
         document["stages"][stage] = plot_projection(vectors, labels, f"{stage}: {about}", path)
@@ -60,7 +64,8 @@ def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[st
     """Representations of every utterance of a part, and the names of their labels.
 
     Raises:
-        MertkError: the model has no representations, or one of them is not a number.
+        MertkError: the model has no representations, too few for a picture, or one that is not a number; said at the
+            first batch that shows it.
     """
     import numpy as np
     import torch
@@ -69,9 +74,9 @@ def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[st
     from mertk.batch import to_device
     from mertk.data.loader import EvaluationLoader
     from mertk.distributed import local_only
-    from mertk.errors import MertkError
     from mertk.progress import progress
 
+    check_represents(model)
     compute_in_full_float32()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.eval().to(device)
@@ -80,19 +85,42 @@ def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[st
     labels: list[str] = []
     with torch.inference_mode(), local_only():
         for batch in progress(loader, description="represent"):
-            for name, vectors in model.representations(to_device(batch, device)).items():
-                found.setdefault(name, []).append(vectors.float().cpu().numpy())
+            vectors = model.representations(to_device(batch, device))
+            rows = {name: row.float().cpu().numpy() for name, row in vectors.items()}
+            check_rows(rows, model, len(part.dataset))
+            for name, row in rows.items():
+                found.setdefault(name, []).append(row)
             labels += label_names(batch, part.classes)
-    if not found:
-        raise MertkError(
-            f"{type(model).__name__} has no representations to show; a model gives them by `representations` "
-            "(see mertk/models/base.py), as mertk.models.hscl.HSCL does."
-        )
-    joined = {name: np.concatenate(rows) for name, rows in found.items()}
-    broken = [name for name, vectors in joined.items() if not np.isfinite(vectors).all()]
+    return by_stage({name: np.concatenate(rows) for name, rows in found.items()}), labels
+
+
+def check_represents(model: Model) -> None:
+    """Raise MertkError when a model does not say how it represents anything."""
+    from mertk.models.base import Model as Method
+
+    if type(model).representations is Method.representations:
+        raise no_representations(model)
+
+
+def no_representations(model: Model) -> MertkError:
+    return MertkError(
+        f"{type(model).__name__} has no representations to show; a model gives them by `representations` "
+        "(see mertk/models/base.py), as mertk.models.hscl.HSCL does."
+    )
+
+
+def check_rows(rows: dict[str, np.ndarray], model: Model, num_utterances: int) -> None:
+    """Raise MertkError when no picture can come of the vectors (B, D) of a batch, by `STAGE/NAME`."""
+    import numpy as np
+
+    if not rows:
+        raise no_representations(model)
+    for stage, named in by_stage(rows).items():
+        if len(named) * num_utterances < 2:
+            raise MertkError(f"{stage}: one vector has no principal components; look at a part of more utterances.")
+    broken = [name for name, vectors in rows.items() if not np.isfinite(vectors).all()]
     if broken:
         raise MertkError(f"the model's representation {broken[0]} is NaN or infinite for some utterances; train again.")
-    return by_stage(joined), labels
 
 
 def label_names(batch: dict[str, Any], classes: list[str] | None) -> list[str]:

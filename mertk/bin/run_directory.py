@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mertk.config import Config
     from mertk.data.parts import Part
+    from mertk.models.base import Model
     from mertk.training.run_progress import Progress
     from mertk.training.trainer import Trainer
 
@@ -99,11 +100,11 @@ def record_run(
     config: Config,
     accelerator: Accelerator,
     parts: dict[str, Part],
-    miniature: bool,
+    model: Model,
     step: int = 0,
     changed: str = "",
 ) -> None:
-    """Before the first step: write environment, what the run depends on, its settings, and who was left out.
+    """Before the first step: write environment and data, what the run depends on, its settings, and who was left out.
 
     A run that was finished and goes on is no longer that; scores of the model it had are set aside.
 
@@ -114,6 +115,7 @@ def record_run(
     import json
 
     from mertk.atomic import write_text
+    from mertk.bin.data_origin import describe_data
     from mertk.bin.run_inputs import MARK, run_dependencies
     from mertk.config import save_config
     from mertk.marks import read_mark, write_mark
@@ -129,8 +131,7 @@ def record_run(
         "device": str(accelerator.device),
     }
     sessions = [*_sessions_before(run_dir, step), session | {"step": step, "changed": changed}]
-    about = {"miniature": miniature, "utterances": {name: len(part.dataset) for name, part in parts.items()}}
-    record = session | about | {"sessions": sessions}
+    record = session | describe_data(config, parts, model) | {"sessions": sessions}
     write_text(run_dir / "environment.json", json.dumps(record, indent=2) + "\n")
     write_mark(run_dir / MARK, run_dependencies(config, read_mark(run_dir / MARK)))
     save_config(config, run_dir / "config.yaml")
@@ -143,9 +144,11 @@ def record_run(
 
 def _sessions_before(run_dir: Path, step: int) -> list[dict[str, Any]]:
     """Earlier sessions whose work this one goes on from; those that lost all of theirs count for nothing."""
+    from mertk.bin.data_origin import DATA_KEYS
+
     before = read_object(run_dir / "environment.json")
     # Earlier versions kept the last session alone.
-    session = {key: value for key, value in before.items() if key not in ("miniature", "utterances", "sessions")}
+    session = {key: value for key, value in before.items() if key not in (*DATA_KEYS, "sessions")}
     sessions = before.get("sessions")
     if not isinstance(sessions, list):
         sessions = [session | {"step": 0}] if session else []

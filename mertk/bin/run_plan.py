@@ -59,7 +59,8 @@ def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[in
     words = asked.replace(",", " ").split()
     unknown = [word for word in words if not word.isdigit() or int(word) not in present]
     if unknown or not words:
-        raise MertkError(f"--folds {asked!r}: no fold {', '.join(unknown) or 'named'}; {directory} has {present}.")
+        there = ", ".join(map(str, present))
+        raise MertkError(f"--folds {asked!r}: no fold {', '.join(unknown) or 'named'}; {directory} has {there}.")
     return [int(word) for word in words]
 
 

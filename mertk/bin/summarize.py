@@ -6,6 +6,8 @@ directories are given; protocols found in one directory stand side by side.
 
 from __future__ import annotations
 
+import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ EXAMPLE = """\
 python -m mertk.bin.summarize exp/iemocap/foal/paper --out exp/iemocap/foal/paper
 python -m mertk.bin.summarize exp/iemocap/foal/* --out exp/iemocap/foal \\
     --published recipes/iemocap/foal/published.yaml"""
+
+#: characters of a record's name in the name of its picture
+LONGEST_NAME = 120
 
 
 @program
@@ -26,12 +31,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.atomic import write_text
+    from mertk.report.destination import check_destination
     from mertk.report.document import results_document
     from mertk.report.experiments import collect
     from mertk.report.formatting import describe
-    from mertk.report.published import published_table, read_published
+    from mertk.report.published import published_table
+    from mertk.report.published_file import read_published
     from mertk.report.tables import ablation_table, overview
 
+    check_destination(arguments.out)
     published = read_published(arguments.published) if arguments.published else None
     experiments = collect(arguments.experiments)
     records = [experiment.record for experiment in experiments]
@@ -80,8 +88,18 @@ def picture_names(records: list[dict[str, Any]]) -> list[str]:
     from mertk.report.experiments import REPORTS
 
     stems = [REPORTS[record["task"]].picture for record in records]
-    names = [f"-{record['name'].replace('/', '-').replace(' ', '-')}" for record in records]
+    names = [f"-{file_name(record['name'])}" for record in records]
     return [f"{stem}{name}.png" for stem, name in zip(stems, ["", *names[1:]], strict=True)]
+
+
+def file_name(name: str) -> str:
+    """A name as part of a file's: a long one is cut, and told from others by its digest.
+
+    >>> file_name("foal/paper [model.positives=sum] session-clean")
+    'foal-paper--model.positives=sum--session-clean'
+    """
+    text = re.sub(r"[^\w.=-]", "-", name)
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 9]}-{zlib.crc32(name.encode()):08x}"
 
 
 def summary_json(records: list[dict[str, Any]]) -> str:

@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of the files")
     arguments = parser.parse_args(argv)
 
+    from mertk.bin.config_origin import note_origin
     from mertk.config import load_config
     from mertk.training.signals import StopRequest, leaving_the_telling
 
@@ -49,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         end_with_parent()
     with StopRequest() as request:
         config = load_config(arguments.config, arguments.settings)
+        note_origin(config, arguments.config)
         with leaving_the_telling(request):
             progress = train(config, arguments.resume, arguments.overwrite, arguments.force, lambda: bool(request))
     return 0 if progress.stopped else PREEMPTED
@@ -120,8 +122,7 @@ def _train(
     if resume:
         trainer.resume()
     if accelerator.is_main_process and not trainer.progress.stopped:
-        miniature = is_miniature(parts["train"], model)
-        record_run(run_dir, config, accelerator, parts, miniature, trainer.progress.step, changed)
+        record_run(run_dir, config, accelerator, parts, model, trainer.progress.step, changed)
     progress = trainer.fit()
     if accelerator.is_main_process and progress.stopped:
         record_end(run_dir, progress, trainer)
@@ -257,9 +258,11 @@ def _make_trainer(
 
 
 def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
+    from mertk.bin.data_origin import find_invented
     from mertk.components import find_class
     from mertk.provenance import code_version
 
+    invented = find_invented(part, model)
     return {
         "task": find_class(config.model["component"], "model").task,
         "classes": part.classes,
@@ -268,19 +271,10 @@ def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
         "facts": part.facts(),
         "normalization": part.normalization(),
         "feature_records": part.feature_records(),
-        "miniature": is_miniature(part, model),
+        "miniature": bool(invented),
+        "invented": invented,
         "commit": code_version(),
     }
-
-
-def is_miniature(part: Part, model: Model) -> bool:
-    """Whether the corpus, a feature directory, or an encoder that is trained with the model is a miniature."""
-    records = [record for record in part.feature_records().values() if record]
-    return (
-        bool(part.manifest.corpus.get("miniature"))
-        or any(record.get("miniature") for record in records)
-        or any(getattr(module, "is_miniature", False) for module in model.modules())
-    )
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ class FeatureRecord:
         count: utterances in `features.scp`; 0 while the directory is being filled.
         miniature: made from an invented corpus or from weights that were never trained.
         options: everything else that changes the values.
+        warnings: what a reader of figures must know of the features, one sentence each; the report tells it.
     """
 
     modality: str
@@ -56,6 +57,7 @@ class FeatureRecord:
     miniature: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     format: int = FORMATS[-1]
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def has_checksums(self) -> bool:
@@ -68,7 +70,7 @@ class FeatureRecord:
     def differences(self, other: FeatureRecord | Mapping[str, Any]) -> list[str]:
         """What would make features of the two records unlike: `key: here ... there ...`, one string a key."""
         mine, theirs = _flat(self.as_dict()), _flat(other if isinstance(other, Mapping) else other.as_dict())
-        ignored = {"count", "weights", "format"}
+        ignored = {"count", "weights", "format", "warnings"}
         keys = [key for key in {**mine, **theirs} if key not in ignored and mine.get(key) != theirs.get(key)]
         return [f"{key}: {mine.get(key)!r} here, {theirs.get(key)!r} there" for key in keys]
 

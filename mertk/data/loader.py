@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.batch import Batch
 from mertk.data.dataset import UtteranceDataset, collate
+from mertk.data.processes import available_cores
 from mertk.data.sampler import BatchPlan, evaluation_batches, local_rows, shared_seed
 from mertk.errors import MertkError
 
@@ -80,6 +81,8 @@ def _loader(
     """A loader over `batches`, which are still empty: what they hold when it is iterated over is what it gives."""
     import torch
 
+    # More would only get into each other's way, as torch warns; what a batch holds does not depend on them.
+    num_workers = min(num_workers, available_cores())
     loader = torch.utils.data.DataLoader(
         _Rows(dataset),
         batch_sampler=batches,

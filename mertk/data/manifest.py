@@ -2,6 +2,15 @@
 
 A manifest is a data directory in Kaldi's manner (see `mertk.data.columns` for the files) or a three-column scp file.
 Columns are read when they are first asked for, so that a million utterances cost what is used of them.
+
+corpus.json is what a data directory says about itself; training copies it into the records of its runs, and the report
+tells what a reader of the figures must know of it. Whoever writes a data directory gives `corpus` (its name),
+`miniature` (whether the recordings or features are invented), `count` (utterances), `parts` (utterances of train,
+validation and test, where the corpus has a split of its own), `left_out` (how many were not taken, by reason, as
+`Ledger.counts` has them) and `warnings`: sentences without a full stop on everything that sets this data apart from the
+corpus as others know it, such as counts or a checksum that are not the published ones, or transcripts that are cut.
+What was warned of on the terminal stands there too. `published` names the published feature file that the data came
+from, null for any other file; more keys are welcome.
 """
 
 from __future__ import annotations

@@ -11,6 +11,11 @@ from mertk.errors import MertkError
 from mertk.joining import joining
 
 
+def available_cores() -> int:
+    """Processor cores that this job may use on this machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Processes:
     """The processes that `accelerate launch` started.
@@ -33,8 +38,7 @@ class Processes:
 
     def num_cores(self) -> int:
         """Processor cores for this process, its share of those that this job may use on this machine."""
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, available // self.local_count)
+        return max(1, available_cores() // self.local_count)
 
     def broadcast(self, value: Any) -> Any:
         """What the main process gave."""

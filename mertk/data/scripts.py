@@ -72,3 +72,23 @@ def overlap_of(trained: Manifest, tested: Manifest) -> dict[str, Any]:
         counts["test_transcript_in_training"] = len(shared)
         counts["test_long_transcript_in_training"] = sum(len(words.split()) >= LONG_SENTENCE_WORDS for words in shared)
     return counts
+
+
+def tell_overlap(counts: dict[str, Any]) -> list[str]:
+    """The counts of `scripted_overlap` in words; nothing where nothing is shared.
+
+    >>> tell_overlap({"test_transcript_in_training": 3, "test_long_transcript_in_training": 1})
+    ['3 transcripts of the test part occur in training too, 1 of them of 4 words or more']
+    """
+    told = []
+    if counts.get("test_transcript_in_training"):
+        told.append(
+            f"{counts['test_transcript_in_training']} transcripts of the test part occur in training too, "
+            f"{counts['test_long_transcript_in_training']} of them of {LONG_SENTENCE_WORDS} words or more"
+        )
+    if counts.get("test_script_in_training"):
+        told.append(
+            f"{counts['test_script_in_training']} of {counts['test_scripted']} scripted utterances of the test part "
+            f"are of scripts that training has too: {', '.join(counts['scripts'])}"
+        )
+    return told

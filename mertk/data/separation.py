@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mertk.data.columns import read_ids
 from mertk.data.folds import Fold, check_parts
 from mertk.data.manifest import load_manifest
+from mertk.data.scripts import tell_overlap
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ def _check_directory(config: DataConfig, protocol: str) -> list[str]:
     info = {"protocol": protocol, "cv": "run", "fold": Path(config.train or "").parent.name}
     report = check_parts(manifest, Fold(*parts, info))
     lines = [f"parts are apart by {', '.join(report['checked'])}; {report['left_out']} utterances are in no part"]
-    shared = report["scripted_overlap"]
-    if shared:
-        lines.append(f"sentences and scripts of the test part that occur in training: {shared}")
+    lines += tell_overlap(report["scripted_overlap"])
     for pair, videos in report.get("shared_videos", {}).items():
         hint = ": test speakers may be known from training" if pair == "training and test" else ""
         lines.append(f"{pair} share {videos['count']} videos, such as {videos['example']}{hint}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mertk.metrics import METRICS
 from mertk.report.experiments import REPORTS
 from mertk.report.formatting import Record, describe, join_paragraphs, metric_set_of
+from mertk.report.origin import origin
 from mertk.report.published import published_table
 from mertk.report.tables import ablation_table, overview, run_table
 
@@ -63,37 +62,6 @@ def details(record: Record, picture: str) -> str:
             run_table(record),
             *REPORTS[record["task"]].tables(record),
             f"![{REPORTS[record['task']].caption} of {record['name']}]({picture})",
-            _origin(record),
+            origin(record),
         ]
     )
-
-
-def _origin(record: Record) -> str:
-    """Code, versions, machines, size and features behind the figures."""
-    scored_by = [commit for commit in record.get("scored_by", []) if [commit] != record["commit"]]
-    told = f", scored by {', '.join(scored_by)}" if scored_by else ""
-    lines = [f"- commit: {', '.join(map(str, record['commit']))}{told}"]
-    for versions in record["versions"]:
-        lines.append("- versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
-    for hardware in record["hardware"]:
-        gpus = ", ".join(hardware.get("gpus") or []) or "no GPU"
-        lines.append(f"- hardware: {hardware.get('cpu')}, {hardware.get('cores')} cores, {gpus}")
-    lines.append(f"- processes: {', '.join(map(str, record['num_processes']))}")
-    lines.append(f"- parameters: {', '.join(f'{number:,}' for number in record['num_parameters'])}")
-    for features in record["features"]:
-        for modality, origin in features.items():
-            if origin is not None:
-                keys = ("extractor", "weights", "weights_fingerprint", "layer", "rate_hz", "dimension")
-                told = ", ".join(f"{key} {_short(origin[key])}" for key in keys if origin.get(key) is not None)
-                lines.append(f"- {modality} features: {told}")
-    return "\n".join(lines)
-
-
-def _short(value: Any) -> Any:
-    """A fingerprint's first digits suffice to a reader; a folder's name says more than its path."""
-    if not isinstance(value, str):
-        return value
-    kind, colon, digits = value.rpartition(":")
-    if len(digits) == 64:
-        return kind + colon + digits[:12]
-    return value.rstrip("/").rpartition("/")[2] if value.startswith("/") else value

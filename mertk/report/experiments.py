@@ -22,7 +22,10 @@ from mertk.report.task_report import Predictions, Record, TaskReport
 REPORTS: dict[str, TaskReport] = {"classification": ClassificationReport(), "regression": RegressionReport()}
 PROTOCOLS = ("clean", "clean-refit", "published", "custom")
 #: what may differ between runs, so that all values are listed
-LISTED = ("commit", "versions", "hardware", "num_processes", "num_parameters", "features")
+LISTED = (
+    *("files", "corpus", "utterances", "encoders", "features"),
+    *("commit", "versions", "hardware", "num_processes", "num_parameters"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,27 +46,43 @@ class Experiment:
 
 
 def collect(directories: Sequence[Path]) -> list[Experiment]:
-    """One experiment for each directory of runs and protocol found below `directories`, in the order given.
+    """One experiment for each directory of runs, protocol and settings found below `directories`, in the order given.
 
     Raises:
         MertkError: no scored run, damaged results, or runs that do not belong together.
     """
     scored, unscored = find_runs(directories)
     groups: dict[tuple, list[ScoredRun]] = {}
+    settings = _settings(scored)
     for run in scored:
-        about = run.about
-        groups.setdefault((run.experiment, about["cv"], about["protocol"]), []).append(run)
-    order = list(dict.fromkeys(run.experiment for run in scored))
-    ranked = sorted(groups, key=lambda key: (order.index(key[0]), key[1], _rank(key[2])))
+        about, kinds = run.about, settings[run.experiment]
+        own = kinds[0] if run.settings is None else run.settings
+        groups.setdefault((run.experiment, about["cv"], about["protocol"], own), []).append(run)
+    order = list(settings)
+    ranked = sorted(
+        groups, key=lambda key: (order.index(key[0]), key[1], _rank(key[2]), settings[key[0]].index(key[3]))
+    )
     base = Path(os.path.commonpath(order)) if len(order) > 1 else order[0].parent
     experiments = []
     for key in ranked:
-        experiment, cv, protocol = key
+        experiment, cv, protocol, own = key
         below = experiment / f"{cv}-{protocol}"
-        name = f"{experiment.relative_to(base)} {cv}-{protocol}"
+        # A directory whose runs have one kind of settings is named after them, or as its owner likes.
+        apart = f" [{', '.join(own) or 'settings of the recipe'}]" if len(settings[experiment]) > 1 else ""
+        name = f"{experiment.relative_to(base)}{apart} {cv}-{protocol}"
         waiting = [path.relative_to(experiment) for path in unscored if below in path.parents]
         experiments.append(make_experiment(name, groups[key], waiting))
     return experiments
+
+
+def _settings(runs: list[ScoredRun]) -> dict[Path, list[tuple[str, ...]]]:
+    """By experiment, the different settings of its runs; those that do not tell theirs count as of the first kind."""
+    found: dict[Path, dict[tuple[str, ...], None]] = {}
+    for run in runs:
+        found.setdefault(run.experiment, {})
+        if run.settings is not None:
+            found[run.experiment][run.settings] = None
+    return {experiment: list(kinds) or [()] for experiment, kinds in found.items()}
 
 
 def _rank(protocol: str) -> int:
@@ -84,6 +103,8 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         **{key: first.about[key] for key in SHARED},
         "task": first.task,
         **report.pool(runs, predictions),
+        "settings": next((told for run in runs if (told := run.about.get("settings")) is not None), None),
+        "invented": _distinct([what for run in runs for what in run.about.get("invented") or ()]),
         "seeds": sorted({run.about["seed"] for run in runs}),
         "num_folds": len({run.about["fold"] for run in runs}),
         "fixed_split": _folds_there_are(runs) == 1,
@@ -144,7 +165,7 @@ def _check_alike(runs: list[ScoredRun]) -> None:
         for what, one, other in pairs:
             if one != other:
                 raise MertkError(
-                    f"{what} differ: {one} in {first.directory}, {other} in {run.directory}. "
+                    f"{what} differ: {_told(one)} in {first.directory}, {_told(other)} in {run.directory}. "
                     "Keep experiments in directories of their own (--exp)."
                 )
     places: dict[tuple[int, int], Path] = {}
@@ -153,6 +174,10 @@ def _check_alike(runs: list[ScoredRun]) -> None:
         if (seed, fold) in places:
             raise MertkError(f"fold {fold}, seed {seed} stands twice: {places[seed, fold]} and {run.directory}.")
         places[seed, fold] = run.directory
+
+
+def _told(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _check_apart(runs: list[ScoredRun], predictions: list[Predictions]) -> None:
@@ -181,7 +206,8 @@ def _scoring_commits(runs: list[ScoredRun]) -> list[Any]:
 
 def _warnings(runs: list[ScoredRun], unscored: list[Path]) -> list[str]:
     """What a reader of the figures must know."""
-    found = []
+    found = [f"data: {warning}" for warning in _warnings_of_the_data(runs)]
+    found += _lost_in_training(runs)
     present = {(run.about["seed"], run.about["fold"]) for run in runs}
     most = _folds_there_are(runs)
     for seed in sorted({seed for seed, _ in present}):
@@ -200,3 +226,25 @@ def _warnings(runs: list[ScoredRun], unscored: list[Path]) -> list[str]:
     if any(str(commit).endswith("-dirty") for commit in [*commits, *_scoring_commits(runs)]):
         found.append("made by code with changes that were not committed")
     return found
+
+
+def _warnings_of_the_data(runs: list[ScoredRun]) -> list[str]:
+    """What preparing the data warned of, and that not all runs are of the same data."""
+    corpora = _distinct([run.about.get("corpus") for run in runs])
+    found = [warning for corpus in corpora for warning in corpus.get("warnings") or ()]
+    for run in runs:
+        features = run.about.get("features") or {}
+        found += [warning for record in features.values() for warning in (record or {}).get("warnings") or ()]
+    if len(corpora) > 1:
+        found.append(f"it was prepared in {len(corpora)} ways for different runs")
+    return _distinct(found)
+
+
+def _lost_in_training(runs: list[ScoredRun]) -> list[str]:
+    """Utterances of the lists that were not read in training."""
+    found = []
+    for run in runs:
+        for part, reasons in (run.about.get("left_out") or {}).items():
+            told = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+            found.append(f"left out of the {part} part of fold {run.about['fold']}: {told}")
+    return _distinct(found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
 
 #: above this share of a row the cell is dark, so that its text must be light
 DARK = 0.55
+#: inches of a cell of a confusion matrix: of few classes, and of many
+WIDEST_CELL, NARROWEST_CELL = 0.95, 0.5
+#: inches that all cells side by side take, at least, and before they become narrower
+NARROWEST_MATRIX, WIDEST_MATRIX = 2.4, 11.4
+#: inches a character of a label takes, more or less
+CHARACTER = 0.085
+#: characters of a label; the middle of a longer one is left out
+LONGEST_LABEL = 28
+#: characters of a title; beyond, it is cut
+LONGEST_TITLE = 500
 
 
 def plot_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]], title: str, path: Path) -> None:
@@ -27,8 +38,11 @@ def plot_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]], titl
 
     confusion = np.array(counts)
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    size = 2.4 + 0.95 * len(classes)
-    figure = make_figure(size + 0.6, size)
+    cell = min(WIDEST_CELL, max(NARROWEST_CELL, WIDEST_MATRIX / len(classes)))
+    cell = max(cell, NARROWEST_MATRIX / len(classes))
+    labels = shorten_labels(classes)
+    beside = CHARACTER * max(map(len, labels))
+    figure = make_figure(cell * len(classes) + beside + 2.4, cell * len(classes) + beside + 1.4)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in range(len(classes)):
@@ -39,14 +53,20 @@ def plot_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]], titl
                 f"{confusion[row, column]}\n{100 * shares[row, column]:.1f} %",
                 ha="center",
                 va="center",
+                fontsize=10 * min(1, cell / 0.8),
                 color="white" if shares[row, column] > DARK else "black",
             )
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
+    # A name that is wider than its cell would run into the next.
+    slanted = max(map(len, labels)) * CHARACTER > cell
+    axes.set_xticks(range(len(classes)), labels, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+    axes.set_yticks(range(len(classes)), labels)
+    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for label in ticks:
+            label.set_parse_math(False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(title, fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    set_title(figure, title)
     save_figure(figure, path)
 
 
@@ -66,23 +86,63 @@ def plot_scatter(truth: np.ndarray, prediction: np.ndarray, title: str, path: Pa
     axes.scatter(truth, prediction, s=12, alpha=opacity, color="tab:blue", linewidths=0, zorder=2)
     axes.set(xlim=ends, ylim=ends, xlabel="true", ylabel="predicted", aspect="equal")
     axes.legend(loc="upper left", frameon=False)
-    axes.set_title(title, fontsize=10)
+    set_title(figure, title)
     save_figure(figure, path)
 
 
-def make_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches, that needs no display."""
+def make_figure(width: float, height: float, layout: str = "compressed") -> Figure:
+    """An empty figure, in inches, that needs no display; `compressed` is for axes of a fixed aspect."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
 
+def set_title(figure: Figure, title: str) -> None:
+    """A title above all of the figure, on as many lines as its width asks for; the figure grows by them."""
+    shown = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
+    text = figure.suptitle("", fontsize=10, parse_math=False)
+    renderer = figure.canvas.get_renderer()
+    widest = 0.94 * figure.bbox.width
+
+    def fits(line: str) -> bool:
+        text.set_text(line)
+        return text.get_window_extent(renderer).width <= widest
+
+    lines = [line for given in shown.split("\n") for line in wrap(given, fits)]
+    text.set_text("\n".join(lines))
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.17 * (len(lines) - 1))
+
+
+def wrap(line: str, fits: Callable[[str], bool]) -> list[str]:
+    """Parts of a line that fit, broken at blanks, or within a word where none helps."""
+    lines, rest = [], line.strip()
+    while rest and not fits(rest):
+        end = max(1, bisect_left(range(1, len(rest)), True, key=lambda end: not fits(rest[:end])))
+        blank = rest.rfind(" ", 0, end + 1)
+        end = blank if blank > 0 else end
+        lines.append(rest[:end].rstrip())
+        rest = rest[end:].lstrip()
+    return [*lines, rest] if rest else lines
+
+
+def shorten_labels(names: Sequence[str], longest: int = LONGEST_LABEL) -> list[str]:
+    """Names for labels: one line each, and the middle of a long one left out.
+
+    >>> shorten_labels(["calm", "surprised and rather happy"], 12)
+    ['calm', 'surpri…happy']
+    """
+    half = (longest - 1) // 2
+    lines = [" ".join(name.split()) for name in names]
+    return [line if len(line) <= longest else f"{line[: longest - 1 - half]}…{line[-half:]}" for line in lines]
+
+
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all."""
+    """Write a PNG, whole or not at all; with all that is drawn, wherever the layout puts it."""
     from mertk.atomic import replacing
 
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+        figure.savefig(temporary, format="png", dpi=120, bbox_inches="tight", pad_inches=0.1)

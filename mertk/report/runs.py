@@ -12,6 +12,7 @@ from msgspec import Meta
 from mertk.content import Count, convert, read_json
 from mertk.errors import MertkError
 from mertk.metrics import find_metric_set
+from mertk.report.formatting import short_setting
 
 TASKS = ("classification", "regression")
 #: what all runs of one record have in common
@@ -29,6 +30,14 @@ class Hardware(TypedDict, total=False):
     cpu: str
     cores: int | None
     gpus: list[str] | None
+
+
+class Corpus(TypedDict, total=False):
+    """What a run tells of its corpus.json, as far as a report takes it apart."""
+
+    warnings: list[str] | None
+    parts: dict[str, Any] | None
+    left_out: dict[str, Any] | None
 
 
 class _About(TypedDict):
@@ -56,6 +65,13 @@ class About(_About, total=False):
     versions: dict[str, str] | None
     hardware: Hardware | None
     features: dict[str, dict[str, Any] | None] | None
+    invented: list[str] | None
+    files: list[str] | None
+    settings: list[str] | None
+    corpus: Corpus | None
+    utterances: dict[str, int] | None
+    left_out: dict[str, dict[str, Any]] | None
+    encoders: dict[str, dict[str, Any]] | None
 
 
 class _Results(TypedDict):
@@ -91,6 +107,12 @@ class ScoredRun:
     @property
     def about(self) -> dict[str, Any]:
         return self.results["run"]
+
+    @property
+    def settings(self) -> tuple[str, ...] | None:
+        """Those that are not the recipe's; None for runs of before, which do not tell."""
+        told = self.about.get("settings")
+        return None if told is None else tuple(map(short_setting, told))
 
     @property
     def task(self) -> str:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from mertk.metrics import METRICS
 from mertk.report.formatting import (
     Record,
     describe,
     difference,
+    experiment_of,
     figure,
     headings,
+    invented_kinds,
     join_paragraphs,
     markdown_table,
     metric_set_of,
+    names_weights,
+    short_setting,
     spread,
 )
 
-MINIATURE = (
-    "MINIATURE CORPUS: invented recordings or features, small encoders with random weights. These figures show that "
-    "the code works; they say nothing about people, and are not to be held against published ones."
-)
+NOT_COMPARABLE = "are not to be held against published ones"
 SPREAD = " mean ± std"
 POOLED = " pooled"
 
@@ -30,14 +32,31 @@ ZERO_BY_CHANCE = ("corr", "ccc")
 
 def overview(records: list[Record]) -> str:
     """All experiments and protocols side by side, the gaps between protocols, and what is to be kept in mind."""
-    parts = [f"**{MINIATURE}**"] if any(record["miniature"] for record in records) else []
+    parts = [f"**{banner}**" for banner in dict.fromkeys(map(miniature_banner, records)) if banner]
     kinds: dict[tuple, list[Record]] = {}
     for record in records:
         kinds.setdefault((metric_set_of(record), record["fixed_split"]), []).append(record)
     parts += [_overview_table(same) for same in kinds.values()]
     parts += [f"- {line}" for line in [*gaps(records), *controls(records)]]
-    parts += [f"- **{describe(record)}: {warning}**" for record in records for warning in record["warnings"]]
+    parts += [f"- **{record['name']}: {warning}**" for record in records for warning in record["warnings"]]
     return join_paragraphs(parts)
+
+
+def miniature_banner(record: Record) -> str:
+    """What of a miniature is invented, and what its figures are worth; empty for any other record."""
+    if not record["miniature"]:
+        return ""
+    kinds = invented_kinds(record.get("invented"))
+    if kinds and "recordings" not in kinds and "features" not in kinds:
+        return (
+            f"MINIATURE WEIGHTS: the data is real, but the {', '.join(record['invented'])} are random and were never "
+            f"trained on anything. These figures show that the code works; they {NOT_COMPARABLE}."
+        )
+    kinds = kinds or "recordings or features, small encoders with random weights"
+    return (
+        f"MINIATURE CORPUS: invented {kinds}. These figures show that the code works; they say nothing about people, "
+        f"and {NOT_COMPARABLE}."
+    )
 
 
 def _overview_table(records: list[Record]) -> str:
@@ -77,9 +96,9 @@ def gaps(records: list[Record]) -> list[str]:
             pair = (one["protocol"], other["protocol"])
             if pair not in (("clean", "clean-refit"), ("clean", "published"), ("clean-refit", "published")):
                 continue
-            if _experiment(one) != _experiment(other) or one["cv"] != other["cv"]:
+            if experiment_of(one) != experiment_of(other) or one["cv"] != other["cv"]:
                 continue
-            line = f"gap {other['protocol']} - {one['protocol']} ({_experiment(one)}): {_differences(one, other)}"
+            line = f"gap {other['protocol']} - {one['protocol']} ({experiment_of(one)}): {_differences(one, other)}"
             same = {(row["fold"], row["seed"]) for row in one["folds"]} == {
                 (row["fold"], row["seed"]) for row in other["folds"]
             }
@@ -115,29 +134,47 @@ def _differences(one: Record, other: Record) -> str:
     return ", ".join(told)
 
 
-def _experiment(record: Record) -> str:
-    return record["name"].rpartition(" ")[0]
-
-
 def ablation_table(records: list[Record], published: Record | None = None) -> str:
     """The switched-off parts beside the whole method; empty unless several were run under one protocol.
 
-    The whole method comes first, then what was published in its order, then the rest by name.
+    A table holds what is alike but for the ablation. The whole method comes first, then what was published in its
+    order, then the rest by name.
     """
-    ranks = {name: rank for rank, name in enumerate(["full", *(published or {"figures": ()})["figures"]])}
+    ranks = {
+        name: rank
+        for rank, name in enumerate(["full", *(row["ablation"] for row in (published or {}).get("rows", ()))])
+    }
     ranks["full"] = 0
+    kinds: dict[tuple, list[Record]] = {}
+    for record in records:
+        if not record["permuted_labels"]:
+            kinds.setdefault(_kind(record), []).append(record)
     tables = []
-    kinds = dict.fromkeys((record["variant"], record["cv"], record["protocol"]) for record in records)
-    for kind in kinds:
-        same = [one for one in records if (one["variant"], one["cv"], one["protocol"]) == kind]
-        same = [one for one in same if not one["permuted_labels"]]
+    for same in kinds.values():
         if len({one["ablation"] for one in same}) < 2:
             continue
         same.sort(key=lambda one: (ranks.get(one["ablation"], len(ranks) + 1), one["ablation"]))
-        rows = [[one["ablation"], *_main(one)] for one in same]
+        labels = Counter(one["ablation"] for one in same)
+        rows = [
+            [one["ablation"] + (f" ({experiment_of(one)})" if labels[one["ablation"]] > 1 else ""), *_main(one)]
+            for one in same
+        ]
         table = markdown_table(["ablation", *_main_header(same[0])], rows)
-        tables.append(f"Variant {kind[0]}, {kind[1]}-{kind[2]}:\n\n{table}")
+        first = same[0]
+        told = [f"Variant {first['variant']}", f"{first['cv']}-{first['protocol']}", *_tuned(first)]
+        tables.append(f"{', '.join(told)}:\n\n{table}")
     return join_paragraphs(tables)
+
+
+def _kind(record: Record) -> tuple:
+    """What records must share to stand in one table of ablations."""
+    corpora = [str([corpus.get(key) for key in ("corpus", "published", "alignment")]) for corpus in record["corpus"]]
+    return (*(record[key] for key in ("recipe", "variant", "cv", "protocol")), *_tuned(record), *corpora)
+
+
+def _tuned(record: Record) -> list[str]:
+    """Settings that are not the recipe's, without weights: an ablation may have no encoder, and is compared still."""
+    return [short_setting(setting) for setting in record["settings"] or () if not names_weights(setting)]
 
 
 def run_table(record: Record) -> str:

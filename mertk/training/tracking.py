@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ RUN_NAME_KEYWORDS = {
     "trackio": "name",
     "wandb": "name",
 }
+#: characters of a run's name that all trackers take
+LONGEST_NAME = 128
 
 
 def set_up_logging(is_main: bool, file: Path | None = None) -> None:
@@ -80,12 +83,12 @@ class Tracking:
         self._last_time = time.perf_counter()
 
     def _start_trackers(self, step: int) -> None:
-        from accelerate.tracking import TensorBoardTracker
+        from mertk.training.tensorboard import TensorBoard
 
         # TensorBoard would take the name of the project for its folder in the run directory.
         folder, later = self.accelerator.logging_dir, {"purge_step": step + 1} if step else {}
         self.accelerator.log_with = [
-            TensorBoardTracker("tensorboard", folder, **later) if str(name) == "tensorboard" else name
+            TensorBoard("tensorboard", folder, **later) if str(name) == "tensorboard" else name
             for name in self.accelerator.log_with
         ]
         run_name = name_run(self._settings["run"], self._settings["training"]["seed"])
@@ -157,11 +160,13 @@ def name_run(run: dict[str, Any], seed: int) -> str:
     """What a run is called among all others.
 
     >>> run = {"recipe": "iemocap/foal", "variant": "paper", "ablation": "audio", "cv": "session", "protocol": "clean"}
-    >>> name_run(run | {"fold": 1}, 1234)
-    'iemocap/foal paper audio session-clean fold_1 seed_1234'
+    >>> name_run(run | {"fold": 1, "settings": ["training.epochs=3"]}, 1234)
+    'iemocap/foal paper audio session-clean fold_1 seed_1234 training.epochs=3'
     """
     kind = f"{run['recipe']} {run['variant']} {run['ablation']}"
-    return f"{kind} {run['cv']}-{run['protocol']} fold_{run['fold']} seed_{seed}"
+    name = f"{kind} {run['cv']}-{run['protocol']} fold_{run['fold']} seed_{seed}"
+    name = " ".join([name, *(run.get("settings") or ())])
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9]} {zlib.crc32(name.encode()):08x}"
 
 
 def _epoch_of(line: str) -> int:
@@ -180,5 +185,6 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = value if isinstance(value, (int, float, str, bool)) else str(value)
+            told = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)
+            flat[prefix + name] = value if isinstance(value, (int, float, str, bool)) else told
     return flat

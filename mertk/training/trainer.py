@@ -187,7 +187,9 @@ class Trainer:
         self.progress.step += 1
         self.tracking.step(sum(len(batch["utterance_ids"]) for batch in group) * self.accelerator.num_processes)
         if self.progress.step % self.config.training.log_every == 0:
-            figures = self._over_processes(sums)
+            means = self._over_processes(sums)
+            # Called as those of the validation part.
+            figures = {name if name == "loss" else f"{name}_loss": value for name, value in means.items()}
             figures["learning_rate"] = self.schedule.learning_rates()[0]
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
 
@@ -230,7 +232,7 @@ class Trainer:
             terms = (cached or self.method).losses(output, batch)
             if terms.keys() != self.weights.keys():
                 raise MertkError(
-                    f"loss_weights has {sorted(self.weights)}, but the model computes {sorted(terms)}; "
+                    f"loss_weights has {', '.join(self.weights)}, but the model computes {', '.join(terms)}; "
                     "the names must be equal (set a weight to null to take its term out)."
                 )
             total = sum(self.weights[name] * value for name, value in terms.items())

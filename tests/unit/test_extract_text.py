@@ -49,6 +49,7 @@ def test_tokens_are_those_of_transformers_cut_off_and_counted(data, bert, capsys
     record = read_record(data / "tokens")
     assert (record.dtype, record.dimension, record.rate_hz, record.extractor) == ("int32", 2, None, "Tokenizer")
     assert record.options == {"vocabulary": record.weights_fingerprint, "max_tokens": 6, "sequence_length": 6}
+    assert record.warnings == ["2 of 4 transcripts cut off at 6 tokens; the longest has 10"]
     assert not (data / "text").is_dir()
 
 

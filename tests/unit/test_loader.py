@@ -100,6 +100,15 @@ def test_more_processes_than_rows_in_a_batch_are_refused():
         TrainingLoader(dataset, BatchPlan(dataset.lengths(), None, 3), world_size=4)
 
 
+def test_workers_are_no_more_than_cores(monkeypatch, recwarn):
+    monkeypatch.setattr("mertk.data.loader.available_cores", lambda: 1)
+    loader = EvaluationLoader(dataset_of(8), 4, num_workers=64)
+    assert loader._loader.num_workers == 1
+    assert sum(len(batch["utterance_ids"]) for batch in loader) == 8
+    assert not recwarn.list
+    loader.close()
+
+
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_not_finite_features_name_the_utterance_without_a_stack_trace(num_workers):
     loader = EvaluationLoader(dataset_of(8, bad=["u03"]), 4, num_workers)

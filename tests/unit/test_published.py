@@ -1,39 +1,52 @@
-"""Files of published figures."""
+"""Published figures: their files, and what is held against them."""
+
+import copy
 
 import pytest
 
 from mertk.errors import MertkError
-from mertk.report.published import read_published
+from mertk.report.deviations import deviations
+from mertk.report.published import published_table
+from mertk.report.published_file import read_published
 
 PUBLISHED = """\
 source: The paper.
 note: Its epochs are chosen on the test session.
-cv: session
-figures:
-  full: {ua: 80.10, wa: 79.45}
-  baseline: {ua: 77.85, wa: 77.31}
+measured_on:
+  {recipe: iemocap/foal, corpus: iemocap, cv: session, folds: 5, utterances: {test: 5531}, protocol: published}
+inputs: {audio: {weights: microsoft/wavlm-large, width: 1024}}
+rows:
+  - {name: Theirs, variants: [paper], figures: {ua: 80.10, wa: 79.45}}
+  - {name: Without losses, ablation: baseline, variants: [paper], figures: {ua: 77.85, wa: 77.31}}
 """
 
 
 def test_accuracies_are_percent_and_errors_are_not(tmp_path):
     path = tmp_path / "published.yaml"
-    path.write_text(PUBLISHED + "others:\n  Theirs: {acc2_non0: 85.5, mae: 0.708, corr: 1}\n", encoding="utf-8")
-    published = read_published(path)
-    assert published["figures"]["full"] == pytest.approx({"ua": 0.801, "wa": 0.7945})
-    assert published["others"] == {"Theirs": pytest.approx({"acc2_non0": 0.855, "mae": 0.708, "corr": 1.0})}
+    path.write_text(PUBLISHED + "  - {name: Old, figures: {acc2_non0: 85.5, mae: 0.708, corr: 1}}\n", encoding="utf-8")
+    theirs, _, old = read_published(path)["rows"]
+    assert theirs["figures"] == pytest.approx({"ua": 0.801, "wa": 0.7945})
+    assert old["figures"] == pytest.approx({"acc2_non0": 0.855, "mae": 0.708, "corr": 1.0})
+    assert theirs["measured_on"]["utterances"] == {"test": 5531}
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("figures: {full: {ua: 80}}", "lacks source, note, cv; expected source, note, cv and figures"),
-        ("[1, 2]", "got \\[1, 2\\]; expected source"),
-        ("{", "expected source"),
-        (PUBLISHED + "other: {}", "has other; expected source"),
-        (PUBLISHED.replace("ua: 80.10", "uar: 80.10"), "figures.full: 'uar' is not a metric; expected some of ua, wa"),
-        (PUBLISHED.replace("80.10", "high"), "figures.full.ua: got 'high', expected a number"),
-        (PUBLISHED + "others: [1]", "others: got \\[1\\]"),
-        (PUBLISHED + "others: {Theirs: 5}", "others.Theirs: got 5"),
+        ("rows: []", "lacks source, note, expected source, note, measured_on"),
+        ("[1, 2]", "got \\[1, 2\\], expected keys with values; see mertk/report/published_file.py"),
+        ("{", "see mertk/report/published_file.py"),
+        (PUBLISHED + "other: {}", "has other, expected source"),
+        (PUBLISHED.replace("ua: 80.10", "uar: 80.10"), r"row 1 \(Theirs\): figures: 'uar' is not a metric; expected"),
+        (PUBLISHED.replace("80.10", "high"), "figures.ua: got 'high', expected a number"),
+        (PUBLISHED.replace("5531", "all"), "measured_on.utterances.test: got 'all', expected a number"),
+        (PUBLISHED.replace("corpus: iemocap, ", ""), "measured_on: lacks corpus"),
+        (PUBLISHED.replace("folds: 5", "folds: five"), "measured_on.folds: got 'five'"),
+        (PUBLISHED.replace("width: 1024", "wide: 1024"), "inputs.audio: has wide"),
+        (PUBLISHED.replace("{weights: microsoft/wavlm-large, width: 1024}", "wavlm"), "inputs.audio: got 'wavlm'"),
+        (PUBLISHED.replace("[paper]", "paper"), "variants: got 'paper', expected a list"),
+        (PUBLISHED + "  - 5\n", "row 3: got 5"),
+        ("source: a\nnote: b\nrows: 5", "rows: got 5, expected a list"),
     ],
 )
 def test_published_file_of_another_form_is_refused(tmp_path, content, message):
@@ -43,8 +56,157 @@ def test_published_file_of_another_form_is_refused(tmp_path, content, message):
         read_published(path)
 
 
-def test_published_figures_of_the_recipes_are_read(checkout):
-    found = sorted(checkout.glob("recipes/*/*/published*.yaml"))
-    assert found
+def published_of(checkout, recipe):
+    return read_published(checkout / "recipes" / recipe / "published.yaml")
+
+
+def test_published_rows_of_the_recipes_say_what_they_were_measured_on(checkout):
+    from data_prep.mmsa_published import CORPORA, KNOWN_FILES
+
+    found = sorted(checkout.glob("recipes/*/*/published.yaml"))
+    assert len(found) == 7
     for path in found:
-        assert "full" in read_published(path)["figures"], path
+        rows = [row for row in read_published(path)["rows"] if row["variants"]]
+        assert rows and rows[0]["ablation"] == "full", path
+        for row in rows:
+            measured = row["measured_on"]
+            assert measured["recipe"] == f"{path.parents[1].name}/{path.parent.name}"
+            if measured["corpus"] == "iemocap":
+                assert (measured["folds"], measured["utterances"]) == (5, {"test": 5531})
+                continue
+            corpus = CORPORA[measured["corpus"]]
+            assert measured["utterances"] == corpus.counts
+            assert measured["feature_file"] in KNOWN_FILES.values()
+            widths = corpus.dimensions
+            assert {name: made["width"] for name, made in row["inputs"].items()} == widths
+
+
+def foal_record(**changes):
+    """What the report knows of Foal-Net on all of IEMOCAP, chosen on the test sessions."""
+    video = {"extractor": "ClipFrameEncoder", "weights": "openai/clip-vit-large-patch14", "dimension": 768}
+    audio = {"component": "PretrainedAudioEncoder", "weights": "microsoft/wavlm-large", "width": 1024}
+    record = {"name": "paper session-published", "recipe": "iemocap/foal", "variant": "paper", "ablation": "full"}
+    record |= {"cv": "session", "protocol": "published", "miniature": False, "permuted_labels": False}
+    record |= {"task": "classification", "count": 5531, "num_folds": 5, "seeds": [1], "fixed_split": False}
+    record |= {"files": [["iemocap/foal/conf/foal.yaml"]], "settings": [], "utterances": [{"train": 4446}]}
+    record |= {"corpus": [{"corpus": "iemocap"}], "encoders": [{"audio": audio}], "features": [{"video": video}]}
+    record |= {"mean": {"ua": 0.79, "wa": 0.78}, "std": {"ua": None, "wa": None}}
+    return copy.deepcopy(record | changes)
+
+
+def hscl_record(file="MOSI/unaligned_50", **changes):
+    """The same of HSCL on a feature file of CMU-MOSI."""
+    text = {"component": "PretrainedTextEncoder", "weights": "/models/bert-base-uncased", "width": 768}
+    features = {"audio": {"extractor": "mmsa", "dimension": 5}, "video": {"extractor": "mmsa", "dimension": 20}}
+    features["text"] = {"extractor": "mmsa", "dimension": 2}
+    changes = {"recipe": "mosi/hscl", "cv": "official", "protocol": "clean", "count": 686, "num_folds": 1} | changes
+    changes = {"fixed_split": True, "utterances": [{"train": 1284, "validation": 229}], "task": "regression"} | changes
+    corpus = {"corpus": "mosi", "published": file, "alignment": (file or "unaligned_50").rpartition("/")[2][:-3]}
+    changes = {"corpus": [corpus], "encoders": [{"text": text}], "features": [features]} | changes
+    means = dict.fromkeys(("acc2_non0", "mae", "corr"), 0.8)
+    return foal_record(**{"mean": means, "std": dict.fromkeys(means), "name": "paper official-clean"} | changes)
+
+
+def cells_below(table, name):
+    """The last cells of our rows below the published one of this name."""
+    found, inside = [], False
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        if cells[0].startswith("published:"):
+            inside = cells[0].startswith(f"published: {name}")
+        elif inside:
+            found.append(cells[-1])
+    return found
+
+
+def test_a_difference_is_printed_where_all_agrees(checkout):
+    table = published_table([foal_record()], published_of(checkout, "iemocap/foal"))
+    assert cells_below(table, "full") == ["UA -1.10, WA -1.45"]
+    assert "baseline" not in table, "a row that nothing of ours belongs to"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"corpus": [{"corpus": "ravdess"}], "count": 768},
+            "other corpus: ravdess; 768 test utterances, published 5531",
+        ),
+        ({"corpus": []}, "data not recorded"),
+        ({"corpus": [{}]}, "data not recorded"),
+        ({"corpus": [{"corpus": "iemocap"}, {"corpus": "meld"}]}, "data of several kinds"),
+        ({"protocol": "clean"}, "epoch chosen on a validation part (clean), published: epoch chosen on the test part"),
+        ({"cv": "speaker"}, "folds by speaker instead of folds by session"),
+        ({"num_folds": 1, "count": 1085}, "1 of 5 folds; 1085 test utterances, published 5531"),
+        ({"variant": "other"}, "variant other instead of paper or released"),
+        ({"recipe": "mosi/hscl"}, "other method: mosi/hscl instead of iemocap/foal"),
+        ({"encoders": []}, "no audio"),
+        ({"features": []}, "no video"),
+        ({"features": [{"video": None}]}, "video by nothing that is recorded instead of ClipFrameEncoder"),
+        ({"files": [["foal.yaml", "iemocap/foal/conf/miniature.yaml"]]}, "settings of miniature.yaml"),
+        ({"settings": ["data.inputs.audio.max_seconds=1.0"]}, "inputs with other settings"),
+        (
+            {"encoders": [{"audio": {"component": "LogMelEncoder", "weights": None, "width": 128}}]},
+            "audio by LogMelEncoder (128 wide) instead of PretrainedAudioEncoder microsoft/wavlm-large (1024 wide)",
+        ),
+        (
+            {"encoders": [{"audio": {"component": "PretrainedAudioEncoder", "weights": "wavlm-large", "width": 64}}]},
+            "audio by PretrainedAudioEncoder wavlm-large (64 wide) instead of",
+        ),
+    ],
+)
+def test_what_differs_stands_in_place_of_the_difference(checkout, changes, words):
+    table = published_table([foal_record(**changes)], published_of(checkout, "iemocap/foal"))
+    (cell,) = cells_below(table, "full")
+    assert cell.startswith("not comparable: ")
+    assert words in cell
+
+
+def test_copies_of_published_weights_are_known_by_name(checkout):
+    row = published_of(checkout, "iemocap/foal")["rows"][0]
+    for weights, agrees in (
+        ("/models/wavlm-large", True),
+        ("WavLM-Large@main", True),
+        ("/cache/models--microsoft--wavlm-large/snapshots/c1423ed94bb01d80a3f5ce5bc39f6026a0f4828c", True),
+        ("/models/wavlm-large/wavlm-base", False),
+        ("microsoft/wavlm-base-plus", False),
+    ):
+        audio = {"component": "PretrainedAudioEncoder", "weights": weights, "width": 1024}
+        assert (deviations(foal_record(encoders=[{"audio": audio}]), row) == []) is agrees, weights
+
+
+def test_features_are_held_against_the_row_of_their_kind_only(checkout):
+    published = published_of(checkout, "mosi/hscl")
+    table = published_table([hscl_record("MOSI/aligned_50"), hscl_record()], published)
+    assert cells_below(table, "HSCL, aligned features") == ["Acc2 non0 -5.50, MAE +0.0880, Corr +0.0150"]
+    assert cells_below(table, "HSCL, unaligned features") == ["Acc2 non0 -5.20, MAE +0.0840, Corr -0.0060"]
+    assert cells_below(table, "Self-MM") == []
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (hscl_record(None), "unaligned features of no published file instead of features of MOSI/unaligned_50"),
+        (hscl_record(count=752), "752 test utterances, published 686"),
+        (hscl_record(utterances=[{"train": 1284}]), "an unknown number of validation utterances, published 229"),
+        (hscl_record(encoders=[]), "text by mmsa (2 wide) instead of PretrainedTextEncoder"),
+        (hscl_record(protocol="clean-refit"), "trained on the validation part too (clean-refit), published: epoch"),
+    ],
+)
+def test_feature_files_of_another_kind_are_told(checkout, record, words):
+    (cell,) = cells_below(published_table([record], published_of(checkout, "mosi/hscl")), "HSCL, unaligned features")
+    assert cell.startswith("not comparable: ") and words in cell
+
+
+def test_a_variant_that_is_another_method_has_its_own_row(checkout):
+    published = published_of(checkout, "mosi/tam_ulag")
+    records = [hscl_record(recipe="mosi/tam_ulag", variant=name) for name in ("paper", "self_mm")]
+    table = published_table(records, published)
+    assert cells_below(table, "TAM-ULAG") == ["Acc2 non0 -7.20"]
+    assert cells_below(table, "Self-MM") == ["Acc2 non0 -5.46, MAE +0.0920, Corr +0.0040"]
+
+
+def test_miniatures_and_controls_have_no_place_in_the_table(checkout):
+    published = published_of(checkout, "iemocap/foal")
+    assert published_table([foal_record(miniature=True), foal_record(permuted_labels=True)], published) == ""
+    assert published_table([foal_record()], None) == ""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mertk.bin.report import by_stage, label_names, main
+from mertk.bin.report import by_stage, check_rows, label_names, main
 from mertk.config import load_config
 from mertk.data.dataset import UtteranceDataset
 from mertk.errors import MertkError
@@ -41,6 +41,12 @@ class Apart(Model):
 class Nothing(Apart):
     def representations(self, batch):
         return {}
+
+
+class Silent(Model):
+    """A method that was not told how to represent anything, nor may be asked to compute."""
+
+    forward = losses = None
 
 
 class Broken(Apart):
@@ -88,14 +94,31 @@ def test_pictures_go_to_the_run_by_default(show, tmp_path):
 
 
 def test_a_model_without_representations_is_refused(show, tmp_path, capsys):
-    assert show(Nothing()) == 1
-    assert "error: Nothing has no representations to show" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
+    for model in (Nothing(), Silent()):
+        assert show(model) == 1
+        told = capsys.readouterr().err
+        assert f"error: {type(model).__name__} has no representations to show" in told
+        assert "represent:" not in told, "said before the work"
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(show, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert show(Silent(), options=("--out", str(tmp_path / "file" / "below"))) == 1
+    assert f"--out {tmp_path}/file/below: {tmp_path}/file is no directory" in capsys.readouterr().err
+
+
+def test_one_vector_is_refused_at_once():
+    check_rows({"after/text": np.ones((1, 3)), "after/audio": np.ones((1, 3))}, Apart(), 1)
+    with pytest.raises(MertkError, match="after: one vector has no principal components"):
+        check_rows({"before/x": np.ones((1, 3)), "before/y": np.ones((1, 3)), "after/x": np.ones((1, 3))}, Apart(), 1)
 
 
 def test_a_representation_that_is_not_a_number_is_refused(show, capsys):
     assert show(Broken()) == 1
-    assert "representation before/video is NaN or infinite" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "representation before/video is NaN or infinite" in told
+    assert "represent:" not in told, "said at the first batch"
 
 
 def test_vectors_of_a_stage_must_be_comparable():

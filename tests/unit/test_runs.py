@@ -1,34 +1,55 @@
 """What training says of a run, and which runs are scored."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from mertk.bin.data_origin import corpus_of, find_invented
 from mertk.bin.evaluate import find_runs, read_object
 from mertk.bin.predictor import open_device
-from mertk.bin.train import is_miniature
 from mertk.config import InputConfig, load_config, save_config
 from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts
 from mertk.data.inputs import FeatureInput
+from mertk.data.manifest import load_manifest
 from mertk.errors import MertkError
 from mertk.training.launch import check_trackers
 
 
-def part(corpus, record):
+def part(corpus, record, columns=()):
     return SimpleNamespace(
-        manifest=SimpleNamespace(corpus=corpus), feature_records=lambda: {"audio": None, "video": record}
+        manifest=SimpleNamespace(corpus=corpus, has=columns.__contains__, source=Path("data")),
+        feature_records=lambda: {"audio": None, "video": record},
     )
 
 
-def test_whatever_is_a_miniature_makes_the_run_one():
+def test_whatever_is_a_miniature_makes_the_run_one_and_is_named():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2))
-    assert not is_miniature(part({}, {"miniature": False}), model)
-    assert is_miniature(part({"miniature": True}, None), model)
-    assert is_miniature(part({}, {"miniature": True}), model)
+    corpus = {"corpus": "mosi"}
+    assert find_invented(part(corpus, {"miniature": False}), model) == []
+    assert find_invented(part({"miniature": True}, None), model) == ["features"]
+    assert find_invented(part({"miniature": True}, {"miniature": True}, ("wav.scp",)), model) == ["recordings"]
+    assert find_invented(part(corpus, {"miniature": True}), model) == ["weights of the video features"]
+    assert find_invented(part({}, {"miniature": True}), model) == ["recordings or weights of the video features"]
     model[0].is_miniature = True
-    assert is_miniature(part({}, None), model)
+    assert find_invented(part(corpus, None), model) == ["weights of 0"]
+
+
+def test_lists_of_files_in_a_data_directory_are_of_its_corpus(tmp_path):
+    source = tmp_path / "data" / "folds" / "speaker-clean" / "1" / "train.scp"
+    source.parent.mkdir(parents=True)
+    source.write_text("a /wav/a.wav sad\n")
+    assert corpus_of(load_manifest(source)) == {}
+    (tmp_path / "data" / "corpus.json").write_text(
+        json.dumps({"corpus": "ravdess", "warnings": ["songs are left out"]})
+    )
+    assert corpus_of(load_manifest(source))["corpus"] == "ravdess"
+    elsewhere = tmp_path / "train.scp"
+    elsewhere.write_text("a /wav/a.wav sad\n")
+    assert corpus_of(load_manifest(elsewhere)) == {}
 
 
 def test_finished_runs_are_found_once(tmp_path):

@@ -41,6 +41,7 @@ def test_under_published_only_selection_may_see_the_test_part(parts):
 def test_videos_that_official_parts_share_are_told(tmp_path):
     labels = dict.fromkeys(("a1", "a2", "b1", "c1"), "0.5")
     columns = {"utt2label": labels, "utt2video": {name: name[0] for name in labels}}
+    columns["text"] = dict.fromkeys(labels, "it was so good") | {"c1": "no"}
     write_manifest(tmp_path, columns, None, {"metrics": "sims"})
     write_folds(tmp_path / "folds" / "official-clean", [make_official_fold(["a1"], ["b1"], ["a2", "c1"])])
     folder = tmp_path / "folds" / "official-clean" / "1"
@@ -49,6 +50,7 @@ def test_videos_that_official_parts_share_are_told(tmp_path):
     lines = check_separation(config, "clean")
     assert "training and test share 1 videos, such as a: test speakers may be known from training" in lines
     assert lines[0] == "parts are apart by utterance; 0 utterances are in no part"
+    assert lines[1] == "1 transcripts of the test part occur in training too, 1 of them of 4 words or more"
     (folder / "test.ids").write_text("a1\nc1\n")
     with pytest.raises(MertkError, match="utterance a1 is in the training part"):
         check_separation(config, "clean")

@@ -11,11 +11,12 @@ from mertk.metrics import find_metric_set, regression_metrics
 PUBLISHED = """\
 source: The paper.
 note: One run.
-cv: official
-figures:
-  full: {acc2_non0: 85.2, mae: 0.716, corr: 0.806}
-others:
-  "Self-MM (5 seeds)": {acc2_non0: 85.46, mae: 0.708, corr: 0.796}
+measured_on:
+  {recipe: mosi/hscl, corpus: mosi, cv: official, protocol: clean, utterances: {train: 120, test: 60}}
+inputs: {text: {extractor: mmsa}}
+rows:
+  - {name: Theirs, variants: [paper, released], figures: {acc2_non0: 85.2, mae: 0.716, corr: 0.806}}
+  - {name: Self-MM (5 seeds), figures: {acc2_non0: 85.46, mae: 0.708, corr: 0.796}}
 """
 
 
@@ -88,17 +89,20 @@ def test_folds_of_a_seed_are_joined(tmp_path):
 def test_published_figures_and_other_methods_stand_beside_ours(tmp_path):
     (tmp_path / "published.yaml").write_text(PUBLISHED, encoding="utf-8")
     for seed in (1, 2):
-        write_run(tmp_path / "paper", seed)
+        write_run(tmp_path / "paper", seed, corpus={"corpus": "mosi"}, utterances={"train": 120, "validation": 30})
+        write_run(tmp_path / "small", seed, corpus={"corpus": "mosi"}, utterances={"train": 100})
     options = ("--published", str(tmp_path / "published.yaml"))
-    results, document = summarize(tmp_path / "paper", out=tmp_path / "out", options=options)
+    results, document = summarize(tmp_path / "paper", tmp_path / "small", out=tmp_path / "out", options=options)
     section = document.partition("## Beside the published figures")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("| ")]
-    assert rows[0] == ["figures", "our protocol", "Acc2 non0", "MAE", "Corr"]
-    assert rows[1] == ["published: full", "", "85.20", "0.7160", "0.8060"]
+    assert rows[0] == ["figures", "our protocol", "Acc2 non0", "MAE", "Corr", "ours less published"]
+    assert rows[1] == ["published: Theirs", "", "85.20", "0.7160", "0.8060", ""]
     mean, std = results["mean"]["mae"], results["std"]["mae"]
-    assert rows[2][:2] == ["ours: full, paper", "clean"]
-    assert rows[2][3] == f"{mean:.4f} ± {std:.4f} ({mean - 0.716:+.4f})"
-    assert rows[3] == ["published: Self-MM (5 seeds)", "", "85.46", "0.7080", "0.7960"]
+    assert rows[2][:2] == ["ours: paper official-clean", "clean, 2 seeds"]
+    assert rows[2][3] == f"{mean:.4f} ± {std:.4f}"
+    assert f"MAE {mean - 0.716:+.4f}, Corr" in rows[2][-1]
+    assert rows[3][-1] == "not comparable: 100 train utterances, published 120"
+    assert rows[4] == ["published: Self-MM (5 seeds)", "", "85.46", "0.7080", "0.7960", ""]
 
 
 def test_a_miniature_is_not_held_against_published_figures(tmp_path, capsys):

@@ -43,10 +43,12 @@ def stand_in(monkeypatch):
     return StandIn
 
 
-def track(run_dir, trackers, step, loss):
+def track(run_dir, trackers, step, loss, settings=()):
     accelerator = Accelerator(cpu=True, project_dir=run_dir)
     accelerator.log_with = trackers
-    tracking = Tracking(accelerator, run_dir, as_dict(load_config([], RUN)), 10)
+    config = load_config([], RUN)
+    config.run.settings = list(settings)
+    tracking = Tracking(accelerator, run_dir, as_dict(config), 10)
     tracking.start(SimpleNamespace(step=step, epoch=step))
     tracking.report_step(step + 1, step + 1, {"loss": loss})
     tracking.close()
@@ -60,7 +62,23 @@ def test_a_shared_tracker_gets_project_and_run_by_name(tmp_path, stand_in):
     assert tracker.settings["run.fold"] == 3
     assert tracker.figures[1]["train/loss"] == 0.5
     assert list(tmp_path.iterdir()) == [tmp_path / "tensorboard"]
-    assert len(list((tmp_path / "tensorboard").glob("events.*"))) == 1
+    (events,) = (tmp_path / "tensorboard").rglob("*")
+    assert events.name.startswith("events."), "TensorBoard shows every folder with events as a run of its own"
+
+
+def test_tensorboard_has_the_settings_of_the_run(tmp_path):
+    track(tmp_path, ["tensorboard"], step=0, loss=0.5)
+    accumulator = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    told = accumulator.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    assert b"run.fold" in told and b"training.seed" in told
+
+
+def test_runs_that_differ_in_settings_alone_have_names_of_their_own(tmp_path, stand_in):
+    for settings in (["training.epochs=3"], ["optimizer.groups=" + "x" * 200], ["optimizer.groups=" + "y" * 200]):
+        track(tmp_path, ["wandb"], step=0, loss=0.5, settings=settings)
+    names = [tracker.options["name"] for tracker in stand_in.made]
+    assert names[0] == "iemocap/foal paper full session-clean fold_3 seed_1234 training.epochs=3"
+    assert len(set(names)) == 3 and max(map(len, names)) == 128
 
 
 def test_tensorboard_forgets_the_steps_that_were_lost(tmp_path):

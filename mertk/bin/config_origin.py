@@ -1,0 +1,73 @@
+"""Which settings of a run are not those of its recipe, for the reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mertk.config import Config, decisive, is_setting, merge_config
+from mertk.marks import differences
+
+#: what says which run of an experiment it is, and on which data
+OWN_TO_A_RUN = {"data.directory", "data.train", "data.validation", "data.test", "training.seed"}
+#: what a refit takes from its clean run
+OWN_TO_A_REFIT = {
+    "training.stop_at_step",
+    "training.early_stop",
+    "schedule.total_steps",
+    "schedule.reduce_at",
+}
+
+
+def note_origin(config: Config, files: Sequence[str | Path]) -> None:
+    """Fill in `config.run.files` and `config.run.settings`.
+
+    Args:
+        config: the configuration of the run, with all its settings.
+        files: the YAML files that it was merged from, in order. The recipe is the first one, with those that lie in its
+            folder `conf` or are shared by the recipes; what others say is a change of it like any `key=value`.
+    """
+    given = [Path(file) for file in files if not is_setting(file)]
+    recipe = merge_config([file for file in given if _is_of_recipe(file, given[0])]) if given else Config()
+    inherited = {change.partition("=")[0]: change for change in recipe.run.settings or []}
+    before, now = _without_gaps(decisive(recipe)), _without_gaps(decisive(config))
+    left_out = OWN_TO_A_RUN | (OWN_TO_A_REFIT if config.run.protocol == "clean-refit" else set())
+    changed = {key: f"{key}={_told(_at(now, key))}" for key in differences(before, now) if key not in left_out}
+    config.run.files = [_name(file) for file in given]
+    config.run.settings = list((inherited | changed).values())
+
+
+def _is_of_recipe(file: Path, first: Path) -> bool:
+    """Whether a YAML file belongs to the recipe whose first one is `recipes/CORPUS/METHOD/conf/METHOD.yaml`."""
+    home = first.absolute().parent
+    if home.name != "conf":
+        return file == first
+    shared = [parent / "common" / "conf" for parent in home.parents[2:3]]
+    return any(file.absolute().is_relative_to(folder) for folder in (home, *shared))
+
+
+def _name(file: Path) -> str:
+    """A file's path from `recipes` on; of others the name alone, since folders of a machine say nothing elsewhere."""
+    parts = file.absolute().parts
+    if "recipes" not in parts:
+        return file.name
+    return "/".join(parts[len(parts) - parts[::-1].index("recipes") :])
+
+
+def _without_gaps(settings: Any) -> Any:
+    """Mappings without the keys that are null: a part that is taken out and one that never was are the same."""
+    if not isinstance(settings, dict):
+        return settings
+    return {key: _without_gaps(value) for key, value in settings.items() if value is not None}
+
+
+def _at(settings: Any, key: str) -> Any:
+    for name in key.split("."):
+        settings = settings.get(name) if isinstance(settings, dict) else None
+    return settings
+
+
+def _told(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

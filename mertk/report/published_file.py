@@ -1,0 +1,110 @@
+"""Read the YAML file of a recipe that has published figures, and what they were measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mertk.errors import MertkError
+from mertk.metrics import METRICS
+from mertk.report.formatting import Record
+
+KEYS = ("source", "note", "measured_on", "inputs", "rows")
+ROW_KEYS = ("name", "ablation", "variants", "measured_on", "inputs", "figures")
+MEASURED_ON = {
+    **{"recipe": str, "corpus": str, "cv": str, "protocol": str, "utterances": Mapping},
+    **{"folds": (int, type(None)), "feature_file": (str, type(None))},
+}
+INPUT_KEYS = ("component", "extractor", "weights", "width")
+FORM = "see mertk/report/published_file.py, and recipes/iemocap/foal/published.yaml for one that is right"
+
+
+def read_published(path: Path) -> Record:
+    """Published figures, and what each was measured on; fractions where the file has percent.
+
+    The file has `source` and `note` (sentences) and `rows`, each with
+
+        name, figures   what it is called, and {METRIC: number}; metrics are those of `mertk.metrics.METRICS`,
+                        accuracies, recalls and F1 in percent
+        ablation        of which our runs are held against it (full)
+        variants        which of our variants are the same method; a row without any only stands in the table
+        measured_on     recipe, corpus, cv and protocol as a run names them; utterances: {PART: number}, with folds the
+                        joined test parts alone; folds: how many; feature_file: name of the published file
+        inputs          {MODALITY: {component|extractor, weights, width}}, what made the frames of each modality
+
+    `measured_on` and `inputs` of the file hold for every row that does not say otherwise.
+
+    Raises:
+        MertkError: the file has another form, or a metric that is not known.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MertkError(f"{path}: {error}; {FORM}.") from error
+    _check_keys(content, KEYS, ("source", "note", "rows"), str(path))
+    if not isinstance(content["rows"], list):
+        raise MertkError(f"{path}: rows: got {content['rows']!r:.40}, expected a list; {FORM}.")
+    rows = [_read_row(row, content, f"{path}: row {number}") for number, row in enumerate(content["rows"], start=1)]
+    return {"source": content["source"], "note": content["note"], "rows": rows}
+
+
+def _read_row(row: Any, content: Record, where: str) -> Record:
+    _check_keys(row, ROW_KEYS, ("name", "figures"), where)
+    where = f"{where} ({row['name']})"
+    own = {key: _mapping(row.get(key, {}), f"{where}: {key}") for key in ("measured_on", "inputs")}
+    variants = row.get("variants") or []
+    if not isinstance(variants, list):
+        raise MertkError(f"{where}: variants: got {variants!r:.40}, expected a list.")
+    measured = _mapping(content.get("measured_on", {}), "measured_on") | own["measured_on"]
+    inputs = own["inputs"] if "inputs" in row else _mapping(content.get("inputs", {}), "inputs")
+    if variants:
+        _check_measured(measured, f"{where}: measured_on")
+    for modality, made in inputs.items():
+        _check_keys(made, INPUT_KEYS, (), f"{where}: inputs.{modality}")
+    return {
+        "name": str(row["name"]),
+        "ablation": str(row.get("ablation", "full")),
+        "variants": [str(variant) for variant in variants],
+        "measured_on": {"folds": None, "feature_file": None} | measured,
+        "inputs": inputs,
+        "figures": _read_figures(row["figures"], f"{where}: figures"),
+    }
+
+
+def _check_measured(measured: Record, where: str) -> None:
+    _check_keys(measured, tuple(MEASURED_ON), ("recipe", "corpus", "cv", "protocol", "utterances"), where)
+    for key, value in measured.items():
+        if not isinstance(value, MEASURED_ON[key]):
+            raise MertkError(f"{where}.{key}: got {value!r:.40}; {FORM}.")
+    for part, count in measured["utterances"].items():
+        if not isinstance(count, int):
+            raise MertkError(f"{where}.utterances.{part}: got {count!r:.40}, expected a number.")
+
+
+def _check_keys(content: Any, known: tuple[str, ...], needed: tuple[str, ...], where: str) -> None:
+    given = _mapping(content, where)
+    missing = [key for key in needed if key not in given]
+    unknown = [str(key) for key in given if key not in known]
+    if missing or unknown:
+        told = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(unknown)}"] * bool(unknown)
+        raise MertkError(f"{where}: {' and '.join(told)}, expected {', '.join(known)}; {FORM}.")
+
+
+def _mapping(values: Any, where: str) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise MertkError(f"{where}: got {values!r:.40}, expected keys with values; {FORM}.")
+    return dict(values)
+
+
+def _read_figures(values: Any, where: str) -> dict[str, float]:
+    found = {}
+    for name, value in _mapping(values, where).items():
+        if name not in METRICS:
+            raise MertkError(f"{where}: {name!r} is not a metric; expected some of {', '.join(METRICS)}.")
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise MertkError(f"{where}.{name}: got {value!r:.40}, expected a number.")
+        found[name] = value / 100 if METRICS[name].is_fraction else float(value)
+    return found
