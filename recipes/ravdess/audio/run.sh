@@ -63,4 +63,4 @@ run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/co
 run_stage 1 manifests "$data/.done/1_manifests" --input "$corpus" --output "$data/folds" -- data_prep.ravdess --corpus "$corpus" --out "$data"
 run_stage 3 train "$exp/.done/3_train_$protocol" --input "$data/.done/1_manifests" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv speaker --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${settings[@]}"
 run_stage 4 evaluate "$exp/.done/4_evaluate_$protocol" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
-if ((stage <= 5 && stop_stage >= 5)); then "$python" -m mertk.bin.summarize "$exp" --out "$exp"; fi
+if ((stage <= 5 && stop_stage >= 5)); then run_program "$python" -m mertk.bin.summarize "$exp" --out "$exp"; fi
