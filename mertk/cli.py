@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from mertk.caches import choose_caches
 from mertk.errors import MertkError
 
 #: exit code of work that was asked to stop (SIGTERM, SIGUSR1), saved its state and goes on when it is started again:
@@ -65,6 +66,7 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
 
     @functools.wraps(main)
     def run(argv: list[str] | None = None) -> int:
+        choose_caches()
         try:
             code = main(argv)
             sys.stdout.flush()
@@ -83,6 +85,8 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             if error.errno in FULL:
                 where = error.filename or "a file"
                 return _complain(f"no space left to write {where}; older files are intact. Make room and run again.")
+            if "usable temporary directory" in str(error):  # of the standard library
+                return _complain(f"{error.strerror}; make room there, or set TMPDIR to a folder that can be written.")
             if error.filename is not None:
                 return _complain(f"{error.filename}: {error.strerror or error}")
             if _is_first_to_fail():

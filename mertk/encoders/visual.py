@@ -102,6 +102,19 @@ def check_output(output: str) -> None:
         )
 
 
+def check_model_type(folder: Path) -> None:
+    """Refuse weights of another kind of model.
+
+    Raises:
+        MertkError: not of a CLIP model.
+    """
+    kind = read_config(folder).get("model_type")
+    if kind not in _MODEL_TYPES:
+        raise MertkError(
+            f"{folder / 'config.json'}: model_type {kind!r} is no CLIP model; expected {' or '.join(_MODEL_TYPES)}."
+        )
+
+
 def _layer_number(output: str, num_layers: int) -> int | None:
     """Index into the hidden states of N layers and the embedding; None when the output is no hidden layer."""
     if not output.startswith("hidden_"):
@@ -118,11 +131,7 @@ def _load(folder: Path, output: str) -> Any:
     """The vision half, with its projection when the output needs it, in evaluation mode."""
     from transformers import CLIPVisionModel, CLIPVisionModelWithProjection
 
-    kind = read_config(folder).get("model_type")
-    if kind not in _MODEL_TYPES:
-        raise MertkError(
-            f"{folder / 'config.json'}: model_type {kind!r} is no CLIP model; expected {' or '.join(_MODEL_TYPES)}."
-        )
+    check_model_type(folder)
     # Not the model with projection for every output: in transformers 5.20 it finds no weight at all in the folder of a
     # vision model alone, whose names lack the prefix `vision_model.`. The model without projection reads both.
     architecture = CLIPVisionModelWithProjection if output == "projected" else CLIPVisionModel
