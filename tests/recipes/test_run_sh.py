@@ -95,19 +95,20 @@ def test_wrong_usage_ends_with_2_and_a_message(arguments, message, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unknown_configuration_key_stops_at_stage_0(tmp_path):
+def test_unknown_configuration_key_stops_before_stage_0(tmp_path):
     (tmp_path / "corpus").mkdir()
     places = ("--data", tmp_path / "data", "--exp", tmp_path / "exp", "--corpus", tmp_path / "corpus")
     ended = run(*places, "--stop_stage", 0, "training.epoch=3")
     assert ended.returncode == 1
-    assert "Did you mean: 'epochs'?" in ended.stdout
+    assert "Did you mean: 'epochs'?" in ended.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus"]
 
 
 def test_corpus_without_sessions_stops_at_stage_0(tmp_path):
     (tmp_path / "corpus").mkdir()
     ended = run("--data", "data", "--exp", "exp", "--corpus", "corpus", "--stop_stage", 0, cwd=tmp_path)
     assert ended.returncode == 1
-    assert f"{tmp_path}/corpus: Session1/dialog/EmoEvaluation and 19 more missing" in ended.stdout
+    assert f"{tmp_path}/corpus: Session1/dialog/EmoEvaluation and 14 more missing" in ended.stdout
     assert "failed with exit code 1" in ended.stdout
 
 

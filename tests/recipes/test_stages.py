@@ -1,0 +1,326 @@
+"""What the stages of a recipe are, by its options and its data: their command lines. Nothing is trained here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOAL = "iemocap/foal"
+#: a Python that writes the stages down instead of running them
+STAND_IN = """#!/bin/sh
+case "$*" in
+    *mertk.bin.stage*) for word; do printf '%s\\036' "$word"; done; echo ;;
+    *mertk.bin.summarize*) ;;
+    *) exec "$PYTHON" "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """Call a recipe; returns its stages by name, each a list of words, or exit code and message if there are none."""
+    python = tmp_path / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text(STAND_IN, encoding="utf-8")
+    python.chmod(0o755)
+
+    def run(name, *arguments):
+        variables = os.environ | {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHON": sys.executable}
+        command = ["bash", str(ROOT / "recipes" / name / "run.sh"), *map(str, arguments)]
+        ended = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env=variables, timeout=60, check=False
+        )
+        if ended.returncode:
+            return ended.returncode, ended.stderr
+        lines = [line.split("\x1e")[:-1] for line in ended.stdout.split("\n") if "\x1e" in line]
+        run.errors = ended.stderr
+        return {words[words.index("--name") + 1]: words for words in lines}
+
+    return run
+
+
+def config_names(words):
+    """Names of the configuration files of a stage."""
+    start = words.index("--config") + 1
+    return [Path(word).name for word in words[start : words.index("--data", start)]]
+
+
+def option(words, name):
+    """What follows an option, up to the next one."""
+    start = words.index(name) + 1
+    end = next((place for place in range(start, len(words)) if words[place].startswith("--")), len(words))
+    return " ".join(words[start:end])
+
+
+def data_directory(folder, **corpus):
+    (folder / "folds").mkdir(parents=True)
+    if corpus:
+        (folder / "corpus.json").write_text(json.dumps({"source": "/none"} | corpus), encoding="utf-8")
+    return folder
+
+
+def miniature(folder):
+    """A folder that looks like a miniature corpus."""
+    (folder / "models/clip").mkdir(parents=True)
+    (folder / "models/bert").mkdir()
+    (folder / "MINIATURE.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+# What is trained on.
+
+
+def test_without_anything_the_miniature_is_made(recipe):
+    stages = recipe(FOAL)
+    assert list(stages) == ["0 corpus", "0 environment", "1 manifests", "2 features", "3 train", "4 evaluate"]
+    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "full.yaml"]
+    assert option(stages["3 train"], "--exp") == str(ROOT / "exp/iemocap/foal_miniature/paper")
+
+
+@pytest.mark.parametrize("name", ["data", "a name with blanks"])
+def test_a_data_directory_of_real_recordings_is_no_miniature(recipe, tmp_path, name):
+    data = data_directory(tmp_path / name, corpus="iemocap", miniature=False)
+    train = recipe(FOAL, "--data", name, "--stage", 3, "--stop_stage", 3)["3 train"]
+    assert config_names(train) == ["foal.yaml", "full.yaml"]
+    assert option(train, "--data") == str(data)
+    assert option(train, "--exp") == str(ROOT / "exp/iemocap/foal/paper")
+    assert not any("model.audio_encoder.weights" in word for word in train)
+
+
+def test_a_data_directory_of_the_miniature_is_one(recipe, tmp_path):
+    corpus = miniature(tmp_path / "data/corpus")
+    data = data_directory(tmp_path / "data", corpus="iemocap", miniature=True, source=str(corpus))
+    stages = recipe(FOAL, "--data", data)
+    assert "0 corpus" in stages
+    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "full.yaml"]
+
+
+def test_a_data_directory_without_corpus_json_is_no_miniature(recipe, tmp_path):
+    data = data_directory(tmp_path / "data")
+    assert config_names(recipe(FOAL, "--data", data, "--stage", 3)["3 train"]) == ["foal.yaml", "full.yaml"]
+
+
+def test_a_miniature_corpus_that_is_given_is_one(recipe, tmp_path):
+    corpus = miniature(tmp_path / "corpus")
+    stages = recipe(FOAL, "--corpus", corpus)
+    assert "0 corpus" not in stages
+    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "full.yaml"]
+    assert option(stages["2 features"], "--weights") == str(corpus / "models/clip")
+    assert option(stages["2 features"], "--data") == str(ROOT / "data/iemocap_miniature")
+
+
+def test_a_data_directory_says_where_its_corpus_is(recipe, tmp_path):
+    (tmp_path / "corpus").mkdir()
+    data = data_directory(tmp_path / "data", corpus="iemocap", miniature=False, source=str(tmp_path / "corpus"))
+    assert option(recipe(FOAL, "--data", data)["1 manifests"], "--corpus") == str(tmp_path / "corpus")
+    (tmp_path / "corpus").rmdir()
+    code, message = recipe(FOAL, "--data", data)
+    assert code == 1 and "corpus is not there; give --corpus, or --stage 2 or higher" in message
+    assert "2 features" in recipe(FOAL, "--data", data, "--stage", 2)
+
+
+@pytest.mark.parametrize("name", ["mosi/hscl", "sims/tam_ulag", "ravdess/audio"])
+def test_the_data_directory_of_another_recipes_corpus_is_refused(recipe, tmp_path, name):
+    data = data_directory(tmp_path / "data", corpus="iemocap", miniature=False)
+    code, message = recipe(name, "--data", data, "--stage", 3)
+    assert code == 2
+    assert f"--data {data} is of iemocap, this recipe is for {name.split('/')[0]}" in message
+
+
+def test_the_data_directory_of_an_unknown_corpus_is_told(recipe, tmp_path):
+    data = data_directory(tmp_path / "data", corpus="mine", miniature=False)
+    assert config_names(recipe(FOAL, "--data", data, "--stage", 3)["3 train"]) == ["foal.yaml", "full.yaml"]
+    assert "is of mine; the settings of this recipe were chosen for iemocap" in recipe.errors
+
+
+def test_a_real_corpus_into_the_data_directory_of_the_miniature_is_refused(recipe, tmp_path):
+    data = data_directory(tmp_path / "data", corpus="iemocap", miniature=True)
+    (tmp_path / "corpus").mkdir()
+    code, message = recipe(FOAL, "--data", data, "--corpus", "corpus", "--stage", 3)
+    assert code == 2
+    assert "is a miniature, --corpus" in message and "is no miniature; give another --data" in message
+
+
+def test_damaged_corpus_json_is_one_message(recipe, tmp_path):
+    data = data_directory(tmp_path / "data", corpus="iemocap")
+    (data / "corpus.json").write_text("{", encoding="utf-8")
+    code, message = recipe(FOAL, "--data", data, "--stage", 3)
+    assert code == 1 and "corpus.json:1: not valid JSON" in message
+
+
+@pytest.mark.parametrize(
+    ("corpus", "names", "kind"),
+    [
+        ({"alignment": "unaligned"}, ["hscl.yaml", "full.yaml"], "hscl"),
+        ({"alignment": "aligned"}, ["hscl.yaml", "aligned.yaml", "full.yaml"], "hscl_aligned"),
+        ({}, ["hscl.yaml", "recordings.yaml", "full.yaml"], "hscl_raw"),
+        ({"alignment": "aligned", "miniature": True}, None, "hscl_aligned_miniature"),
+    ],
+)
+def test_a_data_directory_says_which_features_it_holds(recipe, tmp_path, corpus, names, kind):
+    data = data_directory(tmp_path / "data", **({"corpus": "mosi", "miniature": False} | corpus))
+    train = recipe("mosi/hscl", "--data", data, "--stage", 3)["3 train"]
+    assert config_names(train) == (names or ["hscl.yaml", "aligned.yaml", "miniature.yaml", "full.yaml"])
+    assert option(train, "--exp") == str(ROOT / f"exp/mosi/{kind}/paper")
+
+
+def test_other_features_than_the_data_directory_holds_are_refused(recipe, tmp_path):
+    data = data_directory(tmp_path / "data", corpus="mosi", miniature=False, alignment="aligned")
+    code, message = recipe("mosi/hscl", "--data", data, "--features", "unaligned", "--stage", 3)
+    assert code == 2 and "holds aligned features, not unaligned ones" in message
+    (tmp_path / "recordings").mkdir()
+    code, message = recipe("mosi/hscl", "--data", data, "--corpus", "recordings", "--stage", 3)
+    assert code == 2 and "is of a feature file" in message
+
+
+def test_the_miniature_of_a_feature_file_has_its_own_encoder(recipe):
+    train = recipe("sims/hscl", "--stage", 3)["3 train"]
+    weights = ROOT / "data/sims_miniature/corpus/models/bert"
+    assert f"model.text_encoder.weights='{weights}'" in train
+
+
+# What a run needs.
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--ablation", "audio"], ["data.inputs.video=null", "model.modalities=[audio]"]], ids=str
+)
+def test_sound_alone_needs_neither_videos_nor_clip(recipe, tmp_path, arguments):
+    (tmp_path / "corpus").mkdir()
+    stages = recipe(FOAL, "--corpus", "corpus", "--data", "data", *arguments)
+    assert "2 features" not in stages
+    assert "--no_video" in stages["1 manifests"]
+    assert not any("avi" in word for word in stages["1 manifests"])
+    assert "--clip" not in stages["0 environment"]
+    assert not any("2_features" in word for word in stages["3 train"])
+
+
+def test_manifests_that_have_their_videos_keep_them(recipe, tmp_path):
+    data = data_directory(tmp_path / "data", corpus="iemocap", miniature=False)
+    (data / "video.scp").touch()
+    for session in range(1, 6):
+        (tmp_path / f"corpus/Session{session}/dialog/avi/DivX").mkdir(parents=True)
+    arguments = (FOAL, "--corpus", "corpus", "--data", data, "--ablation", "audio")
+    assert "--no_video" not in recipe(*arguments)["1 manifests"]
+    (tmp_path / "corpus/Session4/dialog/avi/DivX").rmdir()
+    assert "--no_video" in recipe(*arguments)["1 manifests"]
+
+
+def test_picture_alone_needs_no_weights_of_a_speech_encoder(recipe):
+    stages = recipe(FOAL, "--ablation", "video")
+    assert "2 features" in stages
+    assert not any("wavlm" in word for words in stages.values() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("ablation", "made", "checked"),
+    [
+        ("full", ["2 audio", "2 video", "2 text"], {"--clip", "--tokenizer"}),
+        ("audio", ["2 audio"], set()),
+        ("video", ["2 video"], {"--clip"}),
+        ("text", ["2 text"], {"--tokenizer"}),
+    ],
+)
+def test_of_recordings_only_what_is_used_is_made_and_checked_before(recipe, tmp_path, ablation, made, checked):
+    (tmp_path / "corpus").mkdir()
+    stages = recipe("sims/hscl", "--corpus", "corpus", "--data", "data", "--ablation", ablation)
+    assert [name for name in stages if name.startswith("2 ")] == made
+    assert {"--clip", "--tokenizer"} & set(stages["0 environment"]) == checked
+    marks = [word for word in stages["3 train"] if "/.done/2_" in word]
+    assert [mark.rpartition("_")[2] for mark in marks] == [name[2:] for name in made]
+    assert ("--text_only" in stages["1 manifests"]) == (ablation == "text")
+
+
+# Options.
+
+
+def test_files_of_ones_own_are_merged_over_the_recipes_and_under_the_ablation(recipe, tmp_path):
+    for name in ("one.yaml", "two 2.yaml"):
+        (tmp_path / name).write_text("training: {epochs: 3}\n", encoding="utf-8")
+    stages = recipe(FOAL, "--config", "one.yaml", "--config=two 2.yaml", "--ablation", "avel", "training.epochs=4")
+    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "one.yaml", "two 2.yaml", "avel.yaml"]
+    assert str(tmp_path / "two 2.yaml") in stages["3 train"]
+    assert option(stages["3 train"], "--exp").endswith("/paper_avel_one_two_2_training.epochs=4")
+    assert option(stages["0 environment"], "--config").count(".yaml") == 5
+
+
+@pytest.mark.parametrize("name", ["mosi/tam_ulag", "mosei/hscl", "ravdess/audio"])
+def test_every_recipe_takes_files_of_ones_own(recipe, tmp_path, name):
+    (tmp_path / "own.yaml").write_text("training: {epochs: 3}\n", encoding="utf-8")
+    (tmp_path / "corpus").mkdir()
+    given = ("--corpus", "corpus") if name == "ravdess/audio" else ()
+    assert "own.yaml" in config_names(recipe(name, *given, "--config", "own.yaml")["3 train"])
+
+
+def test_a_missing_file_and_an_unknown_key_are_told_at_once(recipe, tmp_path):
+    assert recipe(FOAL, "--config", "none.yaml")[0] == 2
+    (tmp_path / "own.yaml").write_text("training: {epoch: 3}\n", encoding="utf-8")
+    code, message = recipe(FOAL, "--config", "own.yaml")
+    assert code == 1 and "Did you mean: 'epochs'?" in message
+
+
+def test_an_encoder_of_ones_own_gets_no_weights_of_the_miniature(recipe, tmp_path):
+    own = "model: {audio_encoder: null}\n"
+    (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
+    assert not any("weights" in word for word in recipe(FOAL, "--config", "own.yaml", "--stage", 3)["3 train"])
+
+
+def test_options_of_the_programs_are_passed_on(recipe, tmp_path):
+    stages = recipe(FOAL, "--max_lost", "0.2", "--sessions", "1,2 3", "--ignore_malformed_lines")
+    assert option(stages["1 manifests"], "--max_lost") == "0.2"
+    assert option(stages["1 manifests"], "--sessions") == "1 2 3"
+    assert "--ignore_malformed_lines" in stages["1 manifests"]
+    assert option(stages["2 features"], "--max_lost") == "0.2"
+    assert option(stages["3 train"], "--folds") == "1 2 3"
+    assert "data.max_lost=0.2" in stages["3 train"]
+    assert option(stages["0 environment"], "--sessions") == "1 2 3"
+    stages = recipe("mosi/hscl", "--bad_length", "drop", "--max_lost", ".1")
+    assert option(stages["1 import"], "--bad_length") == "drop"
+    assert option(stages["1 import"], "--max_lost") == ".1"
+    (tmp_path / "corpus").mkdir()
+    stages = recipe("mosi/hscl", "--corpus", "corpus", "--data", "data", "--max_tokens", 39)
+    assert option(stages["2 text"], "--max_tokens") == "39"
+    stages = recipe("ravdess/audio", "--corpus", "corpus", "--data", "data", "--num_folds", 4)
+    assert option(stages["1 manifests"], "--num_folds") == "4"
+    assert option(stages["3 train"], "--folds") == "1 2 3 4"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        (FOAL, ["--max_lost", "2"], "--max_lost '2': expected a number from 0 to 1"),
+        (FOAL, ["--sessions", "6"], "--sessions '6': expected a whole number from 1 to 5"),
+        (FOAL, ["--sessions", "1 2 3", "--folds", "4"], "--folds '4': expected a whole number from 1 to 3"),
+        ("mosi/hscl", ["--bad_length", "keep"], "--bad_length keep: expected one of refuse drop"),
+        ("mosi/hscl", ["--max_tokens", "0"], "--max_tokens '0'"),
+        ("ravdess/audio", ["--num_folds", "2"], "--num_folds '2': expected a whole number from 3"),
+    ],
+)
+def test_wrong_values_are_told(recipe, name, arguments, message):
+    code, told = recipe(name, *arguments)
+    assert code == 2 and message in told
+
+
+def test_commands_without_the_new_options_are_those_of_marks_that_are_there(recipe):
+    """A mark keeps the command of its stage: another one would make finished stages run again."""
+    stages = recipe(FOAL, "--data", "/d", "--exp", "/e")
+    told = [" ".join(words[words.index("--") + 2 :]) for words in stages.values()]
+    corpus, conf = "/d/corpus", ROOT / "recipes/iemocap/foal/conf"
+    configs = f"{conf}/foal.yaml {conf}/miniature.yaml {conf}/ablation/full.yaml"
+    assert told[2:4] == [
+        f"-m data_prep.iemocap --corpus {corpus} --out /d",
+        "-m mertk.bin.launch --num_processes auto data_prep.extract_video --data /d "
+        f"--weights {corpus}/models/clip --out /d/features/video",
+    ]
+    assert re.fullmatch(
+        rf"-m mertk.bin.cross_validate --config {configs} --data /d --exp /e --cv session --protocol clean "
+        rf"--folds 1 2 3 4 5 --seeds 1234 .* -- model.audio_encoder.weights='{corpus}/models/wavlm'",
+        told[4],
+    )
