@@ -46,7 +46,7 @@ class Findings:
         found = []
         if self.infinite:
             what = f"{self.num_infinite} NaN or infinite values of {modality} in {len(self.infinite)} utterances"
-            found.append(f"{what} are now 0 (--infinite zero); the first is {self.infinite[0]}")
+            found.append(f"{what} are now 0; the first is {self.infinite[0]}")
         for ids, what in ((self.beyond, "has values behind its length"), (self.blank, "is zero throughout")):
             if ids:
                 found.append(f"{modality} {what} in {len(ids)} utterances; the first is {ids[0]}")
@@ -96,7 +96,9 @@ def _check_features(out: Path) -> None:
     for file in sorted(out.glob("features/*/record.json")):
         extractor = read_record(file.parent).extractor
         if extractor != EXTRACTOR:
-            raise MertkError(f"{file.parent} holds features made by {extractor}; remove them, or choose another --out.")
+            raise MertkError(
+                f"{file.parent} holds features made by {extractor}; remove them, or choose another data directory."
+            )
 
 
 def _drop_bad_lengths(parts: list[Part], path: Path, arguments: argparse.Namespace) -> Ledger:
@@ -128,7 +130,7 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
     published, sentence = recognise(corpus, file.sha1, file.sha256)
     warnings = [] if miniature else differences(corpus, counts, dimensions)
     if published is not None and published.split("/")[0].lower() != corpus:
-        raise MertkError(f"{path}: {sentence}, but --corpus is {corpus}; mend either.")
+        raise MertkError(f"{path}: {sentence}, but was to be read as {corpus}; give a file of {corpus}.")
     if corpus == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
         warnings.append(f"no labels of single modalities ({', '.join(UNIMODAL_LABEL_KEYS.values())})")
     without_video = [utterance for part in file.parts for utterance in part.ids if SEPARATOR not in utterance]
@@ -212,7 +214,7 @@ def _write_features(
         raise MertkError(
             f"{source}: {findings.num_infinite} NaN or infinite values of {modality} in {len(findings.infinite)} "
             f"utterances: {', '.join(findings.infinite[:5])}{', …' if len(findings.infinite) > 5 else ''}. "
-            "--infinite zero puts 0 in their place."
+            "data_prep.mmsa --infinite zero puts 0 in their place."
         )
     merge_parts(directory, (part.ids[row] for part, row in rows))
     return findings

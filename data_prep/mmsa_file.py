@@ -244,7 +244,7 @@ def _labels(values: Any, where: str, ids: list[str], metrics: str) -> np.ndarray
     if len(odd):
         raise MertkError(
             f"{where}: {ids[odd[0]]}: label {labels[odd[0]]:g}, expected {lowest:g} to {highest:g} ({len(odd)} such in "
-            "all); is --corpus right?"
+            "all); is it a file of this corpus?"
         )
     return labels.clip(lowest, highest)
 

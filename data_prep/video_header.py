@@ -18,7 +18,7 @@ def video_problem(path: Path) -> tuple[str, str] | None:
     try:
         import av
     except ImportError as error:
-        raise MertkError(f"PyAV is needed to read {path} ({error}); pip install av, or add --no_video.") from error
+        raise MertkError(f"PyAV is needed to read {path} ({error}); pip install av.") from error
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:

@@ -67,7 +67,7 @@ def read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise MertkError(f"{path} does not exist; make it again (stage 1) or mend the path.") from None
+        raise MertkError(f"{path} does not exist; make it again, or mend the path.") from None
     except OSError as error:
         raise MertkError(f"{path} cannot be read ({error.strerror}); mend the path or its permissions.") from error
     try:

@@ -169,7 +169,7 @@ def _check_rate(path: Path, rate: Fraction, expected: Fraction | None) -> None:
     if expected is not None and not is_of_rate(rate, expected):
         raise VideoError(
             f"video {path} has {float(rate):.3f} frames a second, the others have {float(expected):.3f}; "
-            "convert it, or take frames of one rate from all (--rate_hz).",
+            "convert it, or take frames of one rate from all (data_prep.extract_video --rate_hz).",
             "other_frame_rate",
         )
 
@@ -222,12 +222,13 @@ class _Request:
         where = f"utterance {self.segment.utterance}: video {path}"
         times = f"[{float(self.segment.start):.3f}, {float(self.segment.end):.3f}) s"
         if self.count == 0:
-            return VideoError(f"{where} has no frame in {times}; mend video_segments.", "empty_segment")
+            told = f"{where} has no frame in {times}; copy the file again, or mend the times."
+            return VideoError(told, "empty_segment")
         wanted = len(np.unique(self.numbers))
         if self.frames is None or wanted - self.own > MAX_HELD_SHARE * wanted:
             return VideoError(
                 f"{where} has only {self.own} of the {wanted} frames in {times}, its pictures end at "
-                f"{float(num_file_frames / rate):.3f} s; copy the file again or mend video_segments.",
+                f"{float(num_file_frames / rate):.3f} s; copy the file again, or mend the times.",
                 "unreadable_video" if num_file_frames > self.numbers[-1] else "truncated_video",
             )
         return self.frames[: self.filled]

@@ -143,7 +143,7 @@ def _check_alike(runs: list[ScoredRun]) -> None:
             if one != other:
                 raise MertkError(
                     f"{what} differ: {one} in {first.directory}, {other} in {run.directory}. "
-                    "Keep experiments in directories of their own (--exp)."
+                    "Keep experiments in directories of their own (the recipes' --exp)."
                 )
     places: dict[tuple[int, int], Path] = {}
     for run in runs:

@@ -134,7 +134,7 @@ def test_labels_of_sims_have_a_scale_of_their_own(tmp_path, capsys):
     content = make_content()
     content["train"]["regression_labels"] = np.linspace(-3, 3, 6)
     assert run(tmp_path, content, corpus="sims") == 1
-    assert "label -3, expected -1 to 1 (4 such in all); is --corpus right?" in capsys.readouterr().err
+    assert "label -3, expected -1 to 1 (4 such in all); is it a file of this corpus?" in capsys.readouterr().err
 
 
 def test_hostile_missing_and_damaged_files_end_in_one_message(tmp_path, capsys):
