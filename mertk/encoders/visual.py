@@ -13,7 +13,7 @@ import numpy as np
 
 from mertk.encoders.frame_preprocessing import read_preprocessing
 from mertk.encoders.loading import load_pretrained, refuse_absent
-from mertk.encoders.weights import find_weights, is_miniature, read_config
+from mertk.encoders.weights import find_weights, fingerprint, is_miniature, read_config
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class ClipFrameEncoder:
 
     Attributes:
         dimension: D of the output.
+        layer: `output`, for the record of a feature directory.
         preprocessing: what is done to the frames first.
         miniature: the weights were never trained.
 
@@ -56,7 +57,8 @@ class ClipFrameEncoder:
 
         folder = find_weights(weights)
         check_output(output)
-        self.output = output
+        self.output = self.layer = output
+        self._folder = folder
         self.device = torch.device(device)
         if precision not in PRECISIONS or (precision == "float16" and self.device.type == "cpu"):
             raise MertkError(
@@ -68,6 +70,11 @@ class ClipFrameEncoder:
         self.preprocessing = read_preprocessing(folder, config.image_size)
         self.dimension = config.projection_dim if output == "projected" else config.hidden_size
         self._layer = _layer_number(output, config.num_hidden_layers)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights."""
+        return fingerprint(self._folder)
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """Embeddings (T, D) float32 of frames (T, H, W, 3) uint8.

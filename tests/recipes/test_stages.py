@@ -238,6 +238,17 @@ def test_of_recordings_only_what_is_used_is_made_and_checked_before(recipe, tmp_
     assert ("--text_only" in stages["1 manifests"]) == (ablation == "text")
 
 
+def test_small_encoders_need_no_weights(recipe):
+    stages = recipe(FOAL, "--variant", "small")
+    assert config_names(stages["3 train"]) == ["small.yaml", "miniature.yaml", "full.yaml"]
+    words = {word for words in stages.values() for word in words}
+    assert not {"--weights", "--clip"} & words and not any(".weights=" in word for word in words)
+    pictures = ROOT / "data/iemocap_miniature/features/pictures"
+    assert option(stages["2 features"], "--out") == str(pictures)
+    assert f"data.inputs.video.directory='{pictures}'" in stages["3 train"]
+    assert "2 features" not in recipe(FOAL, "--variant", "small", "--ablation", "audio")
+
+
 # Options.
 
 

@@ -2,7 +2,7 @@
 # Foal-Net on IEMOCAP: from the corpus to a table of results, by cross-validation over its five sessions.
 #
 # Usage: run.sh [--corpus DIR] [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--folds "1 2 3 4 5"]
-#               [--protocol clean|clean-refit|published] [--cv session|speaker] [--variant paper|released]
+#               [--protocol clean|clean-refit|published] [--cv session|speaker] [--variant paper|released|small]
 #               [--ablation full|avel|mem|baseline|audio|video] [--seeds "1234"] [--clip WEIGHTS]
 #               [--num_processes N|auto] [--cmd local|slurm] [--jobs N|auto] [--slurm "WORD ..."] [--detach]
 #               [--engine NAME|YAML] [--config FILE] [--sessions "1 2 3 4 5"] [--max_lost SHARE]
@@ -22,7 +22,8 @@
 #                        clean-refit: as many steps as clean chose, on all sessions but the test one;
 #                        published: epoch chosen on the test session, as the released code does
 #   --cv KIND            folds by session (default) or by speaker
-#   --variant NAME       paper (default): as the paper describes it; released: as the published code computes it
+#   --variant NAME       paper (default): as the paper describes it; released: as the published code computes it;
+#                        small: trained from nothing, on log-mel frames and small grey pictures; nothing is downloaded
 #   --ablation NAME      full (default), avel or mem (one of the two losses), baseline (neither), audio, video (one alone)
 #   --seeds "1 2 3"      every fold is trained with each of them (1234)
 #   --clip WEIGHTS       CLIP model for the video features, hub id or folder (openai/clip-vit-large-patch14)
@@ -66,7 +67,7 @@ one_number_from stage 0 5
 one_number_from stop_stage "$stage" 5
 one_of protocol clean clean-refit published
 one_of cv session speaker
-one_of variant paper released
+one_of variant paper released small
 one_of ablation full avel mem baseline audio video
 [[ -z $sessions ]] || numbers_from sessions 1 5
 num_folds=5
@@ -87,7 +88,7 @@ data=${data:-$root/data/iemocap$([[ $miniature == no ]] || echo _miniature)}
 read_data iemocap
 settle_corpus "$data/corpus"
 
-configs=("$recipe/conf/foal.yaml")
+configs=("$recipe/conf/$([[ $variant == small ]] && echo small || echo foal).yaml")
 [[ $variant != released ]] || configs+=("$recipe/conf/released.yaml")
 [[ $miniature == no ]] || configs+=("$recipe/conf/miniature.yaml")
 configs+=("${config[@]}" "$recipe/conf/ablation/$ablation.yaml")
@@ -113,13 +114,17 @@ has_videos() {
     local session
     for session in "$corpus"/Session[1-5]; do [[ -d $session/dialog/avi/DivX ]] || return 1; done
 }
-lost=() preparing=() encoders=() made_features=()
+lost=() preparing=() encoders=() placing=() made_features=()
 sources=("$corpus"/Session{1,2,3,4,5}/{dialog/{EmoEvaluation,transcriptions},sentences/wav})
 [[ -z $max_lost ]] || lost=(--max_lost "$max_lost")
 [[ -z $sessions ]] || preparing+=(--sessions "$sessions")
 [[ $ignore_malformed_lines == no ]] || preparing+=(--ignore_malformed_lines)
-if [[ ${used[video]-} == features ]]; then
-    encoders=(--clip "$clip")
+if [[ ${used[video]-} == features && $variant == small ]]; then
+    folder=$data/features/pictures making=(--side 48 --rate_hz 10)
+    made_features=("$data/.done/2_pictures")
+    placing=("data.inputs.video.directory=$(yaml_text "$folder")")
+elif [[ ${used[video]-} == features ]]; then
+    folder=$data/features/video making=(--weights "$clip") encoders=(--clip "$clip")
     made_features=("$data/.done/2_features")
 fi
 if [[ ${used[video]-} == features ]] || { [[ -e $data/video.scp ]] && has_videos; }; then
@@ -131,7 +136,7 @@ fi
 [[ -z $made ]] || run_stage 0 corpus "$data/.done/0_corpus" --input "$root"/data_prep/synthetic/*.py --output "$corpus/MINIATURE.json" -- data_prep.synthetic.iemocap --out "$corpus"
 run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" --writable "$data" "$exp" --num_processes "$num_processes" "${encoders[@]}" ${sessions:+--sessions "$sessions"} --config "${configs[@]}" -- "${settings[@]}"
 run_stage 1 manifests "$data/.done/1_manifests" --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" -- data_prep.iemocap --corpus "$corpus" --out "$data" "${lost[@]}" "${preparing[@]}"
-[[ ${#made_features[@]} == 0 ]] || run_stage 2 features "$data/.done/2_features" --input "$data/.done/1_manifests" --output "$data/features/video/features.scp" -- "${launch[@]}" data_prep.extract_video --data "$data" --weights "$clip" --out "$data/features/video" "${lost[@]}"
-run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "${made_features[@]}" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${settings[@]}"
+[[ ${#made_features[@]} == 0 ]] || run_stage 2 features "${made_features[@]}" --input "$data/.done/1_manifests" --output "$folder/features.scp" -- "${launch[@]}" data_prep.extract_video --data "$data" "${making[@]}" --out "$folder" "${lost[@]}"
+run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "${made_features[@]}" "${configs[@]}" --output "${runs[@]/%//trained.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${placing[@]}" "${settings[@]}"
 run_stage 4 evaluate "$exp/.done/4_evaluate_$part" --input "${runs[@]/%//trained.json}" --output "${runs[@]/%//results.json}" -- "${launch[@]}" mertk.bin.evaluate "$exp"
 if ((stage <= 5 && stop_stage >= 5)); then run_program "$python" -m mertk.bin.summarize "$exp" --out "$exp" --published "$recipe/published.yaml"; fi
