@@ -110,3 +110,8 @@ files_in() {
 absolute() {
     [[ -z ${!1} || ${!1} == /* ]] || printf -v "$1" %s "$PWD/${!1}"
 }
+
+# absolute_folder NAME : the same of a folder in the variable NAME; an id of the hub is left as it is.
+absolute_folder() {
+    [[ ! -d ${!1} ]] || absolute "$1"
+}

@@ -30,6 +30,7 @@ numbers_from seeds 0
 [[ $num_processes == auto ]] || one_number_from num_processes 1 1024
 [[ -z $corpus || -e $corpus ]] || usage_error "--corpus $corpus: no such feature file or folder of recordings"
 for path in corpus data exp; do absolute "$path"; done
+for path in bert clip; do absolute_folder "$path"; done
 files_in config
 
 use_environment run

@@ -249,6 +249,12 @@ def test_small_encoders_need_no_weights(recipe):
     assert "2 features" not in recipe(FOAL, "--variant", "small", "--ablation", "audio")
 
 
+def test_folders_of_weights_are_found_from_anywhere(recipe, tmp_path):
+    (tmp_path / "my clip").mkdir()
+    assert option(recipe(FOAL, "--clip", "my clip")["2 features"], "--weights") == str(tmp_path / "my clip")
+    assert option(recipe(FOAL, "--clip", "owner/clip")["2 features"], "--weights") == "owner/clip"
+
+
 # Options.
 
 

@@ -80,6 +80,7 @@ numbers_from seeds 0
 [[ $num_processes == auto ]] || one_number_from num_processes 1 1024
 [[ -z $corpus || -d $corpus ]] || usage_error "--corpus $corpus: no such directory"
 for path in corpus data exp; do absolute "$path"; done
+absolute_folder clip
 files_in config
 
 use_environment run
