@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--clip", metavar="WEIGHTS", help="the same of a CLIP model, for features of pictures")
     parser.add_argument("--tokenizer", metavar="WEIGHTS", help="a text encoder whose tokenizer is needed")
+    parser.add_argument("--labels", type=Path, metavar="CSV", help="table of labels, for that in the corpus")
     parser.add_argument("--sessions", metavar='"1 2"', help="the sessions of IEMOCAP that are used (all five)")
     parser.add_argument("--writable", nargs="+", type=Path, default=[], metavar="DIR", help="where a run writes to")
     parser.add_argument("--num_processes", default="auto", metavar="N", help="number of processes wanted, or auto")
@@ -91,7 +92,7 @@ def examine(arguments: argparse.Namespace) -> Iterator[Finding]:
             weights += [value for _, value in named_weights(config.model)]
     if arguments.corpus:
         sessions = map(int, (arguments.sessions or "").replace(",", " ").split())
-        yield check_corpus(arguments.corpus, inputs, list(sessions))
+        yield check_corpus(arguments.corpus, inputs, list(sessions), arguments.labels)
     yield check_codecs()
     yield from check_devices(arguments.num_processes)
     if makes_speech_features(arguments.corpus, inputs):

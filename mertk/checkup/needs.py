@@ -49,31 +49,36 @@ def named_weights(mapping: Mapping[str, Any], prefix: str = "model") -> Iterator
 
 
 def check_corpus(
-    corpus: Path, inputs: Mapping[str, str] | None = None, sessions: Collection[int] | None = None
+    corpus: Path,
+    inputs: Mapping[str, str] | None = None,
+    sessions: Collection[int] | None = None,
+    labels: Path | None = None,
 ) -> Finding:
     """Whether a corpus looks like one: a feature file, recordings with a label.csv, or the folders of IEMOCAP.
 
     Args:
         inputs: what is used of it (`used_inputs`); None for all that there is.
         sessions: which of IEMOCAP's; None for all.
+        labels: table of recordings; None for label.csv of the corpus.
     """
     if corpus.is_file():
         return Finding("ok", "corpus", f"{corpus}: a feature file of {corpus.stat().st_size / 1e6:.0f} MB")
     if not corpus.is_dir():
         return Finding("FAIL", "corpus", f"{corpus}: no such file or directory; mend the path")
-    if (corpus / "label.csv").is_file() or (corpus / "Raw").is_dir():
-        return check_recordings(corpus, inputs)
+    table = labels or corpus / "label.csv"
+    if table.is_file() or (corpus / "Raw").is_dir():
+        return check_recordings(corpus, table, inputs)
     return check_iemocap(corpus, inputs, sessions)
 
 
-def check_recordings(corpus: Path, inputs: Mapping[str, str] | None = None) -> Finding:
+def check_recordings(corpus: Path, table: Path, inputs: Mapping[str, str] | None = None) -> Finding:
     """Whether there are labels, and recordings unless text alone is used."""
-    if inputs is not None and set(inputs) == {"text"} and (corpus / "label.csv").is_file():
-        return Finding("ok", "corpus", f"{corpus / 'label.csv'}: of which the text is used")
-    needed = ["label.csv", "Raw"]
-    missing = [name for name in needed if not (corpus / name).exists()]
+    if inputs is not None and set(inputs) == {"text"} and table.is_file():
+        return Finding("ok", "corpus", f"{table}: of which the text is used")
+    missing = [str(path) for path in (table, corpus / "Raw") if not path.exists()]
     if missing:
-        return Finding("FAIL", "corpus", f"{corpus}: {missing[0]} missing; expected label.csv and Raw/VIDEO/CLIP.mp4")
+        told = f"{missing[0]} missing; expected label.csv and Raw/VIDEO/CLIP.mp4 in {corpus}"
+        return Finding("FAIL", "corpus", told)
     return Finding("ok", "corpus", f"{corpus}: {sum(1 for _ in (corpus / 'Raw').glob('*/*.mp4'))} recordings")
 
 

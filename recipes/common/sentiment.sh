@@ -6,9 +6,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/init.sh"
 
 corpus='' stage=0 stop_stage=5 data='' exp='' folds=1 protocol=clean cv=official variant=paper features=''
-ablation=full seeds=1111 bert='' clip=openai/clip-vit-large-patch14 num_processes=auto max_lost='' bad_length='' max_tokens=''
+ablation=full seeds=1111 bert='' clip=openai/clip-vit-large-patch14 num_processes=auto max_lost='' bad_length='' max_tokens='' labels=''
 # shellcheck disable=SC2034  # read by parse_options
-options="corpus stage stop_stage data exp folds protocol cv variant features ablation seeds bert clip num_processes max_lost bad_length max_tokens"
+options="corpus stage stop_stage data exp folds protocol cv variant features ablation seeds bert clip num_processes max_lost bad_length max_tokens labels"
 parse_options "$@"
 
 # shellcheck disable=SC2154  # recipe, corpus_name and method are set by run.sh
@@ -29,7 +29,8 @@ numbers_from seeds 0
 [[ -z $max_tokens ]] || one_number_from max_tokens 3
 [[ $num_processes == auto ]] || one_number_from num_processes 1 1024
 [[ -z $corpus || -e $corpus ]] || usage_error "--corpus $corpus: no such feature file or folder of recordings"
-for path in corpus data exp; do absolute "$path"; done
+[[ -z $labels || -f $labels ]] || usage_error "--labels $labels: no such file"
+for path in corpus data exp labels; do absolute "$path"; done
 for path in bert clip; do absolute_folder "$path"; done
 files_in config
 
@@ -90,10 +91,11 @@ lost=() preparing=() tokens=() encoders=() made_features=() sources=("$corpus")
 if [[ $is_raw == no ]]; then
     [[ -z $bad_length ]] || preparing=(--bad_length "$bad_length")
 else
-    sources=("$corpus/label.csv" "$corpus/Raw")
+    sources=("${labels:-$corpus/label.csv}" "$corpus/Raw")
+    [[ -z $labels ]] || preparing=(--labels "$labels")
     if [[ ! -v used[audio] && ! -v used[video] && ! (-e $data/wav.scp && -d $corpus/Raw) ]]; then
-        preparing=(--text_only)
-        sources=("$corpus/label.csv")
+        preparing+=(--text_only)
+        sources=("${sources[0]}")
     fi
     for modality in audio video text; do
         [[ ! ${used[$modality]-} =~ ^(features|tokens)$ ]] || made_features+=("$data/.done/2_$modality")
@@ -108,7 +110,7 @@ makes() {
 }
 
 [[ -z $made ]] || run_stage 0 corpus "$data/.done/0_corpus" --input "$root"/data_prep/synthetic/*.py --output "$made/MINIATURE.json" -- data_prep.synthetic.mmsa --corpus "$corpus_name" --out "$made"
-run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" --writable "$data" "$exp" --num_processes "$num_processes" "${encoders[@]}" --config "${configs[@]}" -- "${settings[@]}"
+run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" ${labels:+--labels "$labels"} --writable "$data" "$exp" --num_processes "$num_processes" "${encoders[@]}" --config "${configs[@]}" -- "${settings[@]}"
 if [[ $is_raw == yes ]]; then
     run_stage 1 manifests "$data/.done/1_manifests" --input "${sources[@]}" --output "$data/text" "$data/folds" -- data_prep.raw_video --corpus "$corpus" --name "$corpus_name" --out "$data" "${lost[@]}" "${preparing[@]}"
     if makes audio; then run_stage 2 audio "$data/.done/2_audio" --input "$data/.done/1_manifests" --output "$data/features/audio/features.scp" -- "${launch[@]}" data_prep.extract_audio --data "$data" --average 3 --max_seconds 30 --out "$data/features/audio" "${lost[@]}"; fi

@@ -126,6 +126,10 @@ def test_options_of_the_programs_are_passed_on(recipe, tmp_path):
     (tmp_path / "corpus").mkdir()
     stages = recipe("mosi/hscl", "--corpus", "corpus", "--data", "data", "--max_tokens", 39)
     assert option(stages["2 text"], "--max_tokens") == "39"
+    (tmp_path / "other.csv").touch()
+    stages = recipe("mosi/hscl", "--corpus", "corpus", "--data", "data", "--labels", "other.csv", "--ablation", "text")
+    assert option(stages["1 manifests"], "--labels") == str(tmp_path / "other.csv")
+    assert "--text_only" in stages["1 manifests"]
     stages = recipe("ravdess/audio", "--corpus", "corpus", "--data", "data", "--num_folds", 4)
     assert option(stages["1 manifests"], "--num_folds") == "4"
     assert option(stages["3 train"], "--folds") == "1 2 3 4"

@@ -108,6 +108,10 @@ def test_of_a_corpus_only_what_is_used_must_be_there(tmp_path):
     (table / "label.csv").touch()
     assert needs.check_corpus(table, {"text": "tokens"}).status == "ok"
     assert "Raw missing" in needs.check_corpus(table, {"text": "tokens", "audio": "features"}).told
+    (table / "label.csv").rename(tmp_path / "other.csv")
+    (table / "Raw").mkdir()
+    assert "label.csv missing" in needs.check_corpus(table).told
+    assert needs.check_corpus(table, labels=tmp_path / "other.csv").status == "ok"
 
 
 def test_a_feature_file_and_recordings_are_corpora_too(tmp_path):

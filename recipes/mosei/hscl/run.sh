@@ -5,7 +5,8 @@
 # Usage: run.sh [--corpus FILE|DIR] [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--protocol clean|clean-refit]
 #               [--variant paper|released] [--features unaligned|aligned] [--ablation NAME] [--seeds "1111"]
 #               [--bert WEIGHTS] [--clip WEIGHTS] [--num_processes N|auto] [--folds 1] [--cv official] [--help]
-#               [--config FILE] [--max_lost SHARE] [--bad_length refuse|drop] [--max_tokens N] [setting=value ...]
+#               [--config FILE] [--max_lost SHARE] [--bad_length refuse|drop] [--max_tokens N] [--labels CSV]
+#               [setting=value ...]
 #
 # Without --corpus, a miniature feature file is written and used; its figures only show that everything works. A data
 # directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:
@@ -37,6 +38,7 @@
 #   --max_lost SHARE     share of the utterances that may be lost to missing or damaged files (0.01)
 #   --bad_length KIND    of a feature file, utterances with a length of 0 or beyond the array: refuse (default), drop
 #   --max_tokens N       of recordings, most tokens of a text (50)
+#   --labels CSV         of recordings, the table of labels (label.csv of the corpus)
 #   --config FILE        settings of your own, a YAML file over the recipe's and under those of --ablation; may be given
 #                        several times, later ones win
 #   --folds 1, --cv official
