@@ -137,7 +137,10 @@ def _first_line(error: BaseException) -> str:
 
 
 def _shards(index: Path) -> list[str]:
-    return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    files = read_json(index).get("weight_map")
+    if not isinstance(files, dict) or not files or not all(isinstance(file, str) for file in files.values()):
+        raise MertkError(f"{index}: does not say which files hold the weights (weight_map); copy the model again.")
+    return sorted(set(files.values()))
 
 
 def fingerprint(folder: str | Path) -> str:

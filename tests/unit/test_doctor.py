@@ -146,6 +146,10 @@ def test_weights_that_are_not_all_there(tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     (tmp_path / "model-1.safetensors").touch()
     assert "model-2.safetensors not found" in weights.check_weights(str(tmp_path)).told
+    for damaged in ("{", "{}", '{"weight_map": [1]}', '{"weight_map": {"a": 3}}'):
+        (tmp_path / "model.safetensors.index.json").write_text(damaged, encoding="utf-8")
+        finding = weights.check_weights(str(tmp_path))
+        assert finding.status == "FAIL" and "copy the model again" in finding.told
 
 
 def test_weights_of_another_kind(tmp_path):
