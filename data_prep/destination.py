@@ -30,14 +30,14 @@ def check_destination(out: Path, corpus: str, miniature: bool, replaces: Collect
         if found:
             raise MertkError(
                 f"{out} is no data directory (there is no corpus.json in it), but holds {', '.join(found)}, which "
-                "would be replaced; move that away, or choose another --out."
+                "would be replaced; move that away, or choose another folder."
             )
         return
     before = read_corpus(out)
     if (before.get("corpus"), bool(before.get("miniature"))) != (corpus, miniature):
         kind = " miniature" if before.get("miniature") else ""
         name = before.get("corpus", "another corpus")
-        raise MertkError(f"{out} is the data directory of {name}{kind}; remove it, or choose another --out.")
+        raise MertkError(f"{out} is the data directory of {name}{kind}; remove it, or choose another folder.")
 
 
 def _made_by_stages(out: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""Features of the speakers' faces: frames of an utterance through CLIP, one vector each.
+"""Features of the speakers' faces: frames of an utterance through CLIP, or as small grey pictures, one vector each.
 
 Several processes share the dialogues; each writes a part of its own, and the first joins them at the end. Run again
 after an interruption, on any number of processes, only what is missing is made. Utterances whose video cannot be used
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
     from mertk.data.recording import RecordingError
+    from mertk.encoders.small_pictures import SmallPictures
     from mertk.encoders.visual import ClipFrameEncoder
 
 EXAMPLE = """
@@ -33,6 +34,8 @@ accelerate launch -m data_prep.extract_video --data data/iemocap \\
     --weights openai/clip-vit-large-patch14 --out data/iemocap/features/video
 accelerate launch -m data_prep.extract_video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
     --weights openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
+accelerate launch -m data_prep.extract_video --data data/iemocap --side 48 --rate_hz 10 \\
+    --out data/iemocap/features/pictures
 """
 
 
@@ -40,9 +43,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with video.scp and video_segments")
-    add("--weights", required=True, help="CLIP model of transformers: local folder or hub id (owner/model[@revision])")
+    add("--weights", help="CLIP model of transformers: local folder or hub id (owner/model[@revision])")
+    add("--side", type=positive_int, metavar="P", help="instead of --weights: grey pictures of P by P pixels")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
-    add("--output", default="projected", help="projected, penultimate or hidden_N (default: %(default)s)")
+    add("--output", default="projected", help="of CLIP: projected, penultimate or hidden_N (default: %(default)s)")
     add(
         "--max_seconds",
         type=positive_float,
@@ -66,7 +70,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--decoders", type=positive_int, help="threads that decode, for each process (default: by the cores there are)")
     add_extraction_arguments(parser)
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if (arguments.weights is None) == (arguments.side is None):
+        parser.error("expected either --weights or --side")
+    return arguments
 
 
 @program
@@ -98,16 +105,18 @@ class VideoExtraction(Extraction):
 
         return read_dialogues(self.manifest, skip)
 
-    def load_extractor(self) -> ClipFrameEncoder:
+    def load_extractor(self) -> ClipFrameEncoder | SmallPictures:
+        from mertk.encoders.small_pictures import SmallPictures
         from mertk.encoders.visual import ClipFrameEncoder
 
         compute_exactly()
         arguments = self.arguments
+        if arguments.side:
+            return SmallPictures(arguments.side, self.processes.device)
         return ClipFrameEncoder(arguments.weights, arguments.output, self.processes.device, arguments.precision)
 
-    def describe(self, extractor: ClipFrameEncoder) -> FeatureRecord:
+    def describe(self, extractor: ClipFrameEncoder | SmallPictures) -> FeatureRecord:
         from mertk.data.feature_store import FeatureRecord
-        from mertk.encoders.weights import find_weights, fingerprint
 
         arguments = self.arguments
         options = {
@@ -121,9 +130,9 @@ class VideoExtraction(Extraction):
         return FeatureRecord(
             modality="video",
             extractor=type(extractor).__name__,
-            weights=str(arguments.weights),
-            weights_fingerprint=fingerprint(find_weights(arguments.weights)),
-            layer=arguments.output,
+            weights=str(arguments.weights or extractor.layer),
+            weights_fingerprint=extractor.fingerprint,
+            layer=extractor.layer,
             rate_hz=arguments.rate_hz or self._rate(),
             dimension=extractor.dimension,
             dtype=arguments.dtype,
@@ -145,7 +154,7 @@ class VideoExtraction(Extraction):
         raise MertkError(f"{self.arguments.data / 'video.scp'}: no video can be opened. The first: {first}")
 
     def extract(
-        self, items: Sequence[Dialogue], extractor: ClipFrameEncoder, record: FeatureRecord
+        self, items: Sequence[Dialogue], extractor: ClipFrameEncoder | SmallPictures, record: FeatureRecord
     ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         from data_prep.video_pipeline import extract, num_threads
 

@@ -87,8 +87,8 @@ def _check_features(out: Path, root: Path, miniature: bool) -> None:
     source = printable(str(root))
     if (before.get("source", source), before.get("miniature", miniature)) != (source, miniature):
         raise MertkError(
-            f"{out} has features made from {before.get('source')}; remove {out / 'features'} or choose another --out "
-            f"for {root}."
+            f"{out} has features made from {before.get('source')}; remove {out / 'features'} or choose another data "
+            f"directory for {root}."
         )
 
 
@@ -163,7 +163,7 @@ def _check_formats(corpus: Corpus, other_formats: list[tuple[Turn, WavHeader]], 
         f"{corpus.wav(turn)}: {header.num_channels} channels at {header.sample_rate_hz} Hz"
     )
     if policy == "refuse":
-        raise MertkError(f"{message}. Convert them, or use --audio_policy convert.")
+        raise MertkError(f"{message}. Convert them, or let them be converted as they are read.")
     corpus.warnings.append(f"{message}; they are mixed down and resampled when read")
 
 

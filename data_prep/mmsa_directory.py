@@ -60,7 +60,7 @@ class Findings:
         found = []
         if self.infinite:
             what = f"{self.num_infinite} NaN or infinite values of {modality} in {len(self.infinite)} utterances"
-            found.append(f"{what} are now 0 (--infinite zero); the first is {self.infinite[0]}")
+            found.append(f"{what} are now 0; the first is {self.infinite[0]}")
         if self.blank:
             found.append(str(Note(f"{modality} is zero throughout", self.blank)))
         return found
@@ -117,7 +117,9 @@ def _check_features(out: Path) -> None:
     for file in sorted(out.glob("features/*/record.json")):
         extractor = read_record(file.parent).extractor
         if extractor != EXTRACTOR:
-            raise MertkError(f"{file.parent} holds features made by {extractor}; remove them, or choose another --out.")
+            raise MertkError(
+                f"{file.parent} holds features made by {extractor}; remove them, or choose another data directory."
+            )
 
 
 def _silent(parts: list[Part]) -> list[Note]:
@@ -158,7 +160,7 @@ def _describe(file: FeatureFile, path: Path, corpus: str, miniature: bool) -> di
         warnings += [sentence] * (published is None) + differences(corpus, counts, dimensions)
         warnings += _cut_transcripts(file.parts)
     if published is not None and published.split("/")[0].lower() != corpus:
-        raise MertkError(f"{path}: {sentence}, but --corpus is {corpus}; mend either.")
+        raise MertkError(f"{path}: {sentence}, but was to be read as {corpus}; give a file of {corpus}.")
     if corpus == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
         warnings.append(f"no labels of single modalities ({', '.join(UNIMODAL_LABEL_KEYS.values())})")
     without_video = [part.ids[row] for part in file.parts for row in part.rows if SEPARATOR not in part.ids[row]]
@@ -254,7 +256,7 @@ def _write_features(
         raise MertkError(
             f"{source}: {findings.num_infinite} NaN or infinite values of {modality} in {len(findings.infinite)} "
             f"utterances: {', '.join(findings.infinite[:5])}{', …' if len(findings.infinite) > 5 else ''}. "
-            "--infinite zero puts 0 in their place."
+            "data_prep.mmsa --infinite zero puts 0 in their place."
         )
     merge_parts(directory, (part.ids[row] for part, row in rows))
     return findings

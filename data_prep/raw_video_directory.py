@@ -42,7 +42,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
             else in the way at `--out`.
     """
     root, out = arguments.corpus.absolute(), arguments.out.absolute()
-    if not (root / "Raw").is_dir():
+    if not arguments.text_only and not (root / "Raw").is_dir():
         raise MertkError(f"--corpus {root}: has no folder Raw; expected Raw/video_id/clip_id.mp4 in it.")
     metrics = CORPORA[arguments.name].metrics
     miniature = (root / "MINIATURE.json").is_file()
@@ -57,7 +57,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         )
     clips, num_rows = read_clips(table, metrics, ledger)
     files: dict[str, ClipFiles] = {}
-    found = read_all(clips, root, out, arguments.threads)
+    found = [] if arguments.text_only else read_all(clips, root, out, arguments.threads)
     for clip, result in progress(found, len(clips), "sound"):
         if isinstance(result, RecordingError):
             ledger.add(clip.utterance, STAGE, result.reason, f"{clip.place}: {result}")
@@ -67,9 +67,9 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
         ledger.check_share(num_rows, arguments.max_lost, f"rows of {table}")
     except MertkError as error:
         raise MertkError(f"{error} (--max_lost)") from None
-    kept = [clip for clip in clips if clip.utterance in files]
+    kept = [clip for clip in clips if arguments.text_only or clip.utterance in files]
     record = _describe(arguments.name, metrics, root, miniature, kept, ledger)
-    seen = _look_through(root, kept, files, ledger)
+    seen = CorpusFiles(root) if arguments.text_only else _look_through(root, kept, files, ledger)
     record["files"] = seen.counts()
     unnamed = seen.with_reason("no_row")
     if unnamed:
@@ -141,24 +141,25 @@ def _describe(name: str, metrics: str, root: Path, miniature: bool, kept: list[C
 
 
 def _columns(kept: list[Clip], files: dict[str, ClipFiles]) -> dict[str, dict[str, str]]:
-    columns: dict[str, dict[str, str]] = {name: {} for name in ("wav.scp", "video.scp", "video_segments", "text")}
-    columns |= {name: {} for name in ("utt2video", "utt2dur", *kept[0].labels)} if kept else {}
+    columns: dict[str, dict[str, str]] = {}
     for clip in kept:
-        file = files[clip.utterance]
-        # Rounded down: a segment must not reach beyond the last picture.
-        end = math.floor(file.video_seconds * 10**4) / 10**4
-        values = {
-            "wav.scp": str(file.wav),
-            "video.scp": str(file.video),
-            "video_segments": f"0.0000 {end:.4f} whole",
-            "text": clip.text,
-            "utt2video": clip.video,
-            "utt2dur": f"{file.wav_seconds:.4f}",
-            **clip.labels,
-        }
+        values = {"text": clip.text, "utt2video": clip.video, **clip.labels}
+        if clip.utterance in files:
+            values |= _file_columns(files[clip.utterance])
         for name, value in values.items():
-            columns[name][clip.utterance] = value
+            columns.setdefault(name, {})[clip.utterance] = value
     return columns
+
+
+def _file_columns(file: ClipFiles) -> dict[str, str]:
+    # Rounded down: a segment must not reach beyond the last picture.
+    end = math.floor(file.video_seconds * 10**4) / 10**4
+    return {
+        "wav.scp": str(file.wav),
+        "video.scp": str(file.video),
+        "video_segments": f"0.0000 {end:.4f} whole",
+        "utt2dur": f"{file.wav_seconds:.4f}",
+    }
 
 
 def _write(
@@ -173,7 +174,7 @@ def _write(
     with building(out, replaces=OWN_FILES) as temporary:
         write_manifest(temporary, _columns(kept, files), None, record)
         write_ledger(temporary / "excluded.tsv", ledger, seen, STAGE)
-        manifest = load_manifest(temporary)
+        manifest = load_manifest(temporary, need=("utt2label",))
         for protocol in OFFICIAL_PROTOCOLS:
             fold = make_official_fold(parts["train"], parts["validation"], parts["test"], protocol)
             check_parts(manifest, fold)

@@ -19,7 +19,7 @@ def video_problem(path: Path) -> tuple[str, str] | None:
     try:
         import av
     except ImportError as error:
-        raise MertkError(f"PyAV is needed to read {path} ({error}); pip install av, or add --no_video.") from error
+        raise MertkError(f"PyAV is needed to read {path} ({error}); pip install av.") from error
     from mertk.data.media_file import played_stream
 
     try:

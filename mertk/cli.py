@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from mertk.caches import choose_caches
 from mertk.errors import MertkError
 from mertk.names import printable
 
@@ -83,6 +84,7 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
         with contextlib.suppress(AttributeError, ValueError):  # not the text file that Python opened
             # The name of a file may hold what the terminal's encoding has not; stderr escapes it already.
             sys.stdout.reconfigure(errors="backslashreplace")
+        choose_caches()
         try:
             code = main(argv)
             sys.stdout.flush()
@@ -101,6 +103,8 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             if error.errno in FULL:
                 where = error.filename or "a file"
                 return _complain(f"no space left to write {where}; older files are intact. Make room and run again.")
+            if "usable temporary directory" in str(error):  # of the standard library
+                return _complain(f"{error.strerror}; make room there, or set TMPDIR to a folder that can be written.")
             if error.filename is not None:
                 return _complain(f"{error.filename}: {error.strerror or error}")
             if _is_first_to_fail():

@@ -13,6 +13,8 @@ set -euo pipefail
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=recipes/common/init.sh
 source "$tests/../recipes/common/init.sh"
+# Nothing here goes on from where it was stopped.
+trap - TERM USR1 INT
 if [[ ${1-} == -h || ${1-} == --help ]]; then
     print_help
     exit 0

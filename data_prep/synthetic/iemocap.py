@@ -106,10 +106,10 @@ def _check(out: Path, utterances: int) -> None:
     if utterances < MIN_UTTERANCES:
         raise MertkError(f"--utterances {utterances}: five sessions of four classes need at least {MIN_UTTERANCES}")
     if out.exists() and not out.is_dir():
-        raise MertkError(f"{out} is a file; --out wants a folder that is empty or not there yet")
+        raise MertkError(f"{out} is a file; expected a folder that is empty or not there yet")
     if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file() and not listing.has_listing(out):
         raise MertkError(
-            f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; choose another --out"
+            f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; choose another folder"
         )
 
 

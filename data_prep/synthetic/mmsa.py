@@ -89,7 +89,8 @@ def write_corpus(
         return marker
     if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file() and not listing.has_listing(out):
         raise MertkError(
-            f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; choose another --out."
+            f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; "
+            "choose another folder."
         )
     with building(out, replaces=("models",)) as temporary:
         _fill(temporary, MINIATURES[corpus], seed, utterances)

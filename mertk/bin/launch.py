@@ -231,9 +231,13 @@ def _meeting_words(file: Path, settings: dict[str, Any], machines: Machines) -> 
     """Which machine this is and where all of them meet."""
     address = machines.main_process_ip or settings.get("main_process_ip")
     if address in (None, "FILL_IN"):
-        raise MertkError(f"{file}: main_process_ip is to be filled in; or give the address with --main_process_ip.")
+        raise MertkError(
+            f"{file}: main_process_ip is to be filled in; or give the address to mertk.bin.launch --main_process_ip."
+        )
     if machines.machine_rank is None:
-        raise MertkError(f"{file} is for {settings['num_machines']} machines; say which this is with --machine_rank.")
+        raise MertkError(
+            f"{file} is for {settings['num_machines']} machines; start mertk.bin.launch --machine_rank N on each."
+        )
     if not 0 <= machines.machine_rank < settings["num_machines"]:
         last = settings["num_machines"] - 1
         raise MertkError(f"--machine_rank {machines.machine_rank}: expected a number from 0 to {last}.")

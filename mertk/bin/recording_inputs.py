@@ -60,6 +60,7 @@ def open_source(
         "LibrosaFeatures": _librosa,
         "SpeechStates": _speech_states,
         "ClipFrameEncoder": _frames,
+        "SmallPictures": _frames,
         "Tokenizer": _tokens,
         "TextStates": _text_states,
     }
@@ -175,16 +176,9 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
     import numpy as np
 
     from mertk.data.video_frames import Segment, VideoError, is_of_rate, read_duration, read_frames, read_rate
-    from mertk.encoders.visual import ClipFrameEncoder
-    from mertk.encoders.weights import find_weights, fingerprint
 
-    name, options = place or record["weights"], record["options"]
-    check_fingerprint(fingerprint(find_weights(name)), record, name, "--weights")
-    precision = options.get("precision", "float32")
-    if precision == "float16" and device.type == "cpu":
-        print("note: the video features of this model were made in float16, here they are in float32", file=sys.stderr)
-        precision = "float32"
-    encoder = ClipFrameEncoder(name, record["layer"], device, precision)
+    options = record["options"]
+    encoder = _frame_encoder(record, place, device)
     size = options["batch_frames"]
 
     def read(recording: Recording) -> np.ndarray:
@@ -200,6 +194,23 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
         return np.concatenate([encoder.encode_prepared(frames[start : start + size]) for start in starts])
 
     return read
+
+
+def _frame_encoder(record: dict[str, Any], place: str | None, device: torch.device) -> Callable[..., np.ndarray]:
+    """What makes features (T, D) of frames (T, H, W, 3)."""
+    from mertk.encoders.small_pictures import SmallPictures
+    from mertk.encoders.visual import ClipFrameEncoder
+    from mertk.encoders.weights import find_weights, fingerprint
+
+    if record["extractor"] == "SmallPictures":
+        return SmallPictures.of_layer(record["layer"], device)
+    name = place or record["weights"]
+    check_fingerprint(fingerprint(find_weights(name)), record, name, "--weights")
+    precision = record["options"].get("precision", "float32")
+    if precision == "float16" and device.type == "cpu":
+        print("note: the video features of this model were made in float16, here they are in float32", file=sys.stderr)
+        precision = "float32"
+    return ClipFrameEncoder(name, record["layer"], device, precision)
 
 
 def _tokens(record: dict[str, Any], place: str | None, _device: torch.device) -> Source:

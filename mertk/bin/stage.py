@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -119,6 +120,9 @@ def run(arguments: argparse.Namespace) -> int:
     code = run_child(arguments.command)
     if code == PREEMPTED:
         print(f"{name}: stopped on request, its state is saved; run the same command again to go on")
+        return code
+    if code in (128 + signal.SIGTERM, 128 + signal.SIGUSR1):
+        print(f"{name}: stopped on request; run the same command again to go on")
         return code
     if code != 0:
         print(f"{name}: failed with exit code {code}")

@@ -71,7 +71,7 @@ class Problem:
 
 def read_text(path: Path, errors: str = "strict") -> str:
     """Content of a UTF-8 file; raises like `mertk.content.read_text`, `errors` is its."""
-    return content.read_text(path, "make it again (stage 1), or mend the path or its permissions", errors=errors)
+    return content.read_text(path, "make it again, or mend the path or its permissions", errors=errors)
 
 
 def read_lines(path: Path, errors: str = "strict") -> list[str]:

@@ -165,7 +165,7 @@ class FeatureStore:
         flat = np.frombuffer(data, dtype=self.record.dtype, count=count, offset=offset + len(header))
         features = flat.reshape(num_frames, self.record.dimension)[start:stop]
         if check_finite and not np.isfinite(features).all():
-            raise MertkError(f"{where}: NaN or infinite values; extract again with --overwrite.")
+            raise MertkError(f"{where}: NaN or infinite values; delete that folder and make the features again.")
         return features
 
     def _map(self, number: int, name: str) -> mmap.mmap:

@@ -57,7 +57,7 @@ def prepare_directory(directory: str | Path, record: FeatureRecord, overwrite: b
             raise MertkError(
                 f"{directory} holds features of another kind (there: on disk, here: asked for):\n  "
                 + "\n  ".join(record.differences(read_record(directory)))
-                + "\nGive another directory, the same options, or --overwrite to throw the old features away."
+                + "\nGive another directory, the same options, or delete the old features."
             )
         if not overwrite:
             return

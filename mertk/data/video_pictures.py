@@ -40,7 +40,7 @@ def open_video(path: Path) -> av.container.InputContainer:
     import av
 
     if not path.is_file():
-        raise VideoError(f"video {path} not found; mend video.scp or copy the file.", "no_video")
+        raise VideoError(f"video {path} not found; restore it, or mend the path.", "no_video")
     try:
         return open_media(path)
     except (av.FFmpegError, OSError, ValueError) as error:

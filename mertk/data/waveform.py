@@ -44,7 +44,7 @@ def read_waveform(
     path = Path(path)
     if not path.is_file():
         raise AudioError(
-            f"utterance {utterance}: audio file {path} does not exist; mend wav.scp or the corpus path.", "no_audio"
+            f"utterance {utterance}: audio file {path} does not exist; restore it, or mend the path.", "no_audio"
         )
     try:
         with open_sound(path) as file:
@@ -59,7 +59,7 @@ def read_waveform(
     if expected_seconds is not None and total / rate < expected_seconds - TOLERANCE_SECONDS:
         raise AudioError(
             f"utterance {utterance}: {path} lasts {total / rate:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
-            "the file is truncated or changed after the manifests were made. Restore it or run stage 1 again.",
+            "the file is truncated or changed after the manifests were made. Restore it, or make the manifests again.",
             "truncated_audio",
         )
     return samples

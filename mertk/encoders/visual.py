@@ -14,7 +14,7 @@ import numpy as np
 
 from mertk.encoders.frame_preprocessing import read_preprocessing
 from mertk.encoders.loading import load_pretrained, refuse_absent
-from mertk.encoders.weights import find_weights, is_miniature, read_config
+from mertk.encoders.weights import find_weights, fingerprint, is_miniature, read_config
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class ClipFrameEncoder:
 
     Attributes:
         dimension: D of the output.
+        layer: `output`, for the record of a feature directory.
         preprocessing: what is done to the frames first.
         miniature: the weights were never trained.
 
@@ -57,7 +58,8 @@ class ClipFrameEncoder:
 
         folder = find_weights(weights)
         check_output(output)
-        self.output = output
+        self.output = self.layer = output
+        self._folder = folder
         self.device = torch.device(device)
         if precision not in PRECISIONS or (precision == "float16" and self.device.type == "cpu"):
             raise MertkError(
@@ -69,6 +71,11 @@ class ClipFrameEncoder:
         self.preprocessing = read_preprocessing(folder, config.image_size)
         self.dimension = config.projection_dim if output == "projected" else config.hidden_size
         self._layer = _layer_number(output, config.num_hidden_layers)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights."""
+        return fingerprint(self._folder)
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """Embeddings (T, D) float32 of frames (T, H, W, 3) uint8.
@@ -114,6 +121,19 @@ def check_output(output: str) -> None:
         )
 
 
+def check_model_type(folder: Path) -> None:
+    """Refuse weights of another kind of model.
+
+    Raises:
+        MertkError: not of a CLIP model.
+    """
+    kind = read_config(folder).get("model_type")
+    if kind not in _MODEL_TYPES:
+        raise MertkError(
+            f"{folder / 'config.json'}: model_type {kind!r} is no CLIP model; expected {' or '.join(_MODEL_TYPES)}."
+        )
+
+
 def _layer_number(output: str, num_layers: int) -> int | None:
     """Index into the hidden states of N layers and the embedding; None when the output is no hidden layer."""
     if not output.startswith("hidden_"):
@@ -130,11 +150,7 @@ def _load(folder: Path, output: str) -> Any:
     """The vision half, with its projection when the output needs it, in evaluation mode."""
     from transformers import CLIPVisionModel, CLIPVisionModelWithProjection
 
-    kind = read_config(folder).get("model_type")
-    if kind not in _MODEL_TYPES:
-        raise MertkError(
-            f"{folder / 'config.json'}: model_type {kind!r} is no CLIP model; expected {' or '.join(_MODEL_TYPES)}."
-        )
+    check_model_type(folder)
     # Not the model with projection for every output: in transformers 5.20 it finds no weight at all in the folder of a
     # vision model alone, whose names lack the prefix `vision_model.`. The model without projection reads both.
     architecture = CLIPVisionModelWithProjection if output == "projected" else CLIPVisionModel

@@ -41,7 +41,7 @@ def find_weights(name: str | Path) -> Path:
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
-        _check_folder(folder)
+        check_folder(folder)
         return folder
     if split_hub_id(str(name)) is None:
         raise MertkError(
@@ -61,8 +61,12 @@ def split_hub_id(name: str) -> tuple[str, str | None] | None:
     return (match[1], match[2]) if match else None
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse a folder from which no model can be loaded, the likeliest being the parent of the right one."""
+def check_folder(folder: Path) -> None:
+    """Refuse a folder from which no model can be loaded, the likeliest being the parent of the right one.
+
+    Raises:
+        MertkError: no configuration or no weights in it, or not all of their parts.
+    """
     if not (folder / "config.json").is_file():
         inside = sorted(path.parent.name for path in folder.glob("*/config.json"))
         hint = f" It has subfolders that do: {', '.join(inside)}." if inside else ""
@@ -73,6 +77,9 @@ def _check_folder(folder: Path) -> None:
         raise MertkError(
             f"weights folder {folder} has a config.json but none of {', '.join(WEIGHT_FILES)}; copy one there."
         )
+    for path in weight_paths(folder):
+        if not path.is_file():
+            raise MertkError(f"{path} not found, but the index beside it names it; copy the whole model.")
 
 
 def _find_on_hub(name: str) -> Path:
@@ -150,20 +157,21 @@ def fingerprint(folder: str | Path) -> str:
         MertkError: no weights in the folder, or a shard is missing.
     """
     folder = Path(folder)
-    _check_folder(folder)
+    check_folder(folder)
     digest = hashlib.sha256()
     config = {key: value for key, value in read_config(folder).items() if key not in _VOLATILE_KEYS}
     digest.update(json.dumps(config, sort_keys=True).encode())
-    first = next(folder / file for file in WEIGHT_FILES if (folder / file).is_file())
-    files = [folder / shard for shard in _shards(first)] if first.name.endswith(".index.json") else [first]
-    for path in files:
-        try:
-            with path.open("rb") as file:
-                while block := file.read(2**22):
-                    digest.update(block)
-        except FileNotFoundError as error:
-            raise MertkError(f"{path} not found, but {first.name} names it; copy the whole model.") from error
+    for path in weight_paths(folder):
+        with path.open("rb") as file:
+            while block := file.read(2**22):
+                digest.update(block)
     return digest.hexdigest()
+
+
+def weight_paths(folder: Path) -> list[Path]:
+    """Files of weights in a folder, as `from_pretrained` would choose them."""
+    first = next(folder / file for file in WEIGHT_FILES if (folder / file).is_file())
+    return [folder / shard for shard in _shards(first)] if first.name.endswith(".index.json") else [first]
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from mertk.content import AbsentError, read_yaml
 from mertk.errors import MertkError
 
+TASKS = "Accelerate starts the processes of a run: the recipes' --num_processes, or that of mertk.bin.launch"
 #: options of sbatch that are not the user's to give, and why
 TAKEN = {
     "array": "each run is a task of it; `parallel` is how many run at once",
@@ -18,8 +19,8 @@ TAKEN = {
     "error": "logs go to the folder jobs of the experiment",
     "job-name": "it is the experiment's",
     "nodes": "a run of several nodes is a job script of its own, see docs/slurm.md",
-    "ntasks": "Accelerate starts the processes of a run; give --num_processes",
-    "ntasks-per-node": "Accelerate starts the processes of a run; give --num_processes",
+    "ntasks": TASKS,
+    "ntasks-per-node": TASKS,
     "output": "logs go to the folder jobs of the experiment",
     "signal": "`warning_seconds` is how long before the time limit a run is told to stop",
     "wrap": "the command is that of a run",

@@ -49,7 +49,8 @@ class FoalNet(Model):
         num_classes: C.
         audio_encoder: turns `batch["audio"]` (B, S) with its lengths into frames (B, A, D) and their lengths, and has
             `output_dim`; None when `batch["audio"]` holds features already.
-        audio_dim, video_dim: widths of the features; `audio_dim` is the encoder's where there is one.
+        video_encoder: the same of frames `batch["video"]` (B, V, ...), to be trained with the model.
+        audio_dim, video_dim: widths of the features; the encoder's where there is one.
         modalities: `["audio", "video"]`, or one of them; what belongs to the other is then not built.
         alignment, matching: whether there is AVEL, MEM (the paper's ablations). Only with both modalities.
         positives: `mean` or `sum` over the positives of AVEL.
@@ -71,6 +72,7 @@ class FoalNet(Model):
         self,
         num_classes: int,
         audio_encoder: nn.Module | None = None,
+        video_encoder: nn.Module | None = None,
         audio_dim: int | None = None,
         video_dim: int | None = None,
         modalities: Sequence[str] = ("audio", "video"),
@@ -99,11 +101,15 @@ class FoalNet(Model):
         self.has_alignment = alignment and self.is_fused
         self.has_matching = matching and self.is_fused
         self.audio_encoder = audio_encoder if "audio" in self.modalities else None
-        widths = {"audio": audio_dim if audio_encoder is None else audio_encoder.output_dim, "video": video_dim}
+        self.video_encoder = video_encoder if "video" in self.modalities else None
+        widths = {
+            "audio": audio_dim if audio_encoder is None else audio_encoder.output_dim,
+            "video": video_dim if video_encoder is None else video_encoder.output_dim,
+        }
         for modality in self.modalities:
             if widths[modality] is None:
-                remedy = " or an audio_encoder" if modality == "audio" else ""
-                raise MertkError(f"{modality} is used but has no width; give {modality}_dim{remedy}.")
+                message = f"{modality} is used but has no width; give {modality}_dim or an encoder, {modality}_encoder."
+                raise MertkError(message)
         if hidden_dropout is None:
             hidden_dropout = getattr(audio_encoder, "final_dropout", 0.0)
         self.hidden_dropout = nn.Dropout(hidden_dropout)
@@ -167,8 +173,9 @@ class FoalNet(Model):
     def _frames(self, batch: Batch, modality: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Frames (B, T, D) with zeros as padding, and lengths (B,)."""
         frames, lengths = batch[modality], batch[f"{modality}_lengths"]
-        if modality == "audio" and self.audio_encoder is not None:
-            frames, lengths = self.audio_encoder(frames, lengths)
+        encoder = self.audio_encoder if modality == "audio" else self.video_encoder
+        if encoder is not None:
+            frames, lengths = encoder(frames, lengths)
         return zero_padding(self.hidden_dropout(frames), lengths), lengths
 
     def embed(self, batch: Batch) -> Output:

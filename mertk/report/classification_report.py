@@ -30,7 +30,8 @@ class ClassificationReport(TaskReport):
             counts[truth][prediction] += 1
         if counts != run.results["confusion"]:
             raise MertkError(
-                f"{path}: does not add up to the confusion matrix of results.json; score again with --again."
+                f"{path}: does not add up to the confusion matrix of results.json; score again with "
+                "mertk.bin.evaluate --again."
             )
         return found
 

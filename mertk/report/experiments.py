@@ -166,7 +166,7 @@ def _check_alike(runs: list[ScoredRun]) -> None:
             if one != other:
                 raise MertkError(
                     f"{what} differ: {_told(one)} in {first.directory}, {_told(other)} in {run.directory}. "
-                    "Keep experiments in directories of their own (--exp)."
+                    "Keep experiments in directories of their own (the recipes' --exp)."
                 )
     places: dict[tuple[int, int], Path] = {}
     for run in runs:

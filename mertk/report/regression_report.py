@@ -33,12 +33,14 @@ class RegressionReport(TaskReport):
         found = read_predictions(path, _finite, "intensities")
         if len(found) != run.results["count"]:
             raise MertkError(
-                f"{path}: {len(found)} utterances, {run.results['count']} in results.json; score again with --again."
+                f"{path}: {len(found)} utterances, {run.results['count']} in results.json; "
+                "score again with mertk.bin.evaluate --again."
             )
         for name, value in _measure([found], run.metric_set).items():
             if run.metrics[name] is None or not math.isclose(value, run.metrics[name], rel_tol=1e-6, abs_tol=1e-6):
                 raise MertkError(
-                    f"{path}: {name} is {value:.6f}, but {run.metrics[name]} in results.json; score again with --again."
+                    f"{path}: {name} is {value:.6f}, but {run.metrics[name]} in results.json; "
+                    "score again with mertk.bin.evaluate --again."
                 )
         return found
 

@@ -141,8 +141,8 @@ def latest_checkpoint(checkpoints: Path) -> tuple[Path | None, list[str]]:
     if damaged:
         told = "; ".join(f"{path.name}: {what}" for path, what in damaged)
         raise MertkError(
-            f"{checkpoints}: no checkpoint can be resumed from ({told}). Restore one, or start from the beginning with "
-            "--overwrite."
+            f"{checkpoints}: no checkpoint can be resumed from ({told}). Restore one, or delete the folder to "
+            "start from the beginning."
         )
     return None, []
 
@@ -191,7 +191,8 @@ def reading_checkpoint(directory: Path) -> Iterator[None]:
         told = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MertkError(
             f"{directory}: this checkpoint cannot be resumed from ({told}). It is as it was written, so other settings "
-            "or another version wrote it; go back to those, or start from the beginning with --overwrite."
+            "or another version wrote it; go back to those, or delete the folder of the "
+            "checkpoints to start from the beginning."
         ) from error
 
 

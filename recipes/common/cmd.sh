@@ -10,6 +10,7 @@
 #   --detach             submit and do not wait; the same command without it waits and goes on with the next stage
 #   --engine NAME|YAML   how training uses several processes (docs/engines.md): a file of conf/accelerate by its name, or
 #                        another; as the number of processes needs, when it is not given
+#   --trust MODULE       module of your own, whose classes the models to score are made of; may be given several times
 
 # shellcheck disable=SC2154  # options, from init.sh
 one_of cmd local slurm
@@ -34,3 +35,6 @@ else
     independent=(--jobs "$jobs")
 fi
 [[ -z $engine ]] || independent+=(--engine "$engine")
+# Words for mertk.bin.evaluate: whose classes models may be made of, besides mertk's own.
+trusting=()
+for module in "${trust[@]}"; do trusting+=(--trust "$module"); done

@@ -1,14 +1,22 @@
 # shellcheck shell=bash
-# What every recipe has in common; sourced by run.sh. Gives: root, python, parse_options, use_environment, run_stage.
+# What every recipe has in common; sourced by run.sh. Gives: root, python, parse_options, use_environment, read_data,
+# run_program, run_stage.
 common=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=recipes/common/path.sh
 source "$common/path.sh"
 # shellcheck source=recipes/common/parse_options.sh
 source "$common/parse_options.sh"
+# shellcheck source=recipes/common/stopping.sh
+source "$common/stopping.sh"
+# shellcheck source=recipes/common/data.sh
+source "$common/data.sh"
 
-# Options of every recipe; cmd.sh explains and reads them.
+# Options of every recipe. cmd.sh explains and reads all but --config FILE, whose
+# settings are merged over the recipe's own.
 # shellcheck disable=SC2034
 cmd=local jobs=1 slurm= detach=no engine= shared_options="cmd jobs slurm engine" shared_flags="detach"
+# shellcheck disable=SC2034
+config=() trust=() shared_lists="config trust"
 
 # fail MESSAGE : say what is wrong and end with exit code 1.
 fail() {
@@ -95,7 +103,7 @@ run_stage() {
     shift
     # shellcheck disable=SC2154  # stage and stop_stage are options of run.sh
     ((stage <= number && number <= stop_stage)) || return 0
-    "$python" -m mertk.bin.stage --name "$number $name" --mark "$mark" "${depends[@]}" -- "$python" -m "$@"
+    run_program "$python" -m mertk.bin.stage --name "$number $name" --mark "$mark" "${depends[@]}" -- "$python" -m "$@"
 }
 
 # slug WORD... : the words as one part of a file name.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Command line of a recipe: `--name value` or `--name=value` for the names in $options and $shared_options, `--name` for
-# those in $shared_flags, `key=value` settings.
+# Command line of a recipe: `--name value` or `--name=value` for the names in $options and $shared_options, the same again
+# and again for those in $shared_lists, `--name` for those in $flags and $shared_flags, `key=value` settings.
 
 # usage_error MESSAGE : say what is wrong and end with exit code 2.
 usage_error() {
@@ -13,12 +13,14 @@ print_help() {
     awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$0"
 }
 
-# parse_options "$@" : set the variables named in these words (a flag: to yes), collect settings in the array `settings`.
+# parse_options "$@" : set the variables named in these words (a flag: to yes; a list: an array), collect settings in the
+# array `settings`.
 parse_options() {
-    local name value known
+    local name value words known all_flags="${flags-} ${shared_flags-}"
     settings=()
     # shellcheck disable=SC2154  # set by run.sh
-    known="$options${shared_options:+ $shared_options}${shared_flags:+ $shared_flags}"
+    read -r -a words <<<"$options ${shared_options-} ${shared_lists-} $all_flags"
+    known=${words[*]}
     while (($#)); do
         case $1 in
             -h | --help)
@@ -29,7 +31,7 @@ parse_options() {
                 name=${1#--}
                 name=${name%%=*}
                 [[ " $known " == *" $name "* ]] || usage_error "unknown option --$name (known: --${known// / --})"
-                if [[ " ${shared_flags-} " == *" $name "* ]]; then
+                if [[ " $all_flags " == *" $name "* ]]; then
                     [[ $1 != *=* ]] || usage_error "--$name takes no value"
                     value=yes
                 elif [[ $1 == *=* ]]; then
@@ -41,7 +43,12 @@ parse_options() {
                     value=
                 fi
                 [[ -n $value ]] || usage_error "--$name: value missing"
-                printf -v "$name" %s "$value"
+                if [[ " ${shared_lists-} " == *" $name "* ]]; then
+                    local -n list=$name
+                    list+=("$value")
+                else
+                    printf -v "$name" %s "$value"
+                fi
                 ;;
             -*) usage_error "unknown option $1 (known: --${known// / --})" ;;
             *=*)
@@ -83,7 +90,28 @@ one_number_from() {
     [[ ${!1} != *' '* ]] || usage_error "--$1 '${!1}': expected one number"
 }
 
+# share_from NAME : the variable NAME holds a number from 0 to 1.
+share_from() {
+    [[ ${!1} =~ ^(0|1|0?\.[0-9]+|[01]\.0*|0\.[0-9]+)$ ]] || usage_error "--$1 '${!1}': expected a number from 0 to 1, such as 0.05"
+}
+
+# files_in NAME : the array NAME holds files; make their paths independent of the current directory.
+files_in() {
+    local -n files=$1
+    local number file
+    for number in "${!files[@]}"; do
+        file=${files[number]}
+        [[ -f $file ]] || usage_error "--$1 $file: no such file"
+        [[ $file == /* ]] || files[number]=$PWD/$file
+    done
+}
+
 # absolute NAME : make the path in the variable NAME independent of the current directory.
 absolute() {
     [[ -z ${!1} || ${!1} == /* ]] || printf -v "$1" %s "$PWD/${!1}"
+}
+
+# absolute_folder NAME : the same of a folder in the variable NAME; an id of the hub is left as it is.
+absolute_folder() {
+    [[ ! -d ${!1} ]] || absolute "$1"
 }

@@ -14,11 +14,11 @@ RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 def combinations():
     """Each main file alone, and with each overlay beside or below it, or shared by all recipes of its method."""
-    for main in sorted(RECIPES.glob("*/*/conf/*.yaml")):
-        if "component" not in main.read_text(encoding="utf-8"):
-            continue  # an overlay
+    mains = [path for path in RECIPES.glob("*/*/conf/*.yaml") if "component" in path.read_text(encoding="utf-8")]
+    for main in sorted(mains):
         shared = RECIPES / "common/conf" / main.stem
-        overlays = [path for path in sorted([*main.parent.rglob("*.yaml"), *shared.rglob("*.yaml")]) if path != main]
+        beside = sorted([*main.parent.rglob("*.yaml"), *shared.rglob("*.yaml")])
+        overlays = [path for path in beside if path not in mains]
         for files in [[main], *([main, overlay] for overlay in overlays)]:
             yield pytest.param(files, id="+".join(str(path.relative_to(RECIPES)) for path in files))
 
@@ -58,9 +58,10 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     labels = torch.tensor([-1.0, 0.5, 0.5, 1.0]) if regression else torch.arange(4)
     batch = {"labels": labels, "indices": torch.arange(4), "shared_seed": 1, "epoch": 0, "utterance_ids": list("abcd")}
     for name, given in config.data.inputs.items():
+        side = (config.model.get(f"{name}_encoder") or {}).get("side", 4)  # of pictures, or four by four features
         values = {
             "waveform": torch.randn(4, 8000),
-            "features": torch.randn(4, 9, 16),
+            "features": torch.randn(4, 9, side**2),
             "tokens": torch.ones(4, 9, 2, dtype=torch.int64),
         }[given.kind]
         if given.kind == "tokens":

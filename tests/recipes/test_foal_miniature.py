@@ -92,6 +92,17 @@ def test_clean_refit_trains_as_many_steps_as_clean_chose(finished, recipe):
     assert "clean-refit" in (exp / "RESULTS.md").read_text()
 
 
+def test_small_encoders_are_trained_from_nothing(finished, recipe, tmp_path):
+    exp, words = tmp_path / "exp", ("--folds", "1", "--num_processes", "1", "--variant", "small", "--stage", "2")
+    printed = recipe(exp, *words, "--stop_stage", "4", *SHORT)
+    run = exp / "session-clean/fold_1/seed_1234"
+    assert json.loads((run / "results.json").read_text())["metrics"]["ua"] > 0.4  # chance is 0.25
+    model = json.loads((run / "best/model.json").read_text())
+    assert model["feature_records"]["video"]["layer"] == "grey_48"
+    assert not any((run / "best/encoders").glob("*"))
+    assert "stage 2 features: done in" in printed
+
+
 def three_columns(data, part, path, labels):
     wavs = dict(line.split(" ", 1) for line in (data / "wav.scp").read_text().splitlines())
     ids = (data / f"folds/session-clean/1/{part}.ids").read_text().split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -94,19 +95,20 @@ def test_wrong_usage_ends_with_2_and_a_message(arguments, message, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unknown_configuration_key_stops_at_stage_0(tmp_path):
+def test_unknown_configuration_key_stops_before_stage_0(tmp_path):
     (tmp_path / "corpus").mkdir()
     places = ("--data", tmp_path / "data", "--exp", tmp_path / "exp", "--corpus", tmp_path / "corpus")
     ended = run(*places, "--stop_stage", 0, "training.epoch=3")
     assert ended.returncode == 1
-    assert "Did you mean: 'epochs'?" in ended.stdout
+    assert "Did you mean: 'epochs'?" in ended.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus"]
 
 
 def test_corpus_without_sessions_stops_at_stage_0(tmp_path):
     (tmp_path / "corpus").mkdir()
     ended = run("--data", "data", "--exp", "exp", "--corpus", "corpus", "--stop_stage", 0, cwd=tmp_path)
     assert ended.returncode == 1
-    assert f"{tmp_path}/corpus: Session1/dialog/EmoEvaluation and 19 more missing" in ended.stdout
+    assert f"{tmp_path}/corpus: Session1/dialog/EmoEvaluation and 14 more missing" in ended.stdout
     assert "failed with exit code 1" in ended.stdout
 
 
@@ -202,3 +204,70 @@ def test_stages_outside_the_asked_range_do_not_run(tmp_path):
     status, told, _ = shell(code)
     assert status == 0
     assert [line.split("--name ")[1].split()[0] for line in told.splitlines()] == ["2", "3"]
+
+
+#: a program that says that it is ready and ends, when it is told to stop, with the code it was given
+PROGRAM = """
+import signal, sys, time
+def stop(number, _):
+    print(signal.Signals(number).name, flush=True)
+    sys.exit(int(sys.argv[1]))
+for number in (signal.SIGTERM, signal.SIGUSR1):
+    if sys.argv[1] != "none":
+        signal.signal(number, stop)
+print("ready", flush=True)
+try:
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    sys.exit(130)
+"""
+
+
+def stop_while_it_runs(number, ending, tmp_path, to_group=False, times=1):
+    """Send a signal to a shell that runs a program; its exit code and what was printed."""
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    command = f"run_program {sys.executable} {tmp_path}/program.py {ending}"
+    code = f"source {ROOT}/recipes/common/init.sh\n{command}\necho NEXT"
+    shell = subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert shell.stdout.readline() == "ready\n"
+    for _ in range(times):
+        os.kill(-shell.pid if to_group else shell.pid, number)
+    told, _ = shell.communicate(timeout=20)
+    return shell.returncode, told
+
+
+@pytest.mark.parametrize("name", ["TERM", "USR1"])
+@pytest.mark.parametrize("ending", [75, 0, "none"])
+def test_request_to_stop_reaches_the_program_and_ends_with_75(name, ending, tmp_path):
+    told = "" if ending == "none" else f"SIG{name}\n"
+    assert stop_while_it_runs(signal.Signals[f"SIG{name}"], ending, tmp_path) == (75, told)
+
+
+def test_request_to_stop_may_come_twice(tmp_path):
+    code, told = stop_while_it_runs(signal.SIGTERM, 75, tmp_path, times=3)
+    assert (code, set(told.split())) == (75, {"SIGTERM"})
+
+
+def test_program_that_fails_at_stopping_has_failed(tmp_path):
+    assert stop_while_it_runs(signal.SIGTERM, 1, tmp_path)[0] == 1
+
+
+def test_interrupt_from_the_terminal_reaches_the_program_and_ends_with_130(tmp_path):
+    assert stop_while_it_runs(signal.SIGINT, "none", tmp_path, to_group=True) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize(("name", "code"), [("TERM", 75), ("USR1", 75), ("INT", 130)])
+def test_request_to_stop_between_programs(name, code):
+    assert shell(f"kill -s {name} $$\necho NEXT")[:2] == (code, "")
+
+
+def test_exit_code_of_a_program_is_that_of_the_shell():
+    assert shell("run_program true\nrun_program bash -c 'exit 3'\necho NEXT")[:2] == (3, "")
+    assert shell("run_program true\nfalse_name() { run_program false; }\nfalse_name || echo FAILED")[1] == "FAILED\n"

@@ -139,3 +139,17 @@ def test_request_to_stop_is_passed_on():
     started.send_signal(signal.SIGTERM)
     assert started.wait(timeout=20) == 128 + signal.SIGTERM
     assert time.monotonic() - begun < 15
+
+
+def test_no_folder_for_temporary_files_is_one_message(monkeypatch, capsys):
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/none/there"])
+
+    @program
+    def main(argv=None):
+        return len(tempfile.gettempdir())
+
+    assert main() == 1
+    assert "No usable temporary directory found in ['/none/there']; make room there" in capsys.readouterr().err

@@ -244,7 +244,7 @@ def test_other_record_is_refused_with_the_difference_unless_overwritten(tmp_path
     message = str(caught.value)
     assert "weights_fingerprint: 'xyz' here, 'abc' there" in message
     assert "options.max_seconds: 4.0 here, 6.0 there" in message
-    assert "--overwrite" in message and "dimension" not in message
+    assert "delete the old features" in message and "dimension" not in message
 
     prepare_directory(tmp_path, replace(RECORD, weights="moved/elsewhere"))  # same weights, another folder: the same
     prepare_directory(tmp_path, other, overwrite=True)

@@ -218,7 +218,9 @@ def test_features_of_another_corpus_are_not_mixed_in(corpus: Path, capsys: pytes
     (corpus.parent / "data" / "features" / "video").mkdir(parents=True)
     (corpus.parent / "data" / "features" / "video" / "record.json").write_text("{}")
     other = write_tree(corpus.parent / "other", small_corpus())
-    assert_refused(other, capsys, r"data has features made from .*corpus; remove .*features or choose another --out")
+    assert_refused(
+        other, capsys, r"data has features made from .*corpus; remove .*features or choose another data directory"
+    )
 
 
 def test_interruption_leaves_the_former_directory_as_it_was(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

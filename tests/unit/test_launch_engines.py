@@ -89,7 +89,9 @@ def test_a_file_for_one_process_is_not_stretched():
 
 def test_machines_must_be_told_apart():
     refuse("main_process_ip is to be filled in", 4, "ddp_two_machines", Machines(machine_rank=0))
-    refuse("say which this is with --machine_rank", 4, "ddp_two_machines", Machines(main_process_ip="127.0.0.1"))
+    refuse(
+        "start mertk.bin.launch --machine_rank N on each", 4, "ddp_two_machines", Machines(main_process_ip="127.0.0.1")
+    )
     refuse("--machine_rank 2: expected a number from 0 to 1", 4, "ddp_two_machines", Machines(2, "127.0.0.1"))
     refuse("3: cannot be shared equally by 2 machines", 3, "ddp_two_machines", HERE)
 

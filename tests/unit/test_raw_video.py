@@ -298,3 +298,14 @@ def test_a_folder_without_clips_is_one_message(tmp_path, capsys):
     (tmp_path / "corpus").mkdir()
     assert run(tmp_path / "corpus") == 1
     assert "has no folder Raw" in capsys.readouterr().err
+
+
+def test_text_alone_needs_no_clips(tmp_path):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    write_labels(folder / "label.csv", [clip[:6] for clip in CLIPS])
+    assert run(folder, "--text_only") == 0
+    assert validate_directory(tmp_path / "out") == []
+    assert load_manifest(tmp_path / "out", need=("text", "utt2label", "utt2video")).ids == IDS
+    assert not (tmp_path / "out/wav.scp").exists() and not (tmp_path / "out/video.scp").exists()
+    assert run(folder) == 1

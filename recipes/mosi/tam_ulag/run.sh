@@ -5,9 +5,13 @@
 # Usage: run.sh [--corpus FILE|DIR] [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--protocol clean|clean-refit]
 #               [--variant paper|released|self_mm] [--features unaligned|aligned] [--ablation NAME]
 #               [--seeds "1111"] [--bert WEIGHTS] [--clip WEIGHTS] [--num_processes N|auto] [--folds 1]
-#               [--cv official] [--help] [setting=value ...]
+#               [--cv official] [--config FILE] [--max_lost SHARE] [--bad_length refuse|drop] [--max_tokens N]
+#               [--max_contradicting SHARE] [--trust MODULE]
+#               [--labels CSV] [--help] [setting=value ...]
 #
-# Without --corpus, a miniature feature file is written and used; its figures only show that everything works.
+# Without --corpus, a miniature feature file is written and used; its figures only show that everything works. A data
+# directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:
+# --ablation text takes recordings' label.csv alone, and no CLIP.
 #
 #   --corpus FILE        feature file as the field shares it (MOSI/unaligned_50.pkl, say)
 #   --corpus DIR         recordings: label.csv and Raw/VIDEO/CLIP.mp4; features are made here
@@ -32,14 +36,22 @@
 #   --slurm "WORD ..."   options of sbatch for each run ("partition=gpu time=8:00:00"), or a YAML file of them
 #   --detach             slurm: submit and do not wait; the same command without it waits and goes on
 #   --engine NAME|YAML   how training uses several processes (docs/engines.md)
+#   --trust MODULE       module of your own, whose classes the model is made of; may be given several times
+#   --max_lost SHARE     share of the utterances that may be lost to missing or damaged files (0.01)
+#   --bad_length KIND    of a feature file, utterances with a length of 0 or a broken one: refuse (default), drop
+#   --max_contradicting SHARE
+#                        of a feature file, share of the utterances that may contradict themselves (0.2)
+#   --max_tokens N       of recordings, most tokens of a text (50)
+#   --labels CSV         of recordings, the table of labels (label.csv of the corpus)
+#   --config FILE        settings of your own, a YAML file over the recipe's and under those of --ablation; may be given
+#                        several times, later ones win
 #   --folds 1, --cv official
 #                        the corpus has one official split; here for the sake of scripts that name them
 #   setting=value        any key of the configuration (conf/tam_ulag.yaml), training.epochs=10, say; comes last and wins
 #
 # Stages: 0 environment and corpus, 1 manifests (and features, of a feature file), 2 features of recordings, 3 train,
 # 4 evaluate, 5 results. A stage that was done is skipped unless its options or what it reads have changed.
-# Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or
-# submitted: the same command goes on, 130 interrupted.
+# Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or submitted: the same command goes on, 130 interrupted.
 #
 # Examples: run.sh
 #           run.sh --corpus /corpora/MOSI/unaligned_50.pkl --seeds "1111 1112 1113 1114 1115"

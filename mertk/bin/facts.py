@@ -1,0 +1,67 @@
+"""Say what a recipe must know before it begins, one `name=value` a line: of a data directory, or of a configuration.
+
+Of --data what corpus.json says: `corpus`, `source`, `miniature` (yes or no) and, of features that came in a file,
+`alignment`. Nothing is said of a directory that is not there yet or holds no manifest; one that holds a manifest and no
+corpus.json is no miniature. Of --config the inputs that are used, by modality: `waveform`, `features`, `tokens`, or
+`given` for those in a directory of their own; and the pretrained weights, by the key that names them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mertk.cli import make_parser, program
+
+EXAMPLE = """\
+python -m mertk.bin.facts --data data/iemocap
+python -m mertk.bin.facts --config recipes/iemocap/foal/conf/foal.yaml -- data.inputs.video=null"""
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = make_parser(__doc__, EXAMPLE)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="data directory")
+    parser.add_argument("--config", nargs="+", metavar="YAML", help="configuration, files merged in order")
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of --config")
+    arguments = parser.parse_args(argv)
+    if (arguments.data is None) == (arguments.config is None):
+        parser.error("expected either --data or --config")
+    if arguments.data is not None:
+        facts = facts_of_data(arguments.data)
+    else:
+        facts = facts_of_config(arguments.config, arguments.settings)
+    for name, value in facts.items():
+        print(f"{name}={value}")
+    return 0
+
+
+def facts_of_data(directory: Path) -> dict[str, str]:
+    """What is known of a data directory; empty if there is none.
+
+    Raises:
+        MertkError: corpus.json cannot be read.
+    """
+    from mertk.data.manifest import COLUMN_NAMES, read_corpus
+
+    corpus = read_corpus(directory)
+    if not corpus and not any((directory / name).exists() for name in (*COLUMN_NAMES, "folds")):
+        return {}
+    told = {name: str(corpus[name]) for name in ("corpus", "source", "alignment") if corpus.get(name)}
+    return told | {"miniature": "yes" if corpus.get("miniature") else "no"}
+
+
+def facts_of_config(files: list[str], settings: list[str]) -> dict[str, str]:
+    """What is used of a configuration: the kind of each input, and weights.
+
+    Raises:
+        MertkError: as `load_config`.
+    """
+    from mertk.checkup.needs import named_weights, used_inputs
+    from mertk.config import load_config
+
+    config = load_config(files, settings)
+    return used_inputs(config) | dict(named_weights(config.model))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

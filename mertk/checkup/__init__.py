@@ -1,0 +1,1 @@
+"""Checks of `mertk.bin.doctor`: is this machine fit for a run, and is there what the run needs?"""

@@ -1,0 +1,129 @@
+"""Python, packages, the libraries that read sound and pictures, and devices."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from mertk.checkup.finding import Finding
+
+ROOT = Path(__file__).resolve().parents[2]
+OLDEST_PYTHON = (3, 10)
+
+
+def check_python() -> Finding:
+    told = f"{platform.python_version()} ({sys.executable})"
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("FAIL", "python", f"{told}; mertk needs {'.'.join(map(str, OLDEST_PYTHON))} or newer")
+    return Finding("ok", "python", told)
+
+
+def missing_packages(purpose: str) -> list[str]:
+    """Names of packages that setup.cfg asks for and that are not installed.
+
+    Args:
+        purpose: "run", or "dev" for what the tests need too.
+    """
+    setup = configparser.ConfigParser()
+    if setup.read(ROOT / "setup.cfg", encoding="utf-8"):
+        wanted = setup["options"]["install_requires"].split("\n")
+        if purpose == "dev":
+            wanted += setup["options.extras_require"]["dev"].split("\n")
+    else:  # installed without a checkout
+        wanted = metadata.requires("mertk") or []
+        wanted = [line for line in wanted if "extra ==" not in line or (purpose == "dev" and "dev" in line)]
+    names = [match.group() for line in wanted if (match := re.match(r"[A-Za-z0-9_.-]+", line))]
+    return [name for name in names if not is_installed(name)]
+
+
+def is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def check_versions() -> Finding:
+    """Installed versions against constraints.txt."""
+    from packaging.requirements import Requirement
+
+    path = ROOT / "constraints.txt"
+    if not path.is_file():
+        return Finding("warn", "packages", "no constraints.txt beside the package; versions were not compared")
+    differing = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        pin = Requirement(line)
+        if (pin.marker is None or pin.marker.evaluate()) and is_installed(pin.name):
+            version = metadata.version(pin.name)
+            if not pin.specifier.contains(version, prereleases=True):
+                differing.append(f"{pin.name} {version} (tested: {str(pin.specifier).lstrip('=')})")
+    if differing:
+        return Finding("warn", "packages", f"other versions than tested: {', '.join(differing)}")
+    return Finding("ok", "packages", "as in constraints.txt")
+
+
+def check_codecs() -> Finding:
+    """Whether the libraries that read sound and pictures load, with the codecs that IEMOCAP needs."""
+    try:
+        import av
+        import soundfile
+
+        for codec in ("mpeg4", "rawvideo"):
+            av.codec.Codec(codec, "r")
+    except Exception as error:  # a broken shared library raises anything
+        return Finding(
+            "FAIL", "sound, video", f"{error!r}; pip install -c constraints.txt --force-reinstall av soundfile"
+        )
+    return Finding("ok", "sound, video", f"soundfile {soundfile.__version__}, PyAV {av.__version__} with MPEG-4")
+
+
+def check_devices(num_processes: str) -> Iterator[Finding]:
+    """Whether torch and its companions load, and the devices against the number of processes."""
+    try:
+        import accelerate
+        import torch
+        import transformers
+    except Exception as error:  # a broken installation raises anything
+        yield Finding("FAIL", "libraries", f"{error!r}; pip install -c constraints.txt --force-reinstall -e .")
+        return
+    versions = [f"{module.__name__} {module.__version__}" for module in (torch, accelerate, transformers)]
+    yield Finding("ok", "libraries", ", ".join(versions))
+    wanted = 0 if num_processes == "auto" else int(num_processes)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for index in range(count):
+        properties = torch.cuda.get_device_properties(index)
+        with torch.cuda.device(index):
+            has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        told = f"{properties.name}, {properties.total_memory / 1e9:.0f} GB, {'bf16' if has_bf16 else 'fp16'}"
+        yield Finding("ok", f"cuda:{index}", told)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if count == 0:
+        yield Finding("ok", "devices", f"no GPU; {cores} cores. Fine for a miniature, too slow for large encoders")
+    most = count or cores
+    if wanted > most:
+        status = "FAIL" if count else "warn"
+        yield Finding(
+            status, "processes", f"{wanted} wanted, {most} {'GPUs' if count else 'cores'}; lower --num_processes"
+        )
+
+
+def check_speech_features() -> Finding:
+    """Whether librosa's features can be made: what it compiles is kept in a cache that must be writable."""
+    from mertk.encoders.audio_features import LibrosaFeatures
+
+    try:
+        extractor = LibrosaFeatures()
+    except Exception as error:  # numba raises anything
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        remedy = "set NUMBA_CACHE_DIR to a folder that can be written, or install librosa and numba again"
+        return Finding("FAIL", "speech features", f"librosa: {told}; {remedy}")
+    return Finding("ok", "speech features", extractor.fingerprint)

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # set or read by run.sh and init.sh
+# What is trained on. A data directory that is there says itself whose it is (corpus.json); one that is to be made is what
+# its corpus is; without either, a miniature is made.
+
+# read_facts NAME ARGUMENT... : set the associative array NAME to what mertk.bin.facts says.
+read_facts() {
+    local -n facts=$1
+    local told line
+    told=$("$python" -m mertk.bin.facts "${@:2}") || exit "$?"
+    while IFS= read -r line; do
+        [[ -z $line ]] || facts[${line%%=*}]=${line#*=}
+    done <<<"$told"
+}
+
+# settle_miniature : set `miniature` to yes or no by what --corpus says; without --corpus it is a miniature.
+settle_miniature() {
+    miniature=yes
+    [[ -z $corpus || -e $(corpus_folder)/MINIATURE.json ]] || miniature=no
+}
+
+# corpus_folder : the folder of the corpus; of a feature file the one it lies in.
+corpus_folder() {
+    if [[ -f $corpus ]]; then dirname "$corpus"; else printf %s "$corpus"; fi
+}
+
+# read_data CORPUS : set `miniature`, and the array `known`, by what the data directory says of itself; refuse one of
+# another corpus.
+read_data() {
+    declare -gA known=()
+    read_facts known --data "$data"
+    [[ -v known[miniature] ]] || return 0
+    local name=${known[corpus]-$1}
+    if [[ $name != "$1" ]]; then
+        [[ ! -d $root/recipes/$name ]] ||
+            usage_error "--data $data is of $name, this recipe is for $1; give another --data, or take one of recipes/$name"
+        printf 'note: %s is of %s; the settings of this recipe were chosen for %s\n' "$data" "$name" "$1" >&2
+    fi
+    [[ -z $corpus || ${known[miniature]} == "$miniature" ]] ||
+        usage_error "--data $data is $(in_words "${known[miniature]}"), --corpus $corpus is $(in_words "$miniature"); give another --data"
+    miniature=${known[miniature]}
+}
+
+# in_words yes|no : whether something is a miniature.
+in_words() {
+    if [[ $1 == yes ]]; then printf 'a miniature'; else printf 'no miniature'; fi
+}
+
+# settle_corpus [DEFAULT] : set `corpus`, where it was not given, to what the data directory was made of; a miniature is
+# made in the data directory, as DEFAULT, and `made` is then its folder.
+settle_corpus() {
+    local default=${1-}
+    made=
+    [[ -z $corpus ]] || return 0
+    corpus=${known[source]-}
+    if [[ $miniature == yes && (-e $default || ! -e $corpus) ]]; then
+        corpus=$default
+        made=$data/corpus
+    elif [[ ! -e $corpus ]] && ((stage <= 1)); then
+        fail "--data $data: ${corpus:-what it was made of} is not there; give --corpus, or --stage 2 or higher to go on with what was made"
+    fi
+}
+
+# experiment_name : what tells experiments of one recipe apart: variant, ablation, files of --config, settings.
+experiment_name() {
+    local name=$variant file words=()
+    [[ $ablation == full ]] || name+=_$ablation
+    for file in "${config[@]}"; do
+        file=${file##*/}
+        words+=("${file%.*}")
+    done
+    words+=("${settings[@]}")
+    printf %s "$name${words[*]:+_$(slug "${words[@]}")}"
+}

@@ -1,0 +1,76 @@
+"""A recipe whose stages are written down instead of being run, and what stands in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOAL = "iemocap/foal"
+#: a Python that writes the stages down instead of running them
+STAND_IN = """#!/bin/sh
+case "$*" in
+    *mertk.bin.stage*) for word; do printf '%s\\036' "$word"; done; echo ;;
+    *mertk.bin.summarize* | *mertk.bin.doctor*--missing*) ;;
+    *) exec "$PYTHON" "$@" ;;
+esac
+"""
+
+
+class StagedRecipe:
+    """Call a recipe in a folder of its own.
+
+    Attributes:
+        errors: what the last call wrote to stderr.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.errors = folder, ""
+        python = folder / "bin" / "python3"
+        python.parent.mkdir()
+        python.write_text(STAND_IN, encoding="utf-8")
+        python.chmod(0o755)
+
+    def __call__(self, name: str, *arguments):
+        """The stages by name, each a list of words; or exit code and message if it was not 0."""
+        variables = os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "PYTHON": sys.executable}
+        command = ["bash", str(ROOT / "recipes" / name / "run.sh"), *map(str, arguments)]
+        ended = subprocess.run(
+            command, capture_output=True, text=True, cwd=self.folder, env=variables, timeout=120, check=False
+        )
+        self.errors = ended.stderr
+        if ended.returncode:
+            return ended.returncode, ended.stderr
+        lines = [line.split("\x1e")[:-1] for line in ended.stdout.split("\n") if "\x1e" in line]
+        return {words[words.index("--name") + 1]: words for words in lines}
+
+
+def config_names(words):
+    """Names of the configuration files of a stage."""
+    start = words.index("--config") + 1
+    return [Path(word).name for word in words[start : words.index("--data", start)]]
+
+
+def option(words, name):
+    """What follows an option, up to the next one."""
+    start = words.index(name) + 1
+    end = next((place for place in range(start, len(words)) if words[place].startswith("--")), len(words))
+    return " ".join(words[start:end])
+
+
+def data_directory(folder, **corpus):
+    (folder / "folds").mkdir(parents=True)
+    if corpus:
+        (folder / "corpus.json").write_text(json.dumps({"source": "/none"} | corpus), encoding="utf-8")
+    return folder
+
+
+def miniature(folder):
+    """A folder that looks like a miniature corpus."""
+    (folder / "models/clip").mkdir(parents=True)
+    (folder / "models/bert").mkdir()
+    (folder / "MINIATURE.json").write_text("{}", encoding="utf-8")
+    return folder

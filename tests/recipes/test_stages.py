@@ -1,0 +1,169 @@
+"""What the stages of a recipe are, by its options: their command lines. Nothing is trained here."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.recipes.stages import FOAL, ROOT, config_names, data_directory, option
+
+# What a run needs.
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--ablation", "audio"], ["data.inputs.video=null", "model.modalities=[audio]"]], ids=str
+)
+def test_sound_alone_needs_neither_videos_nor_clip(recipe, tmp_path, arguments):
+    (tmp_path / "corpus").mkdir()
+    stages = recipe(FOAL, "--corpus", "corpus", "--data", "data", *arguments)
+    assert "2 features" not in stages
+    assert "--no_video" in stages["1 manifests"]
+    assert not any("avi" in word for word in stages["1 manifests"])
+    assert "--clip" not in stages["0 environment"]
+    assert not any("2_features" in word for word in stages["3 train"])
+
+
+def test_manifests_that_have_their_videos_keep_them(recipe, tmp_path):
+    data = data_directory(tmp_path / "data", corpus="iemocap", miniature=False)
+    (data / "video.scp").touch()
+    for session in range(1, 6):
+        (tmp_path / f"corpus/Session{session}/dialog/avi/DivX").mkdir(parents=True)
+    arguments = (FOAL, "--corpus", "corpus", "--data", data, "--ablation", "audio")
+    assert "--no_video" not in recipe(*arguments)["1 manifests"]
+    (tmp_path / "corpus/Session4/dialog/avi/DivX").rmdir()
+    assert "--no_video" in recipe(*arguments)["1 manifests"]
+
+
+def test_picture_alone_needs_no_weights_of_a_speech_encoder(recipe):
+    stages = recipe(FOAL, "--ablation", "video")
+    assert "2 features" in stages
+    assert not any("wavlm" in word for words in stages.values() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("ablation", "made", "checked"),
+    [
+        ("full", ["2 audio", "2 video", "2 text"], {"--clip", "--tokenizer"}),
+        ("audio", ["2 audio"], set()),
+        ("video", ["2 video"], {"--clip"}),
+        ("text", ["2 text"], {"--tokenizer"}),
+    ],
+)
+def test_of_recordings_only_what_is_used_is_made_and_checked_before(recipe, tmp_path, ablation, made, checked):
+    (tmp_path / "corpus").mkdir()
+    stages = recipe("sims/hscl", "--corpus", "corpus", "--data", "data", "--ablation", ablation)
+    assert [name for name in stages if name.startswith("2 ")] == made
+    assert {"--clip", "--tokenizer"} & set(stages["0 environment"]) == checked
+    marks = [word for word in stages["3 train"] if "/.done/2_" in word]
+    assert [mark.rpartition("_")[2] for mark in marks] == [name[2:] for name in made]
+    assert ("--text_only" in stages["1 manifests"]) == (ablation == "text")
+
+
+def test_small_encoders_need_no_weights(recipe):
+    stages = recipe(FOAL, "--variant", "small")
+    assert config_names(stages["3 train"]) == ["small.yaml", "miniature.yaml", "full.yaml"]
+    words = {word for words in stages.values() for word in words}
+    assert not {"--weights", "--clip"} & words and not any(".weights=" in word for word in words)
+    pictures = ROOT / "data/iemocap_miniature/features/pictures"
+    assert option(stages["2 features"], "--out") == str(pictures)
+    assert f"data.inputs.video.directory='{pictures}'" in stages["3 train"]
+    assert "2 features" not in recipe(FOAL, "--variant", "small", "--ablation", "audio")
+
+
+def test_folders_of_weights_are_found_from_anywhere(recipe, tmp_path):
+    (tmp_path / "my clip").mkdir()
+    assert option(recipe(FOAL, "--clip", "my clip")["2 features"], "--weights") == str(tmp_path / "my clip")
+    assert option(recipe(FOAL, "--clip", "owner/clip")["2 features"], "--weights") == "owner/clip"
+
+
+# Options.
+
+
+def test_files_of_ones_own_are_merged_over_the_recipes_and_under_the_ablation(recipe, tmp_path):
+    for name in ("one.yaml", "two 2.yaml"):
+        (tmp_path / name).write_text("training: {epochs: 3}\n", encoding="utf-8")
+    stages = recipe(FOAL, "--config", "one.yaml", "--config=two 2.yaml", "--ablation", "avel", "training.epochs=4")
+    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "one.yaml", "two 2.yaml", "avel.yaml"]
+    assert str(tmp_path / "two 2.yaml") in stages["3 train"]
+    assert option(stages["3 train"], "--exp").endswith("/paper_avel_one_two_2_training.epochs=4")
+    assert option(stages["0 environment"], "--config").count(".yaml") == 5
+
+
+@pytest.mark.parametrize("name", ["mosi/tam_ulag", "mosei/hscl", "ravdess/audio"])
+def test_every_recipe_takes_files_of_ones_own(recipe, tmp_path, name):
+    (tmp_path / "own.yaml").write_text("training: {epochs: 3}\n", encoding="utf-8")
+    (tmp_path / "corpus").mkdir()
+    given = ("--corpus", "corpus") if name == "ravdess/audio" else ()
+    assert "own.yaml" in config_names(recipe(name, *given, "--config", "own.yaml")["3 train"])
+
+
+def test_a_missing_file_and_an_unknown_key_are_told_at_once(recipe, tmp_path):
+    assert recipe(FOAL, "--config", "none.yaml")[0] == 2
+    (tmp_path / "own.yaml").write_text("training: {epoch: 3}\n", encoding="utf-8")
+    code, message = recipe(FOAL, "--config", "own.yaml")
+    assert code == 1 and "Did you mean: 'epochs'?" in message
+
+
+def test_an_encoder_of_ones_own_gets_no_weights_of_the_miniature(recipe, tmp_path):
+    own = "model: {audio_encoder: null}\n"
+    (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
+    assert not any("weights" in word for word in recipe(FOAL, "--config", "own.yaml", "--stage", 3)["3 train"])
+
+
+def test_options_of_the_programs_are_passed_on(recipe, tmp_path):
+    stages = recipe(FOAL, "--max_lost", "0.2", "--sessions", "1,2 3", "--ignore_malformed_lines")
+    assert option(stages["1 manifests"], "--max_lost") == "0.2"
+    assert option(stages["1 manifests"], "--sessions") == "1 2 3"
+    assert "--ignore_malformed_lines" in stages["1 manifests"]
+    assert option(stages["2 features"], "--max_lost") == "0.2"
+    assert option(stages["3 train"], "--folds") == "1 2 3"
+    assert "data.max_lost=0.2" in stages["3 train"]
+    assert option(stages["0 environment"], "--sessions") == "1 2 3"
+    stages = recipe("mosi/hscl", "--bad_length", "drop", "--max_lost", ".1")
+    assert option(stages["1 import"], "--bad_length") == "drop"
+    assert option(stages["1 import"], "--max_lost") == ".1"
+    (tmp_path / "corpus").mkdir()
+    stages = recipe("mosi/hscl", "--corpus", "corpus", "--data", "data", "--max_tokens", 39)
+    assert option(stages["2 text"], "--max_tokens") == "39"
+    (tmp_path / "other.csv").touch()
+    stages = recipe("mosi/hscl", "--corpus", "corpus", "--data", "data", "--labels", "other.csv", "--ablation", "text")
+    assert option(stages["1 manifests"], "--labels") == str(tmp_path / "other.csv")
+    assert "--text_only" in stages["1 manifests"]
+    stages = recipe("ravdess/audio", "--corpus", "corpus", "--data", "data", "--num_folds", 4)
+    assert option(stages["1 manifests"], "--num_folds") == "4"
+    assert option(stages["3 train"], "--folds") == "1 2 3 4"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        (FOAL, ["--max_lost", "2"], "--max_lost '2': expected a number from 0 to 1"),
+        (FOAL, ["--sessions", "6"], "--sessions '6': expected a whole number from 1 to 5"),
+        (FOAL, ["--sessions", "1 2 3", "--folds", "4"], "--folds '4': expected a whole number from 1 to 3"),
+        ("mosi/hscl", ["--bad_length", "keep"], "--bad_length keep: expected one of refuse drop"),
+        ("mosi/hscl", ["--max_tokens", "0"], "--max_tokens '0'"),
+        ("ravdess/audio", ["--num_folds", "2"], "--num_folds '2': expected a whole number from 3"),
+    ],
+)
+def test_wrong_values_are_told(recipe, name, arguments, message):
+    code, told = recipe(name, *arguments)
+    assert code == 2 and message in told
+
+
+def test_commands_without_the_new_options_are_those_of_marks_that_are_there(recipe):
+    """A mark keeps the command of its stage: another one would make finished stages run again."""
+    stages = recipe(FOAL, "--data", "/d", "--exp", "/e")
+    told = [" ".join(words[words.index("--") + 2 :]) for words in stages.values()]
+    corpus, conf = "/d/corpus", ROOT / "recipes/iemocap/foal/conf"
+    configs = f"{conf}/foal.yaml {conf}/miniature.yaml {conf}/ablation/full.yaml"
+    assert told[2:4] == [
+        f"-m data_prep.iemocap --corpus {corpus} --out /d",
+        "-m mertk.bin.launch --num_processes auto data_prep.extract_video --data /d "
+        f"--weights {corpus}/models/clip --out /d/features/video",
+    ]
+    assert re.fullmatch(
+        rf"-m mertk.bin.cross_validate --config {configs} --data /d --exp /e --cv session --protocol clean "
+        rf"--folds 1 2 3 4 5 --seeds 1234 .* -- model.audio_encoder.weights='{corpus}/models/wavlm'",
+        told[4],
+    )
