@@ -19,7 +19,9 @@ from tests.reliability.samples import SAMPLES
 EXAMPLES = 25
 
 
-WORDS = st.sampled_from(["1", "0", "-1", "1.5", "nan", "inf", "1_0", "left", "whole", "top", "", "x", "\u0665", "é", "a\x0b", "\x1c"])
+WORDS = st.sampled_from(
+    ["1", "0", "-1", "1.5", "nan", "inf", "1_0", "left", "whole", "top", "", "x", "\u0665", "é", "a\x0b", "\x1c"]
+)
 VALUES_OF_COLUMNS = st.builds(str.join, st.sampled_from([" ", "  ", "\t", "\u00a0"]), st.lists(WORDS, max_size=4))
 
 
