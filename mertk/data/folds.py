@@ -21,7 +21,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, compress
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -95,23 +95,25 @@ def make_folds(manifest: Manifest, cv: str = "session", protocol: str = "clean")
             "clean-refit": np.zeros_like(is_test),
             "published": is_test,
         }[protocol]
-        masks = (~in_session & ~is_validation, is_validation, is_test, in_session & ~is_test)
-        rows = [np.flatnonzero(mask) for mask in masks]
-        train, validation, test, left_out = (list(map(manifest.ids.__getitem__, chosen.tolist())) for chosen in rows)
-        fold = Fold(train, validation, test, {"cv": cv, "protocol": protocol, "fold": number})
-        sessions_in, speakers_in = (
-            [[names[code] for code in np.unique(codes[chosen])] for chosen in rows]
-            for names, codes in ((sessions, session_of), (speakers, speaker_of))
-        )
+        masks = {
+            "train": ~in_session & ~is_validation,
+            "validation": is_validation,
+            "test": is_test,
+            "left_out": in_session & ~is_test,
+        }
+        ids = {part: list(compress(manifest.ids, mask.tolist())) for part, mask in masks.items()}
+        sessions_in = {part: [sessions[code] for code in np.unique(session_of[mask])] for part, mask in masks.items()}
+        speakers_in = {part: [speakers[code] for code in np.unique(speaker_of[mask])] for part, mask in masks.items()}
+        fold = Fold(ids["train"], ids["validation"], ids["test"], {"cv": cv, "protocol": protocol, "fold": number})
         fold.info |= {
-            "test_sessions": sessions_in[2],
-            "test_speakers": speakers_in[2],
-            "validation_sessions": sessions_in[1],
-            "train_sessions": sessions_in[0],
-            "left_out": len(left_out),
-            "left_out_speakers": speakers_in[3],
+            "test_sessions": sessions_in["test"],
+            "test_speakers": speakers_in["test"],
+            "validation_sessions": sessions_in["validation"],
+            "train_sessions": sessions_in["train"],
+            "left_out": len(ids["left_out"]),
+            "left_out_speakers": speakers_in["left_out"],
             "counts": _counts(fold),
-            "scripted_overlap": scripted_overlap(manifest, train, test),
+            "scripted_overlap": scripted_overlap(manifest, fold.train, fold.test),
         }
         folds.append(fold)
     return folds

@@ -75,7 +75,7 @@ def write_readers(path: Path, counts: list[Count], examples: int, seed: int) -> 
         "",
         f"{total:,} damaged copies of files that come from outside or lie on a disk for long (bytes turned and cut,",
         "words and lines exchanged, values of JSON of another kind, numbers and nestings without end) were read by the",
-        f"readers of mertk. {refused:,} were refused with a message, the others read (a changed digit is one).",
+        f"readers of mertk. {refused:,} were refused with a message, others read (one digit is as good as another).",
         "There was **no other exception**, none took more than 5 s of processor time or a gigabyte, and features with",
         "checksums were refused or were what had been written. A smaller number is drawn in the tests.",
         "",

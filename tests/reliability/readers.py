@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from mertk.cli import make_parser, program
 from tests.reliability.mutations import damaged
-from tests.reliability.samples import SAMPLES, Sample
+from tests.reliability.sample import Sample
+from tests.reliability.samples import SAMPLES
 
 EXAMPLE = "python -m tests.reliability.readers --examples 2000 --out docs/reliability.md"
 #: processor time and further memory that one reading may take
