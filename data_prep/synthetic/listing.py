@@ -42,7 +42,7 @@ def check_own(folder: Path) -> None:
     if listed and others:
         raise MertkError(
             f"{folder} holds a miniature that would be replaced, and {others[0]}, which is none of its files; move "
-            "that away, or choose another --out."
+            "that away, or choose another folder."
         )
 
 

@@ -146,8 +146,8 @@ def waiting_for_machines(words: list[str], folder: str) -> Iterator[None]:
             yield
     except DistError as error:
         raise MertkError(
-            f"{told}; they did not come. Start this program there with the same --main_process_ip and "
-            f"--main_process_port, and see that nothing blocks the port ({str(error).splitlines()[0]})."
+            f"{told}; they did not come. Start mertk.bin.launch there with the same address and port, each as a "
+            f"machine of its own, and see that nothing blocks the port ({str(error).splitlines()[0]})."
         ) from error
 
 

@@ -45,19 +45,24 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     if is_run(run_dir) and overwrite:
         remove_run(run_dir)
     elif is_used(run_dir) and not resume:
-        raise MertkError(f"{run_dir} holds an earlier run; add --resume to go on with it or --overwrite to delete it.")
+        raise MertkError(
+            f"{run_dir} holds an earlier run; mertk.bin.train --resume goes on with it, mertk.bin.train --overwrite "
+            "deletes it."
+        )
     elif is_used(run_dir):
         changes = _find_changes(run_dir, config)
     changed = ", ".join(f"{key}: {change}" for key, change in changes.items())
     if fixed := [key for key in (*STATE, *LABELS) if key in changes]:
         raise MertkError(
             f"{run_dir} was started with other settings: {changed}. A run cannot go on with another "
-            f"{', '.join(fixed)}, with --force either; give another run.output_dir, or --overwrite to start anew."
+            f"{', '.join(fixed)}, with mertk.bin.train --force either; give another run.output_dir, or start anew with "
+            "mertk.bin.train --overwrite."
         )
     if changed and not force:
         raise MertkError(
             f"{run_dir} was started with other settings: {changed}. Go on with those it has, give another "
-            "run.output_dir, add --force to go on with the new ones, or --overwrite to start anew."
+            "run.output_dir, go on with the new ones with mertk.bin.train --force, or start anew with mertk.bin.train "
+            "--overwrite."
         )
     run_dir.mkdir(parents=True, exist_ok=True)
     return changed

@@ -77,7 +77,7 @@ def start_processes(expected: int | None = None) -> Processes:
         state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=30))
     if expected is not None and state.num_processes != expected:
         raise MertkError(
-            f"{state.num_processes} process(es) started, but --num_processes asked for {expected}. On CPU, several "
+            f"--num_processes {expected}: {state.num_processes} process(es) started. On CPU, several "
             f"processes need `accelerate launch --multi_gpu --num_processes {expected}` (without --cpu); "
             "`python -m mertk.bin.launch` takes care of it."
         )

@@ -70,8 +70,8 @@ class Segment:
     def _check_count(self, count: int) -> int:
         if count > _MOST_FRAMES:
             raise VideoError(
-                f"{float(self.end - self.start):.0f} s are {count} frames, more than {_MOST_FRAMES}; mend "
-                "video_segments or look at a part of it (max_seconds).",
+                f"{float(self.end - self.start):.0f} s are {count} frames, more than {_MOST_FRAMES}; look "
+                "at a part of it (max_seconds).",
                 "empty_segment",
             )
         return count
@@ -125,20 +125,21 @@ class SegmentFrames:
         where = f"utterance {self.segment.utterance}: video {path}"
         times = f"[{float(self.segment.start):.3f}, {float(self.segment.end):.3f}) s"
         if self.count == 0:
-            return VideoError(f"{where} has no frame in {times}; mend video_segments.", "empty_segment")
+            told = f"{where} has no frame in {times}; copy the file again, or mend the times."
+            return VideoError(told, "empty_segment")
         good = self.filled - self.lost
         if self.frames is None or self.count - good > MAX_LOST_SHARE * self.count:
             is_cut = num_file_frames <= self.numbers[-1]
             lost = f", {self.lost} were lost to damage" if self.lost else ""
             return VideoError(
                 f"{where} has only {good} of the {self.count} frames in {times}{lost}, its pictures end at "
-                f"{float(num_file_frames / rate):.3f} s; copy the file again or mend video_segments.",
+                f"{float(num_file_frames / rate):.3f} s; copy the file again, or mend the times.",
                 "truncated_video" if is_cut else "unreadable_video",
             )
         if self.early > MAX_EARLY_SHARE * self.count:
             return VideoError(
                 f"{where} has a picture for only {self.count - self.early} of the {self.count} frames in {times}: its "
-                "pictures begin later than its sound; mend video_segments or leave it out.",
+                "pictures begin later than its sound; mend the times, or leave it out.",
                 "no_picture",
             )
         return self.frames[: self.filled]

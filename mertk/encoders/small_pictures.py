@@ -5,6 +5,7 @@ Legend: `T` frames, `H` height, `W` width, `P` side of a small picture.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,9 +57,20 @@ class SmallPictures:
         >>> SmallPictures(8)(np.full((2, 30, 20, 3), 255, np.uint8)).shape
         (2, 64)
         """
+        return self._encode(frames, self.preprocessing)
+
+    def prepare(self, picture: np.ndarray) -> np.ndarray:
+        """A picture (H, W, 3) uint8 as small as its vector, (P, P, 3) uint8, for `encode_prepared`."""
+        return self.preprocessing.shrink(picture)
+
+    def encode_prepared(self, frames: np.ndarray) -> np.ndarray:
+        """As a call, of frames (T, P, P, 3) uint8 that `prepare` made."""
+        return self._encode(frames, self.preprocessing.normalize)
+
+    def _encode(self, frames: np.ndarray, preprocess: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
-            colours = self.preprocessing(torch.from_numpy(np.ascontiguousarray(frames)).to(self.device))
+            colours = preprocess(torch.from_numpy(np.ascontiguousarray(frames)).to(self.device))
             grey = torch.tensordot(colours, torch.tensor(BRIGHTNESS, device=self.device), dims=([1], [0]))
             return grey.flatten(1).cpu().numpy()

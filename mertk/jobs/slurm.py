@@ -165,7 +165,8 @@ def make_private(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
         raise MertkError(
-            f"{folder} belongs to another user, whose commands your jobs would run; give another --exp, or delete it."
+            f"{folder} belongs to another user, whose commands your jobs would run; give another folder (the recipes' "
+            "--exp), or delete it."
         )
     folder.chmod(0o700)
 

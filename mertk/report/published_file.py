@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mertk.content import read_yaml
 from mertk.errors import MertkError
 from mertk.metrics import METRICS
 from mertk.report.formatting import Record
@@ -38,12 +39,7 @@ def read_published(path: Path) -> Record:
     Raises:
         MertkError: the file has another form, or a metric that is not known.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MertkError(f"{path}: {error}; {FORM}.") from error
+    content = read_yaml(path, Any, FORM)
     _check_keys(content, KEYS, ("source", "note", "rows"), str(path))
     if not isinstance(content["rows"], list):
         raise MertkError(f"{path}: rows: got {content['rows']!r:.40}, expected a list; {FORM}.")

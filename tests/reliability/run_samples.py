@@ -93,15 +93,22 @@ def results_of_intensities(folder: Path) -> Sample:
 
 
 def published_figures(folder: Path) -> Sample:
-    from mertk.report.published import read_published
+    from mertk.report.published_file import read_published
 
-    figures = "source: A paper.\nnote: Table 2.\ncv: session\nfigures:\n  full: {ua: 80.1, wa: 79.45}\n"
-    file = write(folder / "published.yaml", f"{figures}others:\n  Theirs: {{ua: 75.0}}\n")
+    text = (
+        "source: A paper.\nnote: Table 2.\n"
+        "measured_on: {recipe: mosi/hscl, corpus: mosi, cv: official, protocol: clean, utterances: {test: 686}}\n"
+        "inputs: {audio: {extractor: mmsa, width: 5}}\n"
+        "rows:\n  - {name: Ours, variants: [paper], figures: {ua: 80.1, wa: 79.45}}\n"
+        "  - {name: Theirs, measured_on: {folds: 5}, figures: {ua: 75.0}}\n"
+    )
+    file = write(folder / "published.yaml", text)
     return Sample([file], lambda: read_published(file))
 
 
 def marks(folder: Path) -> Sample:
     from mertk.bin.stage import reason
+    from mertk.bin.stage_outputs import Findings
     from mertk.marks import dependencies, differences, read_mark, write_mark
 
     now = dependencies(["python", "-m", "x"], [folder])
@@ -111,7 +118,7 @@ def marks(folder: Path) -> Sample:
         before = read_mark(folder / "mark", list[str])
         if before is not None:
             differences(before, now)
-            reason(before, now, [])
+            reason(before, now, Findings())
 
     return Sample([folder / "mark"], read)
 

@@ -13,6 +13,7 @@ from mertk.bin.recording_inputs import Places
 from mertk.bin.report import represent
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
+from mertk.models.base import Model
 from mertk.training.launch import start_accelerator
 
 
@@ -28,6 +29,10 @@ class Nothing:
         return torch.zeros(0).numpy()
 
 
+class Mute(Model):
+    """A method that shows no representations."""
+
+
 def start_predicting():
     with pytest.raises(MertkError):
         Predictor([Path("no model here")], "cpu", Places())
@@ -36,7 +41,7 @@ def start_predicting():
 def start_reporting():
     config = SimpleNamespace(training=TrainingConfig(), data=SimpleNamespace(num_workers=0))
     with pytest.raises(MertkError, match="no representations"):
-        represent(config, torch.nn.Linear(1, 1), SimpleNamespace(dataset=Nothing(), classes=None))
+        represent(config, Mute(), SimpleNamespace(dataset=Nothing(), classes=None))
 
 
 def start_training_or_scoring():

@@ -17,6 +17,7 @@ SMALL = {
     "mertk.arithmetic",
     "mertk.atomic",
     "mertk.batch",
+    "mertk.caches",
     "mertk.cli",
     "mertk.content",
     "mertk.errors",

@@ -78,7 +78,7 @@ def test_json_is_read_within_limits(tmp_path, content, message):
 def test_json_of_bytes_that_are_no_text_and_of_no_file(tmp_path):
     file = tmp_path / "file.json"
     file.write_bytes("{}".encode("utf-16"))
-    with pytest.raises(MertkError, match="file.json:1: byte 0xff is not UTF-8"):
+    with pytest.raises(MertkError, match="file.json:1: the file is UTF-16"):
         read_json(file, dict, "mend it")
     with pytest.raises(MertkError, match="no file that can be read"):
         read_json(tmp_path, dict, "mend it")
