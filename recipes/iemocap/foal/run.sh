@@ -2,8 +2,9 @@
 # Foal-Net on IEMOCAP: from the corpus to a table of results, by cross-validation over its five sessions.
 #
 # Usage: run.sh [--corpus DIR] [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--folds "1 2 3 4 5"]
-#               [--protocol clean|clean-refit|published] [--cv session|speaker] [--variant paper|released]
-#               [--ablation full|avel|mem|baseline|audio|video] [--seeds "1234"] [--clip WEIGHTS]
+#               [--protocol clean|clean-refit|published] [--cv session|speaker]
+#               [--variant paper|released|interaction] [--ablation full|avel|mem|baseline|audio|video]
+#               [--seeds "1234"] [--clip WEIGHTS]
 #               [--num_processes N|auto] [--cmd local|slurm] [--jobs N|auto] [--slurm "WORD ..."] [--detach]
 #               [--engine NAME|YAML] [--help] [setting=value ...]
 #
@@ -19,7 +20,8 @@
 #                        clean-refit: as many steps as clean chose, on all sessions but the test one;
 #                        published: epoch chosen on the test session, as the released code does
 #   --cv KIND            folds by session (default) or by speaker
-#   --variant NAME       paper (default): as the paper describes it; released: as the published code computes it
+#   --variant NAME       paper (default): as the paper describes it; released: as the published code computes it;
+#                        interaction: the paper's, with a head that matching can learn with (docs/foal.md)
 #   --ablation NAME      full (default), avel or mem (one of the two losses), baseline (neither), audio, video (one alone)
 #   --seeds "1 2 3"      every fold is trained with each of them (1234)
 #   --clip WEIGHTS       CLIP model for the video features, hub id or folder (openai/clip-vit-large-patch14)
@@ -55,7 +57,7 @@ one_number_from stage 0 5
 one_number_from stop_stage "$stage" 5
 one_of protocol clean clean-refit published
 one_of cv session speaker
-one_of variant paper released
+one_of variant paper released interaction
 one_of ablation full avel mem baseline audio video
 num_folds=$([[ $cv == session ]] && echo 5 || echo 10)
 folds=${folds:-$(seq -s ' ' "$num_folds")}
@@ -66,7 +68,7 @@ numbers_from seeds 0
 for path in corpus data exp; do absolute "$path"; done
 
 configs=("$recipe/conf/foal.yaml")
-[[ $variant != released ]] || configs+=("$recipe/conf/released.yaml")
+[[ $variant == paper ]] || configs+=("$recipe/conf/$variant.yaml")
 kind=''
 if [[ -z $corpus ]]; then
     kind=_miniature
