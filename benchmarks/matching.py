@@ -1,0 +1,240 @@
+"""Does Foal-Net's matching (MEM) learn, and what do alignment and matching do for the classes? On invented features.
+
+In benchmarks/shared_emotion.py the emotion is all that two modalities share. First every step draws fresh utterances,
+so that nothing can be learnt by heart: how many pairs of other utterances are told after so many steps, beside what
+could be told of the same pairs at best. Then a few utterances must do, the audio passing an encoder that begins with
+random weights: what the losses are worth to the classes of other utterances.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout, installed or not
+
+from benchmarks.measuring import benchmark_parser, figure, finish, say
+from mertk.cli import program
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchmarks.shared_emotion import SharedEmotion
+    from mertk.batch import Batch
+    from mertk.models.foal import FoalNet
+
+BATCH_SIZE = 16
+WEIGHT_DECAY = 0.01
+NEGATIVES_SEED = 7
+
+#: the released form's arguments, as in recipes/iemocap/foal/conf/released.yaml
+RELEASED = {"positives": "sum", "temperature": 2.6592600369327783}
+BASELINE = {"alignment": False, "matching": False}
+INTERACTION = {"matching_head": "interaction"}
+
+
+@dataclass
+class Form:
+    """One way of training; loss weights of those not named are the recipe's."""
+
+    model: dict[str, Any] = field(default_factory=dict)
+    matching_weight: float = 0.1
+    learning_rate: float = 1e-3
+    max_gradient_norm: float | None = 1.0
+    nuisance: float = 1.0
+    constant: float = 0.0
+
+
+#: of the first part
+FORMS = {
+    "paper": Form(),
+    "released": Form(RELEASED, max_gradient_norm=None),
+    "paper, MEM weighs 1": Form(matching_weight=1.0),
+    "paper, three times the rate": Form(learning_rate=3e-3),
+    "paper, little nuisance": Form(nuisance=0.3),
+    "released, little nuisance": Form(RELEASED, max_gradient_norm=None, nuisance=0.3),
+    "interaction": Form(INTERACTION),
+    "released, with interaction": Form(RELEASED | INTERACTION, max_gradient_norm=None),
+    "interaction, features not centred": Form(INTERACTION, constant=3.0),
+}
+#: of the second part
+ABLATIONS = {
+    "baseline": BASELINE,
+    "avel": {"matching": False},
+    "mem": {"alignment": False},
+    "mem, interaction": {"alignment": False} | INTERACTION,
+    "full": {},
+    "full, interaction": INTERACTION,
+}
+
+
+def make_model(seed: int, encoder: torch.nn.Module | None = None, **arguments: Any) -> FoalNet:
+    """Foal-Net with two layers, as in the recipe, on features of small width."""
+    import torch
+
+    from benchmarks.shared_emotion import NUM_EMOTIONS, WIDTHS
+    from mertk.models.foal import FoalNet
+
+    torch.manual_seed(seed)
+    widths = {f"{modality}_dim": width for modality, width in WIDTHS.items()}
+    return FoalNet(NUM_EMOTIONS, audio_encoder=encoder, **widths, projection_dim=32, **arguments)
+
+
+def make_encoder(seed: int) -> torch.nn.Module:
+    """An audio encoder with random weights: a hidden layer for each frame by itself."""
+    import torch
+
+    from benchmarks.shared_emotion import WIDTHS
+
+    class FrameEncoder(torch.nn.Sequential):
+        output_dim = WIDTHS["audio"]
+
+        def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return super().forward(frames), lengths
+
+    torch.manual_seed(seed)
+    width = WIDTHS["audio"]
+    return FrameEncoder(torch.nn.Linear(width, 2 * width), torch.nn.GELU(), torch.nn.Linear(2 * width, width))
+
+
+def train(
+    model: FoalNet, form: Form, steps: int, draw: Callable[[torch.Generator], Batch], random: torch.Generator
+) -> None:
+    """So many steps of AdamW at a constant rate, over batches that `draw` gives."""
+    import torch
+
+    weights = {"ce": 1.0, "avel": 1.0, "mem": form.matching_weight}
+    optimizer = torch.optim.AdamW(model.parameters(), lr=form.learning_rate, weight_decay=WEIGHT_DECAY)
+    model.train()
+    for _ in range(steps):
+        batch = draw(random)
+        batch["shared_seed"] = int(torch.randint(2**62, (), generator=random))
+        terms = model.losses(model(batch), batch)
+        optimizer.zero_grad()
+        sum(weights[name] * value for name, value in terms.items()).backward()
+        if form.max_gradient_norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), form.max_gradient_norm)
+        optimizer.step()
+
+
+def matching_accuracy(model: FoalNet, batch: Batch) -> float:
+    """Share of true and mismatched pairs of a batch that are told, mismatched as in training, without dropout."""
+    import torch
+
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.eval()
+    batch = batch | {"shared_seed": NEGATIVES_SEED}
+    with torch.no_grad():
+        output = model(batch)
+    model.train()
+    return model.figures(output, batch)["matching_accuracy"].item()
+
+
+def best_accuracy(model: FoalNet, world: SharedEmotion, batch: Batch) -> float:
+    """What could be told of the pairs that `matching_accuracy` asks about."""
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        embedded = model.embed(batch) if model.has_alignment else {}
+    count = len(batch["labels"])
+    videos, audios, _ = model.draw_negatives(batch | {"shared_seed": NEGATIVES_SEED}, embedded, [count])
+    return world.best_accuracy(batch, audios, videos)
+
+
+def class_accuracy(model: FoalNet, batch: Batch) -> float:
+    """Share of the utterances whose emotion is said."""
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        logits = model(batch)["logits"]
+    return (logits.argmax(dim=1) == batch["labels"]).float().mean().item()
+
+
+def measure_learning(arguments: Namespace) -> list[dict[str, Any]]:
+    """Percent of the pairs that are told as training goes on, on fresh utterances throughout."""
+    import torch
+
+    from benchmarks.shared_emotion import make_world
+
+    figures = []
+    for name, form in FORMS.items():
+        found: dict[str, list[float]] = {}
+        for seed in range(arguments.seeds):
+            world = make_world(form.nuisance, form.constant, seed)
+            random = torch.Generator().manual_seed(seed)
+            held_out = world.draw(arguments.held_out, random)
+            model, before = make_model(seed, **form.model), 0
+            for steps in arguments.steps:
+                train(model, form, steps - before, lambda random: world.draw(BATCH_SIZE, random), random)  # noqa: B023
+                before = steps
+                found.setdefault(f"pairs, step {steps}", []).append(matching_accuracy(model, held_out))
+            found.setdefault("pairs at best", []).append(best_accuracy(model, world, held_out))
+            found.setdefault("classes", []).append(class_accuracy(model, held_out))
+        shown = {column: [100 * value for value in values] for column, values in found.items()}
+        say(f"{name}: " + ", ".join(f"{column} {statistics.median(values):.1f}" for column, values in shown.items()))
+        for column, values in shown.items():
+            figures.append(figure(f"{name}: {column}", values, "%", digits=1) | {"section": "learning"})
+    return figures
+
+
+def measure_worth(arguments: Namespace) -> list[dict[str, Any]]:
+    """Points of class accuracy over the baseline's, and percent of the pairs told, after training on few utterances."""
+    import torch
+
+    from benchmarks.shared_emotion import make_world
+
+    classes: dict[str, list[float]] = {name: [] for name in ABLATIONS}
+    pairs: dict[str, list[float]] = {name: [] for name in ABLATIONS}
+    for seed in range(arguments.worth_seeds):
+        world = make_world(nuisance=1.5, seed=seed)
+        random = torch.Generator().manual_seed(1000 + seed)
+        known, held_out = world.draw(arguments.utterances, random), world.draw(arguments.held_out, random)
+
+        def draw(random: torch.Generator, known: Batch = known) -> Batch:
+            rows = torch.randint(len(known["labels"]), (BATCH_SIZE,), generator=random)
+            return {name: values[rows] for name, values in known.items()}
+
+        for name, ablation in ABLATIONS.items():
+            model = make_model(seed, make_encoder(seed), **ablation)
+            train(model, Form(), arguments.worth_steps, draw, torch.Generator().manual_seed(seed))
+            classes[name].append(100 * class_accuracy(model, held_out))
+            if model.has_matching:
+                pairs[name].append(100 * matching_accuracy(model, held_out))
+        say(f"seed {seed}: " + ", ".join(f"{name} {values[-1]:.1f}" for name, values in classes.items()))
+    figures = [figure("classes, baseline", classes["baseline"], "%", digits=1)]
+    for name in [name for name in ABLATIONS if name != "baseline"]:
+        gains = [own - base for own, base in zip(classes[name], classes["baseline"], strict=True)]
+        figures.append(figure(f"classes, {name} minus baseline", gains, "points", digits=1))
+    figures += [figure(f"pairs told, {name}", values, "%", digits=1) for name, values in pairs.items() if values]
+    return [one | {"section": "worth"} for one in figures]
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = benchmark_parser("matching", __doc__, "--seeds 3")
+    parser.add_argument("--seeds", type=int, default=3, help="of the first part (default: %(default)s)")
+    parser.add_argument("--steps", type=int, nargs="+", default=[200, 400, 800], help="at which to look")
+    parser.add_argument("--held_out", type=int, default=512, help="utterances to ask about (default: %(default)s)")
+    parser.add_argument("--worth_seeds", type=int, default=6, help="of the second part (default: %(default)s)")
+    parser.add_argument("--worth_steps", type=int, default=400, help="(default: %(default)s)")
+    parser.add_argument("--utterances", type=int, default=160, help="few to learn from (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    return finish("matching", arguments, measure_learning(arguments) + measure_worth(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
