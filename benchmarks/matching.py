@@ -54,8 +54,7 @@ class Form:
 FORMS = {
     "paper": Form(),
     "released": Form(RELEASED, max_gradient_norm=None),
-    "paper, MEM weighs 1": Form(matching_weight=1.0),
-    "paper, three times the rate": Form(learning_rate=3e-3),
+    "paper, MEM weighs 1, three times the rate": Form(matching_weight=1.0, learning_rate=3e-3),
     "paper, little nuisance": Form(nuisance=0.3),
     "released, little nuisance": Form(RELEASED, max_gradient_norm=None, nuisance=0.3),
     "interaction": Form(INTERACTION),
@@ -222,10 +221,10 @@ def measure_worth(arguments: Namespace) -> list[dict[str, Any]]:
 def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("matching", __doc__, "--seeds 3")
     parser.add_argument("--seeds", type=int, default=3, help="of the first part (default: %(default)s)")
-    parser.add_argument("--steps", type=int, nargs="+", default=[200, 400, 800], help="at which to look")
+    parser.add_argument("--steps", type=int, nargs="+", default=[100, 200, 400], help="at which to look")
     parser.add_argument("--held_out", type=int, default=512, help="utterances to ask about (default: %(default)s)")
-    parser.add_argument("--worth_seeds", type=int, default=6, help="of the second part (default: %(default)s)")
-    parser.add_argument("--worth_steps", type=int, default=400, help="(default: %(default)s)")
+    parser.add_argument("--worth_seeds", type=int, default=5, help="of the second part (default: %(default)s)")
+    parser.add_argument("--worth_steps", type=int, default=300, help="(default: %(default)s)")
     parser.add_argument("--utterances", type=int, default=160, help="few to learn from (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
     arguments = parser.parse_args(argv)

@@ -103,7 +103,7 @@ def matching_accuracy(logits: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     >>> matching_accuracy(torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([True]))
     tensor(0.5000)
     """
-    told = (logits.argmax(dim=1) == _targets(keep)).float()
+    told = (logits.argmax(dim=1) == _targets(keep)).to(_at_least_float32(logits))
     return distributed.global_mean(told, torch.cat([keep, keep]))
 
 
