@@ -8,7 +8,6 @@ random weights: what the losses are worth to the classes of other utterances.
 
 from __future__ import annotations
 
-import statistics
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -158,63 +157,85 @@ def class_accuracy(model: FoalNet, batch: Batch) -> float:
     return (logits.argmax(dim=1) == batch["labels"]).float().mean().item()
 
 
-def measure_learning(arguments: Namespace) -> list[dict[str, Any]]:
-    """Percent of the pairs that are told as training goes on, on fresh utterances throughout."""
+def measure_learning(form: Form, seed: int, arguments: Namespace) -> dict[str, float]:
+    """Percent of the pairs that are told as training goes on, on fresh utterances throughout; by column."""
     import torch
 
     from benchmarks.shared_emotion import make_world
 
-    figures = []
-    for name, form in FORMS.items():
-        found: dict[str, list[float]] = {}
-        for seed in range(arguments.seeds):
-            world = make_world(form.nuisance, form.constant, seed)
-            random = torch.Generator().manual_seed(seed)
-            held_out = world.draw(arguments.held_out, random)
-            model, before = make_model(seed, **form.model), 0
-            for steps in arguments.steps:
-                train(model, form, steps - before, lambda random: world.draw(BATCH_SIZE, random), random)  # noqa: B023
-                before = steps
-                found.setdefault(f"pairs, step {steps}", []).append(matching_accuracy(model, held_out))
-            found.setdefault("pairs at best", []).append(best_accuracy(model, world, held_out))
-            found.setdefault("classes", []).append(class_accuracy(model, held_out))
-        shown = {column: [100 * value for value in values] for column, values in found.items()}
-        say(f"{name}: " + ", ".join(f"{column} {statistics.median(values):.1f}" for column, values in shown.items()))
-        for column, values in shown.items():
-            figures.append(figure(f"{name}: {column}", values, "%", digits=1) | {"section": "learning"})
-    return figures
+    torch.set_num_threads(1)
+    world = make_world(form.nuisance, form.constant, seed)
+    random = torch.Generator().manual_seed(seed)
+    held_out = world.draw(arguments.held_out, random)
+    model, before, found = make_model(seed, **form.model), 0, {}
+    for steps in arguments.steps:
+        train(model, form, steps - before, lambda random: world.draw(BATCH_SIZE, random), random)
+        before = steps
+        found[f"pairs, step {steps}"] = 100 * matching_accuracy(model, held_out)
+    found["pairs at best"] = 100 * best_accuracy(model, world, held_out)
+    return found | {"classes": 100 * class_accuracy(model, held_out)}
 
 
-def measure_worth(arguments: Namespace) -> list[dict[str, Any]]:
-    """Points of class accuracy over the baseline's, and percent of the pairs told, after training on few utterances."""
+def measure_worth(ablation: dict[str, Any], seed: int, arguments: Namespace) -> dict[str, float]:
+    """Percent of the classes, and of the pairs, that are told after training on few utterances."""
     import torch
 
     from benchmarks.shared_emotion import make_world
 
-    classes: dict[str, list[float]] = {name: [] for name in ABLATIONS}
-    pairs: dict[str, list[float]] = {name: [] for name in ABLATIONS}
-    for seed in range(arguments.worth_seeds):
-        world = make_world(nuisance=1.5, seed=seed)
-        random = torch.Generator().manual_seed(1000 + seed)
-        known, held_out = world.draw(arguments.utterances, random), world.draw(arguments.held_out, random)
+    torch.set_num_threads(1)
+    world = make_world(nuisance=1.5, seed=seed)
+    random = torch.Generator().manual_seed(1000 + seed)
+    known, held_out = world.draw(arguments.utterances, random), world.draw(arguments.held_out, random)
 
-        def draw(random: torch.Generator, known: Batch = known) -> Batch:
-            rows = torch.randint(len(known["labels"]), (BATCH_SIZE,), generator=random)
-            return {name: values[rows] for name, values in known.items()}
+    def draw(random: torch.Generator) -> Batch:
+        rows = torch.randint(len(known["labels"]), (BATCH_SIZE,), generator=random)
+        return {name: values[rows] for name, values in known.items()}
 
-        for name, ablation in ABLATIONS.items():
-            model = make_model(seed, make_encoder(seed), **ablation)
-            train(model, Form(), arguments.worth_steps, draw, torch.Generator().manual_seed(seed))
-            classes[name].append(100 * class_accuracy(model, held_out))
-            if model.has_matching:
-                pairs[name].append(100 * matching_accuracy(model, held_out))
-        say(f"seed {seed}: " + ", ".join(f"{name} {values[-1]:.1f}" for name, values in classes.items()))
-    figures = [figure("classes, baseline", classes["baseline"], "%", digits=1)]
-    for name in [name for name in ABLATIONS if name != "baseline"]:
-        gains = [own - base for own, base in zip(classes[name], classes["baseline"], strict=True)]
+    model = make_model(seed, make_encoder(seed), **ablation)
+    train(model, Form(), arguments.worth_steps, draw, torch.Generator().manual_seed(seed))
+    found = {"classes": 100 * class_accuracy(model, held_out)}
+    return found | ({"pairs": 100 * matching_accuracy(model, held_out)} if model.has_matching else {})
+
+
+def draw_up_learning(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
+    """Figures by form and column, from what each seed gave."""
+    figures = [
+        figure(f"{name}: {column}", [one[column] for one in by_seed], "%", digits=1)
+        for name, by_seed in found.items()
+        for column in by_seed[0]
+    ]
+    return [one | {"section": "learning"} for one in figures]
+
+
+def draw_up_worth(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
+    """Figures by ablation, held against the baseline's of the same seed."""
+    base = [one["classes"] for one in found["baseline"]]
+    figures = [figure("classes, baseline", base, "%", digits=1)]
+    for name in [name for name in found if name != "baseline"]:
+        gains = [one["classes"] - own for one, own in zip(found[name], base, strict=True)]
         figures.append(figure(f"classes, {name} minus baseline", gains, "points", digits=1))
-    figures += [figure(f"pairs told, {name}", values, "%", digits=1) for name, values in pairs.items() if values]
+    for name, by_seed in found.items():
+        if "pairs" in by_seed[0]:
+            figures.append(figure(f"pairs, {name}", [one["pairs"] for one in by_seed], "%", digits=1))
     return [one | {"section": "worth"} for one in figures]
+
+
+def over_seeds(
+    measure: Callable[..., dict[str, float]], cases: dict[str, Any], num_seeds: int, arguments: Namespace
+) -> dict[str, list[dict[str, float]]]:
+    """What `measure` finds for each case and seed, several at a time; the figures do not depend on how many."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        waiting = {
+            name: [pool.submit(measure, case, seed, arguments) for seed in range(num_seeds)]
+            for name, case in cases.items()
+        }
+        found = {}
+        for name, results in waiting.items():
+            found[name] = [result.result() for result in results]
+            say(f"{name}: {found[name]}")
+    return found
 
 
 @program
@@ -226,13 +247,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--worth_seeds", type=int, default=5, help="of the second part (default: %(default)s)")
     parser.add_argument("--worth_steps", type=int, default=300, help="(default: %(default)s)")
     parser.add_argument("--utterances", type=int, default=160, help="few to learn from (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=2, help="at a time, of one thread each (default: %(default)s)")
     arguments = parser.parse_args(argv)
 
-    import torch
-
-    torch.set_num_threads(arguments.threads)
-    return finish("matching", arguments, measure_learning(arguments) + measure_worth(arguments))
+    learning = over_seeds(measure_learning, FORMS, arguments.seeds, arguments)
+    worth = over_seeds(measure_worth, ABLATIONS, arguments.worth_seeds, arguments)
+    return finish("matching", arguments, draw_up_learning(learning) + draw_up_worth(worth))
 
 
 if __name__ == "__main__":
