@@ -8,6 +8,7 @@ random weights: what the losses are worth to the classes of other utterances.
 
 from __future__ import annotations
 
+import copy
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -135,6 +136,14 @@ def matching_accuracy(model: FoalNet, batch: Batch) -> float:
     return model.figures(output, batch)["matching_accuracy"].item()
 
 
+def drawing_uniformly(model: FoalNet) -> FoalNet:
+    """A copy that draws mismatched pairs with equal odds: similarities over so high a temperature are all alike."""
+    copied = copy.deepcopy(model)
+    if copied.has_alignment:
+        copied.temperature.data.fill_(1e9)
+    return copied
+
+
 def best_accuracy(model: FoalNet, world: SharedEmotion, batch: Batch) -> float:
     """What could be told of the pairs that `matching_accuracy` asks about."""
     import torch
@@ -194,7 +203,11 @@ def measure_worth(ablation: dict[str, Any], seed: int, arguments: Namespace) -> 
     model = make_model(seed, make_encoder(seed), **ablation)
     train(model, Form(), arguments.worth_steps, draw, torch.Generator().manual_seed(seed))
     found = {"classes": 100 * class_accuracy(model, held_out)}
-    return found | ({"pairs": 100 * matching_accuracy(model, held_out)} if model.has_matching else {})
+    if model.has_matching:
+        found["pairs"] = 100 * matching_accuracy(model, held_out)
+        found["pairs drawn uniformly"] = 100 * matching_accuracy(drawing_uniformly(model), held_out)
+        found["pairs of the few"] = 100 * matching_accuracy(model, known)
+    return found
 
 
 def draw_up_learning(found: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
@@ -215,8 +228,8 @@ def draw_up_worth(found: dict[str, list[dict[str, float]]]) -> list[dict[str, An
         gains = [one["classes"] - own for one, own in zip(found[name], base, strict=True)]
         figures.append(figure(f"classes, {name} minus baseline", gains, "points", digits=1))
     for name, by_seed in found.items():
-        if "pairs" in by_seed[0]:
-            figures.append(figure(f"pairs, {name}", [one["pairs"] for one in by_seed], "%", digits=1))
+        for kind in [kind for kind in by_seed[0] if kind != "classes"]:
+            figures.append(figure(f"{kind}, {name}", [one[kind] for one in by_seed], "%", digits=1))
     return [one | {"section": "worth"} for one in figures]
 
 
@@ -242,7 +255,7 @@ def over_seeds(
 def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("matching", __doc__, "--seeds 3")
     parser.add_argument("--seeds", type=int, default=3, help="of the first part (default: %(default)s)")
-    parser.add_argument("--steps", type=int, nargs="+", default=[100, 200, 400], help="at which to look")
+    parser.add_argument("--steps", type=int, nargs="+", default=[200, 400, 800], help="at which to look")
     parser.add_argument("--held_out", type=int, default=512, help="utterances to ask about (default: %(default)s)")
     parser.add_argument("--worth_seeds", type=int, default=5, help="of the second part (default: %(default)s)")
     parser.add_argument("--worth_steps", type=int, default=300, help="(default: %(default)s)")
