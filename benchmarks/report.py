@@ -1,7 +1,8 @@
 """Write the figures of benchmarks into documents, between their markers, from the JSON that the benchmarks printed.
 
 The JSON files are kept in benchmarks/results, so that every figure can be traced and drawn up again. docs/scaling.md
-names the benchmark, and the section of its figures, of each of its blocks; docs/benchmarks.md has all others in one.
+and docs/foal.md name the benchmark, and the section of its figures, of each of their blocks; docs/benchmarks.md has all
+others in one.
 With `--check` nothing is written: exit code 1 when a document is not what the files say.
 """
 
@@ -26,7 +27,9 @@ BEGIN, END = "<!-- figures: begin (python -m benchmarks.report) -->", "<!-- figu
 BLOCK = re.compile(
     r"(<!-- figures of ([\w, ]+): begin \(python -m benchmarks\.report\) -->\n).*?(<!-- figures of \2: end -->)", re.S
 )
-DOCUMENT, SCALING = ROOT / "docs/benchmarks.md", ROOT / "docs/scaling.md"
+DOCUMENT = ROOT / "docs/benchmarks.md"
+#: documents of named blocks
+BLOCK_DOCUMENTS = (ROOT / "docs/scaling.md", ROOT / "docs/foal.md")
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -165,12 +168,12 @@ def main(argv: list[str] | None = None) -> int:
     if not files:
         raise MertkError(f"{default}: no JSON there; run benchmarks with --out {default}/NAME.json first.")
     reports = {path.stem: read_report(path) for path in files}
-    elsewhere = block_names(SCALING) if arguments.document is None else set()
+    blocks = {path: block_names(path) for path in BLOCK_DOCUMENTS} if arguments.document is None else {}
     document = arguments.document or DOCUMENT
-    own = [report for name, report in reports.items() if name not in elsewhere]
+    own = [report for name, report in reports.items() if not any(name in names for names in blocks.values())]
     texts = {document: replace_figures(document.read_text(encoding="utf-8"), render(own), document)}
-    if elsewhere:
-        texts[SCALING] = fill_blocks(SCALING.read_text(encoding="utf-8"), reports, SCALING)
+    for path in filter(blocks.get, blocks):
+        texts[path] = fill_blocks(path.read_text(encoding="utf-8"), reports, path)
     outdated = [path for path, text in texts.items() if text != path.read_text(encoding="utf-8")]
     if arguments.check:
         print(

@@ -85,9 +85,30 @@ def matching_loss(logits: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     >>> matching_loss(torch.zeros(6, 2), torch.tensor([True, True, False])).item()  # doctest: +ELLIPSIS
     0.693...
     """
-    targets = torch.cat([torch.ones_like(keep), torch.zeros_like(keep)]).long()
-    values = functional.cross_entropy(logits.to(_at_least_float32(logits)), targets, reduction="none")
+    values = functional.cross_entropy(logits.to(_at_least_float32(logits)), _targets(keep), reduction="none")
     return distributed.global_mean(values, torch.cat([keep, keep]))
+
+
+@torch.no_grad()
+def matching_accuracy(logits: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """Share of the true and mismatched pairs that are told, over the kept rows of all processes; 0 without any.
+
+    Args:
+        logits: (2 B, 2), as for `matching_loss`.
+        keep: (B,).
+
+    Returns:
+        scalar, scaled as `mertk.distributed.global_mean` says.
+
+    >>> matching_accuracy(torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([True]))
+    tensor(0.5000)
+    """
+    told = (logits.argmax(dim=1) == _targets(keep)).to(_at_least_float32(logits))
+    return distributed.global_mean(told, torch.cat([keep, keep]))
+
+
+def _targets(keep: torch.Tensor) -> torch.Tensor:
+    return torch.cat([torch.ones_like(keep), torch.zeros_like(keep)]).long()
 
 
 def _at_least_float32(tensor: torch.Tensor) -> torch.dtype:

@@ -76,6 +76,10 @@ class Model(torch.nn.Module, abc.ABC):
         """
         return {}
 
+    def figures(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
+        """What is worth watching in training beside the losses, without gradient; scaled and named like them."""
+        return {}
+
     def after_step(self, output: Output, batch: Batch) -> None:
         """Update state that follows the samples; called after backward, before the optimizer's step.
 

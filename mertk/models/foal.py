@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -21,10 +21,11 @@ from mertk import distributed
 from mertk.batch import Batch, Output
 from mertk.errors import MertkError
 from mertk.losses.contrastive import POSITIVES, contrast_loss, similarities
-from mertk.losses.matching import hard_negatives, matching_loss, shared_uniforms
+from mertk.losses.matching import hard_negatives, matching_accuracy, matching_loss, shared_uniforms
 from mertk.losses.rows import check_rows, over_rows
 from mertk.models.base import Model
 from mertk.nn.attention import CrossAttentionStack
+from mertk.nn.interaction import InteractionHead
 from mertk.nn.pooling import masked_mean, zero_padding
 from mertk.nn.projection import ProjectionHead
 
@@ -33,6 +34,8 @@ MIN_TEMPERATURE = 0.01
 
 #: Where the released code starts its temperature: the logarithm of an inverse temperature, used as a divisor.
 RELEASED_TEMPERATURE = math.log(1 / 0.07)
+
+MATCHING_HEADS = ("pooled", "interaction")
 
 
 class FoalNet(Model):
@@ -53,10 +56,12 @@ class FoalNet(Model):
         audio_dim, video_dim: widths of the features; the encoder's where there is one.
         modalities: `["audio", "video"]`, or one of them; what belongs to the other is then not built.
         alignment, matching: whether there is AVEL, MEM (the paper's ablations). Only with both modalities.
+        matching_head: what tells true pairs from mismatched ones: `pooled`, as published, is linear in the pooled
+            attended vector; `interaction` also sees its products with the pooled context (docs/foal.md says why).
         positives: `mean` or `sum` over the positives of AVEL.
         contrast_rows: how processes share AVEL, with the same result (`mertk.losses.rows`): `local` or `all`.
         temperature: initial value of the learned divisor of the similarities.
-        projection_dim: width of the common space of AVEL.
+        projection_dim: width of the common space of AVEL, and of the products of an interaction head.
         num_heads, num_layers: of the attention, in each direction.
         hidden_dropout: on the frames of both modalities before anything else; None, as published, for the
             `final_dropout` of the pretrained audio encoder (0 without one).
@@ -78,6 +83,7 @@ class FoalNet(Model):
         modalities: Sequence[str] = ("audio", "video"),
         alignment: bool = True,
         matching: bool = True,
+        matching_head: str = "pooled",
         positives: str = "mean",
         contrast_rows: str = "local",
         temperature: float = 0.07,
@@ -93,9 +99,12 @@ class FoalNet(Model):
         self.modalities = _checked_modalities(modalities)
         if positives not in POSITIVES:
             raise MertkError(f"positives: got {positives!r}, expected one of {', '.join(POSITIVES)}.")
+        if matching_head not in MATCHING_HEADS:
+            raise MertkError(f"matching_head: got {matching_head!r}, expected one of {', '.join(MATCHING_HEADS)}.")
         if temperature < MIN_TEMPERATURE:
             raise MertkError(f"temperature: got {temperature}, expected at least {MIN_TEMPERATURE}.")
         self.positives = positives
+        self.has_interaction = matching_head == "interaction"
         self.contrast_rows = check_rows(contrast_rows)
         self.is_fused = len(self.modalities) == 2
         self.has_alignment = alignment and self.is_fused
@@ -123,7 +132,10 @@ class FoalNet(Model):
             self.audio_projection = ProjectionHead(audio, projection_dim, projection_dropout)
             self.video_projection = ProjectionHead(video, projection_dim, projection_dropout)
             self.temperature = nn.Parameter(torch.tensor(float(temperature)))
-        if self.has_matching:
+        if self.has_matching and self.has_interaction:
+            self.audio_matching = InteractionHead(audio, video, projection_dim, 2)
+            self.video_matching = InteractionHead(video, audio, projection_dim, 2)
+        elif self.has_matching:
             self.audio_matching = nn.Linear(audio, 2)
             self.video_matching = nn.Linear(video, 2)
 
@@ -161,11 +173,11 @@ class FoalNet(Model):
             counts = distributed.row_counts(len(batch["labels"]), batch["labels"].device)
             video_for_audio, audio_for_video, output["has_negative"] = self.draw_negatives(batch, output, counts)
             negatives = {"audio": audio_for_video, "video": video_for_audio}
-        pooled_audio = self._attend(self.audio_to_video, "audio", "video", inputs, negatives)
-        pooled_video = self._attend(self.video_to_audio, "video", "audio", inputs, negatives)
+        pooled_audio, seen_video = self._attend(self.audio_to_video, "audio", "video", inputs, negatives)
+        pooled_video, heard_audio = self._attend(self.video_to_audio, "video", "audio", inputs, negatives)
         if negatives is not None:
-            output["audio_matching"] = self.audio_matching(pooled_audio)
-            output["video_matching"] = self.video_matching(pooled_video)
+            output["audio_matching"] = self._match(self.audio_matching, pooled_audio, seen_video)
+            output["video_matching"] = self._match(self.video_matching, pooled_video, heard_audio)
         size = len(batch["audio"])
         pooled = torch.cat([pooled_audio[:size], pooled_video[:size]], dim=1)
         return output | {"logits": self.classifier(self.classifier_dropout(pooled))}
@@ -230,25 +242,34 @@ class FoalNet(Model):
         other: str,
         inputs: dict[str, tuple[torch.Tensor, torch.Tensor]],
         negatives: dict[str, torch.Tensor] | None,
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         """Pooled frames of one modality that attended to the other: (B, D), or (2 B, D) with the mismatched pairs.
 
-        True and mismatched pairs pass in one batch, so that the true ones are computed once, and what is in several
-        pairs is mapped once; of other processes only the sequences that were drawn come here.
+        With them comes what gives the pooled frames that each looked at. True and mismatched pairs pass in one batch, so
+        that the true ones are computed once, and what is in several pairs is mapped once; of other processes only the
+        sequences that were drawn come here.
         """
         frames, lengths = inputs[asking]
         context, context_lengths = inputs[other]
-        if negatives is None:
-            return masked_mean(stack(frames, context, context_lengths), lengths)
-        own = torch.arange(len(frames), device=frames.device)
-        rows = torch.cat([own, negatives[other]])
-        if distributed.world_size() > 1:
+        rows = None
+        if negatives is not None:
+            rows = torch.cat([torch.arange(len(frames), device=frames.device), negatives[other]])
+            lengths = torch.cat([lengths, lengths])
+        if negatives is not None and distributed.world_size() > 1:
             taken, taken_lengths = distributed.take_sequences(context, context_lengths, negatives[other])
             missing = taken.shape[1] - context.shape[1]  # other processes may have longer sequences
             context = torch.cat([functional.pad(context, (0, 0, 0, missing)), taken])
             context_lengths = torch.cat([context_lengths, taken_lengths])
             rows = torch.arange(2 * len(frames), device=frames.device)
-        return masked_mean(stack(frames, context, context_lengths, rows), torch.cat([lengths, lengths]))
+
+        def looked_at() -> torch.Tensor:
+            pooled = masked_mean(context, context_lengths)
+            return pooled if rows is None else pooled.index_select(0, rows)
+
+        return masked_mean(stack(frames, context, context_lengths, rows), lengths), looked_at
+
+    def _match(self, head: nn.Module, pooled: torch.Tensor, looked_at: Callable[[], torch.Tensor]) -> torch.Tensor:
+        return head(pooled, looked_at()) if self.has_interaction else head(pooled)
 
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         """The terms of `loss_names`; in evaluation without `mem` (no mismatched pairs are drawn there).
@@ -264,11 +285,12 @@ class FoalNet(Model):
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         terms = {"ce": distributed.global_mean(functional.cross_entropy(logits, labels, reduction="none"))}
         if "audio_matching" in output:
-            values = [
-                matching_loss(output[name], output["has_negative"]) for name in ("audio_matching", "video_matching")
-            ]
-            terms["mem"] = (values[0] + values[1]) / 2
+            terms["mem"] = _both_ways(matching_loss, output)
         return terms
+
+    def figures(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
+        """With MEM, in training: `matching_accuracy`, the share of true and mismatched pairs told; chance is 0.5."""
+        return {"matching_accuracy": _both_ways(matching_accuracy, output)} if "audio_matching" in output else {}
 
     def step_losses(self, embedded: Output, batch: Batch) -> dict[str, torch.Tensor]:
         if not self.has_alignment:
@@ -279,6 +301,12 @@ class FoalNet(Model):
 
         rows = embedded["audio_embedding"], embedded["video_embedding"], batch["labels"]
         return {"avel": over_rows(self.contrast_rows, contrast, *rows)}
+
+
+def _both_ways(measure: Callable[..., torch.Tensor], output: Output) -> torch.Tensor:
+    """What `measure` says of MEM's answers, averaged over both directions of attention."""
+    values = [measure(output[name], output["has_negative"]) for name in ("audio_matching", "video_matching")]
+    return (values[0] + values[1]) / 2
 
 
 def _checked_modalities(modalities: Sequence[str]) -> list[str]:

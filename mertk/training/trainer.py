@@ -194,7 +194,7 @@ class Trainer:
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
 
     def _accumulate(self, group: list[Batch]) -> dict[str, torch.Tensor]:
-        """Gradient of a step over the batches of `group`; returns the means of the loss terms on this process."""
+        """Gradient of a step over the batches of `group`; returns the means of losses and figures on this process."""
         share = 1.0 if self.config.optimizer.accumulation == "sum" else 1 / len(group)
         sums: dict[str, torch.Tensor] = {}
         cached: list[CachedBatch | None] = [None] * len(group)
@@ -241,7 +241,7 @@ class Trainer:
             raise MertkError(self._not_finite(f"the loss is not finite ({values})", [batch]))
         self.engine.backward(total * share + (cached.pull(output) if cached else 0))
         self.method.after_step(output, batch)
-        return terms | {"loss": total}
+        return terms | {"loss": total} | self.method.figures(output, batch)
 
     def _not_finite(self, what: str, batches: list[Batch]) -> str:
         names = [name for batch in batches for name in batch["utterance_ids"]]

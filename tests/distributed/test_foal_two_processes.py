@@ -1,4 +1,4 @@
-"""Foal-Net on several processes equals one process on the joined batch: each loss, and every gradient under DDP."""
+"""Foal-Net on several processes equals one process on the joined batch: losses, figures, every gradient under DDP."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ TWO = [
     ((2, 5), (0, 0, 1, 1, 2, 1, 1), PAPER),  # the first process has one label only
     ((1, 6), (0, 1, 1, 1, 1, 1, 1), PAPER | {"alignment": False}),
     ((3, 2), (2, 0, 1, 1, 2), PAPER | {"matching": False}),
+    ((5, 3), (0, 1, 2, 3, 0, 0, 1, 3), PAPER | {"matching_head": "interaction"}),
     ((3, 1), (1, 1, 1, 1), PAPER),  # no row has a negative
     ((0, 4), (0, 1, 2, 3), PAPER),
     ((3, 2), (2, 0, 1, 1, 2), {"modalities": ["audio"]}),
@@ -70,10 +71,11 @@ def _part(batch: dict, rows: slice) -> dict:
 
 
 def _step(model: torch.nn.Module, method: FoalNet, batch: dict) -> dict[str, torch.Tensor]:
-    losses = method.losses(model(batch), batch)
+    output = model(batch)
+    losses = method.losses(output, batch)
     assert list(losses) == method.loss_names
     sum(WEIGHTS[name] * value for name, value in losses.items()).backward()
-    return {name: value.detach() for name, value in losses.items()}
+    return {name: value.detach() for name, value in losses.items()} | method.figures(output, batch)
 
 
 def _check(cases: list) -> None:

@@ -72,7 +72,7 @@ def test_script_is_strict_and_evaluates_nothing(script):
         (["--stage", "3", "--stop_stage", "2"], "--stop_stage '2': expected a whole number from 3 to 5"),
         (["--protocol", "dirty"], "--protocol dirty: expected one of clean clean-refit published"),
         (["--cv", "gender"], "--cv gender: expected one of session speaker"),
-        (["--variant", "mine"], "--variant mine: expected one of paper released"),
+        (["--variant", "mine"], "--variant mine: expected one of paper released interaction"),
         (["--ablation", "text"], "--ablation text: expected one of"),
         (["--folds", "1 6"], "--folds '6': expected a whole number from 1 to 5"),
         (["--folds", " "], "expected whole numbers from 1"),

@@ -8,7 +8,7 @@ from torch import nn
 
 from mertk.components import build
 from mertk.errors import MertkError
-from mertk.models.foal import MIN_TEMPERATURE, FoalNet
+from mertk.models.foal import MATCHING_HEADS, MIN_TEMPERATURE, FoalNet
 
 SMALL = {"num_classes": 4, "audio_dim": 16, "video_dim": 12, "projection_dim": 8}
 
@@ -32,6 +32,8 @@ def batch_of(labels, **changes):
         ({}, ["ce", "avel", "mem"]),
         ({"alignment": False}, ["ce", "mem"]),
         ({"matching": False}, ["ce", "avel"]),
+        ({"matching_head": "interaction"}, ["ce", "avel", "mem"]),
+        ({"matching_head": "interaction", "matching": False}, ["ce", "avel"]),
         ({"alignment": False, "matching": False}, ["ce"]),
         ({"modalities": ["audio"]}, ["ce"]),
         ({"modalities": ["video"]}, ["ce"]),
@@ -84,6 +86,18 @@ def test_evaluation_has_no_mismatched_pairs():
     assert model.losses(model(batch), batch).keys() == {"ce", "avel"}
 
 
+def test_the_share_of_told_pairs_is_a_figure_of_training_with_matching():
+    batch = batch_of([0, 1, 2, 0])
+    model = FoalNet(**SMALL)
+    output = model(batch)
+    told = torch.cat([output[name].argmax(dim=1) for name in ("audio_matching", "video_matching")])
+    expected = (told == torch.tensor([1] * 4 + [0] * 4).repeat(2)).float().mean()
+    assert model.figures(output, batch) == {"matching_accuracy": expected}
+    without = FoalNet(**SMALL, matching=False)
+    for other in (model.eval(), without):
+        assert other.figures(other(batch), batch) == {}
+
+
 def test_true_pairs_are_computed_once():
     model = FoalNet(**SMALL)
     sizes = []
@@ -105,8 +119,9 @@ def test_training_on_one_label_only_has_no_matching_loss():
     assert all(value.grad.isfinite().all() for value in model.parameters())
 
 
-def test_padding_changes_nothing_in_training_either():
-    model = FoalNet(**SMALL, projection_dropout=0.0, attention_dropout=0.0)
+@pytest.mark.parametrize("matching_head", MATCHING_HEADS)
+def test_padding_changes_nothing_in_training_either(matching_head):
+    model = FoalNet(**SMALL, matching_head=matching_head, projection_dropout=0.0, attention_dropout=0.0)
     batch = batch_of([0, 1, 2, 0, 1])
     losses = model.losses(model(batch), batch)
     padded = dict(batch)
@@ -163,6 +178,7 @@ def test_mixed_precision_gives_losses_in_float32():
         ({"modalities": []}, "modalities"),
         ({"modalities": ["audio", "audio"]}, "modalities"),
         ({"positives": "max"}, r"positives.*max.*mean, sum"),
+        ({"matching_head": "linear"}, r"matching_head.*linear.*pooled, interaction"),
         ({"contrast_rows": "mine"}, r"rows.*mine.*local, all"),
         ({"temperature": 0.0}, r"temperature.*0\.0.*0\.01"),
         ({"audio_dim": None}, "audio_encoder"),

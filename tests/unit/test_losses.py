@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from mertk.errors import MertkError
 from mertk.losses.contrastive import alignment_loss, blockwise_alignment_loss, contrast_loss, similarities
-from mertk.losses.matching import hard_negatives, matching_loss, shared_uniforms
+from mertk.losses.matching import hard_negatives, matching_accuracy, matching_loss, shared_uniforms
 from mertk.losses.rows import over_rows
 
 
@@ -129,6 +129,14 @@ def test_matching_loss_leaves_both_pairs_of_a_row_out():
     torch.testing.assert_close(loss, expected)
     loss.backward()
     assert (logits.grad[[1, 4]] == 0).all()
+
+
+def test_matching_accuracy_counts_the_pairs_of_kept_rows():
+    true, mismatched = [[0.0, 1.0]] * 2 + [[1.0, 0.0]], [[1.0, 0.0]] + [[0.0, 1.0]] * 2
+    logits = torch.tensor(true + mismatched)
+    assert matching_accuracy(logits, torch.tensor([True, False, True])).item() == 0.5
+    assert matching_accuracy(logits, torch.tensor([True, False, False])).item() == 1.0
+    assert matching_accuracy(logits, torch.zeros(3, dtype=torch.bool)).item() == 0.0
 
 
 def test_matching_loss_without_any_pair_is_zero_with_gradient():

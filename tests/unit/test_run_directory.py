@@ -29,7 +29,7 @@ def call(run_dir, settings, resume=False, overwrite=False, force=False):
 
 def test_an_earlier_run_is_left_alone_unless_it_is_to_go_on(used):
     with pytest.raises(
-        MertkError, match="holds an earlier run; mertk.bin.train --resume goes on with it, mertk.bin.train --overwrite"
+        MertkError, match="holds an earlier run; mertk.bin.train --resume .* mertk.bin.train --overwrite"
     ):
         call(used, config())
     assert call(used, config(), resume=True) == ""
@@ -52,9 +52,7 @@ def test_other_settings_are_listed_with_both_values_and_need_force(used):
 @pytest.mark.parametrize("setting", ["optimizer.name=adam", "schedule.name=plateau", "optimizer.groups=[{pattern: a}]"])
 def test_what_the_saved_state_is_made_of_cannot_be_forced(used, setting):
     key = setting.partition("=")[0]
-    with pytest.raises(
-        MertkError, match=f"{key}: .* cannot go on with another {key}, with mertk.bin.train --force either"
-    ):
+    with pytest.raises(MertkError, match=f"{key}: .* with another {key}, with mertk.bin.train --force either"):
         call(used, config(setting), resume=True, force=True)
 
 
@@ -147,9 +145,7 @@ def test_a_place_that_is_no_directory_is_refused(tmp_path):
 def test_a_run_keeps_its_name(used, setting):
     key = setting.partition("=")[0]
     for force in (False, True):
-        with pytest.raises(
-            MertkError, match=f"{key}: .*cannot go on with another {key}, with mertk.bin.train --force either"
-        ):
+        with pytest.raises(MertkError, match=f"{key}: .* with another {key}, with mertk.bin.train --force either"):
             call(used, config(setting), resume=True, force=force)
 
 

@@ -2,8 +2,9 @@
 # Foal-Net on IEMOCAP: from the corpus to a table of results, by cross-validation over its five sessions.
 #
 # Usage: run.sh [--corpus DIR] [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--folds "1 2 3 4 5"]
-#               [--protocol clean|clean-refit|published] [--cv session|speaker] [--variant paper|released|small]
-#               [--ablation full|avel|mem|baseline|audio|video] [--seeds "1234"] [--clip WEIGHTS]
+#               [--protocol clean|clean-refit|published] [--cv session|speaker]
+#               [--variant paper|released|interaction|small] [--ablation full|avel|mem|baseline|audio|video]
+#               [--seeds "1234"] [--clip WEIGHTS]
 #               [--num_processes N|auto] [--cmd local|slurm] [--jobs N|auto] [--slurm "WORD ..."] [--detach]
 #               [--engine NAME|YAML] [--config FILE] [--sessions "1 2 3 4 5"] [--max_lost SHARE]
 #               [--ignore_malformed_lines] [--trust MODULE] [--help] [setting=value ...]
@@ -23,6 +24,7 @@
 #                        published: epoch chosen on the test session, as the released code does
 #   --cv KIND            folds by session (default) or by speaker
 #   --variant NAME       paper (default): as the paper describes it; released: as the published code computes it;
+#                        interaction: the paper's, with a head that matching can learn with (docs/foal.md);
 #                        small: trained from nothing, on log-mel frames and small grey pictures; nothing is downloaded
 #   --ablation NAME      full (default), avel or mem (one of the two losses), baseline (neither), audio, video (one alone)
 #   --seeds "1 2 3"      every fold is trained with each of them (1234)
@@ -68,7 +70,7 @@ one_number_from stage 0 5
 one_number_from stop_stage "$stage" 5
 one_of protocol clean clean-refit published
 one_of cv session speaker
-one_of variant paper released small
+one_of variant paper released interaction small
 one_of ablation full avel mem baseline audio video
 [[ -z $sessions ]] || numbers_from sessions 1 5
 num_folds=5
@@ -91,7 +93,7 @@ read_data iemocap
 settle_corpus "$data/corpus"
 
 configs=("$recipe/conf/$([[ $variant == small ]] && echo small || echo foal).yaml")
-[[ $variant != released ]] || configs+=("$recipe/conf/released.yaml")
+[[ ! $variant =~ ^(released|interaction)$ ]] || configs+=("$recipe/conf/$variant.yaml")
 [[ $miniature == no ]] || configs+=("$recipe/conf/miniature.yaml")
 configs+=("${config[@]}" "$recipe/conf/ablation/$ablation.yaml")
 exp=${exp:-$root/exp/iemocap/foal$([[ $miniature == no ]] || echo _miniature)/$(experiment_name)}
