@@ -42,11 +42,12 @@ def fuse_twice(model: FoalNet) -> FoalNet:
 
     plain = model._attend
 
-    def attend(stack: Any, asking: str, other: str, inputs: Any, negatives: Any) -> torch.Tensor:
-        for_classifier = plain(stack, asking, other, inputs, None)
+    def attend(stack: Any, asking: str, other: str, inputs: Any, negatives: Any) -> tuple[torch.Tensor, Callable]:
+        for_classifier, looked_at = plain(stack, asking, other, inputs, None)
         if negatives is None:
-            return for_classifier
-        return torch.cat([for_classifier, plain(stack, asking, other, inputs, negatives)])
+            return for_classifier, looked_at
+        for_matching, looked_at = plain(stack, asking, other, inputs, negatives)
+        return torch.cat([for_classifier, for_matching]), looked_at
 
     def split(head: torch.nn.Linear) -> Callable:
         # Behind the B rows of the classifier stand the 2 B rows of MEM.

@@ -76,8 +76,8 @@ def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[st
     from mertk.distributed import local_only
     from mertk.progress import progress
 
-    check_represents(model)
     compute_in_full_float32()
+    check_represents(model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.eval().to(device)
     loader = EvaluationLoader(part.dataset, config.training.evaluation_batch_size, config.data.num_workers)

@@ -245,9 +245,9 @@ class FoalNet(Model):
     ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         """Pooled frames of one modality that attended to the other: (B, D), or (2 B, D) with the mismatched pairs.
 
-        With them comes what gives the pooled frames that each looked at. True and mismatched pairs pass in one batch, so
-        that the true ones are computed once, and what is in several pairs is mapped once; of other processes only the
-        sequences that were drawn come here.
+        With them comes what gives the pooled frames that each looked at. True and mismatched pairs pass in one batch,
+        so that the true ones are computed once, and what is in several pairs is mapped once; of other processes only
+        the sequences that were drawn come here.
         """
         frames, lengths = inputs[asking]
         context, context_lengths = inputs[other]

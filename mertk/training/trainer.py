@@ -189,7 +189,7 @@ class Trainer:
         if self.progress.step % self.config.training.log_every == 0:
             means = self._over_processes(sums)
             # Called as those of the validation part.
-            figures = {name if name == "loss" else f"{name}_loss": value for name, value in means.items()}
+            figures = {f"{name}_loss" if name in self.weights else name: value for name, value in means.items()}
             figures["learning_rate"] = self.schedule.learning_rates()[0]
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
 

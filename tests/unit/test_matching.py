@@ -64,5 +64,6 @@ def test_the_share_of_told_pairs_is_logged_in_training(tmp_path):
     assert len(reports) == 5
     assert all(0.0 <= figures["matching_accuracy"] <= 1.0 for figures in reports)
     assert all(
-        list(figures) == ["ce", "avel", "mem", "loss", "matching_accuracy", "learning_rate"] for figures in reports
+        list(figures) == ["ce_loss", "avel_loss", "mem_loss", "loss", "matching_accuracy", "learning_rate"]
+        for figures in reports
     )
