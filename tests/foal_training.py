@@ -70,6 +70,7 @@ def make_foal_trainer(run_dir, *settings):
     plan = BatchPlan(dataset.lengths(), None, config.sampler.batch_size, seed=config.training.seed)
     place = {"rank": accelerator.process_index, "world_size": accelerator.num_processes}
     info = {"task": "classification", "classes": list("abcd"), "facts": FACTS, "miniature": True}
+    info |= {"feature_records": {"audio": None, "video": None}}
     return Trainer(
         accelerator,
         model,

@@ -60,7 +60,7 @@ class CrossAttentionLayer(nn.Module):
         if rows is not None:
             keys, values = keys.index_select(0, rows), values.index_select(0, rows)
             context_mask = context_mask[rows]
-            repeats = len(rows) // len(frames)
+            repeats = len(rows) // max(len(frames), 1)  # a process may have got no utterance
             queries, frames = queries.repeat(repeats, 1, 1), frames.repeat(repeats, 1, 1)
         attended = functional.scaled_dot_product_attention(
             *map(self._split_heads, (queries, keys, values)), attn_mask=context_mask[:, None, None, :]

@@ -96,7 +96,7 @@ def assert_complete(folder, expected):
         data = index.with_suffix(".bin").read_bytes()
         for line in index.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n"):
-                utterance, offset, size, num_frames, _ = line.decode().split()
+                utterance, offset, size, num_frames, _, _ = line.decode().split()
                 assert int(offset) + int(size) <= len(data)
                 shape = int(num_frames), expected[utterance].shape[1]
                 end = int(offset) + int(size)
