@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.cli import PREEMPTED, end_with_parent, make_parser, program, run_child
+from mertk.joining import forget_other_launchers
 
 if TYPE_CHECKING:
     from mertk.bin.stage_outputs import Findings
@@ -47,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # A recipe that is killed must not leave a stage behind that nobody waits for.
     end_with_parent()
+    forget_other_launchers()
     if is_done(arguments):  # before the lock, which a folder that may only be read does not take
         return 0
     with locked(arguments.mark, f"stage {arguments.name}"):

@@ -205,3 +205,10 @@ def test_what_a_stage_owned_survives_its_failure(prepare, tmp_path):
     assert run()[0] == 2
     (data / "corpus.json").unlink()
     assert run()[0] == 3
+
+
+def test_what_another_launcher_left_does_not_reach_the_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    code = "import os, sys; sys.exit('WORLD_SIZE' in os.environ or 'RANK' in os.environ)"
+    assert main(["--name", "2 text", "--mark", str(tmp_path / "mark"), "--", sys.executable, "-c", code]) == 0
