@@ -135,7 +135,7 @@ def read_transcripts(path: Path) -> dict[str, str]:
     Raises:
         MertkError: no such table, a line without tab, or a name given twice.
     """
-    from mertk.data.columns import read_lines
+    from mertk.data.text_file import read_lines
 
     if not path.is_file():
         raise MertkError(f"--transcripts {path}: no such file.")
@@ -156,7 +156,7 @@ def find_transcript(file: Path, table: dict[str, str]) -> str | None:
     Raises:
         MertkError: the text beside it cannot be read.
     """
-    from mertk.data.columns import read_text
+    from mertk.data.text_file import read_text
 
     for name in (str(file), file.name, file.stem):
         if name in table:
