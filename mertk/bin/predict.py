@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 EXAMPLE = """\
-python -m mertk.bin.predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best -- interview.mp4
+python -m mertk.bin.predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best interview.mp4
 python -m mertk.bin.predict --model MODEL --half left --out emotions.tsv recordings/*.avi
 python -m mertk.bin.predict --model MODEL --text "I really liked it" review.mp4
 """
