@@ -29,7 +29,7 @@ def deviations(record: Record, row: Record) -> list[str]:
     """
     measured = row["measured_on"]
     found = _method(record, row, measured)
-    return [*found, *_corpus(record["corpus"], measured), *_inputs(record, row["inputs"]), *_counts(record, measured)]
+    return [*found, *_corpus(record, measured), *_inputs(record, row["inputs"]), *_counts(record, measured)]
 
 
 def conditions(row: Record) -> str:
@@ -66,7 +66,11 @@ def _protocol(name: str) -> str:
     return PROTOCOLS.get(name, name)
 
 
-def _corpus(corpora: list[dict[str, Any]], measured: Record) -> Iterator[str]:
+def _corpus(record: Record, measured: Record) -> Iterator[str]:
+    corpora = record["corpus"]
+    if 0 < record["num_without_corpus"] < len(record["folds"]):
+        yield f"data of {record['num_without_corpus']} runs not recorded"
+        return
     if len(corpora) != 1 or not corpora[0].get("corpus"):
         yield "data of several kinds" if len(corpora) > 1 else "data not recorded"
         return

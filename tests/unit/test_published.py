@@ -88,7 +88,7 @@ def foal_record(**changes):
     record = {"name": "paper session-published", "recipe": "iemocap/foal", "variant": "paper", "ablation": "full"}
     record |= {"cv": "session", "protocol": "published", "miniature": False, "permuted_labels": False}
     record |= {"task": "classification", "count": 5531, "num_folds": 5, "seeds": [1], "fixed_split": False}
-    record |= {"folds": [{"fold": fold, "seed": 1} for fold in range(1, 6)]}
+    record |= {"num_without_corpus": 0, "folds": [{"fold": fold, "seed": 1} for fold in range(1, 6)]}
     record |= {"files": [["iemocap/foal/conf/foal.yaml"]], "settings": [], "utterances": [{"train": 4446}]}
     record |= {"corpus": [{"corpus": "iemocap"}], "encoders": [{"audio": audio}], "features": [{"video": video}]}
     record |= {"mean": {"ua": 0.79, "wa": 0.78}, "std": {"ua": None, "wa": None}}
@@ -152,6 +152,7 @@ def test_a_published_row_says_what_it_was_measured_on(checkout):
         ),
         ({"corpus": []}, "data not recorded"),
         ({"corpus": [{}]}, "data not recorded"),
+        ({"num_without_corpus": 2}, "data of 2 runs not recorded"),
         ({"corpus": [{"corpus": "iemocap"}, {"corpus": "meld"}]}, "data of several kinds"),
         ({"protocol": "clean"}, "epoch chosen on a validation part (clean), published: epoch chosen on the test part"),
         ({"cv": "speaker"}, "folds by speaker instead of folds by session"),

@@ -53,6 +53,15 @@ def test_runs_of_before_are_summarized_and_held_against_nothing(tmp_path):
         assert f"\n- {line}\n" in document
 
 
+def test_runs_of_before_keep_those_beside_them_from_being_held_against_anything(tmp_path):
+    (tmp_path / "published.yaml").write_text(PUBLISHED, encoding="utf-8")
+    write_run(tmp_path / "paper", 1)
+    write_run(tmp_path / "paper", 2, corpus={"corpus": "iemocap"}, features={"video": {"extractor": "clip"}})
+    options = ("--published", str(tmp_path / "published.yaml"))
+    _, document = summarize(tmp_path / "paper", out=tmp_path / "out", options=options)
+    assert "not comparable: data of 1 runs not recorded" in document
+
+
 def test_runs_of_before_join_those_that_tell_their_settings(tmp_path):
     write_run(tmp_path / "paper", 1)
     write_run(tmp_path / "paper", 2, settings=["model.text_encoder.weights=/models/bert"])
