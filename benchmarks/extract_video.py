@@ -89,11 +89,11 @@ def encode_bare(encoder: Any, clips: list[Any], batch_frames: int, num_encoders:
     """Wall and processor seconds of the encoder alone on decoded frames."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from data_prep.video_pipeline import computing_place, encode_in_batches
+    from data_prep.video_pipeline import computing_place
 
     def encode(clip: Any) -> int:
         with computing_place(encoder.device):
-            return len(encode_in_batches(encoder.encode_prepared, clip, batch_frames))
+            return len(encoder.encode_in_batches(clip, batch_frames))
 
     start, processor = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(num_encoders) as pool:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
     from mertk.data.recording import RecordingError
-    from mertk.encoders.small_pictures import SmallPictures
-    from mertk.encoders.visual import ClipFrameEncoder
+    from mertk.encoders.frame_encoder import FrameEncoder
 
 EXAMPLE = """
 accelerate launch -m data_prep.extract_video --data data/iemocap \\
@@ -105,7 +104,7 @@ class VideoExtraction(Extraction):
 
         return read_dialogues(self.manifest, skip)
 
-    def load_extractor(self) -> ClipFrameEncoder | SmallPictures:
+    def load_extractor(self) -> FrameEncoder:
         from mertk.encoders.small_pictures import SmallPictures
         from mertk.encoders.visual import ClipFrameEncoder
 
@@ -115,7 +114,7 @@ class VideoExtraction(Extraction):
             return SmallPictures(arguments.side, self.processes.device)
         return ClipFrameEncoder(arguments.weights, arguments.output, self.processes.device, arguments.precision)
 
-    def describe(self, extractor: ClipFrameEncoder | SmallPictures) -> FeatureRecord:
+    def describe(self, extractor: FrameEncoder) -> FeatureRecord:
         from mertk.data.feature_store import FeatureRecord
 
         arguments = self.arguments
@@ -154,7 +153,7 @@ class VideoExtraction(Extraction):
         raise MertkError(f"{self.arguments.data / 'video.scp'}: no video can be opened. The first: {first}")
 
     def extract(
-        self, items: Sequence[Dialogue], extractor: ClipFrameEncoder | SmallPictures, record: FeatureRecord
+        self, items: Sequence[Dialogue], extractor: FrameEncoder, record: FeatureRecord
     ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         from data_prep.video_pipeline import extract, num_threads
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.data.columns import LABEL_RANGES, is_number, read_text
+from mertk.data.columns import LABEL_RANGES, is_number
 from mertk.data.ledger import Ledger
+from mertk.data.text_file import read_text
 from mertk.errors import MertkError
 
 STAGE = "manifests"

@@ -26,18 +26,12 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from mertk.data.processes import Processes
-    from mertk.encoders.visual import ClipFrameEncoder
+    from mertk.encoders.frame_encoder import FrameEncoder
 
 Result = tuple[Segment, "np.ndarray | RecordingError"]
 
 #: most bytes of frames that wait to be encoded, unless those of one segment are more
 WAITING_BYTES = 2**30
-
-
-def encode_in_batches(encoder: Callable[[np.ndarray], np.ndarray], frames: np.ndarray, batch_frames: int) -> np.ndarray:
-    """Embeddings (T, D) of the frames (T, h, w, 3) of one utterance, `batch_frames` at a time from the first."""
-    parts = [encoder(frames[start : start + batch_frames]) for start in range(0, len(frames), batch_frames)]
-    return np.concatenate(parts)
 
 
 def read_dialogue(
@@ -66,7 +60,7 @@ def read_dialogue(
 
 def extract(
     dialogues: list[Dialogue],
-    encoder: ClipFrameEncoder,
+    encoder: FrameEncoder,
     rate: Fraction | None,
     max_seconds: float | None,
     batch_frames: int,
@@ -107,7 +101,7 @@ def extract(
                     encoded.put((segment, result))
                     continue
                 name = segment.utterance
-                encoding = partial(encode_in_batches, encoder.encode_prepared, result, batch_frames)
+                encoding = partial(encoder.encode_in_batches, result, batch_frames)
                 encoded.put((segment, attempt(encoding, file_of[name], name)))
 
     threads = [threading.Thread(target=decoded.feed, args=(decode, encoded), daemon=True) for _ in range(num_decoders)]

@@ -1,4 +1,4 @@
-"""The error a user can act on."""
+"""The error a user can act on, and what is told of others."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ class MertkError(ValueError):
 
     exit_code = 1
     trace = ""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

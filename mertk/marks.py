@@ -102,6 +102,13 @@ def write_mark(mark: Path, now: Dependencies) -> None:
     write_text(mark, json.dumps(now, indent=1, ensure_ascii=False) + "\n")
 
 
+def value_at(settings: Any, key: str) -> Any:
+    """The value of a dotted key, None where there is none."""
+    for name in key.split("."):
+        settings = settings.get(name) if isinstance(settings, dict) else None
+    return settings
+
+
 def differences(before: Any, now: Any, prefix: str = "") -> list[str]:
     """Dotted keys whose values differ.
 

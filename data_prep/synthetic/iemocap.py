@@ -18,11 +18,11 @@ import shutil
 import tempfile
 import wave
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_prep.synthetic import listing
+from data_prep.synthetic.marker import MARKER, check_free, read_marker
 from mertk import cli
-from mertk.content import AbsentError, read_json
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from data_prep.synthetic.face import FaceTraits
     from data_prep.synthetic.voice import VoiceTraits
 
-MARKER = "MINIATURE.json"
 VERSION = 1  # raise it when the same seed gives other files
 DEFAULT_SEED = 1234
 DEFAULT_UTTERANCES = 250
@@ -92,14 +91,6 @@ def is_same(out: Path, seed: int, utterances: int) -> bool:
     )
 
 
-def read_marker(corpus: Path) -> dict | None:
-    """What MINIATURE.json says, None for a corpus that has none."""
-    try:
-        return read_json(corpus / MARKER, dict[str, Any], "delete the folder and make it anew")
-    except AbsentError:
-        return None
-
-
 def _check(out: Path, utterances: int) -> None:
     from data_prep.synthetic.dialogue import MIN_UTTERANCES
 
@@ -107,10 +98,7 @@ def _check(out: Path, utterances: int) -> None:
         raise MertkError(f"--utterances {utterances}: five sessions of four classes need at least {MIN_UTTERANCES}")
     if out.exists() and not out.is_dir():
         raise MertkError(f"{out} is a file; expected a folder that is empty or not there yet")
-    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file() and not listing.has_listing(out):
-        raise MertkError(
-            f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; choose another folder"
-        )
+    check_free(out)
 
 
 def _check_room(folder: Path, utterances: int) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_prep.synthetic import listing
+from data_prep.synthetic.marker import MARKER, check_free, read_marker
 from mertk import cli
-from mertk.content import AbsentError, read_json
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from data_prep.synthetic.utterance import Utterance
 
-MARKER = "MINIATURE.json"
 VERSION = 1  # raise it when the same seed gives other files
 DEFAULT_SEED = 1234
 DEFAULT_UTTERANCES = 640
@@ -87,24 +86,12 @@ def write_corpus(
     }
     if read_marker(out) == marker and listing.is_whole(out):
         return marker
-    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file() and not listing.has_listing(out):
-        raise MertkError(
-            f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; "
-            "choose another folder."
-        )
+    check_free(out)
     with building(out, replaces=("models",)) as temporary:
         _fill(temporary, MINIATURES[corpus], seed, utterances)
         (temporary / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
         listing.write_listing(temporary)
     return marker
-
-
-def read_marker(folder: Path) -> dict[str, Any] | None:
-    """What MINIATURE.json says, None where there is none."""
-    try:
-        return read_json(folder / MARKER, dict[str, Any], "delete the folder and make it anew")
-    except AbsentError:
-        return None
 
 
 def _fill(folder: Path, sizes: Miniature, seed: int, count: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.config import Config, decisive, is_setting, merge_config
-from mertk.marks import differences
+from mertk.marks import differences, value_at
 
 #: what says which run of an experiment it is, and on which data
 OWN_TO_A_RUN = {"data.directory", "data.train", "data.validation", "data.test", "training.seed"}
@@ -34,7 +34,7 @@ def note_origin(config: Config, files: Sequence[str | Path]) -> None:
     inherited = {change.partition("=")[0]: change for change in recipe.run.settings or []}
     before, now = _without_gaps(decisive(recipe)), _without_gaps(decisive(config))
     left_out = OWN_TO_A_RUN | (OWN_TO_A_REFIT if config.run.protocol == "clean-refit" else set())
-    changed = {key: f"{key}={_told(_at(now, key))}" for key in differences(before, now) if key not in left_out}
+    changed = {key: f"{key}={_told(value_at(now, key))}" for key in differences(before, now) if key not in left_out}
     config.run.files = [_name(file) for file in given]
     config.run.settings = list((inherited | changed).values())
 
@@ -61,12 +61,6 @@ def _without_gaps(settings: Any) -> Any:
     if not isinstance(settings, dict):
         return settings
     return {key: _without_gaps(value) for key, value in settings.items() if value is not None}
-
-
-def _at(settings: Any, key: str) -> Any:
-    for name in key.split("."):
-        settings = settings.get(name) if isinstance(settings, dict) else None
-    return settings
 
 
 def _told(value: Any) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 EXAMPLE = """\
-python -m mertk.bin.predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best -- interview.mp4
+python -m mertk.bin.predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best interview.mp4
 python -m mertk.bin.predict --model MODEL --half left --out emotions.tsv recordings/*.avi
 python -m mertk.bin.predict --model MODEL --text "I really liked it" review.mp4
 """
@@ -135,7 +135,7 @@ def read_transcripts(path: Path) -> dict[str, str]:
     Raises:
         MertkError: no such table, a line without tab, or a name given twice.
     """
-    from mertk.data.columns import read_lines
+    from mertk.data.text_file import read_lines
 
     if not path.is_file():
         raise MertkError(f"--transcripts {path}: no such file.")
@@ -156,7 +156,7 @@ def find_transcript(file: Path, table: dict[str, str]) -> str | None:
     Raises:
         MertkError: the text beside it cannot be read.
     """
-    from mertk.data.columns import read_text
+    from mertk.data.text_file import read_text
 
     for name in (str(file), file.name, file.stem):
         if name in table:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from mertk.config import InputConfig
+    from mertk.encoders.frame_encoder import FrameEncoder
     from mertk.encoders.tokenizer import Tokenizer
 
 #: rate of the sound that data_prep takes from videos; another one is made of that
@@ -27,7 +28,6 @@ _SOUND_HZ = 16000
 
 #: one window of every encoder of speech here; what is shorter would be judged by the silence that it is filled up with
 SHORTEST_SECONDS = 0.025
-
 
 #: makes an array (S,), (T, D) or (T, 2) of a recording
 Source = Callable[[Recording], "np.ndarray"]
@@ -173,13 +173,10 @@ def _speech_states(record: dict[str, Any], place: str | None, device: torch.devi
 def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> Source:
     from fractions import Fraction
 
-    import numpy as np
-
     from mertk.data.video_frames import Segment, VideoError, is_of_rate, read_duration, read_frames, read_rate
 
     options = record["options"]
     encoder = _frame_encoder(record, place, device)
-    size = options["batch_frames"]
 
     def read(recording: Recording) -> np.ndarray:
         segment = Segment(recording.file.stem, Fraction(0), read_duration(recording.video), recording.half)
@@ -190,14 +187,12 @@ def _frames(record: dict[str, Any], place: str | None, device: torch.device) -> 
             frames = read_frames(recording.video, segment, options["max_seconds"], rate_hz, encoder.prepare)
         except VideoError as error:  # what it advises is for those who made a corpus of the file
             raise RecordingError(f"{str(error).partition(';')[0]}.", error.reason) from error
-        starts = range(0, len(frames), size)
-        return np.concatenate([encoder.encode_prepared(frames[start : start + size]) for start in starts])
+        return encoder.encode_in_batches(frames, options["batch_frames"])
 
     return read
 
 
-def _frame_encoder(record: dict[str, Any], place: str | None, device: torch.device) -> Callable[..., np.ndarray]:
-    """What makes features (T, D) of frames (T, H, W, 3)."""
+def _frame_encoder(record: dict[str, Any], place: str | None, device: torch.device) -> FrameEncoder:
     from mertk.encoders.small_pictures import SmallPictures
     from mertk.encoders.visual import ClipFrameEncoder
     from mertk.encoders.weights import find_weights, fingerprint

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
-from mertk.marks import Dependencies, differences, fingerprint
+from mertk.marks import Dependencies, differences, fingerprint, value_at
 
 if TYPE_CHECKING:
     from mertk.config import Config
@@ -85,7 +85,9 @@ def find_changes(before: Dependencies | None, config: Config, saved: Config | No
     recorded = before is not None
     old = _plain_options(was, lambda role, path: role in entries if recorded else path.exists())
     new = _plain_options(config, lambda role, path: path.exists())
-    changes = {f"options.{key}": f"{_at(old, key)} -> {_at(new, key)}" for key in differences(old, new)}
+    changes = {
+        f"options.{key}": f"{_told(value_at(old, key))} -> {_told(value_at(new, key))}" for key in differences(old, new)
+    }
     there = run_inputs(was)
     for role, path in run_inputs(config).items():
         entry = entries.get(role)
@@ -196,10 +198,8 @@ def _model_paths(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str
             yield role, Path(value).expanduser()
 
 
-def _at(settings: Any, key: str) -> str:
-    for name in key.split("."):
-        settings = settings.get(name) if isinstance(settings, dict) else None
-    return "null" if settings is None else str(settings)
+def _told(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _content(role: str, path: Path, seen: str) -> str:

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mertk.checkup.finding import Finding
+from mertk.errors import first_line
 
 ROOT = Path(__file__).resolve().parents[2]
 OLDEST_PYTHON = (3, 10)
@@ -123,7 +124,6 @@ def check_speech_features() -> Finding:
     try:
         extractor = LibrosaFeatures()
     except Exception as error:  # numba raises anything
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
         remedy = "set NUMBA_CACHE_DIR to a folder that can be written, or install librosa and numba again"
-        return Finding("FAIL", "speech features", f"librosa: {told}; {remedy}")
+        return Finding("FAIL", "speech features", f"librosa: {first_line(error)}; {remedy}")
     return Finding("ok", "speech features", extractor.fingerprint)

@@ -1,4 +1,4 @@
-"""The files of a data directory, one by one: `utterance value` lines and lists of utterances.
+"""The column files of a data directory, one by one: `utterance value` lines.
 
 A column file is UTF-8, one `utterance value` a line, separated by one space, sorted by code point, every utterance
 once. The value is all that follows the first space, so that paths and transcripts may hold spaces. Reading takes a
@@ -8,15 +8,14 @@ fast way through a sound file; a file that is not sound is gone through again li
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice, repeat
 from operator import lt
 from pathlib import Path
 
-from mertk import content
 from mertk.data.labels import respell, twin_of
-from mertk.data.text_file import BYTE_ORDER_MARK, line_end_hint
+from mertk.data.text_file import BYTE_ORDER_MARK, line_end_hint, read_lines, read_text
 from mertk.errors import MertkError
 
 #: every column a data directory may have
@@ -67,19 +66,6 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.utterance}: {self.message}" if self.utterance else f"{place}: {self.message}"
-
-
-def read_text(path: Path, errors: str = "strict") -> str:
-    """Content of a UTF-8 file; raises like `mertk.content.read_text`, `errors` is its."""
-    return content.read_text(path, "make it again, or mend the path or its permissions", errors=errors)
-
-
-def read_lines(path: Path, errors: str = "strict") -> list[str]:
-    """Lines of a UTF-8 file without their line ends and a byte order mark; as `read_text` otherwise."""
-    lines = read_text(path, errors).removeprefix(BYTE_ORDER_MARK).split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    return lines
 
 
 def value_problem(name: str, value: str, classes: Collection[str] | None) -> str | None:
@@ -281,50 +267,3 @@ def _decoding(path: Path) -> str:
 def format_column(column: dict[str, str]) -> str:
     """Text of a column file."""
     return "".join(f"{utterance} {column[utterance]}".rstrip(" ") + "\n" for utterance in sorted(column))
-
-
-def read_ids(path: str | Path) -> list[str]:
-    """Utterances of a list, one a line, in the order of the file.
-
-    Raises:
-        MertkError: blank line, more than one word on a line, or an utterance named twice.
-    """
-    path = Path(path)
-    lines = read_lines(path)
-    if "".join(lines).isascii() and " ".join(lines).split() == lines and len(set(lines)) == len(lines):
-        return lines
-    first_line: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        utterance = line.strip()
-        if len(utterance.split()) != 1:
-            raise MertkError(f"{path}:{number}: expected one utterance id, got {line!r}.")
-        if utterance in first_line:
-            raise MertkError(f"{path}:{number}: {utterance}: already on line {first_line[utterance]}; keep one.")
-        first_line[utterance] = number
-    return list(first_line)
-
-
-def write_ids(path: str | Path, ids: Iterable[str]) -> None:
-    """Write a list of utterances, sorted by code point, one a line, atomically."""
-    from mertk import atomic
-
-    atomic.write_text(Path(path), "".join(f"{utterance}\n" for utterance in sorted(ids)))
-
-
-def read_classes(path: Path) -> list[str]:
-    """Class names in the order of their indices.
-
-    Raises:
-        MertkError: no class, an empty or repeated one.
-    """
-    classes = read_lines(path)
-    for number, name in enumerate(classes, start=1):
-        if len(name.split()) != 1 or name != name.strip():
-            raise MertkError(
-                f"{path}:{number}: expected one class name without blanks, got {name!r}{line_end_hint(name)}."
-            )
-        if name in classes[: number - 1]:
-            raise MertkError(f"{path}:{number}: class {name} is already on line {classes.index(name) + 1}; keep one.")
-    if not classes:
-        raise MertkError(f"{path}: no class; expected one class name a line.")
-    return classes

@@ -36,6 +36,7 @@ import numpy as np
 import xxhash
 
 from mertk.data.feature_index import FeatureIndex, read_index
+from mertk.data.feature_parts import finished_entries
 from mertk.data.feature_record import (
     CHECKSUMS_FILE,
     INDEX_FILE,
@@ -46,7 +47,7 @@ from mertk.data.feature_record import (
     npy_header,
     read_record,
 )
-from mertk.data.feature_writer import FeatureWriter, finished_entries, merge_parts, prepare_directory
+from mertk.data.feature_writer import FeatureWriter, merge_parts, prepare_directory
 from mertk.errors import MertkError
 
 __all__ = [

@@ -28,8 +28,8 @@ from typing import Any, TypedDict
 import numpy as np
 
 from mertk.content import read_json
-from mertk.data.columns import read_ids
 from mertk.data.manifest import Manifest
+from mertk.data.name_lists import read_ids
 from mertk.data.scripts import overlap_of, scripted_overlap
 from mertk.errors import MertkError
 

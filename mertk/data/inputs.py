@@ -73,9 +73,8 @@ class WaveformInput:
             try:
                 self.seconds[utterance] = measure_sound(Path(self.paths[utterance])).seconds
             except (RecordingError, OSError) as error:
-                raise MertkError(
-                    f"utterance {utterance}: {self.paths[utterance]} cannot be read as audio ({error}); mend wav.scp."
-                ) from error
+                told = str(error).rstrip(".")
+                raise MertkError(f"utterance {utterance}: {told}; restore the recording.") from error
         longest = self.config.max_seconds or float("inf")
         return min(self.seconds[utterance], longest) * self.config.sample_rate_hz
 

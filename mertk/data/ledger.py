@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.data.columns import read_lines
+from mertk.data.text_file import read_lines
 from mertk.errors import MertkError
 from mertk.names import printable
 

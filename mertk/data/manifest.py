@@ -22,16 +22,10 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from mertk.content import read_json
-from mertk.data.columns import (
-    COLUMN_NAMES,
-    Problem,
-    read_classes,
-    read_column,
-    read_ids,
-    write_ids,
-)
+from mertk.data.columns import COLUMN_NAMES, Problem, read_column
 from mertk.data.labels import one_spelling, respell, twin_of
 from mertk.data.manifest_writer import check_same_ids, write_manifest
+from mertk.data.name_lists import read_classes, read_ids, write_ids
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
 from mertk.data.validation import validate_directory
 from mertk.errors import MertkError

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from mertk.data.columns import read_text
+from mertk.data.text_file import read_text
 from mertk.errors import MertkError
 
 #: utterance, path, label

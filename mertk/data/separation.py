@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.data.columns import read_ids
 from mertk.data.folds import Fold, check_parts
 from mertk.data.manifest import load_manifest
+from mertk.data.name_lists import read_ids
 from mertk.data.scripts import tell_overlap
 from mertk.errors import MertkError
 

@@ -15,9 +15,9 @@ from mertk.data.columns import (
     Problem,
     inspect_column,
     is_number,
-    read_classes,
 )
 from mertk.data.labels import find_twins
+from mertk.data.name_lists import read_classes
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mertk.data.columns import HALVES
 from mertk.data.shown_picture import VideoError
 from mertk.data.video_pictures import Shown
 from mertk.errors import MertkError
-
-HALVES = ("left", "right", "whole")
 
 #: largest share of a segment's frames that may be lost to damage, or lie behind the last picture
 MAX_LOST_SHARE = 0.1

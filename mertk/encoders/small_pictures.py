@@ -5,11 +5,11 @@ Legend: `T` frames, `H` height, `W` width, `P` side of a small picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mertk.encoders.frame_encoder import FrameEncoder
 from mertk.encoders.frame_preprocessing import FramePreprocessing
 from mertk.errors import MertkError
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 BRIGHTNESS = (0.299, 0.587, 0.114)
 
 
-class SmallPictures:
-    """The square in the middle of each frame, in grey and P by P pixels, as one vector.
+class SmallPictures(FrameEncoder):
+    """The square in the middle of each frame, in grey and P by P pixels, brightness from 0 to 1, row by row.
+
+    >>> SmallPictures(8)(np.full((2, 30, 20, 3), 255, np.uint8)).shape
+    (2, 64)
 
     Args:
         side: P.
@@ -51,26 +54,8 @@ class SmallPictures:
         """The extractor whose features a record calls `layer`."""
         return cls(int(layer.removeprefix("grey_")), device)
 
-    def __call__(self, frames: np.ndarray) -> np.ndarray:
-        """Brightness from 0 to 1, (T, P * P) float32, row by row, of frames (T, H, W, 3) uint8.
-
-        >>> SmallPictures(8)(np.full((2, 30, 20, 3), 255, np.uint8)).shape
-        (2, 64)
-        """
-        return self._encode(frames, self.preprocessing)
-
-    def prepare(self, picture: np.ndarray) -> np.ndarray:
-        """A picture (H, W, 3) uint8 as small as its vector, (P, P, 3) uint8, for `encode_prepared`."""
-        return self.preprocessing.shrink(picture)
-
-    def encode_prepared(self, frames: np.ndarray) -> np.ndarray:
-        """As a call, of frames (T, P, P, 3) uint8 that `prepare` made."""
-        return self._encode(frames, self.preprocessing.normalize)
-
-    def _encode(self, frames: np.ndarray, preprocess: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
+    def _encode(self, pixels: torch.Tensor) -> np.ndarray:
         import torch
 
-        with torch.inference_mode():
-            colours = preprocess(torch.from_numpy(np.ascontiguousarray(frames)).to(self.device))
-            grey = torch.tensordot(colours, torch.tensor(BRIGHTNESS, device=self.device), dims=([1], [0]))
-            return grey.flatten(1).cpu().numpy()
+        grey = torch.tensordot(pixels, torch.tensor(BRIGHTNESS, device=self.device), dims=([1], [0]))
+        return grey.flatten(1).cpu().numpy()

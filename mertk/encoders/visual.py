@@ -6,12 +6,12 @@ Legend: `T` frames, `H` height, `W` width, `D` features.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mertk.encoders.frame_encoder import FrameEncoder
 from mertk.encoders.frame_preprocessing import read_preprocessing
 from mertk.encoders.loading import load_pretrained, refuse_absent
 from mertk.encoders.weights import find_weights, fingerprint, is_miniature, read_config
@@ -25,7 +25,7 @@ _PROJECTION = "visual_projection.weight"
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-class ClipFrameEncoder:
+class ClipFrameEncoder(FrameEncoder):
     """Frames to embeddings, without gradients.
 
     Args:
@@ -77,29 +77,8 @@ class ClipFrameEncoder:
         """Digest of the weights."""
         return fingerprint(self._folder)
 
-    def __call__(self, frames: np.ndarray) -> np.ndarray:
-        """Embeddings (T, D) float32 of frames (T, H, W, 3) uint8.
-
-        All frames go through the model as one batch. The last bits of a product of matrices depend on its shape, so
-        callers who want the same bits every time give the same frames together every time.
-        """
-        return self._encode(frames, self.preprocessing)
-
-    def prepare(self, picture: np.ndarray) -> np.ndarray:
-        """A picture (H, W, 3) uint8 in the size that the model takes, (h, w, 3) uint8, for `encode_prepared`."""
-        return self.preprocessing.shrink(picture)
-
-    def encode_prepared(self, frames: np.ndarray) -> np.ndarray:
-        """Embeddings (T, D) float32 of frames (T, h, w, 3) uint8 that `prepare` made, as one batch."""
-        return self._encode(frames, self.preprocessing.normalize)
-
-    def _encode(self, frames: np.ndarray, preprocess: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
-        import torch
-
-        with torch.inference_mode():
-            tensor = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
-            pixels = preprocess(tensor).to(self.model.dtype)
-            return self._embed(pixels).float().cpu().numpy()
+    def _encode(self, pixels: torch.Tensor) -> np.ndarray:
+        return self._embed(pixels.to(self.model.dtype)).float().cpu().numpy()
 
     def _embed(self, pixels: torch.Tensor) -> torch.Tensor:
         if self.output == "projected":

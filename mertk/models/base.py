@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 
 import torch
 
 from mertk.batch import Batch, Output
+from mertk.errors import MertkError
 
 
 class Model(torch.nn.Module, abc.ABC):
@@ -89,3 +91,15 @@ class Model(torch.nn.Module, abc.ABC):
     def representations(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Vectors to look at (`mertk.bin.report`): (B, D) by `STAGE/NAME`, one D a stage. By default there are none."""
         return {}
+
+
+def choose(what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The names in the order of those known.
+
+    Raises:
+        MertkError: none, one that is not known, or one twice; `what` is the argument that gives them.
+    """
+    chosen = [name for name in known if name in names]
+    if not chosen or len(chosen) != len(names):
+        raise MertkError(f"{what}: got {list(names)}, expected some of {', '.join(known)}, each once.")
+    return chosen

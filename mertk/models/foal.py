@@ -23,7 +23,7 @@ from mertk.errors import MertkError
 from mertk.losses.contrastive import POSITIVES, contrast_loss, similarities
 from mertk.losses.matching import hard_negatives, matching_accuracy, matching_loss, shared_uniforms
 from mertk.losses.rows import check_rows, over_rows
-from mertk.models.base import Model
+from mertk.models.base import Model, choose
 from mertk.nn.attention import CrossAttentionStack
 from mertk.nn.interaction import InteractionHead
 from mertk.nn.pooling import masked_mean, zero_padding
@@ -96,7 +96,7 @@ class FoalNet(Model):
         classifier_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.modalities = _checked_modalities(modalities)
+        self.modalities = choose("modalities", modalities, ("audio", "video"))
         if positives not in POSITIVES:
             raise MertkError(f"positives: got {positives!r}, expected one of {', '.join(POSITIVES)}.")
         if matching_head not in MATCHING_HEADS:
@@ -307,10 +307,3 @@ def _both_ways(measure: Callable[..., torch.Tensor], output: Output) -> torch.Te
     """What `measure` says of MEM's answers, averaged over both directions of attention."""
     values = [measure(output[name], output["has_negative"]) for name in ("audio_matching", "video_matching")]
     return (values[0] + values[1]) / 2
-
-
-def _checked_modalities(modalities: Sequence[str]) -> list[str]:
-    chosen = [modality for modality in ("audio", "video") if modality in modalities]
-    if not chosen or len(chosen) != len(modalities):
-        raise MertkError(f"modalities: got {list(modalities)}, expected audio, video or both.")
-    return chosen

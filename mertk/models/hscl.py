@@ -17,7 +17,7 @@ from mertk import distributed
 from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
 from mertk.losses.consistency import geometric_loss, margin_similarity_loss, orthogonality_loss, semantic_loss
-from mertk.models.base import Model
+from mertk.models.base import Model, choose
 from mertk.nn.flattened import PrefixLinear, ResidualEmbedding, ResidualHead
 from mertk.nn.pooling import masked_mean, zero_padding
 from mertk.nn.transformer import PADDINGS, Transformer
@@ -107,8 +107,8 @@ class HSCL(Model):
         output_dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        self.modalities = _chosen("modalities", modalities, MODALITIES)
-        self.terms = _chosen("terms", terms, TERMS)
+        self.modalities = choose("modalities", modalities, MODALITIES)
+        self.terms = choose("terms", terms, TERMS)
         if "task" not in self.terms:
             raise MertkError(f"terms: got {self.terms}, which lack 'task': nothing would learn to predict.")
         if padding not in PADDINGS:
@@ -299,13 +299,6 @@ class HSCL(Model):
             if value is None:
                 raise MertkError(f"{modality} is used but has no {modality}_{what}; give it, or leave {modality} out.")
         return found
-
-
-def _chosen(what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
-    chosen = [name for name in known if name in names]
-    if not chosen or len(chosen) != len(names):
-        raise MertkError(f"{what}: got {list(names)}, expected some of {', '.join(known)}.")
-    return chosen
 
 
 def _distances(output: Output, names: list[str], labels: torch.Tensor) -> torch.Tensor:

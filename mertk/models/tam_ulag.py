@@ -20,7 +20,7 @@ from mertk import distributed
 from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
 from mertk.losses.unimodal_labels import absolute_loss, expert_labels, generated_label_loss
-from mertk.models.base import Model
+from mertk.models.base import Model, choose
 from mertk.nn.experts import ExpertConfidence
 from mertk.nn.label_banks import LabelBanks
 from mertk.nn.recurrence import RecurrentBranch
@@ -101,7 +101,7 @@ class TamUlag(Model):
         exclude_zero: bool = True,
     ) -> None:
         super().__init__()
-        self.modalities = _checked_modalities(modalities)
+        self.modalities = choose("modalities", modalities, MODALITIES)
         if confidence not in CONFIDENCES:
             raise MertkError(f"confidence: got {confidence!r}, expected one of {', '.join(CONFIDENCES)}.")
         if generated_labels and num_train_utterances is None:
@@ -208,10 +208,3 @@ class TamUlag(Model):
         features = torch.cat([output[f"features/{name}"] for name in self.heads], dim=1)
         rows = batch["indices"], batch["labels"], features
         self.banks.update(*(distributed.gather_rows(values, counts) for values in rows), batch["epoch"])
-
-
-def _checked_modalities(modalities: Sequence[str]) -> list[str]:
-    chosen = [modality for modality in MODALITIES if modality in modalities]
-    if not chosen or len(chosen) != len(modalities):
-        raise MertkError(f"modalities: got {list(modalities)}, expected some of {', '.join(MODALITIES)}, each once.")
-    return chosen

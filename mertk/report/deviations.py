@@ -1,4 +1,4 @@
-"""In what a record was measured on something else than a published figure."""
+"""What a published figure was measured on, and in what a record was measured on something else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,18 @@ def deviations(record: Record, row: Record) -> list[str]:
     """
     measured = row["measured_on"]
     found = _method(record, row, measured)
-    return [*found, *_corpus(record["corpus"], measured), *_inputs(record, row["inputs"]), *_counts(record, measured)]
+    return [*found, *_corpus(record, measured), *_inputs(record, row["inputs"]), *_counts(record, measured)]
+
+
+def conditions(row: Record) -> str:
+    """What a published row was measured on, in words."""
+    measured = row["measured_on"]
+    folds = f" ({measured['folds']})" if measured["folds"] else ""
+    told = [f"{measured['corpus']}, {_split(measured['cv'])}{folds}", _protocol(measured["protocol"])]
+    told += [_file({"published": measured["feature_file"]})] if measured["feature_file"] else []
+    told += [f"{modality} by {_tell(made)}" for modality, made in row["inputs"].items()]
+    counts = (f"{count} {part}" for part, count in measured["utterances"].items())
+    return "; ".join([*told, f"{', '.join(counts)} utterances"])
 
 
 def _method(record: Record, row: Record, measured: Record) -> Iterator[str]:
@@ -38,17 +49,28 @@ def _method(record: Record, row: Record, measured: Record) -> Iterator[str]:
     if record["variant"] not in row["variants"]:
         yield f"variant {record['variant']} instead of {' or '.join(row['variants'])}"
     if record["cv"] != measured["cv"]:
-        yield " instead of ".join(SPLITS.get(cv, f"folds by {cv}") for cv in (record["cv"], measured["cv"]))
+        yield f"{_split(record['cv'])} instead of {_split(measured['cv'])}"
     if record["protocol"] != measured["protocol"]:
-        told = (PROTOCOLS.get(protocol, protocol) for protocol in (record["protocol"], measured["protocol"]))
-        yield ", published: ".join(told)
+        yield f"{_protocol(record['protocol'])}, published: {_protocol(measured['protocol'])}"
     if any(name.endswith(MINIATURE_FILE) for files in record["files"] for name in files):
         yield f"settings of {MINIATURE_FILE}"
     if any(setting.startswith("data.inputs.") for setting in record["settings"] or ()):
         yield "inputs with other settings"
 
 
-def _corpus(corpora: list[dict[str, Any]], measured: Record) -> Iterator[str]:
+def _split(cv: str) -> str:
+    return SPLITS.get(cv, f"folds by {cv}")
+
+
+def _protocol(name: str) -> str:
+    return PROTOCOLS.get(name, name)
+
+
+def _corpus(record: Record, measured: Record) -> Iterator[str]:
+    corpora = record["corpus"]
+    if 0 < record["num_without_corpus"] < len(record["folds"]):
+        yield f"data of {record['num_without_corpus']} runs not recorded"
+        return
     if len(corpora) != 1 or not corpora[0].get("corpus"):
         yield "data of several kinds" if len(corpora) > 1 else "data not recorded"
         return
@@ -76,6 +98,8 @@ def _counts(record: Record, measured: Record) -> Iterator[str]:
                 ours.setdefault(part, set()).add(count)
     elif measured["folds"] not in (None, record["num_folds"]):
         yield f"{record['num_folds']} of {measured['folds']} folds"
+    elif len(record["folds"]) < record["num_folds"] * len(record["seeds"]):
+        yield "not all folds of every seed"
     for part, published in measured["utterances"].items():
         counts = sorted(ours.get(part, ()))
         if counts != [published]:

@@ -113,6 +113,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         "folds": [_row(run) for run in runs],
         "warnings": _warnings(runs, unscored),
         **{key: _distinct([run.about.get(key) for run in runs]) for key in LISTED},
+        "num_without_corpus": sum(not run.about.get("corpus") for run in runs),
         "commit": _commits(runs),
         "scored_by": _scoring_commits(runs),
     }

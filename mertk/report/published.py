@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from mertk.metrics import METRICS
-from mertk.report.deviations import deviations
+from mertk.report.deviations import conditions, deviations
 from mertk.report.formatting import Record, describe, difference, figure, headings, markdown_table, spread
 
 
 def published_table(records: list[Record], published: Record | None) -> str:
     """Published figures, and ours below those that they are nearest to.
 
-    The last column has ours less the published figures where a record agrees with all that the row says it was
-    measured on, and otherwise in what it does not. Empty for miniatures, which must not be held against any.
+    The last column says what the published ones were measured on, and has ours less them where a record agrees with
+    all of that, and otherwise in what it does not. Empty for miniatures, which must not be held against any.
     """
     if published is None:
         return ""
@@ -24,16 +24,18 @@ def published_table(records: list[Record], published: Record | None) -> str:
     if not below:
         return ""
     names = [name for name in METRICS if any(name in row["figures"] for row in published["rows"])]
-    rows = []
+    rows, before = [], None
     for number, row in enumerate(published["rows"]):
         if number in below or not row["variants"]:
             figures = [figure(name, row["figures"].get(name)) for name in names]
-            rows.append([f"published: {row['name']}", "", *figures, ""])
+            told = conditions(row) if row["variants"] else ""
+            rows.append([f"published: {row['name']}", "", *figures, "as above" if told and told == before else told])
+            before = told
         for record in below.get(number, ()):
             means = [spread(record, name) if name in record["mean"] else "-" for name in names]
             size = f"{record['protocol']}, {len(record['seeds'])} seed{'s' * (len(record['seeds']) > 1)}"
             rows.append([f"ours: {describe(record)}", size, *means, _held_against(record, row)])
-    header = ["figures", "our protocol", *headings(names), "ours less published"]
+    header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
     table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
     return f"{published['source']} {published['note']}\n\n{table}"
 

@@ -24,7 +24,7 @@ import torch
 
 from mertk import distributed
 from mertk.arithmetic import refuse_not_finite
-from mertk.errors import MertkError
+from mertk.errors import MertkError, first_line
 from mertk.training.directories import discard, is_full, put_in_place, staging, sync_tree
 
 SUMS = "SHA256SUMS"
@@ -188,7 +188,7 @@ def reading_checkpoint(directory: Path) -> Iterator[None]:
         yield
     # What torch.load, pickle and JSON raise is nearly anything.
     except Exception as error:
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        told = first_line(error)
         raise MertkError(
             f"{directory}: this checkpoint cannot be resumed from ({told}). It is as it was written, so other settings "
             "or another version wrote it; go back to those, or delete the folder of the "

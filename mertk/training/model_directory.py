@@ -18,7 +18,7 @@ from mertk.components import CLASS_KEY, build
 from mertk.config import Config, load_config, save_config
 from mertk.content import AbsentError, Positive, convert, read_json
 from mertk.data.feature_record import FeatureRecord
-from mertk.errors import MertkError
+from mertk.errors import MertkError, first_line
 from mertk.training.checkpoint import load_weights, save_weights
 from mertk.training.directories import standing, write_directory
 
@@ -132,7 +132,7 @@ def load_model(directory: str | Path, trusted: Sequence[str] = ()) -> SavedModel
     except MertkError:
         raise
     except Exception as error:  # what torch says of a width of -1 is nearly anything
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        told = first_line(error)
         raise MertkError(f"{directory}: no model can be built of its config.yaml ({told}); {_REMEDY}.") from error
     load_weights(model, directory / "model.safetensors")
     return SavedModel(model.eval(), config, info)

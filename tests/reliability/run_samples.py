@@ -124,7 +124,7 @@ def marks(folder: Path) -> Sample:
 
 
 def trained_run(folder: Path) -> Sample:
-    from mertk.bin.evaluate import KINDS, read_object
+    from mertk.bin.run_description import KINDS, read_record
     from mertk.bin.run_plan import refit_settings
     from mertk.config import load_config
 
@@ -137,8 +137,8 @@ def trained_run(folder: Path) -> Sample:
 
     def read() -> None:
         load_config([], ["schedule.name=plateau", *refit_settings(folder)])
-        read_object(folder / "trained.json", tuple(key for key in KINDS if key in trained))
-        read_object(folder / "environment.json", tuple(around))
+        read_record(folder / "trained.json", tuple(key for key in KINDS if key in trained))
+        read_record(folder / "environment.json", tuple(around))
 
     return Sample(files, read)
 
@@ -265,7 +265,8 @@ def launch_variable(folder: Path) -> Sample:
 
 
 def miniature(folder: Path) -> Sample:
-    from data_prep.synthetic import iemocap, mmsa
+
+    from data_prep.synthetic.marker import read_marker
 
     file = write(folder / "MINIATURE.json", {"seed": 1, "utterances": 200, "version": 3, "corpus": "mosi"})
-    return Sample([file], lambda: (iemocap.read_marker(folder), mmsa.read_marker(folder)))
+    return Sample([file], lambda: read_marker(folder))

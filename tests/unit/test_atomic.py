@@ -46,3 +46,11 @@ def test_bytes_of_a_name_that_are_no_utf8_come_back_from_json_and_where_they_are
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"name": name}
     write_text(tmp_path / "a.scp", name, errors="surrogateescape")
     assert (tmp_path / "a.scp").read_bytes() == b"caf\xe9"
+
+
+def test_a_device_is_written_to_and_stays(tmp_path):
+    link = tmp_path / "out"
+    link.symlink_to("/dev/null")
+    write_text(link, "text")
+    assert link.is_symlink() and link.is_char_device()
+    assert list(tmp_path.iterdir()) == [link]

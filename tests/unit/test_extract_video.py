@@ -19,6 +19,7 @@ from data_prep.extraction_plan import Dialogue, share_out
 from mertk.data.feature_store import FeatureWriter, finished_entries, read_record
 from mertk.data.ledger import read_ledger
 from mertk.data.video_frames import Segment, read_frames
+from mertk.encoders.frame_encoder import FrameEncoder
 from mertk.encoders.visual import ClipFrameEncoder
 from tests.video_corpus import DIALOGUES, NUM_UTTERANCES, RATE, read_features, write_clip, write_corpus, write_video
 
@@ -223,7 +224,7 @@ def test_a_failure_of_the_machine_ends_the_run(data, clip, monkeypatch, capsys):
     def broken(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(video_pipeline, "encode_in_batches", broken)
+    monkeypatch.setattr(FrameEncoder, "encode_in_batches", broken)
     assert run(data, clip, "--max_lost", "1") == 1
     error = capsys.readouterr().err
     assert error.count("error:") == 1 and "CUDA out of memory" in error and ".avi" in error

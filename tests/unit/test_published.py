@@ -88,6 +88,7 @@ def foal_record(**changes):
     record = {"name": "paper session-published", "recipe": "iemocap/foal", "variant": "paper", "ablation": "full"}
     record |= {"cv": "session", "protocol": "published", "miniature": False, "permuted_labels": False}
     record |= {"task": "classification", "count": 5531, "num_folds": 5, "seeds": [1], "fixed_split": False}
+    record |= {"num_without_corpus": 0, "folds": [{"fold": fold, "seed": 1} for fold in range(1, 6)]}
     record |= {"files": [["iemocap/foal/conf/foal.yaml"]], "settings": [], "utterances": [{"train": 4446}]}
     record |= {"corpus": [{"corpus": "iemocap"}], "encoders": [{"audio": audio}], "features": [{"video": video}]}
     record |= {"mean": {"ua": 0.79, "wa": 0.78}, "std": {"ua": None, "wa": None}}
@@ -125,6 +126,23 @@ def test_a_difference_is_printed_where_all_agrees(checkout):
     assert "baseline" not in table, "a row that nothing of ours belongs to"
 
 
+def test_a_published_row_says_what_it_was_measured_on(checkout):
+    records = [foal_record(), foal_record(ablation="baseline")]
+    rows = published_table(records, published_of(checkout, "iemocap/foal")).splitlines()
+    full, baseline = (line.split(" | ")[-1].strip("| ") for line in rows if line.startswith("| published:"))
+    assert full == (
+        "iemocap, folds by session (5); epoch chosen on the test part (published); "
+        "audio by PretrainedAudioEncoder microsoft/wavlm-large (1024 wide); "
+        "video by ClipFrameEncoder openai/clip-vit-large-patch14 (768 wide); 5531 test utterances"
+    )
+    assert baseline == "as above"
+    table = published_table([hscl_record()], published_of(checkout, "mosi/hscl"))
+    assert (
+        "| mosi, the official split; epoch chosen on a validation part (clean); features of MOSI/unaligned_50" in table
+    )
+    assert "1284 train, 229 validation, 686 test utterances |" in table
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -134,10 +152,12 @@ def test_a_difference_is_printed_where_all_agrees(checkout):
         ),
         ({"corpus": []}, "data not recorded"),
         ({"corpus": [{}]}, "data not recorded"),
+        ({"num_without_corpus": 2}, "data of 2 runs not recorded"),
         ({"corpus": [{"corpus": "iemocap"}, {"corpus": "meld"}]}, "data of several kinds"),
         ({"protocol": "clean"}, "epoch chosen on a validation part (clean), published: epoch chosen on the test part"),
         ({"cv": "speaker"}, "folds by speaker instead of folds by session"),
         ({"num_folds": 1, "count": 1085}, "1 of 5 folds; 1085 test utterances, published 5531"),
+        ({"seeds": [1, 2]}, "not all folds of every seed"),
         ({"variant": "other"}, "variant other instead of paper or released"),
         ({"recipe": "mosi/hscl"}, "other method: mosi/hscl instead of iemocap/foal"),
         ({"encoders": []}, "no audio"),

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from mertk.bin.data_origin import corpus_of, find_invented
-from mertk.bin.evaluate import find_runs, read_object
+from mertk.bin.evaluate import find_runs
 from mertk.bin.predictor import open_device
+from mertk.bin.run_description import read_record
 from mertk.config import InputConfig, load_config, save_config
 from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts
 from mertk.data.inputs import FeatureInput
@@ -73,11 +74,11 @@ def test_a_tracker_that_is_not_there_is_refused():
 def test_what_is_missing_in_a_run_directory_is_named(tmp_path):
     file = tmp_path / "trained.json"
     file.write_text('{"best_step": 3}')
-    assert read_object(file, ("best_step",)) == {"best_step": 3}
+    assert read_record(file, ("best_step",)) == {"best_step": 3}
     for content in ("{", "[]", "5", "{}"):
         file.write_text(content)
         with pytest.raises(MertkError, match=r"trained\.json.*(damaged|expected an object|lacks)"):
-            read_object(file, ("best_step",))
+            read_record(file, ("best_step",))
 
 
 def test_a_device_that_is_not_there_is_refused():

@@ -4,10 +4,10 @@
 #
 # Usage: run.sh [--corpus FILE|DIR] [--stage N] [--stop_stage N] [--data DIR] [--exp DIR] [--protocol clean|clean-refit]
 #               [--variant paper|released] [--features unaligned|aligned] [--ablation NAME] [--seeds "1111"]
-#               [--bert WEIGHTS] [--clip WEIGHTS] [--num_processes N|auto] [--folds 1] [--cv official] [--help]
-#               [--config FILE] [--max_lost SHARE] [--bad_length refuse|drop] [--max_tokens N] [--labels CSV]
-#               [--max_contradicting SHARE] [--trust MODULE]
-#               [setting=value ...]
+#               [--bert WEIGHTS] [--clip WEIGHTS] [--num_processes N|auto] [--cmd local|slurm]
+#               [--jobs N|auto] [--slurm "WORD ..."] [--detach] [--engine NAME|YAML] [--trust MODULE]
+#               [--max_lost SHARE] [--bad_length refuse|drop] [--max_contradicting SHARE] [--max_tokens N]
+#               [--labels CSV] [--config FILE] [--folds 1] [--cv official] [--help] [setting=value ...]
 #
 # Without --corpus, a miniature feature file is written and used; its figures only show that everything works. A data
 # directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:

@@ -1,0 +1,33 @@
+"""MINIATURE.json, by which the folder of a miniature is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from data_prep.synthetic import listing
+from mertk.content import AbsentError, read_json
+from mertk.errors import MertkError
+
+MARKER = "MINIATURE.json"
+
+
+def read_marker(folder: Path) -> dict[str, Any] | None:
+    """What MINIATURE.json says, None where there is none."""
+    try:
+        return read_json(folder / MARKER, dict[str, Any], "delete the folder and make it anew")
+    except AbsentError:
+        return None
+
+
+def check_free(out: Path) -> None:
+    """Refuse a folder that holds something else, which a miniature would replace.
+
+    Raises:
+        MertkError: names it.
+    """
+    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file() and not listing.has_listing(out):
+        raise MertkError(
+            f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; choose another "
+            "folder."
+        )
