@@ -224,7 +224,7 @@ def test_features_of_another_corpus_are_not_mixed_in(corpus: Path, capsys: pytes
     assert_refused(
         other,
         capsys,
-        r"data has features made from .*moved, whose recordings are others; remove .*features or choose another data directory",
+        r"data has features made from .*moved, whose recordings are others; remove .*features or choose another",
     )
 
 
