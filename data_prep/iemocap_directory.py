@@ -13,6 +13,7 @@ from data_prep.iemocap_corpus import EMOTIONS, NUM_SESSIONS, Corpus, Turn, read_
 from data_prep.video_header import video_problem
 from data_prep.wav_header import TruncatedWav, UnreadableWav, WavHeader, read_wav_header
 from mertk.data.building import building
+from mertk.data.columns import read_column
 from mertk.data.folds import CROSS_VALIDATIONS, PROTOCOLS, make_folds, write_folds
 from mertk.data.label_map import LabelMap, load_label_map
 from mertk.data.ledger import Entry, Ledger
@@ -48,10 +49,10 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     root = arguments.corpus.absolute()
     miniature = (root / "MINIATURE.json").is_file()
     check_destination(arguments.out, "iemocap", miniature, OWN_FILES)
-    _check_features(arguments.out, root, miniature)
     corpus = read_corpus(root, arguments.sessions, arguments.ignore_malformed_lines)
     ledger = Ledger()
     kept, seconds = _check_recordings(corpus, label_map, ledger, arguments)
+    _check_features(arguments.out, root, seconds)
     wanted = sum(turn.emotion in label_map.map for turn in corpus.turns)
     missing = _silent_dialogues(corpus)
     if not miniature:
@@ -79,17 +80,25 @@ def prepare(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ledger]:
     return record, ledger
 
 
-def _check_features(out: Path, root: Path, miniature: bool) -> None:
-    """Features are looked up by utterance, and a miniature corpus has the names of the real one: never mix them."""
-    if not any(out.glob("features/*/record.json")):
+def _check_features(out: Path, root: Path, seconds: dict[str, float]) -> None:
+    """Features are looked up by utterance: never mix in those of another corpus with the same names.
+
+    One that lies elsewhere than before is known by the lengths of its recordings.
+    """
+    before = read_corpus_json(out).get("source")
+    if before in (None, printable(str(root))) or not any(out.glob("features/*/record.json")):
         return
-    before = read_corpus_json(out)
-    source = printable(str(root))
-    if (before.get("source", source), before.get("miniature", miniature)) != (source, miniature):
+    lengths = dict(zip(*read_column(out / "utt2dur"), strict=True)) if (out / "utt2dur").exists() else {}
+    shared = lengths.keys() & seconds.keys()
+    if not shared or any(lengths[utterance] != _length(seconds[utterance]) for utterance in shared):
         raise MertkError(
-            f"{out} has features made from {before.get('source')}; remove {out / 'features'} or choose another data "
-            f"directory for {root}."
+            f"{out} has features made from {before}, whose recordings are others; remove {out / 'features'} or choose "
+            f"another data directory for {root}."
         )
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.4f}"
 
 
 def _check_recordings(
@@ -230,7 +239,7 @@ def _columns(
         "utt2session": {turn.utterance: turn.session for turn in kept},
         "utt2dialogue": {turn.utterance: turn.dialogue for turn in kept},
         "utt2label": {turn.utterance: label_map.map[turn.emotion] for turn in kept},
-        "utt2dur": {turn.utterance: f"{seconds[turn.utterance]:.4f}" for turn in kept},
+        "utt2dur": {turn.utterance: _length(seconds[turn.utterance]) for turn in kept},
         "utt2vad": {turn.utterance: " ".join(f"{rating:g}" for rating in turn.ratings) for turn in kept},
     }
     if video:

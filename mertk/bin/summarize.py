@@ -69,7 +69,8 @@ def check_out(out: Path, names: list[str]) -> None:
     from mertk.bin.run_files import is_run
     from mertk.errors import MertkError
 
-    if is_run(out) or (out / "model.json").exists():
+    inside = out.name in ("best", "checkpoints") and is_run(out.parent)
+    if is_run(out) or inside or (out / "model.json").exists():
         raise MertkError(f"--out {out} is the directory of a run; give another, such as that of the experiment.")
     found = [name for name in names if (out / name).exists()]
     try:

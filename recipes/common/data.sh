@@ -30,6 +30,14 @@ read_data() {
     declare -gA known=()
     read_facts known --data "$data"
     [[ -v known[miniature] ]] || return 0
+    if [[ ! -v known[corpus] ]]; then
+        # Its corpus.json was lost, or never was: what it is made of tells.
+        if [[ -n $corpus ]]; then
+            known[miniature]=$miniature
+        elif [[ -e $data/corpus/MINIATURE.json ]]; then
+            known[miniature]=yes
+        fi
+    fi
     local name=${known[corpus]-$1}
     if [[ $name != "$1" ]]; then
         [[ ! -d $root/recipes/$name ]] ||

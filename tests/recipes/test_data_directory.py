@@ -37,6 +37,16 @@ def test_a_data_directory_without_corpus_json_is_no_miniature(recipe, tmp_path):
     assert config_names(recipe(FOAL, "--data", data, "--stage", 3)["3 train"]) == ["foal.yaml", "full.yaml"]
 
 
+def test_where_corpus_json_was_lost_the_corpus_tells_what_the_data_are(recipe, tmp_path):
+    data, made = data_directory(tmp_path / "data"), ["foal.yaml", "miniature.yaml", "full.yaml"]
+    corpus = miniature(tmp_path / "corpus")
+    assert config_names(recipe(FOAL, "--data", data, "--corpus", corpus)["3 train"]) == made
+    miniature(data / "corpus")
+    stages = recipe(FOAL, "--data", data)
+    assert option(stages["1 manifests"], "--corpus") == str(data / "corpus")
+    assert config_names(stages["3 train"]) == made
+
+
 def test_a_miniature_corpus_that_is_given_is_one(recipe, tmp_path):
     corpus = miniature(tmp_path / "corpus")
     stages = recipe(FOAL, "--corpus", corpus)

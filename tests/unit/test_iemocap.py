@@ -217,9 +217,14 @@ def test_features_of_another_corpus_are_not_mixed_in(corpus: Path, capsys: pytes
     assert prepare(corpus) == 0
     (corpus.parent / "data" / "features" / "video").mkdir(parents=True)
     (corpus.parent / "data" / "features" / "video" / "record.json").write_text("{}")
+    moved = corpus.rename(corpus.parent / "moved")
+    assert prepare(moved) == 0
     other = write_tree(corpus.parent / "other", small_corpus())
+    write_wav(corpus.parent / "other.source" / "speech.wav", seconds=1.6)
     assert_refused(
-        other, capsys, r"data has features made from .*corpus; remove .*features or choose another data directory"
+        other,
+        capsys,
+        r"data has features made from .*moved, whose recordings are others; remove .*features or choose another",
     )
 
 

@@ -121,6 +121,8 @@ def test_a_report_does_not_make_a_run_look_scored(tmp_path, capsys):
     run = tmp_path / "paper" / "session-clean" / "fold_2" / "seed_1"
     save_config(load_config([]), run / "config.yaml")
     (run / "environment.json").write_text('{"commit": "abc"}')
-    assert main([str(tmp_path / "paper"), "--out", str(run)]) == 1
-    assert "is the directory of a run" in capsys.readouterr().err
-    assert not (run / "results.json").exists()
+    (run / "checkpoints").mkdir()
+    for out in (run, run / "checkpoints"):
+        assert main([str(tmp_path / "paper"), "--out", str(out)]) == 1
+        assert "is the directory of a run" in capsys.readouterr().err
+        assert not (out / "results.json").exists()
