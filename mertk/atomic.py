@@ -13,12 +13,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary name in the folder of `path`; on a good end the file written there takes the place of `path`.
 
     When the block fails (an error, Ctrl-C, a full disk), the temporary file is deleted and `path` stays as it was.
-    Missing parent folders are made.
+    Missing parent folders are made. A device or a pipe (`/dev/stdout`) is written to as it stands: a file in its place
+    would be its loss.
 
     Raises:
         OSError: as the system reports it, always with a file name, which a full disk alone would not carry.
     """
     path = Path(path)
+    if _is_stream(path):
+        yield path
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +38,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path names a device, a pipe, or what the shell has opened."""
+    if str(path) in ("/dev/stdout", "/dev/stderr"):  # links, to files perhaps
+        return True
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def write_text(path: str | Path, text: str, errors: str = "backslashreplace") -> None:
