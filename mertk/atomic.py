@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,13 +13,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary name in the folder of `path`; on a good end the file written there takes the place of `path`.
 
     When the block fails (an error, Ctrl-C, a full disk), the temporary file is deleted and `path` stays as it was.
-    Missing parent folders are made. A device or a pipe (/dev/stdout, /dev/null) is written to, and stays what it is.
+    Missing parent folders are made. A device or a pipe (`/dev/stdout`) is written to as it stands: a file in its place
+    would be its loss.
 
     Raises:
         OSError: as the system reports it, always with a file name, which a full disk alone would not carry.
     """
     path = Path(path)
-    if _takes_as_it_comes(path):
+    if _is_stream(path):
         yield path
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -40,13 +40,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def _takes_as_it_comes(path: Path) -> bool:
-    """Whether this is a device, a pipe or a socket, which a file must not take the place of."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+def _is_stream(path: Path) -> bool:
+    """Whether a path names a device, a pipe, or what the shell has opened."""
+    if str(path) in ("/dev/stdout", "/dev/stderr"):  # links, to files perhaps
+        return True
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def write_text(path: str | Path, text: str, errors: str = "backslashreplace") -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 
+#: controls that turn the direction of what follows: a name could show as another
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
 #: control characters, bytes that are no UTF-8 (as Python holds them), and what ends a line
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Text whose control characters and bytes that are no UTF-8 stand as escapes, but for the characters in `keep`.
+    r"""Text whose control characters, those of direction too, and bytes that are no UTF-8 stand as escapes.
 
-    >>> printable("caf\udce9\t1.wav"), printable("你好 é.wav")
-    ('caf\\xe9\\t1.wav', '你好 é.wav')
+    Args:
+        keep: characters that stay as they are.
+
+    >>> printable("caf\udce9\t1.wav"), printable("你好 é.wav"), printable("a\u202evaw.b")
+    ('caf\\xe9\\t1.wav', '你好 é.wav', 'a\\u202evaw.b')
     """
     if text.isprintable():
         return text
@@ -20,7 +26,8 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def _escaped(character: str) -> str:
-    if unicodedata.category(character) not in _UNPRINTABLE:
+    turns = unicodedata.bidirectional(character) in _TURNING
+    if not turns and unicodedata.category(character) not in _UNPRINTABLE:
         return character
     if "\udc80" <= character <= "\udcff":  # a byte that the file system gave and UTF-8 has not
         return f"\\x{ord(character) - 0xDC00:02x}"

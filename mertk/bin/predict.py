@@ -105,7 +105,8 @@ def main(argv: list[str] | None = None) -> int:
         except MertkError as error:
             if arguments.debug:
                 sys.stderr.write(error.trace)
-            failed.append(f"error: {file}: {str(error).removeprefix(f'{file}: ')}")
+            told_of_it = str(error).removeprefix(f"utterance {file.stem}: ").removeprefix(f"{file}: ")
+            failed.append(f"error: {file}: {told_of_it}")
             continue
         told += [f"note: {file}: {note}" for note in notes]
         lines.append("\t".join([printable(str(file)), *columns(answer, predictor.classes)]))
@@ -138,7 +139,8 @@ def read_transcripts(path: Path) -> dict[str, str]:
     from mertk.data.text_file import read_lines
 
     if not path.is_file():
-        raise MertkError(f"--transcripts {path}: no such file.")
+        found = "this is no plain file" if path.exists() else "no such file"
+        raise MertkError(f"--transcripts {path}: {found}; expected lines of name, tab, text.")
     table: dict[str, str] = {}
     for number, line in enumerate(read_lines(path), start=1):
         name, tab, words = line.removeprefix("\ufeff").rstrip("\r").partition("\t")
@@ -161,6 +163,8 @@ def find_transcript(file: Path, table: dict[str, str]) -> str | None:
     for name in (str(file), file.name, file.stem):
         if name in table:
             return table[name]
+    if not file.name:  # "." or "/", which have no file beside them
+        return None
     beside = file.with_suffix(".txt")
     return " ".join(read_text(beside).removeprefix("\ufeff").split()) if beside.is_file() else None
 

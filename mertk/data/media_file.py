@@ -36,6 +36,15 @@ def open_media(path: Path) -> av.container.InputContainer:
     return av.open(f"file:{name}", metadata_errors="replace", options={"protocol_whitelist": "file"})
 
 
+def system_cause(error: Exception) -> str:
+    """What FFmpeg or the system says, without its number and the name of the file.
+
+    >>> system_cause(OSError(5, "Input/output error", "a.mp4")), system_cause(ValueError("no format"))
+    ('Input/output error', 'no format')
+    """
+    return getattr(error, "strerror", None) or str(error)
+
+
 def played_stream(container: Any, kind: str) -> Any | None:
     """The stream of `audio` or `video` that a player takes; None when there is none that FFmpeg decodes.
 

@@ -20,6 +20,7 @@ from mertk.data.sound_track import AudioError, check_rate, decode_sound, packets
 
 if TYPE_CHECKING:
     import numpy as np
+    import soundfile
 
 #: a file may be this much shorter than it says, or its manifest, before it counts as truncated
 TOLERANCE_SECONDS = 0.05
@@ -32,6 +33,9 @@ _SIZED = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF")
 
 #: frames that soundfile gives for streams, whose header does not know
 _UNKNOWN_FRAMES = 2**62
+
+#: libsndfile's number for a file that is not there
+_NO_FILE = 7
 
 #: rate at which what FFmpeg decodes is counted
 _FFMPEG_RATE_HZ = 16000
@@ -98,23 +102,30 @@ def open_sound(path: Path) -> Iterator[Any | None]:
     try:
         file = soundfile.SoundFile(os.fsencode(path))
     except soundfile.LibsndfileError as error:
-        if not _has_sound(path):
-            raise AudioError(f"{path} cannot be read as audio ({error}).", "unreadable_audio") from error
-        yield None
+        if _has_sound(path) is None:
+            raise _unreadable(path, error) from error
+        yield None  # whose reader says what is wrong with the sound, or that there is none
         return
     with file:
         is_stream = file.frames >= _UNKNOWN_FRAMES or file.frames == 0
         yield None if file.format in _GUESSED or (is_stream and _has_sound(path)) else file
 
 
-def _has_sound(path: Path) -> bool:
+def _has_sound(path: Path) -> bool | None:
+    """Whether FFmpeg decodes sound of a file; None when it does not know what the file is."""
     import av
 
     try:
         with open_media(path) as container:
             return played_stream(container, "audio") is not None
     except (av.FFmpegError, OSError, ValueError):
-        return False
+        return None
+
+
+def _unreadable(path: Path, error: soundfile.LibsndfileError) -> AudioError:
+    # Where its reader of MP3 gives up, libsndfile says that there is no such file.
+    told = "the format is not recognised" if error.code == _NO_FILE else error.error_string.rstrip(".")
+    return AudioError(f"{path} cannot be read as audio ({told}); copy it again, or convert it.", "unreadable_audio")
 
 
 def read_blocks(file: Any, path: Path, wanted: int) -> Iterator[np.ndarray]:
@@ -130,7 +141,7 @@ def read_blocks(file: Any, path: Path, wanted: int) -> Iterator[np.ndarray]:
         try:
             block = file.read(min(wanted, _BLOCK), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path} cannot be read as audio ({error}).", "unreadable_audio") from error
+            raise _unreadable(path, error) from error
         if len(block) == 0:
             return
         if not np.isfinite(block).all():

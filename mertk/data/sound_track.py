@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from mertk.data.file_extent import is_cut, missing_bytes
-from mertk.data.media_file import open_media, played_stream, playing_start, read_packets, readable_packets
+from mertk.data.media_file import (
+    open_media,
+    played_stream,
+    playing_start,
+    read_packets,
+    readable_packets,
+    system_cause,
+)
 from mertk.data.recording import RecordingError
 
 #: sample rates that recordings have
@@ -68,6 +75,12 @@ def decode_sound(path: Path, sample_rate_hz: int, max_seconds: float | None = No
     try:
         with open_media(path) as container:
             stream = played_stream(container, "audio")
+            if stream is None and container.streams.audio:
+                raise AudioError(
+                    f"{path} has sound that FFmpeg cannot decode (an unknown codec, or a damaged header); convert it, "
+                    "to wav perhaps.",
+                    "unreadable_audio",
+                )
             if stream is None:
                 raise AudioError(f"{path} has no sound; it is needed here.", "no_audio")
             track = _Track(path, container, stream, sample_rate_hz)
@@ -80,7 +93,9 @@ def decode_sound(path: Path, sample_rate_hz: int, max_seconds: float | None = No
     except AudioError:
         raise
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise AudioError(f"{path} cannot be read ({error}).", "unreadable_video") from error
+        raise AudioError(
+            f"{path} cannot be read ({system_cause(error)}); copy the file again.", "unreadable_video"
+        ) from error
 
 
 def packets_end(path: Path) -> float | None:
@@ -142,7 +157,10 @@ class _Track:
                 "unreadable_audio",
             )
         if self._end is not None:
-            raise AudioError(f"{self.path} cannot be read to its end ({self._end}).", "unreadable_audio")
+            raise AudioError(
+                f"{self.path} cannot be read to its end ({system_cause(self._end)}); copy the file again.",
+                "unreadable_audio",
+            )
         if is_cut(self.path):
             raise AudioError(
                 f"{self.path} was cut off: its sound ends at {self.count / self.rate:.3f} s, and "
@@ -176,7 +194,7 @@ class _Track:
             try:
                 yield from packet.decode()
             except av.FFmpegError:
-                self._num_lost += 1
+                self._num_lost += packet.size > 0  # the last, which is empty, asks for what a decoder still holds
 
     def _silence_before(self, frame: Any, following: Any, max_seconds: float | None) -> Fraction:
         """Seconds for which nothing is heard before a frame."""

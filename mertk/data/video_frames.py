@@ -171,7 +171,7 @@ def _read_open(
         shown = pictures.next(min(request.next for request in [*active, *waiting[:1]]))
         if shown is None:
             for request in active + waiting:
-                yield request.segment, request.result(path, end, rate)
+                yield request.segment, request.result(path, pictures.end, rate)
             return
         end = shown.end
         while waiting and waiting[0].next < end:

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mertk.data.media_file import open_media, played_stream, readable_packets
+from mertk.data.media_file import open_media, played_stream, readable_packets, system_cause
 from mertk.data.shown_picture import VideoError
 from mertk.data.video_timing import VideoTiming, last_end
 
@@ -45,7 +45,7 @@ def open_video(path: Path) -> av.container.InputContainer:
         return open_media(path)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
-            f"video {path} cannot be opened ({error}); copy the file again.", "unreadable_video"
+            f"video {path} cannot be opened ({system_cause(error)}); copy the file again.", "unreadable_video"
         ) from error
 
 
@@ -75,6 +75,9 @@ class VideoPictures:
     Args:
         timing: of the file.
         rate: frames counted per second.
+
+    Attributes:
+        end: frames that have gone by.
     """
 
     def __init__(self, container: Any, stream: Any, timing: VideoTiming, rate: Fraction) -> None:
@@ -92,7 +95,7 @@ class VideoPictures:
         self._promised: list[int] = []  # heap of the packets' times whose pictures have not come yet
         self._has_holds = False
         self._is_restarted = False
-        self._begin = 0
+        self._begin = self.end = 0
         self._last: Fraction | int = 0  # tick of the picture decoded last
         self._frames = self._timed_frames()
         self._shown, time, _ = next(self._frames, (None, 0, False))
@@ -216,6 +219,7 @@ class VideoPictures:
             else:
                 end = self._begin = max(self._number(time), begin)
                 self._has_holds |= end - begin > self._span and not is_lossy
+            self.end = end
             if end > max(wanted, begin):
                 return Shown(shown, begin, end, min(begin + self._span, end) if is_lossy else end)
         return None

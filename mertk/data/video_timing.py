@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from mertk.data.file_extent import is_cut
-from mertk.data.media_file import COUNTED, played_stream, playing_start, readable_packets
+from mertk.data.media_file import COUNTED, playing_start, readable_packets
 from mertk.data.shown_picture import VideoError
 
 #: how long a last picture may say that it stays, where nothing else goes on
 _LONGEST_LAST_SECONDS = 10
+
+#: packets come in the order in which they are decoded; one shown so much earlier has another clock
+_MOST_REORDERED_SECONDS = 0.5
 
 #: part of a file that its packets reach into when it is whole; indices and texts may come behind them
 _SHARE_READ = 0.9
@@ -125,15 +128,17 @@ def pictures_end(container: Any, stream: Any, timing: VideoTiming) -> Fraction:
     if timing.start is None and stream.index_entries:  # FFmpeg counts what there is, the index what there was
         found, is_read = Fraction((stream.index_entries[-1].timestamp + 1) * stream.time_base), True
     else:
-        last, reached, count = None, 0, 0
-        for packet in readable_packets(container, stream, played_stream(container, "audio")):
+        last, reached, count, is_set_anew = None, 0, 0, False
+        for packet in readable_packets(container):  # of all streams: the last to end may be one that nobody plays
             reached = max(reached, (packet.pos or 0) + packet.size)
             count += packet.stream is stream and packet.size > 0
             if packet.stream is stream and (time := _time_of(packet)) is not None:
+                is_set_anew |= last is not None and (last - time) * stream.time_base > _MOST_REORDERED_SECONDS
                 last = time if last is None else max(last, time)
         found = count / timing.rate
         if last is not None:
-            found = last_end(stream, last, timing) * stream.time_base - (timing.start or 0)
+            by_clock = last_end(stream, last, timing) * stream.time_base - (timing.start or 0)
+            found = max(by_clock, found) if is_set_anew else by_clock
         is_read = not reached or reached >= _SHARE_READ * container.size
     return found if is_read and not timing.is_cut else max(said, found)
 

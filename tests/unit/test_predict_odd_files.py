@@ -73,6 +73,15 @@ def test_what_is_no_recording_is_told_apart_and_the_others_answered(model, tmp_p
         assert not any(word in told for word in ("wav.scp", "stage", "--max_lost", "corpus"))
 
 
+def test_an_error_names_its_file_once_and_no_utterance(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    file = write_tone(tmp_path / "cut.wav")
+    file.write_bytes(file.read_bytes()[:4000])
+    code, rows, errors = call(capsys, "--model", model, "--", "cut.wav", ".", "/")
+    assert (code, rows) == (1, []) and errors["cut.wav"].startswith("cut.wav was cut off")
+    assert all("this is a folder" in errors[name] for name in "./")
+
+
 def test_an_odd_title_does_no_harm_and_an_unknown_codec_is_told(tmp_path):
     write_video(tmp_path / "plain.avi", 20)
     assert has_picture(entitle(tmp_path / "plain.avi", "Café".encode("latin-1"), tmp_path / "titled.avi"))

@@ -14,6 +14,7 @@ import soxr
 from data_prep.wav_header import TruncatedWav, UnreadableWav, read_wav_header
 from mertk.data.sound_file import SoundFormat, measure_sound, sound_seconds
 from mertk.data.waveform import AudioError, read_sound_of_video, read_waveform
+from tests.video_corpus import write_video
 
 #: of a file: channels, rate, samples
 LENGTH = 8001
@@ -123,6 +124,24 @@ def test_what_soundfile_does_not_know_ffmpeg_decodes(tmp_path, name, codec):
         read_waveform(path, "a", policy="refuse")
     with pytest.raises(AudioError, match=r"expected 3\.000 s"):
         read_waveform(path, "a", expected_seconds=3.0)
+
+
+def test_sound_of_an_unknown_codec_and_no_sound_are_told_apart(tmp_path):
+    content = encode(tmp_path / "a.m4a", "aac").read_bytes()
+    (tmp_path / "a.m4a").write_bytes(content.replace(b"mp4a", b"zzzz").replace(b"esds", b"zzzz"))
+    with pytest.raises(AudioError, match="sound that FFmpeg cannot decode"):
+        read_waveform(tmp_path / "a.m4a", "a")
+    write_video(tmp_path / "a.avi", 5)
+    with pytest.raises(AudioError, match="has no sound"):
+        read_waveform(tmp_path / "a.avi", "a")
+
+
+def test_no_more_packets_are_lost_than_there_are(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000)
+    content = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(content[:22] + b"\0\0" + content[24:])  # no channels
+    with pytest.raises(AudioError, match=r": (\d+) of \1 packets"):
+        read_waveform(tmp_path / "a.wav", "a")
 
 
 def test_a_playlist_is_no_sound(tmp_path):

@@ -244,3 +244,9 @@ def test_duration_of_what_is_no_video_is_an_error(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"no video")
     with pytest.raises(VideoError, match="cannot be opened"):
         read_duration(tmp_path / "a.mp4")
+
+
+def test_pictures_end_where_the_file_ends_however_few_are_wanted(tmp_path):
+    write_video(tmp_path / "a.avi", 25, rate=Fraction(25))
+    with pytest.raises(VideoError, match=r"only 2 of the 4 frames in .*, its pictures end at 1\.000 s"):
+        read_frames(tmp_path / "a.avi", Segment("a", Fraction(0), Fraction(2)), rate_hz=2)

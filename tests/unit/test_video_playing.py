@@ -230,7 +230,29 @@ def test_a_clock_that_is_set_anew_goes_on(tmp_path):
     path.write_bytes(part + part)
     frames = read_frames(path, Segment("a", Fraction(0), Fraction(2)))
     assert numbers(frames) == [*range(25), *range(25)]
+    assert read_duration(path) == 2
     assert len(read_sound_of_video(path, "a")) / 16000 == pytest.approx(2, abs=0.15)
+
+
+def test_sound_that_nobody_plays_does_not_lengthen_the_pictures(tmp_path):
+    write_video(tmp_path / "v.mkv", steady(25), sound=(0, 1))
+    write_video(tmp_path / "long.mkv", steady(25), sound=(0, 9))
+    with av.open(str(tmp_path / "two.mkv"), "w") as target:
+        packets = []
+        for name, kinds in (("v.mkv", ("video", "audio")), ("long.mkv", ("audio",))):
+            with av.open(str(tmp_path / name)) as source:
+                streams = {
+                    stream.index: target.add_stream_from_template(stream)
+                    for stream in source.streams
+                    if stream.type in kinds
+                }
+                for packet in source.demux():
+                    if packet.size and packet.stream.index in streams:
+                        packet.stream = streams[packet.stream.index]
+                        packets.append(packet)
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            target.mux(packet)
+    assert read_duration(tmp_path / "two.mkv") == 1
 
 
 def test_a_cover_is_no_video_and_the_picture_beside_it_is(tmp_path):
