@@ -241,7 +241,7 @@ def _read_part(name: str, content: Any, where: str, metrics: str) -> Part:
 def _listed(values: Any, where: str, ids: list[str]) -> list[Any]:
     if not isinstance(values, (list, tuple)) and not (isinstance(values, np.ndarray) and values.ndim):
         raise MertkError(f"{where}: expected a list, got {type(values).__name__}.")
-    return counted(list(values), where, ids)
+    return list(counted(values, where, ids))
 
 
 def _find_tokens(tokens: np.ndarray, where: str, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
