@@ -138,7 +138,7 @@ def _drop_bad_lengths(parts: list[Part], path: Path, arguments: argparse.Namespa
             ledger.add(part.ids[row], STAGE, "bad_length", f"{path}: part {PARTS[part.name]}: {'; '.join(found)}")
         part.rows = [row for row in part.rows if row not in faults]
         if not part.rows:
-            raise MertkError(f"{path}: part {PARTS[part.name]}: no utterance has a sound length.")
+            raise MertkError(f"{path}: part {PARTS[part.name]}: no utterance has a sound length; get the file again.")
     if len(ledger) and arguments.bad_length == "refuse":
         told = "; ".join(f"{entry.utterance}: {entry.detail}" for entry in ledger.entries[:3])
         raise MertkError(
@@ -206,7 +206,7 @@ def _columns(parts: list[Part]) -> dict[str, dict[str, str]]:
     for part in parts:
         for row in part.rows:
             utterance = part.ids[row]
-            columns["text"][utterance] = " ".join(part.texts[row].split())
+            columns["text"][utterance] = part.texts[row]
             columns["utt2video"][utterance] = utterance.partition(SEPARATOR)[0] or utterance
             for name, labels in part.labels.items():
                 # The shortest number that reads back as the same float32, and no negative zero.

@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.mmsa_values import counted, read_array, read_labels, read_numbers, read_strings
+from data_prep.mmsa_values import counted, read_array, read_labels, read_numbers, read_strings, read_transcripts
 from data_prep.safe_pickle import load_pickle, shown
+from mertk.data.columns import id_problem
 from mertk.errors import MertkError
 from mertk.progress import progress
 
@@ -49,6 +50,8 @@ CLASS_KEYS = {
     for kind in ("annotations", "classification_labels")
 }
 SEPARATOR = "$_$"
+#: what a token's number is held in
+_MOST_TOKENS = np.float64(2**31 - 1)
 BLOCK_BYTES = 16 * 2**20
 
 
@@ -220,7 +223,7 @@ def _read_part(name: str, content: Any, where: str, metrics: str) -> Part:
     ids = read_strings(content["id"], f"{where}: id")
     if not ids:
         raise MertkError(f"{where}: no utterance.")
-    texts = read_strings(content["raw_text"], f"{where}: raw_text", ids)
+    texts = read_transcripts(content["raw_text"], f"{where}: raw_text", ids)
     arrays = {ours: read_array(content[key], f"{where}: {key}", ids) for ours, key in KEYS.items() if key in content}
     given = {ours: key for ours, key in LENGTH_KEYS.items() if key in content}
     lengths = {ours: read_numbers(content[key], f"{where}: {key}", ids) for ours, key in given.items()}
@@ -241,7 +244,7 @@ def _read_part(name: str, content: Any, where: str, metrics: str) -> Part:
 def _listed(values: Any, where: str, ids: list[str]) -> list[Any]:
     if not isinstance(values, (list, tuple)) and not (isinstance(values, np.ndarray) and values.ndim):
         raise MertkError(f"{where}: expected a list, got {type(values).__name__}.")
-    return counted(list(values), where, ids)
+    return list(counted(values, where, ids))
 
 
 def _find_tokens(tokens: np.ndarray, where: str, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -255,9 +258,14 @@ def _find_tokens(tokens: np.ndarray, where: str, ids: list[str]) -> tuple[np.nda
     if len(torn):
         message = "the mask is not 1 for the first tokens and 0 for the rest, nor the other way round"
         raise MertkError(f"{where}: {ids[torn[0]]}: {message} ({len(torn)} such in all).")
-    negative = np.flatnonzero((tokens[:, ::2] < 0).any(axis=(1, 2)))
-    if len(negative):
-        raise MertkError(f"{where}: {ids[negative[0]]}: a token or segment below 0 ({len(negative)} such in all).")
+    words, marks = tokens[:, 0], tokens[:, 1:]
+    for what, odd in (
+        ("a token that is no whole number from 0", ~((words >= 0) & (words <= _MOST_TOKENS) & (words % 1 == 0))),
+        ("a mask or a segment that is neither 0 nor 1", (marks != 0) & (marks != 1)),
+    ):
+        rows = np.flatnonzero(odd.reshape(len(ids), -1).any(axis=1))
+        if len(rows):
+            raise MertkError(f"{where}: {ids[rows[0]]}: {what} ({len(rows)} such in all); get the file again.")
     return starts, lengths.astype(np.float64)
 
 
@@ -267,8 +275,9 @@ def _check_ids(parts: list[Part], path: Path) -> None:
     for part in parts:
         part.ids = ["_".join(utterance.split()) for utterance in part.ids]
         for position, utterance in enumerate(part.ids):
-            if not utterance:
-                raise MertkError(f"{path}: part {PARTS[part.name]}: id: entry {position} is empty.")
+            problem = id_problem(utterance) if utterance else "it is empty"
+            if problem:
+                raise MertkError(f"{path}: part {PARTS[part.name]}: id: entry {position}: {problem}; rename it.")
             if utterance in first:
                 again = f"part {first[utterance]} and again in part {PARTS[part.name]}"
                 raise MertkError(f"{path}: id: {utterance} is in {again}; every utterance belongs to one part, once.")

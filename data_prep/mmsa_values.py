@@ -32,6 +32,19 @@ def read_strings(values: Any, where: str, ids: list[str] | None = None) -> list[
     return found if ids is None else counted(found, where, ids)
 
 
+def read_transcripts(values: Any, where: str, ids: list[str]) -> list[str]:
+    """Texts, each made one line, one for each of `ids`.
+
+    Raises:
+        MertkError: as `read_strings`, or half a character, which no file can hold.
+    """
+    texts = [" ".join(text.replace("\0", " ").split()) for text in read_strings(values, where, ids)]
+    for utterance, text in zip(ids, texts, strict=True):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise MertkError(f"{where}: {utterance}: {text!a:.80} holds half a character (a surrogate); mend it.")
+    return texts
+
+
 def counted(values: Any, where: str, ids: list[str]) -> Any:
     """The values, if there is one for each of `ids`."""
     if len(values) != len(ids):

@@ -2,7 +2,7 @@
 
 A few bytes can ask for gigabytes (a memo with a huge index, a text that is longer than the file), and containers that
 hold one another twice over unfold to more than any machine can go through. Here the operations are counted, sizes are
-held against the file, and the stack is followed far enough to know what becomes a key.
+held against the file, and the stack is followed far enough to know what becomes a key and how much is in a value.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _KEYS = {
     "ADDITEMS": slice(None),
     "FROZENSET": slice(None),
 }
-#: on the stack that is followed: a container that can be hashed; anything else is the bytes of its text, or 0
-_HASHED_CONTAINER = -1
+#: what a place in a container takes
+_PLACE_BYTES = 8
 
 
 class OversizedError(Exception):
@@ -65,6 +65,15 @@ def check_program(file: io.BufferedIOBase) -> int:
     return _Program(file).follow()
 
 
+class _Value:
+    """Something on the stack: bytes of all texts and places in it, and whether it is a container that can be hashed."""
+
+    __slots__ = ("is_hashed", "size")
+
+    def __init__(self, size: int, is_hashed: bool = False) -> None:
+        self.size, self.is_hashed = size, is_hashed
+
+
 class _Program:
     """A pickle, and what its stack and its memo would hold."""
 
@@ -72,9 +81,9 @@ class _Program:
         self.file = file
         self.num_bytes = file.seek(0, os.SEEK_END)
         file.seek(0)
-        self.stack: list[int] = []
+        self.stack: list[_Value] = []
         self.marks: list[int] = []
-        self.memo: dict[int, int] = {}
+        self.memo: dict[int, _Value] = {}
         self.fetched_bytes = 0
 
     def follow(self) -> int:
@@ -137,9 +146,10 @@ class _Program:
             self.memo[index] = stack[-1]
         elif name in _GETS:
             stack.append(self.memo[argument])
-            self.fetched_bytes += max(stack[-1], 0)
+            # Whatever is made of it, an array or bytes of a text, is no larger than what is in it.
+            self.fetched_bytes += stack[-1].size
             if self.fetched_bytes > _allowed_bytes(self.num_bytes):
-                raise OversizedError("texts that are fetched from the memo again and again")
+                raise OversizedError("texts or containers that are fetched from the memo again and again")
         elif name == "DUP":
             raise OversizedError("a value that is put on the stack twice, which no program that writes pickles does")
         elif name == "FRAME" and argument > self.num_bytes - self.file.tell():
@@ -157,15 +167,18 @@ class _Program:
             start = self.marks.pop()
         else:
             start = len(stack) - _CHANGES.get(name, len(operation.stack_before))
-        if start < (self.marks[-1] if self.marks else 0):
+        if start - (name in _CHANGES) < (self.marks[-1] if self.marks else 0):
             raise pickle.UnpicklingError(f"{name} on an empty stack")
-        if name in _KEYS and _HASHED_CONTAINER in stack[start:][_KEYS[name]]:
+        taken = stack[start:]
+        if name in _KEYS and any(value.is_hashed for value in taken[_KEYS[name]]):
             raise OversizedError("a tuple or a set as a key")
         del stack[start:]
-        if name not in _CHANGES:
-            for kind in operation.stack_after:
-                is_hashed = kind is pickletools.pytuple or kind is pickletools.pyfrozenset
-                stack.append(_HASHED_CONTAINER if is_hashed else size)
+        size += sum(value.size + _PLACE_BYTES for value in taken)
+        if name in _CHANGES:
+            stack[-1].size += size
+            return
+        for kind in operation.stack_after:
+            stack.append(_Value(size, kind is pickletools.pytuple or kind is pickletools.pyfrozenset))
 
 
 def _allowed_bytes(num_bytes: int) -> int:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from data_prep.pickle_program import OversizedError, check_program, check_unfolded
+from data_prep.pickle_program import MAX_OPERATIONS, OversizedError, check_program, check_unfolded
 from mertk.errors import MertkError
 
 #: sizes in bytes of the kinds of numbers that arrays may hold; strings may have any
@@ -42,8 +42,8 @@ class Array(np.ndarray):
         if type(state) is not tuple or len(state) != 5 or type(state[2]) is not _ArrayType:
             raise Refused(f"numpy.ndarray with the state {shown(state)}")
         _, shape, kind, is_fortran, content = state
-        _check_shape(shape)
         dtype = kind.dtype()
+        _check_shape(shape, dtype.itemsize)
         if dtype.hasobject:
             if type(content) is not list or len(content) != prod(shape):
                 raise Refused("numpy.ndarray of objects without a list of them")
@@ -148,8 +148,8 @@ class _FromBuffer(_StandIn):
         if not sound or type(arguments[1]) is not _ArrayType or arguments[4:] not in ((), (None,)):
             return super().__call__(*arguments)
         content, kind, shape, order = arguments[:4]
-        _check_shape(shape)
         dtype = kind.dtype()
+        _check_shape(shape, dtype.itemsize)
         if dtype.hasobject or len(content) != prod(shape) * dtype.itemsize:
             return super().__call__(*arguments)
         flat = np.frombuffer(content, dtype) if content else np.empty(0, dtype)
@@ -190,9 +190,12 @@ class _NoBytes(_StandIn):
         return super().__call__(*arguments) if arguments else b""
 
 
-def _check_shape(shape: Any) -> None:
+def _check_shape(shape: Any, item_bytes: int) -> None:
     if type(shape) is not tuple or len(shape) > 32 or any(type(size) is not int or size < 0 for size in shape):
         raise Refused(f"numpy.ndarray of shape {shown(shape)}")
+    # Rows of nothing take no bytes, but each takes a turn.
+    if not prod(shape) * item_bytes and prod(max(size, 1) for size in shape) > MAX_OPERATIONS:
+        raise Refused(f"numpy.ndarray of shape {shown(shape)} without a byte")
 
 
 class _BriefRepr(reprlib.Repr):

@@ -34,14 +34,15 @@ EXAMPLE = "mertk.models.foal.FoalNet"
 NAMES = (Sequence[str], list[str])
 
 
-def find_class(path: str, where: str, trusted: Sequence[str] | None = None) -> Callable[..., Any]:
-    """The class (or function) at a dotted path such as `mertk.models.foal.FoalNet`.
+def find_class(path: Any, where: str, trusted: Sequence[str] | None = None) -> type[torch.nn.Module]:
+    """The class of modules at a dotted path such as `mertk.models.foal.FoalNet`.
 
     Args:
         trusted: modules and packages that may be imported besides mertk; None: any.
 
     Raises:
-        MertkError: no such class, or one of a module that is not trusted, which is not imported then.
+        MertkError: no such class, one of something else, or one of a module that is not trusted, which is not imported
+            then.
     """
     if not isinstance(path, str):
         raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path such as {EXAMPLE}.")
@@ -52,12 +53,16 @@ def find_class(path: str, where: str, trusted: Sequence[str] | None = None) -> C
             f"know where that comes from, add --trust {module_name or path}."
         )
     try:
-        return getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:  # TypeError: a path that begins with dots
         raise MertkError(
             f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). "
             f"Expected a dotted path to a class, such as {EXAMPLE}."
         ) from error
+    # Not whatever else can be called.
+    if not (inspect.isclass(found) and issubclass(found, torch.nn.Module)):
+        raise MertkError(f"{where}.{CLASS_KEY}: {path} is no torch.nn.Module; name the class of a model or encoder.")
+    return found
 
 
 def argument_names(constructor: Callable[..., Any]) -> list[str]:
@@ -80,7 +85,7 @@ def build(
         trusted: as for `find_class`.
 
     Raises:
-        MertkError: unknown or missing key, wrong type, class not importable or not trusted.
+        MertkError: unknown or missing key, wrong type or value, class not importable or not trusted.
     """
     constructor, arguments = _read(config, where, trusted)
     accepted = argument_names(constructor)
@@ -102,7 +107,17 @@ def build(
     ]
     if missing:
         raise MertkError(f"{where}: {constructor.__name__} needs {', '.join(missing)}; add it to the configuration.")
-    return constructor(**checked)
+    try:
+        return constructor(**checked)
+    except MertkError:
+        raise
+    except Exception as error:  # what torch says of a width of -1 is nearly anything
+        if constructor.__module__.partition(".")[0] != "mertk":
+            raise  # whoever wrote the class wants to see where
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MertkError(
+            f"{where}: no {constructor.__name__} can be built of these settings ({told}); mend the configuration."
+        ) from error
 
 
 def check(config: Mapping[str, Any], where: str) -> None:
@@ -125,12 +140,7 @@ def _read(
     arguments = dict(config)
     if CLASS_KEY not in arguments:
         raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
-    path = arguments.pop(CLASS_KEY)
-    constructor = find_class(path, where, trusted)
-    # Not whatever else can be called.
-    if not (inspect.isclass(constructor) and issubclass(constructor, torch.nn.Module)):
-        raise MertkError(f"{where}.{CLASS_KEY}: {path} is no torch.nn.Module; name the class of a model or encoder.")
-    return constructor, arguments
+    return find_class(arguments.pop(CLASS_KEY), where, trusted), arguments
 
 
 def _is_component(value: Any) -> bool:

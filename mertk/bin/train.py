@@ -134,7 +134,6 @@ def _open_parts(config: Config) -> dict[str, Part]:
     """Open the parts that training reads, after proving that none leaks into another; the test part stays closed."""
     import logging
 
-    from mertk.components import find_class
     from mertk.data.parts import open_part
     from mertk.data.separation import check_separation
     from mertk.errors import MertkError
@@ -142,7 +141,7 @@ def _open_parts(config: Config) -> dict[str, Part]:
     log = logging.getLogger("mertk.train")
     if "component" not in config.model:
         raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
-    task = find_class(config.model["component"], "model").task
+    task = _task(config)
     for line in check_separation(config.data, config.run.protocol):
         log.info("%s", line)
     parts = {"train": open_part(config.data, "train", task, seed=config.training.seed)}
@@ -185,6 +184,18 @@ def _check_monitor(config: Config, part: Part, task: str) -> None:
     losses = ["loss", *(f"{name}_loss" for name, weight in config.loss_weights.items() if weight is not None)]
     if monitor not in (*known, *losses):
         raise MertkError(f"training.monitor: got {monitor!r}, expected one of {', '.join([*known, *losses])}.")
+
+
+def _task(config: Config) -> str:
+    """What the model's class is for: classification or regression."""
+    from mertk.components import find_class
+    from mertk.errors import MertkError
+
+    path = config.model["component"]
+    task = getattr(find_class(path, "model"), "task", None)
+    if task is None:
+        raise MertkError(f"model.component: {path} is no model, for it says no task; see mertk.models.base.Model.")
+    return task
 
 
 def _make_model(config: Config, part: Part) -> Model:
@@ -259,12 +270,11 @@ def _make_trainer(
 
 def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
     from mertk.bin.data_origin import find_invented
-    from mertk.components import find_class
     from mertk.provenance import code_version
 
     invented = find_invented(part, model)
     return {
-        "task": find_class(config.model["component"], "model").task,
+        "task": _task(config),
         "classes": part.classes,
         "label_map": part.manifest.corpus.get("label_map"),
         "metrics": part.metric_set,

@@ -1,4 +1,4 @@
-"""Labels that are meant to be one: spelt differently in case, blanks or invisible characters, or as numbers."""
+"""Labels that are meant to be one: spelt differently in case, blanks, hyphens or what nobody sees, or as numbers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from mertk.errors import MertkError
 
 #: a byte order mark, joiners, and other characters that nobody sees
 _INVISIBLE = {"Cc", "Cf"}
+#: between letters; what stands before a number is its sign
+_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010-\u2015](?=[^\W\d_])")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 
 
@@ -21,9 +23,11 @@ def normal_form(label: str) -> str:
 
     >>> normal_form("Very  Happy"), normal_form("very_happy"), normal_form("1") == normal_form("1.0")
     ('very happy', 'very happy', True)
+    >>> normal_form("very-happy"), normal_form("-1")
+    ('very happy', '-1.0')
     """
     text = unicodedata.normalize("NFKC", label)
-    text = "".join(" " if c.isspace() or c == "_" else c for c in text)
+    text = _HYPHEN.sub(" ", "".join(" " if c.isspace() or c == "_" else c for c in text))
     text = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
     text = unicodedata.normalize("NFKC", " ".join(text.split()).casefold())
     return repr(float(text)) if _NUMBER.fullmatch(text) else text

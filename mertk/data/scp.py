@@ -36,6 +36,11 @@ def read_three_column_scp(path: str | Path) -> list[Row]:
                 f"{path}:{number}: expected three columns `utterance path label`, got {line.strip()!r}; mend the line."
             )
         utterance = head[0]
+        if "\r" in tail[0]:
+            raise MertkError(
+                f"{path}:{number}: {utterance}: the path holds a line end (CR), or the lines end in CR alone; save the "
+                "file with line ends of Unix (LF)."
+            )
         if not (utterance + tail[1]).isprintable():
             raise MertkError(
                 f"{path}:{number}: utterance or label holds invisible characters or is no UTF-8; rename it."

@@ -140,6 +140,24 @@ def test_a_wrong_argument_names_its_key(arguments, message):
         build(describe() | arguments, "model")
 
 
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ({"component": "mertk.errors.MertkError"}, "mertk.errors.MertkError is no torch.nn.Module"),
+        ({"component": "..x.Y"}, "cannot import '..x.Y'"),
+        ({"component": "mertk.models.base.Model"}, "no Model can be built of these settings"),
+        ({"component": "mertk.models.foal.FoalNet", "modalities": 5}, "no FoalNet can be built of these settings"),
+        (
+            {"component": "mertk.models.foal.FoalNet", "video_dim": -1},
+            "Trying to create tensor with negative dimension",
+        ),
+    ],
+)
+def test_what_is_no_model_or_cannot_be_built_is_told(description, message):
+    with pytest.raises(MertkError, match=message):
+        build(description, "model", {"num_classes": 2, "video_dim": 4, "audio_dim": 4})
+
+
 def test_a_check_finds_wrong_keys_without_building():
     check(describe(), "model")  # num_classes comes later, from the data
     with pytest.raises(MertkError, match=r"model\.encoder.*Did you mean: 'frozen'"):

@@ -43,6 +43,7 @@ def test_case_blanks_and_what_nobody_sees_do_not_make_a_label(label: str) -> Non
         (["1", "1.0", "+1", "-1"], [["+1", "1", "1.0"]]),
         (["stra\u00dfe", "STRASSE"], [["STRASSE", "stra\u00dfe"]]),
         (["very happy", "very_happy", "very  happy"], [["very  happy", "very happy", "very_happy"]]),
+        (["Very-Happy", "very_happy", "1-2", "1 2"], [["Very-Happy", "very_happy"]]),
         (["a", "a-", "a+", "b", "nan", "inf", "1_0", "10"], []),
         (["\u597d", "\u4f60"], []),
     ],

@@ -194,10 +194,11 @@ def test_three_column_scp_round_trip(tmp_path: Path) -> None:
         ("a /a.wav sad\nb /b.wav\n", r"x.scp:2: expected three columns `utterance path label`, got 'b /b.wav'"),
         ("a /a.wav sad\n\na /b.wav sad\n", r"x.scp:3: a: the utterance was already on line 1"),
         ("\n", r"x.scp: no utterance"),
+        ("a /a.wav sad\rb /b.wav sad\r", r"x.scp:1: a: the path holds a line end \(CR\), or the lines end in CR alone"),
     ],
 )
 def test_faulty_three_column_scp_names_the_line(tmp_path: Path, text: str, pattern: str) -> None:
-    (tmp_path / "x.scp").write_text(text)
+    (tmp_path / "x.scp").write_text(text, newline="")
     with pytest.raises(MertkError, match=pattern):
         read_three_column_scp(tmp_path / "x.scp")
 

@@ -23,7 +23,7 @@ def load(data: bytes):
     return load_pickle(io.BytesIO(data), "features.pkl")
 
 
-def doubled(kind: bytes, depth: int = 50) -> bytes:
+def doubled(kind: bytes, depth: int = 16) -> bytes:
     """A program that puts containers on the stack, each of which holds the one before twice."""
     make = {"tuple": b"h%ch%c\x86\x94", "list": b"](h%ch%ce\x94", "frozenset": b"(h%ch%c\x91\x94"}[kind.decode()]
     return b"N\x94" + b"".join(make % (level, level) for level in range(depth))
@@ -41,9 +41,9 @@ def nested(depth: int) -> list:
     [
         (b"Np2000000000\n.", "a memo of 2000000000 entries"),
         (START + b"Nr\xff\xff\xff\x7f.", "a memo of 2147483647 entries"),
-        (START + doubled(b"tuple") + b".", "containers more than 32 deep"),
-        (START + doubled(b"list") + b".", "containers more than 32 deep"),
-        (START + doubled(b"list", 28) + b".", "containers that hold others many times over"),
+        (START + doubled(b"tuple", 50) + b".", "texts or containers that are fetched"),
+        (START + doubled(b"list", 50) + b".", "texts or containers that are fetched"),
+        (START + doubled(b"list", 28) + b".", "texts or containers that are fetched"),
         (START + b"}" + doubled(b"tuple") + b"Ns.", "a tuple or a set as a key"),
         (START + b"}(" + doubled(b"tuple") + b"Nu.", "a tuple or a set as a key"),
         (START + b"(" + doubled(b"tuple") + b"Nd.", "a tuple or a set as a key"),
@@ -57,12 +57,46 @@ def nested(depth: int) -> list:
         (START + b"]2a.", "put on the stack twice"),
         (START + b"\x8b" + struct.pack("<i", 10**4) + b"\x7f" * 10**4 + b".", "a whole number of 10000 bytes"),
         (b"L" + b"9" * 5000 + b"L\n.", "a whole number of 5002 characters"),
-        (START + b"X@B\x0f\x00" + b"a" * 10**6 + b"\x94(" + b"h\x00" * 100 + b"l.", "texts that are fetched"),
-        (pickle.dumps([np.zeros(10**5)] * 100), "containers that hold others many times over"),
+        (
+            START + b"X@B\x0f\x00" + b"a" * 10**6 + b"\x94(" + b"h\x00" * 100 + b"l.",
+            "texts or containers that are fetched",
+        ),
+        (pickle.dumps([np.zeros(10**5)] * 100), "texts or containers that are fetched"),
     ],
 )
 def test_what_would_take_memory_or_time_is_refused(program, told):
     with pytest.raises(MertkError, match=f"features.pkl is made to take too much memory or time: .*{told}"):
+        load(program)
+
+
+COPY_TEXT = named("_codecs", "encode") + b"\x94" + b"X@B\x0f\x00" + b"a" * 10**6 + b"\x8c\x06latin1\x86\x94"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        START + b"](" + COPY_TEXT + b"(" + b"h\x00h\x01R" * 100 + b"l.",  # its arguments are a tuple
+        START
+        + b"]"
+        + named("_codecs", "encode")
+        + b"\x94]("
+        + b"N" * 10**6
+        + b"e\x85\x94("
+        + b"h\x00h\x01R" * 100
+        + b"l.",
+    ],
+)
+def test_what_is_made_again_and_again_is_counted_before_it_is_made(program):
+    with pytest.raises(MertkError, match="texts or containers that are fetched from the memo again and again"):
+        load(program)
+
+
+@pytest.mark.parametrize("array", [np.empty(0, "S1"), np.empty((0, 0))])
+def test_rows_of_nothing_are_counted(array):
+    for protocol in range(5):
+        assert load(pickle.dumps(array, protocol)).shape == array.shape
+    program = EMPTY_ARRAY + b"(I1\n(I%d\nI0\nt" % 10**12 + FLOAT_TYPE + b"I00\nS''\ntb."
+    with pytest.raises(MertkError, match="without a byte"):
         load(program)
 
 
@@ -105,9 +139,9 @@ def test_sizes_that_the_file_does_not_have_are_damage(program, told):
 @pytest.mark.parametrize(
     "value",
     [
-        Call(np.ndarray, nested(40)),
-        Call(np.dtype, nested(40)),
-        Call(OrderedDict, [[tuple(nested(40)), 1]]),
+        Call(np.ndarray, nested(16)),
+        Call(np.dtype, nested(16)),
+        Call(OrderedDict, [[tuple(nested(16)), 1]]),
         Call(OrderedDict, [[1, 2, 3]]),
     ],
 )
