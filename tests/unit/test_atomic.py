@@ -14,12 +14,6 @@ def test_text_is_written_and_parents_are_made(tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == ["file.txt"]
 
 
-def test_a_device_is_written_to_and_stays(tmp_path):
-    (tmp_path / "nowhere").symlink_to("/dev/null")
-    write_text(tmp_path / "nowhere", "text")
-    assert (tmp_path / "nowhere").is_char_device() and len(list(tmp_path.iterdir())) == 1
-
-
 @pytest.mark.parametrize("error", [RuntimeError("no"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left")])
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "file.txt"
