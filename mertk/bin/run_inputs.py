@@ -156,7 +156,21 @@ def _is_same(role: str, entry: Mapping[str, str], path: Path) -> bool:
         return False
     if "content" in entry:
         return _content(role, path, seen) == entry["content"]
+    if role.endswith(".record"):
+        return _digest_of_first_format(path) == entry["seen"]
     return _lists_recordings(role, path) and _digest_as_before(path, Path(entry["path"])) == entry["seen"]
+
+
+def _digest_of_first_format(path: Path) -> str:
+    """Digest of a record of features as it was written before there were checksums and warnings."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return ""
+    if not isinstance(content, dict):
+        return ""
+    first = {name: value for name, value in content.items() if name != "warnings"} | {"format": 1}
+    return hashlib.sha256((json.dumps(first, indent=2, sort_keys=True) + "\n").encode()).hexdigest()
 
 
 def _digest_as_before(path: Path, before: Path) -> str:
@@ -269,14 +283,14 @@ def _glance(path: str, inside: bool) -> tuple[int, bytes]:
 
 
 def _digest_of_object(role: str, path: Path) -> str | None:
-    """A JSON object without the places that it names."""
+    """A JSON object without the places that it names, and what says nothing of the values of features."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return None
     if not isinstance(content, dict):
         return None
-    names = CORPUS_KEYS if role == "corpus" else content.keys() - {"weights"}
+    names = CORPUS_KEYS if role == "corpus" else content.keys() - {"weights", "format", "warnings"}
     kept = {name: content.get(name) for name in names}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 

@@ -229,3 +229,16 @@ def test_features_made_by_another_number_of_processes_are_the_same(checkout):
     parts.write_text(parts.read_text().replace(" -", " another"))
     index.write_text(index.read_text() + "\n")
     assert list(find_changes(before, configure(checkout))) == ["inputs.features.video.index"]
+
+
+@pytest.mark.parametrize("make", [lambda root: run_dependencies(configure(root)), earlier_mark], ids=["now", "earlier"])
+def test_a_record_of_features_that_this_version_wrote_anew_is_the_same(checkout, make):
+    path = checkout / "data/features/video/record.json"
+    record = json.loads(path.read_text())
+    first = {name: value for name, value in record.items() if name != "warnings"} | {"format": 1}
+    path.write_text(json.dumps(first, indent=2, sort_keys=True) + "\n")
+    before = make(checkout)
+    path.write_text(json.dumps(first | {"format": 2, "warnings": []}, indent=2, sort_keys=True) + "\n")
+    assert find_changes(before, configure(checkout)) == {}
+    path.write_text(json.dumps(first | {"format": 2, "dim": 99}, indent=2, sort_keys=True) + "\n")
+    assert list(find_changes(before, configure(checkout))) == ["inputs.features.video.record"]
