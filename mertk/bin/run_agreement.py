@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
 
-#: settings of the section `run` that say which part of an experiment a run is
-PLACE = ("cv", "protocol", "fold")
-
 
 def check_same_run(config: Config, trained: Config, run_dir: Path) -> None:
     """Refuse a run whose settings call it another fold, seed or protocol than its model was trained as.
