@@ -25,11 +25,6 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def pinned(value: Any) -> Any:
-    """Tensors in memory from which a GPU copies without waiting; anything else as it is."""
-    return value.pin_memory() if hasattr(value, "pin_memory") else value
-
-
 def matmul_teraflops(device: str, size: int, rounds: int = 5) -> float:
     """TFLOP/s of the product of two square bfloat16 matrices, the best of several rounds."""
     import torch

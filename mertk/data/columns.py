@@ -75,28 +75,32 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
         classes: names allowed in `utt2label`; None when labels are intensities.
     """
     if value != value.strip() or any(control in value for control in _CONTROLS):
-        message = f"value {value!r} has blanks or control characters around or in it; expected one space after the id"
+        message = (
+            f"value {value!r:.80} has blanks or control characters around or in it; expected one space after the id"
+        )
         return message + line_end_hint(value)
     if value == "":
         return None if name == "text" else "no value; expected `utterance value`"
     fields = value.split(" ")
     if name in _NAMES:
-        return None if len(fields) == 1 else f"expected one name without blanks, got {value!r}"
+        return None if len(fields) == 1 else f"expected one name without blanks, got {value!r:.80}"
     if name == "utt2label":
         if classes is None:
-            return None if is_number(value) else f"label {value!r} is neither a number nor is there a classes.txt"
+            return None if is_number(value) else f"label {value!r:.80} is neither a number nor is there a classes.txt"
         if value in classes:
             return None
         twin = twin_of(value, classes)
         hint = f"; it is {twin} in another spelling, write it alike" if twin else ""
-        return f"label {value!r} is not in classes.txt ({', '.join(classes)}){hint}"
+        return f"label {value!r:.80} is not in classes.txt ({', '.join(classes)}){hint}"
     if name in UNIMODAL_LABELS:
-        return None if is_number(value) else f"expected an intensity as a number, got {value!r}"
+        return None if is_number(value) else f"expected an intensity as a number, got {value!r:.80}"
     if name == "utt2dur":
-        return None if is_number(value) and float(value) > 0 else f"expected a duration above 0 seconds, got {value!r}"
+        return (
+            None if is_number(value) and float(value) > 0 else f"expected a duration above 0 seconds, got {value!r:.80}"
+        )
     if name == "utt2vad":
         sound = len(fields) == 3 and all(map(is_number, fields))
-        return None if sound else f"expected `valence activation dominance` as three numbers, got {value!r}"
+        return None if sound else f"expected `valence activation dominance` as three numbers, got {value!r:.80}"
     if name == "video_segments":
         return _segment_problem(fields)
     return None
@@ -151,7 +155,7 @@ def column_problems(path: Path, classes: Collection[str] | None, join: bool = Fa
 
         message = id_problem(utterance)
         if message:
-            add(f"{message}, got {line!r}{line_end_hint(line)}", utterance="")
+            add(f"{message}, got {line!r:.80}{line_end_hint(line)}", utterance="")
             continue
         if utterance in first_line:
             add(f"the utterance was already on line {first_line[utterance]}; keep one")

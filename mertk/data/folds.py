@@ -273,8 +273,8 @@ def _check_classes(classes: list[str], fold: Fold, labels: dict[str, list[str]])
     absent = [name for name in classes if counts["training"][name] == 0]
     if absent:
         raise MertkError(
-            f"{fold.name}: class {', '.join(absent)} has no utterance in the training part; choose a label map "
-            "without it, or add recordings that have it."
+            f"{fold.name}: class {', '.join(absent)} has no utterance in the training part; add recordings that "
+            "have it, or, where the corpus has label maps, choose one without it."
         )
     return {
         "classes": counts,

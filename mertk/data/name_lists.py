@@ -24,7 +24,7 @@ def read_ids(path: str | Path) -> list[str]:
     for number, line in enumerate(lines, start=1):
         utterance = line.strip()
         if len(utterance.split()) != 1:
-            raise MertkError(f"{path}:{number}: expected one utterance id, got {line!r}.")
+            raise MertkError(f"{path}:{number}: expected one utterance id, got {line!r:.80}.")
         if utterance in first_line:
             raise MertkError(f"{path}:{number}: {utterance}: already on line {first_line[utterance]}; keep one.")
         first_line[utterance] = number
@@ -46,7 +46,7 @@ def read_classes(path: Path) -> list[str]:
     for number, name in enumerate(classes, start=1):
         if len(name.split()) != 1 or name != name.strip():
             raise MertkError(
-                f"{path}:{number}: expected one class name without blanks, got {name!r}{line_end_hint(name)}."
+                f"{path}:{number}: expected one class name without blanks, got {name!r:.80}{line_end_hint(name)}."
             )
         if name in classes[: number - 1]:
             raise MertkError(f"{path}:{number}: class {name} is already on line {classes.index(name) + 1}; keep one.")

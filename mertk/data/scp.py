@@ -33,7 +33,8 @@ def read_three_column_scp(path: str | Path) -> list[Row]:
         tail = head[1].rsplit(None, 1) if len(head) == 2 else []
         if len(tail) != 2:
             raise MertkError(
-                f"{path}:{number}: expected three columns `utterance path label`, got {line.strip()!r}; mend the line."
+                f"{path}:{number}: expected three columns `utterance path label`, got {line.strip()!r:.200}; mend the "
+                "line."
             )
         utterance = head[0]
         if "\r" in tail[0]:

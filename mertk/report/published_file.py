@@ -41,6 +41,8 @@ def read_published(path: Path) -> Record:
     """
     content = read_yaml(path, Any, FORM)
     _check_keys(content, KEYS, ("source", "note", "rows"), str(path))
+    for key in ("source", "note"):
+        _check_text(content[key], f"{path}: {key}")
     if not isinstance(content["rows"], list):
         raise MertkError(f"{path}: rows: got {content['rows']!r:.40}, expected a list; {FORM}.")
     rows = [_read_row(row, content, f"{path}: row {number}") for number, row in enumerate(content["rows"], start=1)]
@@ -49,11 +51,15 @@ def read_published(path: Path) -> Record:
 
 def _read_row(row: Any, content: Record, where: str) -> Record:
     _check_keys(row, ROW_KEYS, ("name", "figures"), where)
+    _check_text(row["name"], f"{where}: name")
     where = f"{where} ({row['name']})"
+    _check_text(row.get("ablation", "full"), f"{where}: ablation")
     own = {key: _mapping(row.get(key, {}), f"{where}: {key}") for key in ("measured_on", "inputs")}
     variants = row.get("variants") or []
     if not isinstance(variants, list):
         raise MertkError(f"{where}: variants: got {variants!r:.40}, expected a list.")
+    for variant in variants:
+        _check_text(variant, f"{where}: variants")
     measured = _mapping(content.get("measured_on", {}), "measured_on") | own["measured_on"]
     inputs = own["inputs"] if "inputs" in row else _mapping(content.get("inputs", {}), "inputs")
     if variants:
@@ -61,9 +67,9 @@ def _read_row(row: Any, content: Record, where: str) -> Record:
     for modality, made in inputs.items():
         _check_keys(made, INPUT_KEYS, (), f"{where}: inputs.{modality}")
     return {
-        "name": str(row["name"]),
-        "ablation": str(row.get("ablation", "full")),
-        "variants": [str(variant) for variant in variants],
+        "name": row["name"],
+        "ablation": row.get("ablation", "full"),
+        "variants": variants,
         "measured_on": {"folds": None, "feature_file": None} | measured,
         "inputs": inputs,
         "figures": _read_figures(row["figures"], f"{where}: figures"),
@@ -73,11 +79,20 @@ def _read_row(row: Any, content: Record, where: str) -> Record:
 def _check_measured(measured: Record, where: str) -> None:
     _check_keys(measured, tuple(MEASURED_ON), ("recipe", "corpus", "cv", "protocol", "utterances"), where)
     for key, value in measured.items():
-        if not isinstance(value, MEASURED_ON[key]):
+        if not isinstance(value, MEASURED_ON[key]) or (key == "folds" and value is not None and not _is_count(value)):
             raise MertkError(f"{where}.{key}: got {value!r:.40}; {FORM}.")
     for part, count in measured["utterances"].items():
-        if not isinstance(count, int):
-            raise MertkError(f"{where}.utterances.{part}: got {count!r:.40}, expected a number.")
+        if not _is_count(count):
+            raise MertkError(f"{where}.utterances.{part}: got {count!r:.40}, expected a number from 1.")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _check_text(value: Any, where: str) -> None:
+    if not isinstance(value, str):
+        raise MertkError(f"{where}: got {value!r:.40}, expected text; {FORM}.")
 
 
 def _check_keys(content: Any, known: tuple[str, ...], needed: tuple[str, ...], where: str) -> None:
@@ -102,5 +117,8 @@ def _read_figures(values: Any, where: str) -> dict[str, float]:
             raise MertkError(f"{where}: {name!r} is not a metric; expected some of {', '.join(METRICS)}.")
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise MertkError(f"{where}.{name}: got {value!r:.40}, expected a number.")
+        # None of the field is so bad that it has one percent or less: that is a fraction.
+        if METRICS[name].is_fraction and not 1 < value <= 100:
+            raise MertkError(f"{where}.{name}: got {value}, expected percent, such as 77.5.")
         found[name] = value / 100 if METRICS[name].is_fraction else float(value)
     return found

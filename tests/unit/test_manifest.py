@@ -277,3 +277,11 @@ def test_full_disk_names_the_directory(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
     assert error.value.filename == str(tmp_path / "data")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_messages_show_little_of_a_line(tmp_path: Path) -> None:
+    (tmp_path / "utt2label").write_text("a sad\r" * 10_000, newline="")
+    (tmp_path / "classes.txt").write_text("sad\n")
+    with pytest.raises(MertkError, match="its lines end as on Windows") as error:
+        load_manifest(tmp_path, need=("utt2label",))
+    assert len(str(error.value)) < 600
