@@ -43,3 +43,13 @@ def summarize(*experiments, out, options=()):
     code = main([*map(str, experiments), "--out", str(out), *options])
     assert code == 0
     return json.loads((out / "results.json").read_text(encoding="utf-8")), (out / "RESULTS.md").read_text("utf-8")
+
+
+def fails(tmp_path, capsys, *messages):
+    """Demand that `paper` is refused with these messages, and that nothing is written."""
+    assert main([str(tmp_path / "paper"), "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    for message in messages:
+        assert message in told
+    assert not (tmp_path / "out").exists()

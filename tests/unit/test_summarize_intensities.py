@@ -7,6 +7,7 @@ import pytest
 
 from mertk.bin.summarize import main
 from mertk.metrics import find_metric_set, regression_metrics
+from tests.scored_runs import fails
 
 PUBLISHED = """\
 source: The paper.
@@ -169,15 +170,6 @@ def test_a_metric_without_an_utterance_is_a_dash(tmp_path):
     assert results["mean"]["acc2_non0"] is None
     assert results["pooled"]["acc2_non0"] is None
     assert "nan" not in document.lower()
-
-
-def fails(tmp_path, capsys, *messages):
-    assert main([str(tmp_path / "paper"), "--out", str(tmp_path / "out")]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    for message in messages:
-        assert message in told
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

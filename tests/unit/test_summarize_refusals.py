@@ -6,7 +6,7 @@ import pytest
 
 from mertk.bin.summarize import main
 from mertk.config import load_config, save_config
-from tests.scored_runs import write_run
+from tests.scored_runs import fails, write_run
 
 
 def edit(directory, change):
@@ -14,15 +14,6 @@ def edit(directory, change):
     results = json.loads(path.read_text(encoding="utf-8"))
     change(results)
     path.write_text(json.dumps(results), encoding="utf-8")
-
-
-def fails(tmp_path, capsys, *messages):
-    assert main([str(tmp_path / "paper"), "--out", str(tmp_path / "out")]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    for message in messages:
-        assert message in told
-    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_scored_is_an_error(tmp_path, capsys):
