@@ -34,7 +34,7 @@ class BareLoop:
     """Forward, loss, backward, clipping, step, schedule: nothing else."""
 
     def __init__(self, model: FoalNet, config: Config, total_steps: int) -> None:
-        from mertk.training.launch import choose_precision
+        from mertk.training.accelerator import choose_precision
         from mertk.training.optim import Schedule, make_optimizer
 
         self.device = find_device()

@@ -55,7 +55,7 @@ def make_config(arguments: Any, folder: Path, epochs: int) -> Config:
 
 def make_trainer(config: Config, model: FoalNet, batches: Any, run_dir: Path) -> Any:
     """The real Trainer, on one process."""
-    from mertk.training.launch import start_accelerator
+    from mertk.training.accelerator import start_accelerator
     from mertk.training.trainer import Trainer
 
     run_dir.mkdir(parents=True)

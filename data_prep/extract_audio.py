@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
-    from mertk.data.recording import RecordingError
+    from mertk.data.recording_error import RecordingError
     from mertk.encoders.audio_features import LibrosaFeatures, SpeechStates
 
 EXAMPLE = """
@@ -132,7 +132,7 @@ class AudioExtraction(Extraction):
 
         from data_prep.worker_threads import encode_in_threads
         from mertk.data.averaging import average_frames
-        from mertk.data.recording import attempt
+        from mertk.data.recording_error import attempt
         from mertk.data.recording_file import check_file
         from mertk.data.samples import check_samples
         from mertk.data.waveform import read_waveform

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from data_prep.extraction_plan import Utterance
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
-    from mertk.data.recording import RecordingError
+    from mertk.data.recording_error import RecordingError
     from mertk.encoders.text_features import TextStates
     from mertk.encoders.tokenizer import Tokenizer
 
@@ -86,7 +86,7 @@ class TextExtraction(Extraction):
         self, extractor: Callable[[str], np.ndarray], item: Utterance
     ) -> tuple[str, np.ndarray | RecordingError]:
         """An utterance and what is made of its words, or why nothing is."""
-        from mertk.data.recording import attempt
+        from mertk.data.recording_error import attempt
 
         return item.path, attempt(lambda: extractor(item.value), self.arguments.data / "text", item.path)
 
@@ -168,7 +168,7 @@ class StateExtraction(TextExtraction):
 
 def count_tokens(manifest: Manifest, tokenizer: Tokenizer) -> list[int]:
     """Tokens of every transcript that has any, nothing cut off."""
-    from mertk.data.recording import RecordingError, attempt
+    from mertk.data.recording_error import RecordingError, attempt
 
     found = [attempt(lambda text=text: tokenizer.whole(text), "text") for text in manifest.column("text")]
     return [len(tokens) for tokens in found if not isinstance(tokens, RecordingError)]

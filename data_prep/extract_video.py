@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
-    from mertk.data.recording import RecordingError
+    from mertk.data.recording_error import RecordingError
     from mertk.encoders.frame_encoder import FrameEncoder
 
 EXAMPLE = """
@@ -141,7 +141,7 @@ class VideoExtraction(Extraction):
 
     def _rate(self) -> float:
         """Frame rate of the corpus: that of the first video that can be opened."""
-        from mertk.data.recording import RecordingError, attempt
+        from mertk.data.recording_error import RecordingError, attempt
         from mertk.data.video_frames import read_rate
 
         first: RecordingError | None = None

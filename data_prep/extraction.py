@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.cli import share
-from mertk.data.recording import RecordingError
+from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def compute_exactly() -> None:
     """Have a GPU give equal features on every run, in full precision where nothing else is asked for."""
     import torch
 
-    from mertk.arithmetic import compute_in_full_float32
+    from mertk.numerics import compute_in_full_float32
 
     compute_in_full_float32()
     torch.backends.cudnn.deterministic = True
@@ -172,7 +172,7 @@ class Extraction(ABC):
         """Write this process' part; number of frames, and what failed."""
         from data_prep.extraction_plan import sources_of
         from mertk.data.feature_store import FeatureWriter
-        from mertk.progress import progress
+        from mertk.progress_bar import progress
 
         sources = sources_of(items)
         results = self.extract(items, extractor, record)

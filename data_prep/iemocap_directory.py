@@ -22,7 +22,7 @@ from mertk.data.manifest import read_corpus as read_corpus_json
 from mertk.data.manifest_writer import write_corpus
 from mertk.errors import MertkError
 from mertk.names import printable
-from mertk.progress import progress
+from mertk.progress_bar import progress
 
 STAGE = "manifests"
 LABEL_MAPS = Path(__file__).parent / "label_maps"

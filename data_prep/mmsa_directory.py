@@ -25,7 +25,7 @@ from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
 from mertk.errors import MertkError
 from mertk.names import printable
-from mertk.progress import progress
+from mertk.progress_bar import progress
 
 STAGE = "import"
 EXTRACTOR = "mmsa"

@@ -28,7 +28,7 @@ from data_prep.mmsa_values import counted, read_array, read_labels, read_numbers
 from data_prep.safe_pickle import load_pickle, shown
 from mertk.data.columns import id_problem
 from mertk.errors import MertkError
-from mertk.progress import progress
+from mertk.progress_bar import progress
 
 #: our names of the parts, and those in the file
 PARTS = {"train": "train", "validation": "valid", "test": "test"}

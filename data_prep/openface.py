@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from data_prep.corpus_files import CorpusFiles
     from data_prep.extraction_plan import Utterance
     from mertk.data.feature_store import FeatureRecord
-    from mertk.data.recording import RecordingError
+    from mertk.data.recording_error import RecordingError
 
 EXAMPLE = (
     "python -m data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace --out data/sims_raw/features/video"
@@ -104,7 +104,7 @@ class OpenFaceImport(Extraction):
         from data_prep.extraction_plan import digest
         from data_prep.openface_table import NUM_FEATURES, read_names
         from mertk.data.feature_store import FeatureRecord
-        from mertk.data.recording import RecordingError, attempt
+        from mertk.data.recording_error import RecordingError, attempt
 
         names, first = None, None
         for item in self.read_items():
@@ -133,7 +133,7 @@ class OpenFaceImport(Extraction):
         from data_prep.extraction_plan import digest
         from data_prep.openface_table import OpenFaceError, OpenFaceTable, read_table
         from mertk.data.averaging import average_frames
-        from mertk.data.recording import RecordingError, attempt
+        from mertk.data.recording_error import RecordingError, attempt
 
         def read(path: str) -> OpenFaceTable:
             table = read_table(Path(path))

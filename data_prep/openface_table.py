@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.corpus_files import find_near
-from mertk.data.recording import RecordingError
+from mertk.data.recording_error import RecordingError
 
 #: columns before the features
 FIRST_COLUMNS = ("frame", "face_id", "timestamp", "confidence", "success")

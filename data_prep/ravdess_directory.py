@@ -179,7 +179,7 @@ def _folder_actor(path: Path) -> str | None:
 
 
 def _seconds(recording: Recording) -> float:
-    from mertk.data.recording import RecordingError
+    from mertk.data.recording_error import RecordingError
     from mertk.data.sound_file import measure_sound
 
     try:

@@ -22,10 +22,10 @@ from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
-from mertk.data.recording import RecordingError
+from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
 from mertk.names import printable
-from mertk.progress import progress
+from mertk.progress_bar import progress
 
 #: what a run replaces in a data directory that is already there; sound and features stay
 OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds")

@@ -11,7 +11,7 @@ from pathlib import Path
 from data_prep.corpus_files import find_file, find_near
 from data_prep.raw_video_labels import Clip
 from data_prep.worker_threads import map_in_threads
-from mertk.data.recording import RecordingError, attempt
+from mertk.data.recording_error import RecordingError, attempt
 from mertk.data.samples import check_samples
 
 SAMPLE_RATE_HZ = 16000

@@ -73,6 +73,15 @@ def share(text: str) -> float:
     raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got {text}")
 
 
+def positive_or_auto(text: str) -> int:
+    """`auto` as 0, or a positive number."""
+    if text == "auto":
+        return 0
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number or auto")
+    return int(text)
+
+
 def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
     """Decorate `main(argv) -> exit code` so that what the user can mend ends in one message and the right exit code.
 

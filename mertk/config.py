@@ -39,7 +39,7 @@ class RunConfig:
     protocol: str = "custom"
     fold: int = 1
     #: YAML files of the run, and its settings that are not the recipe's; noted when training starts
-    #: (`mertk.bin.config_origin`), empty means that nobody did
+    #: (`mertk.run.config_origin`), empty means that nobody did
     files: Optional[list[str]] = None
     settings: Optional[list[str]] = None
 

@@ -8,8 +8,8 @@ from mertk.data.dataset import UtteranceDataset
 from mertk.data.loader import EvaluationLoader, TrainingLoader
 from mertk.data.sampler import BatchPlan
 from mertk.models.foal import FoalNet
+from mertk.training.accelerator import start_accelerator
 from mertk.training.engines import engine_name
-from mertk.training.launch import start_accelerator
 from mertk.training.model_directory import save_model
 from mertk.training.trainer import Trainer
 

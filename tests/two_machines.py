@@ -23,7 +23,7 @@ def gloo_threads():
 
 if __name__ == "__main__":
     from mertk.config import TrainingConfig
-    from mertk.training.launch import end_accelerator, start_accelerator
+    from mertk.training.accelerator import end_accelerator, start_accelerator
 
     accelerator = start_accelerator(TrainingConfig())
     assert sys.platform != "linux" or gloo_threads(), "their names have changed; what follows would prove nothing"

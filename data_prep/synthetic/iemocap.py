@@ -109,7 +109,7 @@ def _check_room(folder: Path, utterances: int) -> None:
 
 def _fill(root: Path, seed: int, utterances: int) -> None:
     from data_prep.synthetic import dialogue, face, voice, weights
-    from mertk.progress import progress
+    from mertk.progress_bar import progress
 
     dialogues = dialogue.plan(seed, utterances)
     voices, faces = {}, {}

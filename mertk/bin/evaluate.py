@@ -7,18 +7,9 @@ results depend on the device as little as they can.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mertk.cli import add_trust_argument, make_parser, program
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-    from mertk.config import Config
-    from mertk.data.parts import Part
-    from mertk.training.model_directory import SavedModel
 
 EXAMPLE = "python -m mertk.bin.launch mertk.bin.evaluate exp/iemocap/foal/paper"
 
@@ -33,186 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 
-    from mertk.config import TrainingConfig
-    from mertk.distributed import gather_objects
-    from mertk.training.launch import end_accelerator, start_accelerator
-    from mertk.training.tracking import set_up_logging
+    from mertk.run.evaluation import evaluate
 
-    runs = find_runs(arguments.directories)
-    accelerator = start_accelerator(TrainingConfig(num_processes=arguments.num_processes, precision="no"))
-    set_up_logging(accelerator.is_main_process)
-    todo = [run_dir for run_dir in runs if arguments.again or not is_scored(run_dir, arguments.part)]
-    # Another process may have looked a moment later, when more was there; all must score the same runs.
-    runs, todo = gather_objects((runs, todo))[0]
-    for run_dir in runs:
-        if run_dir in todo:
-            evaluate_run(accelerator, run_dir, arguments.part, arguments.trust)
-        elif accelerator.is_main_process:
-            print(f"{run_dir}: {arguments.part} part scored already")
-    end_accelerator(accelerator)
+    evaluate(arguments.directories, arguments.part, arguments.num_processes, arguments.again, arguments.trust)
     return 0
-
-
-def find_runs(directories: list[Path]) -> list[Path]:
-    """Directories of finished runs at or below `directories`, each once; those set aside (hidden) are not looked at.
-
-    Raises:
-        MertkError: there is none.
-    """
-    from mertk.errors import MertkError
-
-    found = {}
-    for directory in directories:
-        for trained in sorted(directory.rglob("trained.json")):
-            if not any(part.startswith(".") for part in trained.relative_to(directory).parts):
-                found[trained.parent] = None
-    if not found:
-        raise MertkError(f"no finished run to score below {', '.join(map(str, directories))}; train first (stage 3).")
-    return list(found)
-
-
-def is_scored(run_dir: Path, part: str) -> bool:
-    """Whether the results are there, whole, and newer than the model."""
-    import json
-
-    results, model = run_dir / results_name(part), run_dir / "best" / "model.json"
-    if not (results.exists() and predictions_file(run_dir, part).exists() and model.exists()):
-        return False
-    try:
-        json.loads(results.read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    return results.stat().st_mtime >= model.stat().st_mtime
-
-
-def results_name(part: str) -> str:
-    return "results.json" if part == "test" else f"results_{part}.json"
-
-
-def predictions_file(run_dir: Path, part: str) -> Path:
-    return run_dir / ("predictions.tsv" if part == "test" else f"predictions_{part}.tsv")
-
-
-def evaluate_run(
-    accelerator: Accelerator, run_dir: Path, part_name: str, trusted: Sequence[str] = ()
-) -> dict[str, Any] | None:
-    """Score one run; the main process writes the files and gets the results."""
-    from mertk.bin.run_description import describe_run
-    from mertk.data.loader import EvaluationLoader
-    from mertk.training.scoring import score
-
-    config, saved, part = open_run(run_dir, part_name, trusted)
-    loader = EvaluationLoader(
-        part.dataset,
-        config.training.evaluation_batch_size,
-        config.data.num_workers,
-        accelerator.process_index,
-        accelerator.num_processes,
-        accelerator.device.type == "cuda",
-    )
-    scores = score(accelerator, saved.model.to(accelerator.device), loader, part.dataset.ids)
-    if not accelerator.is_main_process:
-        return None
-    lost = sorted(set(part.manifest_ids) - set(scores.ids))
-    about = describe_run(run_dir, config, saved.info) | {"scoring": describe_scoring(accelerator)}
-    results = describe(scores, saved.info, part_name, lost) | {"run": about}
-    write_results(run_dir, part_name, results, prediction_rows(scores, saved.info["classes"]))
-    shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
-    print(f"{run_dir}: {part_name} {results['count']} utterances, {shown}", flush=True)
-    return results
-
-
-def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tuple[Config, SavedModel, Part]:
-    """Configuration and best model of a run, and a part whose features are those the model was trained on.
-
-    Args:
-        trusted: modules, besides mertk's own, whose classes the model may be made of.
-
-    Raises:
-        MertkError: the model is missing or damaged, is that of another run, or the part cannot be had, has other
-            features, or is scored by other metrics.
-    """
-    from mertk.bin.run_agreement import check_data, check_features, check_metrics, check_same_run
-    from mertk.config import load_config
-    from mertk.data.parts import open_part
-    from mertk.training.model_directory import load_model
-
-    config = load_config([run_dir / "config.yaml"])
-    saved = load_model(run_dir / "best", trusted)
-    check_same_run(config, saved.config, run_dir)
-    info, seed = saved.info, config.training.seed
-    part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}), seed)
-    check_features(info["feature_records"], part.feature_records(), run_dir)
-    check_metrics(info, part, run_dir)
-    check_data(config, run_dir)
-    return config, saved, part
-
-
-def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> dict[str, Any]:
-    """Metrics of the scores; `lost` are utterances of the manifest that could not be scored."""
-    from mertk.metrics import find_metric_set, measure
-
-    task, metric_set = info["task"], info.get("metrics")
-    measured = measure(scores.labels, scores.logits, task, metric_set)
-    return {
-        "format": 1,
-        "part": part,
-        "task": task,
-        "count": len(scores.ids),
-        "not_scored": lost,
-        # A metric that no utterance counts for is null.
-        "metrics": {name: measured.get(name) for name in find_metric_set(task, metric_set).names},
-    } | (describe_classes(scores, info["classes"]) if info["classes"] else {"metric_set": metric_set})
-
-
-def describe_classes(scores: Any, classes: list[str]) -> dict[str, Any]:
-    """Recall of each class, and the confusion matrix (C, C), rows truth."""
-    from mertk.metrics import confusion_matrix, recall_per_class
-
-    prediction = scores.logits.argmax(axis=1)
-    recall = recall_per_class(scores.labels, prediction, len(classes))
-    return {
-        "classes": classes,
-        # A class without an utterance in this part has no recall; JSON has no NaN.
-        "recall": {name: float(value) if value == value else None for name, value in zip(classes, recall, strict=True)},
-        "confusion": confusion_matrix(scores.labels, prediction, len(classes)).tolist(),
-    }
-
-
-def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
-    """The code and machine that computed the figures, which need not be those of the training."""
-    from mertk.provenance import environment
-
-    return environment() | {"num_processes": accelerator.num_processes, "device": str(accelerator.device)}
-
-
-def prediction_rows(scores: Any, classes: list[str] | None) -> list[list[str]]:
-    """Header and rows of predictions.tsv: class names and probabilities, or intensities."""
-    import numpy as np
-
-    rows = [["utterance", "truth", "prediction", *(classes or [])]]
-    if classes is None:
-        # The shortest digits that give the same float32 again.
-        told = [
-            [np.format_float_positional(value, trim="0") for value in side]
-            for side in (scores.labels, scores.logits[:, 0])
-        ]
-        return rows + [list(row) for row in zip(scores.ids, *told, strict=True)]
-    exponents = np.exp(scores.logits - scores.logits.max(axis=1, keepdims=True))
-    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
-    for utterance, truth, row in zip(scores.ids, scores.labels, probabilities, strict=True):
-        rows.append([utterance, classes[truth], classes[row.argmax()], *(f"{value:.6f}" for value in row)])
-    return rows
-
-
-def write_results(run_dir: Path, part: str, results: dict[str, Any], rows: list[list[str]]) -> None:
-    """predictions.tsv first, results.json last: that there are results means that all is there."""
-    import json
-
-    from mertk.atomic import write_text
-
-    write_text(predictions_file(run_dir, part), "".join("\t".join(row) + "\n" for row in rows))
-    write_text(run_dir / results_name(part), json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -85,11 +85,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.atomic import write_text
-    from mertk.bin.given_recording import Recording
-    from mertk.bin.predictor import Predictor
-    from mertk.bin.recording_inputs import Places
-    from mertk.data.recording import border
-    from mertk.progress import progress
+    from mertk.data.recording import Recording
+    from mertk.data.recording_error import border
+    from mertk.data.transcripts import find_transcript, read_transcripts
+    from mertk.progress_bar import progress
+    from mertk.run.prediction import Predictor
+    from mertk.run.recording_inputs import Places
 
     table = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.audio_weights, arguments.weights, arguments.tokenizer)
@@ -128,45 +129,6 @@ def columns(answer: np.ndarray, classes: list[str] | None) -> list[str]:
     """What is told of an answer: the class and all probabilities, or the intensity."""
     numbers = [f"{value:.4f}" for value in answer]
     return numbers if classes is None else [classes[int(answer.argmax())], *numbers]
-
-
-def read_transcripts(path: Path) -> dict[str, str]:
-    """What is said, by name of the file.
-
-    Raises:
-        MertkError: no such table, a line without tab, or a name given twice.
-    """
-    from mertk.data.text_file import read_lines
-
-    if not path.is_file():
-        found = "this is no plain file" if path.exists() else "no such file"
-        raise MertkError(f"--transcripts {path}: {found}; expected lines of name, tab, text.")
-    table: dict[str, str] = {}
-    for number, line in enumerate(read_lines(path), start=1):
-        name, tab, words = line.removeprefix("\ufeff").rstrip("\r").partition("\t")
-        if not tab:
-            raise MertkError(f"{path}:{number}: expected name, tab, text, got {line!r}.")
-        if name in table:
-            raise MertkError(f"{path}:{number}: {name} was already given; keep one line.")
-        table[name] = words
-    return table
-
-
-def find_transcript(file: Path, table: dict[str, str]) -> str | None:
-    """What is said in a file: from the table, by its path, its name or its name without ending, or from beside it.
-
-    Raises:
-        MertkError: the text beside it cannot be read.
-    """
-    from mertk.data.text_file import read_text
-
-    for name in (str(file), file.name, file.stem):
-        if name in table:
-            return table[name]
-    if not file.name:  # "." or "/", which have no file beside them
-        return None
-    beside = file.with_suffix(".txt")
-    return " ".join(read_text(beside).removeprefix("\ufeff").split()) if beside.is_file() else None
 
 
 if __name__ == "__main__":

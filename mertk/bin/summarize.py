@@ -66,8 +66,8 @@ def check_out(out: Path, names: list[str]) -> None:
     """
     import json
 
-    from mertk.bin.run_files import is_run
     from mertk.errors import MertkError
+    from mertk.run.files import is_run
 
     inside = out.name in ("best", "checkpoints") and is_run(out.parent)
     if is_run(out) or inside or (out / "model.json").exists():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mertk.batch import Batch, pad_sequences
-from mertk.data.recording import border
+from mertk.data.recording_error import border
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:

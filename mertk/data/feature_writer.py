@@ -28,7 +28,7 @@ from mertk.data.feature_record import (
     npy_header,
     read_record,
 )
-from mertk.data.recording import RecordingError
+from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
 
 ALIGNMENT = 64

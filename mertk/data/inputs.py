@@ -65,7 +65,7 @@ class WaveformInput:
 
     def length(self, utterance: str) -> float:
         if utterance not in self.seconds:
-            from mertk.data.recording import RecordingError
+            from mertk.data.recording_error import RecordingError
             from mertk.data.sound_file import measure_sound
 
             if not Path(self.paths[utterance]).is_file():

@@ -1,105 +1,84 @@
-"""The border around every recording: whatever goes wrong inside is the error of this recording, and of no other.
-
-Readers and encoders raise what they like; who works on many recordings puts each inside a `border`, and gets errors
-that name the recording: for the ledger of an extraction, or as the answer to one file of many.
-"""
+"""A recording that a user gives: its file, what is said in it, and where its picture is."""
 
 from __future__ import annotations
 
-import errno
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
+from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
 
-Value = TypeVar("Value")
-
-#: what the system says when another recording would have met the same
-_MACHINE_NUMBERS = frozenset(
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EROFS", "EMFILE", "ENFILE", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN")
-    if hasattr(errno, name)
+#: of videos that may lie beside a file of sound; what a file itself is, its content tells
+VIDEO_ENDINGS = (
+    *(".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".3gp", ".3g2"),
+    *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".vob", ".ogv", ".mxf"),
 )
-#: classes of torch's errors of a GPU, and words of those that have no class of their own
-_MACHINE_CLASSES = frozenset({"OutOfMemoryError", "AcceleratorError"})
-_MACHINE_WORDS = ("CUDA error", "CUDA driver", "CUDNN_STATUS", "CUBLAS_STATUS", "HIP error")
 
 
-class RecordingError(MertkError):
-    """A recording, or what was made of it, that cannot be used; `reason` is for the ledger (`mertk.data.ledger`)."""
+@dataclass
+class Recording:
+    """An audio or video file, what is said in it, and the part of the picture that shows the speaker.
 
-    def __init__(self, message: str, reason: str = "failed") -> None:
-        super().__init__(message)
-        self.reason = reason
-
-    def of(self, utterance: str) -> RecordingError:
-        """The same, told of one utterance of a recording that has several."""
-        error = RecordingError(f"utterance {utterance}: {self}", self.reason)
-        error.trace = self.trace
-        return error
-
-
-class MachineError(MertkError):
-    """The machine failed over a recording that is not to blame: no room, a GPU out of memory."""
-
-
-@contextmanager
-def border(file: str | Path, utterance: str | None = None) -> Iterator[None]:
-    """Read and encode one recording inside; only what ends the program (Ctrl-C, an exit) passes through.
-
-    Raises:
-        RecordingError: names file, utterance and cause. One that was raised inside passes as it is.
-        MachineError: the cause lies outside the recording.
+    Attributes:
+        is_silent: the sound, once it was read, was the same number throughout.
+        notes: what else was found in reading it that is to be told.
     """
-    try:
-        yield
-    except (RecordingError, MachineError, KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except BaseException as error:  # what a library in Rust calls a panic is no Exception
-        told = cause_of(error)
-        if not isinstance(error, MertkError) or (utterance or str(file)) not in told:
-            told = f"utterance {utterance}: {file}: {told}" if utterance else f"{file}: {told}"
-        if is_of_machine(error):
-            raise MachineError(
-                f"{told}. The machine, not the recording, is at fault; mend that, then run again."
-            ) from error
-        failure = RecordingError(told)
-        if not isinstance(error, MertkError):
-            failure.trace = "".join(traceback.format_exception(error))
-        raise failure from error
 
+    file: Path
+    transcript: str | None = None
+    half: str = "whole"
+    is_silent: bool = field(default=False, init=False)
+    notes: list[str] = field(default_factory=list, init=False)
 
-def attempt(work: Callable[[], Value], file: str | Path, utterance: str | None = None) -> Value | RecordingError:
-    """What `work` makes of a recording, or why it makes nothing; a `MachineError` is raised."""
-    try:
-        with border(file, utterance):
-            return work()
-    except RecordingError as error:
-        return error
+    @cached_property
+    def is_video(self) -> bool:
+        """Whether there is a picture; of a file that cannot be opened its ending tells what it was to be."""
+        from mertk.data.recording_file import has_picture
 
+        found = has_picture(self.file)
+        return self.file.suffix.lower() in VIDEO_ENDINGS if found is None else found
 
-def cause_of(error: BaseException) -> str:
-    """What happened, in one line: the message of an error made for users, class and message of another.
+    @cached_property
+    def video(self) -> Path:
+        """The video file: this one, or the one of the same name beside an audio file.
 
-    >>> cause_of(MertkError("no sound")), cause_of(KeyError("title")), cause_of(EOFError())
-    ('no sound', "KeyError: 'title'", 'EOFError')
-    """
-    told = " ".join(str(error).split())
-    if isinstance(error, MertkError):
-        return told
-    return f"{type(error).__name__}: {told}" if told else type(error).__name__
+        Raises:
+            RecordingError: there is none.
+        """
+        from mertk.data.recording_file import has_picture
 
+        if self.is_video:
+            return self.file
+        for ending in VIDEO_ENDINGS:
+            for beside in (self.file.with_suffix(ending), self.file.with_suffix(ending.upper())):
+                if beside.is_file() and has_picture(beside) is not False:
+                    return beside
+        raise RecordingError(
+            "this model needs the picture too; give a video file, or put one of the same name beside.", "no_video"
+        )
 
-def is_of_machine(error: BaseException) -> bool:
-    """Whether another recording would have met the same: a full disk, too many open files, a GPU's failure.
+    @property
+    def words(self) -> str:
+        """The transcript.
 
-    Memory that the system refuses is none: what asks for more than there is at all is nearly always one recording.
-    """
-    if getattr(error, "errno", None) in _MACHINE_NUMBERS:
-        return True
-    if any(base.__name__ in _MACHINE_CLASSES for base in type(error).__mro__):
-        return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _MACHINE_WORDS)
+        Raises:
+            RecordingError: none was given.
+        """
+        if self.transcript is None:
+            raise RecordingError(
+                f"this model needs what is said; give --text, a line in --transcripts, or a file "
+                f"{self.file.with_suffix('.txt')}.",
+                "no_text",
+            )
+        return self.transcript
+
+    def seconds(self, modality: str) -> float | None:
+        """How long the sound (`audio`) or the picture (`video`) is, by what is in the file; None if that is unknown."""
+        from mertk.data.sound_file import sound_seconds
+        from mertk.data.video_frames import read_duration
+
+        try:
+            return sound_seconds(self.file) if modality == "audio" else float(read_duration(self.video))
+        except MertkError:
+            return None

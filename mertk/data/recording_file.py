@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from mertk.data.media_file import open_media, played_stream
-from mertk.data.recording import RecordingError, is_of_machine
+from mertk.data.recording_error import RecordingError, is_of_machine
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.data.recording import RecordingError
+from mertk.data.recording_error import RecordingError
 
 if TYPE_CHECKING:
     import numpy as np

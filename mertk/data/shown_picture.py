@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mertk.data.recording import RecordingError
+from mertk.data.recording_error import RecordingError
 
 #: more is no video for people, and some 200 MB for each picture; 8K has half of it
 MOST_PIXELS = 2**26

@@ -24,7 +24,7 @@ from mertk.data.media_file import (
     readable_packets,
     system_cause,
 )
-from mertk.data.recording import RecordingError
+from mertk.data.recording_error import RecordingError
 
 #: sample rates that recordings have
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 768000

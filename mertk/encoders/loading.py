@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mertk.arithmetic import refuse_not_finite
 from mertk.encoders.weights import read_config
 from mertk.errors import MertkError
+from mertk.numerics import refuse_not_finite
 
 
 def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[Any, set[str]]:

@@ -13,7 +13,7 @@ from mertk import distributed
 from mertk.errors import MertkError
 from mertk.training.checkpoint import latest_checkpoint, num_bytes, reading_checkpoint, save_checkpoint
 from mertk.training.directories import FULL, free_bytes, put_back
-from mertk.training.run_progress import Progress
+from mertk.training.progress import Progress
 from mertk.training.state import TrainingState
 
 log = logging.getLogger("mertk.train")

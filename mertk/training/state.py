@@ -18,8 +18,8 @@ import torch
 from mertk.content import Positive, read_json
 from mertk.errors import MertkError
 from mertk.training.checkpoint import read_weights
+from mertk.training.progress import Progress
 from mertk.training.randomness import random_state, restore_random_state, seed_process
-from mertk.training.run_progress import Progress
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -17,7 +17,7 @@ from mertk.atomic import write_text
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from mertk.training.run_progress import Progress
+    from mertk.training.progress import Progress
 
 #: under which trackers that are shared by many projects keep all runs
 PROJECT = "mertk"

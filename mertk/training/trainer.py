@@ -19,7 +19,7 @@ from mertk.training.agreement import Agreement
 from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached
 from mertk.training.engines import autocast, make_engine
 from mertk.training.optim import Schedule, make_optimizer
-from mertk.training.run_progress import Progress
+from mertk.training.progress import Progress
 from mertk.training.saving import Keeper, SaveBest
 from mertk.training.scoring import Scores, score
 from mertk.training.state import TrainingState

@@ -9,7 +9,7 @@ import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
-import mertk.training.launch
+import mertk.training.accelerator
 from mertk.errors import MertkError
 from mertk.training.model_directory import load_model
 from tests.foal_training import train_foal
@@ -90,7 +90,7 @@ def one_process(folder, stage):
         train_with_zero(stage, folder / "refused")
     del os.environ["ACCELERATE_GRADIENT_CLIPPING"]
     AcceleratorState._reset_state(reset_partial_state=True)
-    mertk.training.launch.choose_precision = lambda *_, **__: "bf16"
+    mertk.training.accelerator.choose_precision = lambda *_, **__: "bf16"
     train_with_zero(stage, folder / "bf16", ("training.epochs=1", "schedule.total_steps=20"))
 
 

@@ -73,7 +73,7 @@ def test_another_seed_joins_the_table(finished):
 
 def report(checkout, folder, code=0):
     run = folder / "exp/official-clean/fold_1/seed_1111"
-    command = (sys.executable, "-m", "mertk.bin.report", str(run), "--out", str(folder / "pictures"))
+    command = (sys.executable, "-m", "mertk.bin.plot", str(run), "--out", str(folder / "pictures"))
     return call(*command, checkout=checkout, code=code)
 
 

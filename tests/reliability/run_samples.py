@@ -107,9 +107,9 @@ def published_figures(folder: Path) -> Sample:
 
 
 def marks(folder: Path) -> Sample:
-    from mertk.bin.stage import reason
-    from mertk.bin.stage_outputs import Findings
-    from mertk.marks import dependencies, differences, read_mark, write_mark
+    from mertk.run.marks import dependencies, differences, read_mark, write_mark
+    from mertk.run.stage import reason
+    from mertk.run.stage_outputs import Findings
 
     now = dependencies(["python", "-m", "x"], [folder])
     write_mark(folder / "mark", now)
@@ -124,9 +124,9 @@ def marks(folder: Path) -> Sample:
 
 
 def trained_run(folder: Path) -> Sample:
-    from mertk.bin.run_description import KINDS, read_record
-    from mertk.bin.run_plan import refit_settings
     from mertk.config import load_config
+    from mertk.run.description import KINDS, read_record
+    from mertk.run.plan import refit_settings
 
     trained = {"best_epoch": 2, "best_step": 30, "num_parameters": 10, "seconds": 1.5, "total_steps": 200}
     around = {"num_processes": 1, "commit": "abc", "versions": {"torch": "2"}, "hardware": {"cpu": "c"}}
@@ -150,7 +150,7 @@ def checkpoint(folder: Path) -> Sample:
 
     from mertk.content import read_json
     from mertk.training.checkpoint import find_damage, read_weights, reading_checkpoint, save_checkpoint
-    from mertk.training.run_progress import Progress
+    from mertk.training.progress import Progress
     from mertk.training.state import SavedProgress
 
     state = asdict(Progress(epoch=1, step=7)) | {"num_processes": 1, "engine": "ddp"}
@@ -223,7 +223,7 @@ def slurm_files(folder: Path) -> Sample:
 
 
 def engine(folder: Path) -> Sample:
-    from mertk.bin.launch import read_engine
+    from mertk.run.engine_file import read_engine
 
     file = write(folder / "engine.yaml", "distributed_type: MULTI_CPU\nnum_processes: 2\nmixed_precision: 'no'\n")
     return Sample([file], lambda: read_engine(file))

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def train(arguments: argparse.Namespace, request):
     from mertk.config import TrainingConfig
-    from mertk.training.launch import end_accelerator, start_accelerator
+    from mertk.training.accelerator import end_accelerator, start_accelerator
 
     accelerator = start_accelerator(TrainingConfig())
     trainer = prepare(arguments, request)

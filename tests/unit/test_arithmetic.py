@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from data_prep.extraction import compute_exactly
-from mertk.arithmetic import compute_in_full_float32
-from mertk.bin.predictor import Predictor
-from mertk.bin.recording_inputs import Places
-from mertk.bin.report import represent
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
 from mertk.models.base import Model
-from mertk.training.launch import start_accelerator
+from mertk.numerics import compute_in_full_float32
+from mertk.run.prediction import Predictor
+from mertk.run.recording_inputs import Places
+from mertk.run.representation import represent
+from mertk.training.accelerator import start_accelerator
 
 
 class Nothing:

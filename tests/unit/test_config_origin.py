@@ -2,8 +2,8 @@
 
 import pytest
 
-from mertk.bin.config_origin import note_origin
 from mertk.config import load_config, save_config
+from mertk.run.config_origin import note_origin
 
 
 def noted(files, *settings):

@@ -3,14 +3,15 @@ import json
 
 import pytest
 
-from mertk.bin.cross_validate import main, make_jobs, seeds, train_as_jobs, train_here, train_run
-from mertk.bin.evaluate import find_runs
-from mertk.bin.run_inputs import run_dependencies
-from mertk.bin.run_plan import Run, find_folds, plan, run_settings
+from mertk.bin.cross_validate import main, seeds
 from mertk.cli import PREEMPTED
 from mertk.config import load_config
 from mertk.errors import MertkError
-from mertk.marks import write_mark
+from mertk.run.cross_validation import CrossValidation
+from mertk.run.dependencies import run_dependencies
+from mertk.run.evaluation import find_runs
+from mertk.run.marks import write_mark
+from mertk.run.plan import Run, find_folds, plan, run_settings
 
 
 @pytest.fixture
@@ -102,6 +103,10 @@ def test_only_what_changes_the_result_trains_again(data, tmp_path):
     assert dependencies(data, tmp_path) != before
 
 
+def experiment(data, exp, settings=(), **given):
+    return CrossValidation((), data, exp, settings=settings, **({"num_processes": 2, "seeds": [7]} | given))
+
+
 def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, monkeypatch, capsys):
     calls = []
     run, exp = Run("session", "clean", 1, 7), tmp_path / "exp"
@@ -111,14 +116,14 @@ def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, m
         (run.directory(exp) / "trained.json").write_text("{}")
         return 0
 
-    monkeypatch.setattr("mertk.bin.cross_validate.run_child", finish)
-    assert train_run(run, [], data, exp, 2, []) == 0
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", finish)
+    assert experiment(data, exp).train_run(run) == 0
     assert calls[0][1:6] == ["-m", "mertk.bin.launch", "--num_processes", "2", "mertk.bin.train"]
-    assert train_run(run, [], data, exp, 2, []) == 0
+    assert experiment(data, exp).train_run(run) == 0
     assert len(calls) == 1
     assert "--engine" not in calls[0]
     assert "finished already" in capsys.readouterr().out
-    assert train_run(run, [], data, exp, 2, ["training.epochs=3"]) == 0
+    assert experiment(data, exp, ["training.epochs=3"]).train_run(run) == 0
     assert len(calls) == 2
     assert "this changed: options.training.epochs" in capsys.readouterr().out
     aside = run.directory(exp).with_name(".seed_7.replaced")
@@ -134,9 +139,9 @@ def test_an_unfinished_run_that_is_trained_anew_keeps_its_checkpoints(data, tmp_
         checkpoint.mkdir(parents=True)
         return 75
 
-    monkeypatch.setattr("mertk.bin.cross_validate.run_child", save)
-    assert train_run(run, [], data, exp, 2, []) == 75
-    assert train_run(run, [], data, exp, 2, ["training.epochs=3"]) == 75
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", save)
+    assert experiment(data, exp).train_run(run) == 75
+    assert experiment(data, exp, ["training.epochs=3"]).train_run(run) == 75
     aside = run.directory(exp).with_name(".seed_7.unfinished")
     assert (aside / "checkpoints" / "step_00000010").is_dir()
     assert str(aside) in capsys.readouterr().out
@@ -146,18 +151,18 @@ def test_weights_that_are_out_of_reach_are_no_reason_to_train_anew(data, tmp_pat
     run, exp, weights = Run("session", "clean", 1, 7), tmp_path / "exp", tmp_path / "wavlm"
     weights.mkdir()
     settings = [f"model.audio_encoder.weights={weights}"]
-    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda command: 75)
-    assert train_run(run, [], data, exp, 2, settings) == 75
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda command: 75)
+    assert experiment(data, exp, settings).train_run(run) == 75
     (run.directory(exp) / "checkpoints").mkdir()
     weights.rename(tmp_path / "elsewhere")
     with pytest.raises(MertkError, match=f"{weights}: not there, but the run in {run.directory(exp)} was trained with"):
-        train_run(run, [], data, exp, 2, settings)
+        experiment(data, exp, settings).train_run(run)
     assert (run.directory(exp) / "checkpoints").is_dir()
     (tmp_path / "elsewhere").rename(weights)
-    assert train_run(run, [], data, exp, 2, settings) == 75
+    assert experiment(data, exp, settings).train_run(run) == 75
     # Other weights are another training, wherever the first ones have gone.
     weights.rename(tmp_path / "elsewhere")
-    assert train_run(run, [], data, exp, 2, ["model.audio_encoder.weights=hub/name"]) == 75
+    assert experiment(data, exp, ["model.audio_encoder.weights=hub/name"]).train_run(run) == 75
 
 
 @pytest.mark.parametrize("name", ["run #2", "2024_05", "a: b", 'it\'s "x"', "ü"])
@@ -170,22 +175,15 @@ def test_paths_reach_the_configuration_as_they_are(data, tmp_path, name):
     assert config.run.output_dir == str(moved / "exp" / "session-clean" / "fold_1" / "seed_7")
 
 
-def arguments_of(data, tmp_path, **given):
-    config = tmp_path / "none.yaml"
-    config.write_text("{}\n")
-    known = {"config": [str(config)], "data": data, "exp": tmp_path / "exp", "num_processes": 0, "settings": []}
-    known |= {"protocol": "clean", "cmd": "local", "jobs": 2, "slurm": None, "detach": False, "engine": None}
-    return argparse.Namespace(**(known | given))
-
-
 def test_each_fold_and_seed_that_is_not_finished_is_a_job(data, tmp_path, capsys):
-    arguments = arguments_of(data, tmp_path, settings=["training.epochs=3"])
-    finished, *rest = runs = list(plan("session", "clean", [1, 2], [7, 8]))
-    settings = [*arguments.settings, *run_settings(finished, data, arguments.exp)]
-    directory = finished.directory(arguments.exp)
+    given = {"settings": ["training.epochs=3"], "seeds": [7, 8], "num_processes": 0}
+    planned = experiment(data, tmp_path / "exp", **given)
+    finished, *rest = planned.runs()
+    settings = [*planned.settings, *run_settings(finished, data, planned.exp)]
+    directory = finished.directory(planned.exp)
     write_mark(directory / "depends_on.json", run_dependencies(load_config([], settings)))
     (directory / "trained.json").write_text("{}")
-    jobs = make_jobs(runs, arguments)
+    jobs = planned.jobs()
     assert [job.name for job in jobs] == [f"session-clean_fold_{run.fold}_seed_{run.seed}" for run in rest]
     told = " ".join(jobs[0].command)
     assert "--folds 2 --seeds 7 --num_processes auto -- training.epochs=3" in told
@@ -196,17 +194,15 @@ def test_each_fold_and_seed_that_is_not_finished_is_a_job(data, tmp_path, capsys
 
 def test_the_engine_is_handed_on_to_jobs_and_to_the_launcher(data, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda command: calls.append(command) or 0)
-    runs = list(plan("session", "clean", [1], [7]))
-    arguments = arguments_of(data, tmp_path, engine="deepspeed_zero2")
-    assert "--engine deepspeed_zero2 --" in " ".join(make_jobs(runs, arguments)[0].command)
-    assert train_here(runs, arguments) == 0
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda command: calls.append(command) or 0)
+    planned = experiment(data, tmp_path / "exp", engine="deepspeed_zero2", folds="1")
+    assert "--engine deepspeed_zero2 --" in " ".join(planned.jobs()[0].command)
+    assert planned.train_here() == 0
     assert "--engine deepspeed_zero2 mertk.bin.train" in " ".join(calls[0])
 
 
 def test_a_refit_and_its_clean_run_are_one_job(data, tmp_path):
-    runs = list(plan("session", "clean-refit", [1, 2], [7]))
-    jobs = make_jobs(runs, arguments_of(data, tmp_path, protocol="clean-refit"))
+    jobs = experiment(data, tmp_path / "exp", protocol="clean-refit").jobs()
     assert [job.name for job in jobs] == ["session-clean-refit_fold_1_seed_7", "session-clean-refit_fold_2_seed_7"]
     assert "--protocol clean-refit --folds 1" in " ".join(jobs[0].command)
 
@@ -215,15 +211,13 @@ def test_jobs_share_the_gpus_that_are_visible(data, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
     monkeypatch.setattr("mertk.jobs.local.run_jobs", lambda jobs, shares, _: seen.append((len(jobs), shares)) or 0)
-    runs = list(plan("session", "clean", [1, 2], [7]))
-    assert train_as_jobs(runs, arguments_of(data, tmp_path, jobs=0)) == 0
+    assert experiment(data, tmp_path / "exp", num_processes=0).train_at_once(0) == 0
     assert seen == [(2, [["4"], ["5"], ["6"]])]
 
 
 def test_a_training_that_was_stopped_ends_the_program_with_its_code(data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda _: PREEMPTED)
-    runs = list(plan("session", "clean", [1, 2], [7]))
-    assert train_here(runs, arguments_of(data, tmp_path)) == PREEMPTED
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda _: PREEMPTED)
+    assert experiment(data, tmp_path / "exp").train_here() == PREEMPTED
     assert "the same command goes on with it" in capsys.readouterr().out
 
 
@@ -256,17 +250,17 @@ def test_a_run_whose_model_is_gone_before_it_was_scored_is_trained_again(data, t
             (directory / name).write_text("{}")
         return 0
 
-    monkeypatch.setattr("mertk.bin.cross_validate.run_child", finish)
-    train_run(run, [], data, exp, 2, [])
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", finish)
+    experiment(data, exp).train_run(run)
     (directory / "best" / "model.json").unlink()
     (directory / "best").rmdir()
     (directory / "results.json").write_text("{}")
-    train_run(run, [], data, exp, 2, [])
+    experiment(data, exp).train_run(run)
     assert "finished already" in capsys.readouterr().out
     (directory / "results.json").unlink()
-    train_run(run, [], data, exp, 2, [])
+    experiment(data, exp).train_run(run)
     assert "trained again, because this changed: best" in capsys.readouterr().out
     assert (directory / "best" / "model.json").exists()
     (directory / "trained.json").write_text("{")  # cut by a full disk: the training says again where it ended
-    monkeypatch.setattr("mertk.bin.cross_validate.run_child", lambda command: 75)
-    assert train_run(run, [], data, exp, 2, []) == 75
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda command: 75)
+    assert experiment(data, exp).train_run(run) == 75

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mertk.bin.evaluate import describe, prediction_rows, write_results
 from mertk.metrics import classification_metrics, regression_metrics
+from mertk.run.evaluation import describe, prediction_rows, write_results
 from mertk.training.scoring import Scores
 
 

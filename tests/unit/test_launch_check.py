@@ -9,7 +9,7 @@ import pytest
 from accelerate.utils import DistributedType
 
 from mertk.errors import MertkError
-from mertk.training.launch import check_engine_fits, check_started, choose_precision
+from mertk.training.accelerator import check_engine_fits, check_started, choose_precision
 from mertk.training.launch_request import Request, read_request, request_of
 
 ENGINES = Path(__file__).parents[2] / "conf" / "accelerate"

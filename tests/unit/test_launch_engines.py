@@ -9,8 +9,8 @@ import yaml
 from accelerate.commands.config.config_args import ClusterConfig
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
-from mertk.bin.launch import VARIABLE, Machines, accelerate_arguments
 from mertk.errors import MertkError
+from mertk.run.engine_file import VARIABLE, Machines, accelerate_arguments
 from mertk.training.launch_request import request_of
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def machine(monkeypatch):
     """Two GPUs, and DeepSpeed installed."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.setenv(VARIABLE, "{}")
-    monkeypatch.setattr("mertk.bin.launch.find_spec", lambda name: name)
+    monkeypatch.setattr("mertk.run.engine_file.find_spec", lambda name: name)
 
 
 def test_each_engine_has_a_file_for_one_machine_and_one_for_two():
@@ -112,7 +112,7 @@ def test_fsdp_without_a_gpu_is_refused(monkeypatch):
 
 
 def test_deepspeed_that_is_not_installed_is_refused(monkeypatch):
-    monkeypatch.setattr("mertk.bin.launch.find_spec", lambda name: None)
+    monkeypatch.setattr("mertk.run.engine_file.find_spec", lambda name: None)
     refuse("needs DeepSpeed, which is not installed: pip install", 2, "deepspeed_zero2")
 
 

@@ -1,7 +1,7 @@
 import os
 
-from mertk import marks
-from mertk.marks import dependencies, differences, fingerprint, read_mark, write_mark
+from mertk.run import marks
+from mertk.run.marks import dependencies, differences, fingerprint, read_mark, write_mark
 
 
 def test_mark_is_read_as_written(tmp_path):

@@ -25,7 +25,7 @@ GIVEN = re.compile(r"^(\{\} )?--[a-z]\w*")
 #: programs that are not ours, and what is said of their options
 FOREIGN = re.compile(r"`[^`]*`|pip install [^;]*|--shm-size of Docker|(together with|\(without) --cpu")
 #: a recipe resumes by itself, and sets runs of other settings aside before mertk.bin.train sees them
-BEHIND_RECIPES = {"mertk.bin.run_directory", "mertk.bin.train"}
+BEHIND_RECIPES = {"mertk.run.directory", "mertk.bin.train"}
 #: what the caller of mertk.bin.predict has not: the lists of a corpus, and the stages of a recipe
 OF_CORPORA = re.compile(r"mend (wav\.scp|video\.scp|video_segments)|\(stage \d\)|run stage \d")
 #: modules of which mertk.bin.predict uses nothing that reads a corpus

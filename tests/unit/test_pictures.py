@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from data_prep import extract_video
-from mertk.bin.recording_inputs import Places, Recording, open_source
 from mertk.config import InputConfig
 from mertk.data.feature_store import read_record
 from mertk.data.video_frames import Segment, read_frames
@@ -17,6 +16,7 @@ from mertk.encoders.pictures import PictureEncoder
 from mertk.encoders.small_pictures import SmallPictures
 from mertk.errors import MertkError
 from mertk.models.foal import FoalNet
+from mertk.run.recording_inputs import Places, Recording, open_source
 from tests.video_corpus import DIALOGUES, NUM_UTTERANCES, read_features, write_corpus, write_video
 
 

@@ -12,12 +12,12 @@ import torch
 
 from data_prep import extract_audio, extract_text, extract_video, raw_video
 from mertk.bin import predict
-from mertk.bin.given_recording import Recording
-from mertk.bin.recording_inputs import Places, open_source
 from mertk.data.feature_store import read_record
 from mertk.data.manifest import load_manifest
+from mertk.data.recording import Recording
 from mertk.data.video_frames import Segment, read_duration, read_frames
 from mertk.encoders.visual import ClipFrameEncoder
+from mertk.run.recording_inputs import Places, open_source
 from tests.raw_corpus import write_bert, write_clip_file, write_corpus, write_wavlm
 from tests.sentiment_model import Means, save_means
 from tests.video_corpus import read_features, write_clip

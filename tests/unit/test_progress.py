@@ -1,5 +1,5 @@
 from mertk import progress as module
-from mertk.progress import progress
+from mertk.progress_bar import progress
 
 
 def test_items_pass_and_the_end_is_told(capsys):

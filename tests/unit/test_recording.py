@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from mertk.data.recording import MachineError, RecordingError, attempt, border
+from mertk.data.recording_error import MachineError, RecordingError, attempt, border
 from mertk.data.recording_file import check_file
 from mertk.errors import MertkError
 from mertk.names import printable

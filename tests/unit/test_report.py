@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from mertk.bin.report import by_stage, check_rows, label_names, main
+from mertk.bin.plot import main
 from mertk.config import load_config
 from mertk.data.dataset import UtteranceDataset
 from mertk.errors import MertkError
 from mertk.models.base import Model
 from mertk.report.projection import plot_projection, silhouette
+from mertk.run.representation import by_stage, check_rows, label_names
 from tests.toy import Frames
 
 
@@ -67,7 +68,7 @@ def show(tmp_path, monkeypatch):
         )
         config = load_config([], ["data.num_workers=0", "training.evaluation_batch_size=7", "run.recipe=mosi/hscl"])
         saved = SimpleNamespace(model=model, info={"miniature": True})
-        monkeypatch.setattr("mertk.bin.evaluate.open_run", lambda run_dir, part_name, trusted: (config, saved, part))
+        monkeypatch.setattr("mertk.run.evaluation.open_run", lambda run_dir, part_name, trusted: (config, saved, part))
         return main([str(tmp_path / "run"), *options])
 
     return run

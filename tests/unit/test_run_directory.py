@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mertk.bin.run_directory import claim
-from mertk.bin.run_files import set_aside
 from mertk.config import load_config, save_config
 from mertk.errors import MertkError
+from mertk.run.directory import claim
+from mertk.run.files import set_aside
 
 
 @pytest.fixture

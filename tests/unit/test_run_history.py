@@ -7,15 +7,15 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from mertk.bin import run_directory
 from mertk.bin.evaluate import main as evaluate
-from mertk.bin.evaluate import open_run
-from mertk.bin.train import train
 from mertk.config import load_config, save_config
 from mertk.data.parts import open_part
 from mertk.errors import MertkError
+from mertk.run import directory as run_directory
+from mertk.run.evaluation import open_run
+from mertk.run.training import train
+from mertk.training.accelerator import start_accelerator
 from mertk.training.checkpoint import read_weights, save_weights
-from mertk.training.launch import start_accelerator
 from tests.small_run import own_logging, small_config, write_data
 from tests.toy import Classifier
 

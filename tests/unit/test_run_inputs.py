@@ -7,14 +7,14 @@ import shutil
 
 import pytest
 
-from mertk import marks
-from mertk.bin.cross_validate import is_finished, train_run
-from mertk.bin.run_directory import claim
-from mertk.bin.run_inputs import find_absent, find_changes, run_dependencies
-from mertk.bin.run_plan import Run, run_settings
 from mertk.config import decisive, load_config, save_config
 from mertk.errors import MertkError
-from mertk.marks import fingerprint, read_mark, write_mark
+from mertk.run import marks
+from mertk.run.cross_validation import CrossValidation
+from mertk.run.dependencies import find_absent, find_changes, run_dependencies
+from mertk.run.directory import claim
+from mertk.run.marks import fingerprint, read_mark, write_mark
+from mertk.run.plan import Run, run_settings
 from tests.small_run import SETTINGS, write_data
 
 RUN = Run("session", "clean", 1, 7)
@@ -151,7 +151,7 @@ def test_what_was_not_touched_is_not_read_again(checkout, monkeypatch):
     def fail(*_):
         raise AssertionError("read although size and time are as they were")
 
-    monkeypatch.setattr("mertk.bin.run_inputs._content", fail)
+    monkeypatch.setattr("mertk.run.dependencies._content", fail)
     assert find_changes(before, configure(checkout)) == {}
     assert run_dependencies(configure(checkout), before) == before
 
@@ -165,6 +165,10 @@ def test_what_is_out_of_reach_is_named_under_its_new_name(checkout):
     assert find_absent(before, configure(checkout))
 
 
+def experiment(checkout):
+    return CrossValidation((), checkout / "data", checkout / "exp", num_processes=1, settings=settings_of(checkout))
+
+
 @pytest.mark.parametrize("earlier", [False, True])
 def test_a_finished_run_is_found_in_a_renamed_checkout_and_told_where_its_data_are(checkout, earlier, monkeypatch):
     directory = RUN.directory(checkout / "exp")
@@ -173,8 +177,8 @@ def test_a_finished_run_is_found_in_a_renamed_checkout_and_told_where_its_data_a
     (directory / "trained.json").write_text("{}")
     write_mark(directory / "depends_on.json", earlier_mark(checkout) if earlier else run_dependencies(config))
     moved = move(checkout)
-    monkeypatch.setattr("mertk.bin.cross_validate.run_child", None)
-    assert train_run(RUN, [], moved / "data", moved / "exp", 1, settings_of(moved)) == 0
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", None)
+    assert experiment(moved).train_run(RUN) == 0
     directory = RUN.directory(moved / "exp")
     saved = load_config([directory / "config.yaml"])
     assert saved.data.test == str(moved / "data/folds/session-clean/1/test.ids")
@@ -182,7 +186,7 @@ def test_a_finished_run_is_found_in_a_renamed_checkout_and_told_where_its_data_a
     # Its mark is one of this version now, and knows the run at a third place.
     again = moved.rename(checkout)
     os.utime(again / "weights", (1, 1))
-    assert is_finished(RUN, [], again / "data", again / "exp", settings_of(again))
+    assert experiment(again).is_finished(RUN)
     assert "labels" in read_mark(RUN.directory(again / "exp") / "depends_on.json")["inputs"]
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from mertk.bin.data_origin import corpus_of, find_invented
-from mertk.bin.evaluate import find_runs
-from mertk.bin.predictor import open_device
-from mertk.bin.run_description import read_record
 from mertk.config import InputConfig, load_config, save_config
 from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts
 from mertk.data.inputs import FeatureInput
 from mertk.data.manifest import load_manifest
 from mertk.errors import MertkError
-from mertk.training.launch import check_trackers
+from mertk.run.data_origin import corpus_of, find_invented
+from mertk.run.description import read_record
+from mertk.run.evaluation import find_runs
+from mertk.run.prediction import open_device
+from mertk.training.accelerator import check_trackers
 
 
 def part(corpus, record, columns=()):

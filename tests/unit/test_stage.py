@@ -87,7 +87,7 @@ def test_a_second_recipe_waits_and_finds_the_work_done(tmp_path):
 
 def test_a_stage_that_is_done_needs_no_writable_folder(stage, tmp_path, monkeypatch):
     stage()
-    monkeypatch.setattr("mertk.bin.stage.locked", None)
+    monkeypatch.setattr("mertk.run.locks.locked", None)
     assert stage()[:2] == (0, 1)
 
 

@@ -69,8 +69,8 @@ def check_data(config: Config, run_dir: Path) -> None:
     Raises:
         MertkError: names what changed.
     """
-    from mertk.bin.run_inputs import LISTS, MARK, find_changes
-    from mertk.marks import read_mark
+    from mertk.run.dependencies import LISTS, MARK, find_changes
+    from mertk.run.marks import read_mark
 
     roles = [f"inputs.{role}" for role in (*(f"data.{name}" for name in LISTS), "labels", "classes")]
     mark = read_mark(run_dir / MARK)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.config import Config, decisive, is_setting, merge_config
-from mertk.marks import differences, value_at
+from mertk.run.marks import differences, value_at
 
 #: what says which run of an experiment it is, and on which data
 OWN_TO_A_RUN = {"data.directory", "data.train", "data.validation", "data.test", "training.seed"}

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.bin.given_recording import Recording
-from mertk.bin.recording_inputs import Places, Source, longest_seconds, open_source
-from mertk.data.recording import RecordingError
+from mertk.data.recording import Recording
+from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
+from mertk.run.recording_inputs import Places, Source, longest_seconds, open_source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ class Predictor:
     def __init__(self, models: Sequence[Path], device: str | None, places: Places, trusted: Sequence[str] = ()) -> None:
         import torch
 
-        from mertk.arithmetic import compute_in_full_float32
+        from mertk.numerics import compute_in_full_float32
         from mertk.training.model_directory import load_model
 
         compute_in_full_float32()

@@ -2,7 +2,7 @@
 
 depends_on.json of a run directory has it, `{"options": ..., "inputs": {role: {"path", "seen", "content"}}}`: data of a
 checkout that was renamed, or on a disk that is mounted elsewhere, are the same data. `seen` is what a glance tells
-(`mertk.marks.fingerprint`); only where that differs is the content compared. Earlier versions had `{path: seen}`.
+(`mertk.run.marks.fingerprint`); only where that differs is the content compared. Earlier versions had `{path: seen}`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
-from mertk.marks import Dependencies, differences, fingerprint, value_at
+from mertk.run.marks import Dependencies, differences, fingerprint, value_at
 
 if TYPE_CHECKING:
     from mertk.config import Config

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.bin.run_files import check_place, is_run, is_used, read_object, remove_run, set_scores_aside
 from mertk.errors import MertkError
+from mertk.run.files import check_place, is_run, is_used, read_object, remove_run, set_scores_aside
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
     from mertk.models.base import Model
-    from mertk.training.run_progress import Progress
+    from mertk.training.progress import Progress
     from mertk.training.trainer import Trainer
 
 
@@ -70,9 +70,9 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
 
 def _find_changes(run_dir: Path, config: Config) -> dict[str, str]:
     """Settings and data that decide the result, or its name, and are not those of the run so far."""
-    from mertk.bin.run_inputs import MARK, find_changes
     from mertk.config import load_config
-    from mertk.marks import read_mark
+    from mertk.run.dependencies import MARK, find_changes
+    from mertk.run.marks import read_mark
 
     saved = load_config([run_dir / "config.yaml"])
     names = [key.removeprefix("run.") for key in LABELS if key.startswith("run.")]
@@ -84,8 +84,8 @@ def _find_changes(run_dir: Path, config: Config) -> dict[str, str]:
 
 def relocate(run_dir: Path, config: Config) -> None:
     """Note in a run's configuration where its data lie now; the rest of it stays."""
-    from mertk.bin.run_inputs import LISTS
     from mertk.config import as_dict, load_config, save_config
+    from mertk.run.dependencies import LISTS
 
     if not (run_dir / "config.yaml").exists():
         return
@@ -120,11 +120,11 @@ def record_run(
     import json
 
     from mertk.atomic import write_text
-    from mertk.bin.data_origin import describe_data
-    from mertk.bin.run_inputs import MARK, run_dependencies
     from mertk.config import save_config
-    from mertk.marks import read_mark, write_mark
     from mertk.provenance import environment
+    from mertk.run.data_origin import describe_data
+    from mertk.run.dependencies import MARK, run_dependencies
+    from mertk.run.marks import read_mark, write_mark
     from mertk.training.engines import engine_name, engine_precision
 
     (run_dir / "trained.json").unlink(missing_ok=True)
@@ -149,7 +149,7 @@ def record_run(
 
 def _sessions_before(run_dir: Path, step: int) -> list[dict[str, Any]]:
     """Earlier sessions whose work this one goes on from; those that lost all of theirs count for nothing."""
-    from mertk.bin.data_origin import DATA_KEYS
+    from mertk.run.data_origin import DATA_KEYS
 
     before = read_object(run_dir / "environment.json")
     # Earlier versions kept the last session alone.

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from mertk.atomic import write_text
-from mertk.bin.run_files import free_name
-from mertk.marks import files_below
+from mertk.run.files import free_name
+from mertk.run.marks import files_below
 
 #: what people may mend by hand; files of other kinds are never smaller than they were written
 TEXT = ("", ".csv", ".ids", ".json", ".scp", ".tsv", ".txt", ".yaml")

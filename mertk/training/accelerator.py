@@ -8,10 +8,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.arithmetic import compute_in_full_float32
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
 from mertk.joining import joining
+from mertk.numerics import compute_in_full_float32
 from mertk.training.launch_request import Request, read_request
 
 if TYPE_CHECKING:

@@ -1,16 +1,9 @@
-"""Pictures of what a trained model makes of a part: the principal components of its representations.
-
-Models that have representations (HSCL: before and after features are decoupled) give vectors for every utterance. Those
-of one stage are drawn together, coloured by what they stand for and by label: pca_STAGE.png, and pca.json with the
-share of the variance that the picture shows and how far apart the groups are in all dimensions (silhouette).
-"""
+"""What a trained model makes of every utterance of a part: vectors by stage, to look at."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.cli import add_trust_argument, make_parser, program
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -20,44 +13,8 @@ if TYPE_CHECKING:
     from mertk.data.parts import Part
     from mertk.models.base import Model
 
-EXAMPLE = "python -m mertk.bin.report exp/mosi/hscl/paper/official-clean/fold_1/seed_1111"
-
 #: vectors (N, D) by name, by stage
 Stages = dict[str, dict[str, "np.ndarray"]]
-
-
-@program
-def main(argv: list[str] | None = None) -> int:
-    parser = make_parser(__doc__, EXAMPLE)
-    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="directory of a finished run")
-    parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to look at")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (RUN_DIR)")
-    add_trust_argument(parser)
-    arguments = parser.parse_args(argv)
-
-    import json
-
-    from mertk.atomic import write_text
-    from mertk.bin.evaluate import open_run
-    from mertk.report.destination import check_destination
-    from mertk.report.formatting import miniature_mark
-    from mertk.report.projection import plot_projection
-
-    out = arguments.out or arguments.run
-    check_destination(out)
-    config, saved, part = open_run(arguments.run, arguments.part, arguments.trust)
-    stages, labels = represent(config, saved.model, part)
-    document: dict[str, Any] = {"format": 1, "run": str(arguments.run), "part": arguments.part, "count": len(labels)}
-    document |= {"miniature": saved.info["miniature"], "stages": {}}
-    about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"
-    about += f" ({miniature_mark(saved.info)})" if saved.info["miniature"] else ""
-    for stage, vectors in stages.items():
-        path = out / f"pca_{stage.replace(' ', '_')}.png"
-        document["stages"][stage] = plot_projection(vectors, labels, f"{stage}: {about}", path)
-        apart = document["stages"][stage]["silhouette_by_name"]
-        print(f"{path}" + ("" if apart is None else f": silhouette by name {apart:.3f}"))
-    write_text(out / "pca.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    return 0
 
 
 def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[str]]:
@@ -70,11 +27,11 @@ def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[st
     import numpy as np
     import torch
 
-    from mertk.arithmetic import compute_in_full_float32
     from mertk.batch import to_device
     from mertk.data.loader import EvaluationLoader
     from mertk.distributed import local_only
-    from mertk.progress import progress
+    from mertk.numerics import compute_in_full_float32
+    from mertk.progress_bar import progress
 
     compute_in_full_float32()
     check_represents(model)
@@ -144,7 +101,3 @@ def by_stage(vectors: dict[str, np.ndarray]) -> Stages:
         shapes = {name: rows.shape for name, rows in named.items()}
         assert len(set(shapes.values())) == 1, f"representations of {stage!r} have different shapes: {shapes}"
     return stages
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

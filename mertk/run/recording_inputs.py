@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mertk.bin.given_recording import Recording
-from mertk.data.recording import RecordingError
+from mertk.data.recording import Recording
+from mertk.data.recording_error import RecordingError
 from mertk.data.samples import check_samples
 from mertk.errors import MertkError
 

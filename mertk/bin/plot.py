@@ -1,0 +1,54 @@
+"""Pictures of what a trained model makes of a part: the principal components of its representations.
+
+Models that have representations (HSCL: before and after features are decoupled) give vectors for every utterance. Those
+of one stage are drawn together, coloured by what they stand for and by label: pca_STAGE.png, and pca.json with the
+share of the variance that the picture shows and how far apart the groups are in all dimensions (silhouette).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mertk.cli import add_trust_argument, make_parser, program
+
+EXAMPLE = "python -m mertk.bin.plot exp/mosi/hscl/paper/official-clean/fold_1/seed_1111"
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = make_parser(__doc__, EXAMPLE)
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="directory of a finished run")
+    parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to look at")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (RUN_DIR)")
+    add_trust_argument(parser)
+    arguments = parser.parse_args(argv)
+
+    import json
+
+    from mertk.atomic import write_text
+    from mertk.report.destination import check_destination
+    from mertk.report.formatting import miniature_mark
+    from mertk.report.projection import plot_projection
+    from mertk.run.evaluation import open_run
+    from mertk.run.representation import represent
+
+    out = arguments.out or arguments.run
+    check_destination(out)
+    config, saved, part = open_run(arguments.run, arguments.part, arguments.trust)
+    stages, labels = represent(config, saved.model, part)
+    document: dict[str, Any] = {"format": 1, "run": str(arguments.run), "part": arguments.part, "count": len(labels)}
+    document |= {"miniature": saved.info["miniature"], "stages": {}}
+    about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"
+    about += f" ({miniature_mark(saved.info)})" if saved.info["miniature"] else ""
+    for stage, vectors in stages.items():
+        path = out / f"pca_{stage.replace(' ', '_')}.png"
+        document["stages"][stage] = plot_projection(vectors, labels, f"{stage}: {about}", path)
+        apart = document["stages"][stage]["silhouette_by_name"]
+        print(f"{path}" + ("" if apart is None else f": silhouette by name {apart:.3f}"))
+    write_text(out / "pca.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,114 @@
+"""One stage of a recipe: a command, what it reads, what it leaves behind, and the mark that says it was done."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mertk.cli import PREEMPTED, run_child
+
+if TYPE_CHECKING:
+    from mertk.run.marks import Dependencies
+    from mertk.run.stage_outputs import Findings
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A command that is done once.
+
+    Attributes:
+        name: what it is called in messages.
+        command: the program and its arguments.
+        mark: file that notes that it was done, and on what.
+        inputs: files and directories that it reads.
+        outputs: what it leaves behind.
+        folders: whatever it makes or changes in these is to stay.
+    """
+
+    name: str
+    command: Sequence[str]
+    mark: Path
+    inputs: Sequence[Path] = ()
+    outputs: Sequence[Path] = ()
+    folders: Sequence[Path] = ()
+
+
+def _state(stage: Stage) -> tuple[Dependencies | None, Dependencies, Findings]:
+    """What the mark says, what it would have to say, and what is wrong with what was written."""
+    from mertk.run.marks import dependencies, read_mark
+    from mertk.run.stage_outputs import digest_of_edits, find_lost
+
+    # Another interpreter does the same work.
+    told = ["python" if word == sys.executable else word for word in stage.command]
+    now = dependencies(told, stage.inputs)
+    for path in stage.inputs:
+        if edits := digest_of_edits(path):
+            now["inputs"][str(path)] += f", edited {edits}"
+    return read_mark(stage.mark, list[str]), now, find_lost(stage.mark, stage.outputs)
+
+
+def is_done(stage: Stage) -> bool:
+    """Whether there is nothing to do; says so."""
+    before, now, findings = _state(stage)
+    if before != now or findings.lost:
+        return False
+    print(f"stage {stage.name}: done before with the same command and inputs, skipped ({stage.mark})")
+    for path in findings.edited:
+        print(f"stage {stage.name}: {path} was changed since, and stays so; delete it to have it made again")
+    return True
+
+
+def run_stage(stage: Stage) -> int:
+    """Run the command and, if it ends well, write the mark; returns its exit code."""
+    from mertk.run.marks import write_mark
+    from mertk.run.stage_outputs import keep_edited, list_folders, note_outputs
+
+    name, mark = f"stage {stage.name}", stage.mark
+    before, now, findings = _state(stage)
+    if before is not None:
+        print(f"{name}: run again, {reason(before, now, findings)}")
+    print(f"{name}: {shlex.join(now['options'])}")
+    for copy in keep_edited(findings.edited):
+        print(f"{name}: what was edited is kept as {copy}")
+    mark.unlink(missing_ok=True)
+    started, there = time.monotonic(), list_folders(stage.folders)
+    code = run_child(stage.command)
+    if code == PREEMPTED:
+        print(f"{name}: stopped on request, its state is saved; run the same command again to go on")
+        return code
+    if code in (128 + signal.SIGTERM, 128 + signal.SIGUSR1):
+        print(f"{name}: stopped on request; run the same command again to go on")
+        return code
+    if code != 0:
+        print(f"{name}: failed with exit code {code}")
+        return code
+    note_outputs(mark, stage.outputs, stage.folders, there)
+    # What the inputs were at the start is what the mark must say: a change during the run makes it run again.
+    write_mark(mark, now)
+    print(f"{name}: done in {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def reason(before: Dependencies, now: Dependencies, findings: Findings) -> str:
+    """Why a stage that was done is done again."""
+    reasons = []
+    old, new = before["options"], now["options"]
+    if old != new:
+        gone = [word for word in old if word not in new]
+        come = [word for word in new if word not in old]
+        told = " ".join(["now", shlex.join(come)] if come else []) + (f" instead of {shlex.join(gone)}" if gone else "")
+        reasons.append(f"the command changed ({told.strip() or 'order of its arguments'})")
+    paths = sorted(before["inputs"].keys() | now["inputs"].keys())
+    changed = [path for path in paths if before["inputs"].get(path) != now["inputs"].get(path)]
+    found = (("changed input", changed), ("missing output", findings.missing), ("damaged output", findings.damaged))
+    for what, names in found:
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            reasons.append(f"{what} {names[0]}{more}")
+    return "; ".join(reasons)

@@ -1,0 +1,246 @@
+"""Train one model: one fold, one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from mertk.config import Config
+    from mertk.data.parts import Part
+    from mertk.models.base import Model
+    from mertk.training.progress import Progress
+
+
+def train(
+    config: Config,
+    resume: bool = False,
+    overwrite: bool = False,
+    force: bool = False,
+    asked_to_stop: Callable[[], bool] = lambda: False,
+) -> Progress:
+    """Train as `config` says; the run directory is `config.run.output_dir`.
+
+    Args:
+        resume: go on from the last checkpoint, if there is one.
+        overwrite: delete what is in the run directory.
+        force: resume although the settings have changed.
+        asked_to_stop: whether to save and end before the training is over.
+    """
+    from contextlib import ExitStack
+
+    from mertk.run.directory import claim
+    from mertk.run.files import check_place
+    from mertk.run.locks import locked
+    from mertk.training.accelerator import end_accelerator, start_accelerator
+    from mertk.training.tracking import set_up_logging
+
+    run_dir = Path(config.run.output_dir)
+    check_place(run_dir)
+    accelerator = start_accelerator(config.training, run_dir)
+    with ExitStack() as held:
+        changed = ""
+        if accelerator.is_main_process:
+            # What is left of a launch that was killed may still be saving.
+            place = run_dir.resolve()
+            held.enter_context(locked(place.with_name(f"{place.name}.training"), f"training in {run_dir}"))
+            changed = claim(run_dir, config, resume, overwrite, force)
+        accelerator.wait_for_everyone()
+        set_up_logging(accelerator.is_main_process, run_dir / "train.log")
+        progress = _train(config, accelerator, run_dir, resume, changed, asked_to_stop)
+        end_accelerator(accelerator)
+    return progress
+
+
+def _train(
+    config: Config,
+    accelerator: Accelerator,
+    run_dir: Path,
+    resume: bool,
+    changed: str,
+    asked_to_stop: Callable[[], bool],
+) -> Progress:
+    """Train in a run directory that is this launch's alone."""
+    import logging
+
+    from mertk.run.directory import record_end, record_run
+    from mertk.training.engines import engine_name, engine_precision
+
+    if changed:
+        logging.getLogger("mertk.train").warning("going on with other settings (--force): %s", changed)
+    logging.getLogger("mertk.train").info(
+        "%d process(es) on %s, engine %s, precision %s",
+        *(accelerator.num_processes, accelerator.device, engine_name(accelerator), engine_precision(accelerator)),
+    )
+    parts = _open_parts(config)
+    model = _make_model(config, parts["train"])
+    trainer = _make_trainer(config, accelerator, model, parts, run_dir, asked_to_stop)
+    if resume:
+        trainer.resume()
+    if accelerator.is_main_process and not trainer.progress.stopped:
+        record_run(run_dir, config, accelerator, parts, model, trainer.progress.step, changed)
+    progress = trainer.fit()
+    if accelerator.is_main_process and progress.stopped:
+        record_end(run_dir, progress, trainer)
+    trainer.close()
+    return progress
+
+
+def _open_parts(config: Config) -> dict[str, Part]:
+    """Open the parts that training reads, after proving that none leaks into another; the test part stays closed."""
+    import logging
+
+    from mertk.data.parts import open_part
+    from mertk.data.separation import check_separation
+    from mertk.errors import MertkError
+
+    log = logging.getLogger("mertk.train")
+    if "component" not in config.model:
+        raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
+    task = _task(config)
+    for line in check_separation(config.data, config.run.protocol):
+        log.info("%s", line)
+    parts = {"train": open_part(config.data, "train", task, seed=config.training.seed)}
+    classes = parts["train"].classes
+    if config.data.validation is not None:
+        normalization = parts["train"].normalization()
+        parts["validation"] = open_part(config.data, "validation", task, classes, normalization, config.training.seed)
+        _check_monitor(config, parts["validation"], task)
+    elif config.schedule.name == "plateau" and config.schedule.reduce_at is None:
+        raise MertkError("schedule.name: plateau watches a validation part; set data.validation or schedule.reduce_at.")
+    if classes is not None:
+        present = set(parts["train"].dataset.labels.tolist())
+        absent = [name for index, name in enumerate(classes) if index not in present]
+        if absent:
+            raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
+    if config.data.directory is not None and not parts["train"].manifest.corpus:
+        log.warning(
+            "%s has no corpus.json: nobody knows whether it is a miniature, and it is scored by the metrics that all "
+            "corpora share; make the manifest again (stage 1) if a program prepared it",
+            config.data.directory,
+        )
+    for name, part in parts.items():
+        counts = ", ".join(f"{label} {count}" for label, count in part.class_counts().items()) or "no classes"
+        log.info("%s: %d utterances (%d left out): %s", name, len(part.dataset), len(part.ledger), counts)
+    return parts
+
+
+def _check_monitor(config: Config, part: Part, task: str) -> None:
+    """Refuse an unknown metric before anything is trained, not after the first epoch."""
+    import numpy as np
+
+    from mertk.errors import MertkError
+    from mertk.metrics import measure
+
+    labels, monitor = part.dataset.labels, config.training.monitor
+    if labels is None:
+        raise MertkError(f"{config.data.validation}: its utterances have no labels; give a manifest with utt2label.")
+    outputs = np.zeros((len(labels), len(part.classes or [0])))
+    known = sorted(measure(labels, outputs, task, part.metric_set))
+    losses = ["loss", *(f"{name}_loss" for name, weight in config.loss_weights.items() if weight is not None)]
+    if monitor not in (*known, *losses):
+        raise MertkError(f"training.monitor: got {monitor!r}, expected one of {', '.join([*known, *losses])}.")
+
+
+def _task(config: Config) -> str:
+    """What the model's class is for: classification or regression."""
+    from mertk.components import find_class
+    from mertk.errors import MertkError
+
+    path = config.model["component"]
+    task = getattr(find_class(path, "model"), "task", None)
+    if task is None:
+        raise MertkError(f"model.component: {path} is no model, for it says no task; see mertk.models.base.Model.")
+    return task
+
+
+def _make_model(config: Config, part: Part) -> Model:
+    """The model with weights that depend on the seed alone, not on the process."""
+    import torch
+
+    from mertk.components import build
+    from mertk.distributed import rank
+    from mertk.training.model_directory import check_saveable
+    from mertk.training.randomness import seed_process
+
+    torch.manual_seed(config.training.seed)
+    model = build(config.model, "model", part.facts())
+    check_saveable(model, config)
+    # Dropout and masks differ between processes from here on.
+    seed_process(config.training.seed, rank())
+    return model
+
+
+def _make_trainer(
+    config: Config,
+    accelerator: Accelerator,
+    model: Model,
+    parts: dict[str, Part],
+    run_dir: Path,
+    asked_to_stop: Callable[[], bool],
+) -> Any:
+    from mertk.data.loader import EvaluationLoader, TrainingLoader
+    from mertk.data.sampler import BatchPlan
+    from mertk.metrics import measure
+    from mertk.training.engines import engine_name
+    from mertk.training.model_directory import save_model
+    from mertk.training.trainer import Trainer
+
+    training, classes = parts["train"].dataset, parts["train"].classes
+    balanced = config.sampler.balanced and classes is not None
+    plan = BatchPlan(
+        training.lengths(),
+        training.labels if balanced else None,
+        config.sampler.batch_size,
+        config.sampler.length_pool,
+        config.training.seed,
+    )
+    place = {
+        "num_workers": config.data.num_workers,
+        "rank": accelerator.process_index,
+        "world_size": accelerator.num_processes,
+        "pin_memory": accelerator.device.type == "cuda",
+    }
+    scoring = place | {"in_step": engine_name(accelerator) != "ddp"}
+    validation = parts.get("validation")
+    info = _model_info(config, parts["train"], model)
+    return Trainer(
+        accelerator,
+        model,
+        config,
+        run_dir,
+        TrainingLoader(training, plan, **place),
+        EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **scoring) if validation else None,
+        validation.dataset.ids if validation else [],
+        lambda scores: measure(scores.labels, scores.logits, model.task, validation.metric_set),
+        lambda weights, progress: save_model(
+            run_dir / "best",
+            model,
+            weights,
+            config,
+            info | {"epoch": progress.best_epoch, "step": progress.best_step, "monitored": progress.best},
+        ),
+        asked_to_stop,
+    )
+
+
+def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
+    from mertk.provenance import code_version
+    from mertk.run.data_origin import find_invented
+
+    invented = find_invented(part, model)
+    return {
+        "task": _task(config),
+        "classes": part.classes,
+        "label_map": part.manifest.corpus.get("label_map"),
+        "metrics": part.metric_set,
+        "facts": part.facts(),
+        "normalization": part.normalization(),
+        "feature_records": part.feature_records(),
+        "miniature": bool(invented),
+        "invented": invented,
+        "commit": code_version(),
+    }
