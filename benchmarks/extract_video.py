@@ -60,8 +60,8 @@ def write_dialogues(folder: Path, count: int, utterances: int, seconds: float) -
     import av
     import numpy as np
 
-    from data_prep.extraction_plan import Dialogue
     from mertk.data.video_frames import Segment
+    from mertk.data_prep.extraction_plan import Dialogue
 
     rate, length = Fraction(30000, 1001), Fraction(seconds)
     y, x = np.mgrid[0:480, 0:720]
@@ -89,7 +89,7 @@ def encode_bare(encoder: Any, clips: list[Any], batch_frames: int, num_encoders:
     """Wall and processor seconds of the encoder alone on decoded frames."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from data_prep.video_pipeline import computing_place
+    from mertk.data_prep.video_pipeline import computing_place
 
     def encode(clip: Any) -> int:
         with computing_place(encoder.device):
@@ -107,8 +107,8 @@ def extract_all(
     """Wall and processor seconds from video files to features on disk."""
     from fractions import Fraction
 
-    from data_prep.video_pipeline import extract
     from mertk.data.feature_store import FeatureRecord, FeatureWriter
+    from mertk.data_prep.video_pipeline import extract
 
     record = FeatureRecord("video", "benchmark", "random", "none", "projected", 29.97, encoder.dimension)
     start, processor = time.perf_counter(), time.process_time()
@@ -131,9 +131,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of either, in turns (default: %(default)s)")
     arguments = parser.parse_args(argv)
 
-    from data_prep.video_pipeline import num_threads
     from mertk.data.processes import start_processes
     from mertk.data.video_frames import read_segments
+    from mertk.data_prep.video_pipeline import num_threads
     from mertk.encoders.visual import ClipFrameEncoder
 
     processes = start_processes()

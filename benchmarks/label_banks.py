@@ -23,7 +23,7 @@ from mertk.cli import program
 if TYPE_CHECKING:
     import torch
 
-    from mertk.nn.label_banks import LabelBanks
+    from mertk.models.tam_ulag_label_banks import LabelBanks
 
 #: widths of the heads on MOSI
 WIDTHS = {"fusion": 128, "audio": 16, "video": 32, "text": 64}
@@ -36,7 +36,7 @@ def make_banks(size: int, random: torch.Generator) -> LabelBanks:
     """Banks in which every utterance has features."""
     import torch
 
-    from mertk.nn.label_banks import LabelBanks
+    from mertk.models.tam_ulag_label_banks import LabelBanks
 
     banks = LabelBanks(size, WIDTHS)
     for indices in torch.arange(size).split(FILLED_AT_ONCE):

@@ -16,9 +16,9 @@ from torch.nn.functional import tanhshrink
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mertk.models.tam_ulag import TamUlag
-from mertk.nn.label_banks import LabelBanks
-from mertk.nn.recurrence import RecurrentBranch
-from mertk.nn.temporal_attention import TemporalAttention
+from mertk.models.tam_ulag_attention import TemporalAttention
+from mertk.models.tam_ulag_label_banks import LabelBanks
+from mertk.models.tam_ulag_recurrence import RecurrentBranch
 
 
 def gate(attention: TemporalAttention, states: torch.Tensor) -> torch.Tensor:

@@ -12,17 +12,23 @@ from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.extraction import Extraction, add_extraction_arguments, compute_exactly, positive_float, positive_int
 from mertk.cli import make_parser, program
+from mertk.data_prep.extraction import (
+    Extraction,
+    add_extraction_arguments,
+    compute_exactly,
+    positive_float,
+    positive_int,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_prep.extraction_plan import Utterance
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
     from mertk.data.recording_error import RecordingError
+    from mertk.data_prep.extraction_plan import Utterance
     from mertk.encoders.audio_features import LibrosaFeatures, SpeechStates
 
 EXAMPLE = """
@@ -91,7 +97,7 @@ class AudioExtraction(Extraction):
             self.durations = dict(zip(manifest.ids, map(float, manifest.column("utt2dur")), strict=True))
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
-        from data_prep.extraction_plan import digest, file_mark, read_utterances
+        from mertk.data_prep.extraction_plan import digest, file_mark, read_utterances
 
         paths = dict(zip(self.manifest.ids, self.manifest.column("wav.scp"), strict=True))
         return read_utterances(paths, lambda path: digest(file_mark(Path(path))), self.durations, skip)
@@ -130,12 +136,12 @@ class AudioExtraction(Extraction):
     ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         import numpy as np
 
-        from data_prep.worker_threads import encode_in_threads
         from mertk.data.averaging import average_frames
         from mertk.data.recording_error import attempt
         from mertk.data.recording_file import check_file
         from mertk.data.samples import check_samples
         from mertk.data.waveform import read_waveform
+        from mertk.data_prep.worker_threads import encode_in_threads
 
         def encode(item: Utterance) -> np.ndarray:
             name, expected = item.path, self.durations.get(item.path)

@@ -11,17 +11,17 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep.extraction import Extraction, add_extraction_arguments, compute_exactly, positive_int
 from mertk.cli import make_parser, program
+from mertk.data_prep.extraction import Extraction, add_extraction_arguments, compute_exactly, positive_int
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_prep.extraction_plan import Utterance
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.recording_error import RecordingError
+    from mertk.data_prep.extraction_plan import Utterance
     from mertk.encoders.text_features import TextStates
     from mertk.encoders.tokenizer import Tokenizer
 
@@ -76,7 +76,7 @@ class TextExtraction(Extraction):
     told_of_lengths = ""
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
-        from data_prep.extraction_plan import digest, read_utterances
+        from mertk.data_prep.extraction_plan import digest, read_utterances
 
         texts = dict(zip(self.manifest.ids, self.manifest.column("text"), strict=True))
         costs = {name: 1.0 + len(text) for name, text in texts.items()}
@@ -161,7 +161,7 @@ class StateExtraction(TextExtraction):
     def extract(
         self, items: Sequence[Utterance], extractor: TextStates, record: FeatureRecord
     ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
-        from data_prep.worker_threads import encode_in_threads
+        from mertk.data_prep.worker_threads import encode_in_threads
 
         return encode_in_threads(lambda item: self.attempt(extractor, item), items, self.processes)
 

@@ -14,18 +14,24 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.extraction import Extraction, add_extraction_arguments, compute_exactly, positive_float, positive_int
 from mertk.cli import make_parser, program
+from mertk.data_prep.extraction import (
+    Extraction,
+    add_extraction_arguments,
+    compute_exactly,
+    positive_float,
+    positive_int,
+)
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_prep.extraction_plan import Dialogue
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
     from mertk.data.recording_error import RecordingError
+    from mertk.data_prep.extraction_plan import Dialogue
     from mertk.encoders.frame_encoder import FrameEncoder
 
 EXAMPLE = """
@@ -100,7 +106,7 @@ class VideoExtraction(Extraction):
         self.max_seconds = arguments.max_seconds
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Dialogue]:
-        from data_prep.extraction_plan import read_dialogues
+        from mertk.data_prep.extraction_plan import read_dialogues
 
         return read_dialogues(self.manifest, skip)
 
@@ -155,7 +161,7 @@ class VideoExtraction(Extraction):
     def extract(
         self, items: Sequence[Dialogue], extractor: FrameEncoder, record: FeatureRecord
     ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
-        from data_prep.video_pipeline import extract, num_threads
+        from mertk.data_prep.video_pipeline import extract, num_threads
 
         arguments = self.arguments
         rate = None if arguments.rate_hz else Fraction(record.rate_hz)

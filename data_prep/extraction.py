@@ -24,10 +24,10 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_prep.extraction_plan import Item
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
+    from mertk.data_prep.extraction_plan import Item
 
     Result = tuple[str, "np.ndarray | RecordingError"]
 
@@ -151,9 +151,9 @@ class Extraction(ABC):
 
     def _plan(self, extractor: Any) -> Plan:
         """Prepare the directory and share out what is missing; main process only."""
-        from data_prep.extraction_plan import share_out, sources_of
         from mertk.data.feature_record import INDEX_FILE
         from mertk.data.feature_store import prepare_directory
+        from mertk.data_prep.extraction_plan import share_out, sources_of
 
         record = self.describe(extractor)
         prepare_directory(self.out, record, self.arguments.overwrite)
@@ -170,8 +170,8 @@ class Extraction(ABC):
 
     def _write(self, items: Sequence[Item], extractor: Any, record: FeatureRecord) -> tuple[int, list[Failure]]:
         """Write this process' part; number of frames, and what failed."""
-        from data_prep.extraction_plan import sources_of
         from mertk.data.feature_store import FeatureWriter
+        from mertk.data_prep.extraction_plan import sources_of
         from mertk.progress_bar import progress
 
         sources = sources_of(items)
@@ -195,8 +195,8 @@ class Extraction(ABC):
 
     def _finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
         """Write the ledger and, if not too much was lost, the index."""
-        from data_prep.extraction_plan import sources_of
         from mertk.data.feature_store import merge_parts
+        from mertk.data_prep.extraction_plan import sources_of
 
         self._write_ledger(failures)
         lost = {failure.utterance for failure in failures}

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_prep.corpus_files import CorpusFiles
+from mertk.data_prep.corpus_files import CorpusFiles
 from mertk.errors import MertkError
 
 #: codes of the majority emotion; xxx where the raters did not agree

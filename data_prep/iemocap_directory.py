@@ -7,11 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from data_prep.corpus_files import CorpusFiles, find_near, write_ledger
-from data_prep.destination import check_destination
-from data_prep.iemocap_corpus import EMOTIONS, NUM_SESSIONS, Corpus, Turn, read_corpus
-from data_prep.video_header import video_problem
-from data_prep.wav_header import TruncatedWav, UnreadableWav, WavHeader, read_wav_header
 from mertk.data.building import building
 from mertk.data.columns import read_column
 from mertk.data.folds import CROSS_VALIDATIONS, PROTOCOLS, make_folds, write_folds
@@ -20,6 +15,11 @@ from mertk.data.ledger import Entry, Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest import read_corpus as read_corpus_json
 from mertk.data.manifest_writer import write_corpus
+from mertk.data_prep.corpus_files import CorpusFiles, find_near, write_ledger
+from mertk.data_prep.destination import check_destination
+from mertk.data_prep.iemocap_corpus import EMOTIONS, NUM_SESSIONS, Corpus, Turn, read_corpus
+from mertk.data_prep.video_header import video_problem
+from mertk.data_prep.wav_header import TruncatedWav, UnreadableWav, WavHeader, read_wav_header
 from mertk.errors import MertkError
 from mertk.names import printable
 from mertk.progress_bar import progress

@@ -53,8 +53,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from data_prep.corpus_files import told, utterance_counts
-    from data_prep.mmsa_directory import import_file
+    from mertk.data_prep.corpus_files import told, utterance_counts
+    from mertk.data_prep.mmsa_directory import import_file
 
     corpus, ledger = import_file(arguments)
     for warning in corpus["warnings"]:

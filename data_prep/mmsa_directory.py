@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.destination import check_destination
-from data_prep.mmsa_file import PARTS, SEPARATOR, UNIMODAL_LABEL_KEYS, FeatureFile, Part, read_feature_file
-from data_prep.mmsa_frames import settle_frames
-from data_prep.mmsa_labels import compare_labels, scale_remarks
-from data_prep.mmsa_notes import Note, check_notes
-from data_prep.mmsa_published import CORPORA, differences, recognise
-from data_prep.mmsa_validation import split_off_validation
 from mertk.data.building import building
 from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts, read_record
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
+from mertk.data_prep.destination import check_destination
+from mertk.data_prep.mmsa_file import PARTS, SEPARATOR, UNIMODAL_LABEL_KEYS, FeatureFile, Part, read_feature_file
+from mertk.data_prep.mmsa_frames import settle_frames
+from mertk.data_prep.mmsa_labels import compare_labels, scale_remarks
+from mertk.data_prep.mmsa_notes import Note, check_notes
+from mertk.data_prep.mmsa_published import CORPORA, differences, recognise
+from mertk.data_prep.mmsa_validation import split_off_validation
 from mertk.errors import MertkError
 from mertk.names import printable
 from mertk.progress_bar import progress

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.mmsa_values import counted, read_array, read_labels, read_numbers, read_strings, read_transcripts
-from data_prep.safe_pickle import load_pickle, shown
 from mertk.data.columns import id_problem
+from mertk.data_prep.mmsa_values import counted, read_array, read_labels, read_numbers, read_strings, read_transcripts
+from mertk.data_prep.safe_pickle import load_pickle, shown
 from mertk.errors import MertkError
 from mertk.progress_bar import progress
 

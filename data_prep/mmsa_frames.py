@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.mmsa_file import LENGTH_KEYS, Part
-from data_prep.mmsa_notes import Note
+from mertk.data_prep.mmsa_file import LENGTH_KEYS, Part
+from mertk.data_prep.mmsa_notes import Note
 
 #: an utterance that is zero in more than this share of its length has another length, if it is not zero throughout;
 #: lengths that are the array's say nothing if more utterances than this share end in zeros

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.mmsa_file import SEPARATOR, Part
+from mertk.data_prep.mmsa_file import SEPARATOR, Part
 from mertk.errors import MertkError
 
 #: of the training utterances

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.safe_pickle import shown
 from mertk.data.columns import LABEL_RANGES
+from mertk.data_prep.safe_pickle import shown
 from mertk.errors import MertkError
 
 

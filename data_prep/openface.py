@@ -15,17 +15,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.extraction import Extraction, add_extraction_arguments, positive_int
 from mertk.cli import make_parser, program
+from mertk.data_prep.extraction import Extraction, add_extraction_arguments, positive_int
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_prep.corpus_files import CorpusFiles
-    from data_prep.extraction_plan import Utterance
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.recording_error import RecordingError
+    from mertk.data_prep.corpus_files import CorpusFiles
+    from mertk.data_prep.extraction_plan import Utterance
 
 EXAMPLE = (
     "python -m data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace --out data/sims_raw/features/video"
@@ -68,7 +68,7 @@ class OpenFaceImport(Extraction):
 
     @cached_property
     def files(self) -> CorpusFiles:
-        from data_prep.corpus_files import CorpusFiles
+        from mertk.data_prep.corpus_files import CorpusFiles
 
         return CorpusFiles(self.arguments.csv)
 
@@ -86,12 +86,12 @@ class OpenFaceImport(Extraction):
 
     def tell_files(self) -> None:
         """Print how many files there were, and how many of them no utterance asks for."""
-        from data_prep.corpus_files import told
+        from mertk.data_prep.corpus_files import told
 
         print(told(self.files.counts()), flush=True)
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
-        from data_prep.extraction_plan import digest, file_mark, read_utterances
+        from mertk.data_prep.extraction_plan import digest, file_mark, read_utterances
 
         paths = {utterance: str(path) for utterance, path in self.paths.items()}
         return read_utterances(paths, lambda path: digest(file_mark(Path(path))), {}, skip)
@@ -101,10 +101,10 @@ class OpenFaceImport(Extraction):
 
     def describe(self, extractor: None) -> FeatureRecord:
         """Record of the features, which are those named in the first file that can be read."""
-        from data_prep.extraction_plan import digest
-        from data_prep.openface_table import NUM_FEATURES, read_names
         from mertk.data.feature_store import FeatureRecord
         from mertk.data.recording_error import RecordingError, attempt
+        from mertk.data_prep.extraction_plan import digest
+        from mertk.data_prep.openface_table import NUM_FEATURES, read_names
 
         names, first = None, None
         for item in self.read_items():
@@ -130,10 +130,10 @@ class OpenFaceImport(Extraction):
     def extract(
         self, items: Sequence[Utterance], extractor: None, record: FeatureRecord
     ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
-        from data_prep.extraction_plan import digest
-        from data_prep.openface_table import OpenFaceError, OpenFaceTable, read_table
         from mertk.data.averaging import average_frames
         from mertk.data.recording_error import RecordingError, attempt
+        from mertk.data_prep.extraction_plan import digest
+        from mertk.data_prep.openface_table import OpenFaceError, OpenFaceTable, read_table
 
         def read(path: str) -> OpenFaceTable:
             table = read_table(Path(path))

@@ -35,8 +35,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from data_prep.corpus_files import told
-    from data_prep.ravdess_directory import prepare
+    from mertk.data_prep.corpus_files import told
+    from mertk.data_prep.ravdess_directory import prepare
 
     corpus = prepare(arguments.corpus, arguments.out, arguments.num_folds)
     for warning in corpus["warnings"]:

@@ -10,13 +10,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from data_prep.corpus_files import CorpusFiles, told, write_ledger
-from data_prep.destination import check_destination
 from mertk.data.building import building
 from mertk.data.folds import PROTOCOLS, Fold, check_parts, write_folds
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.scp import write_three_column_scp
+from mertk.data_prep.corpus_files import CorpusFiles, told, write_ledger
+from mertk.data_prep.destination import check_destination
 from mertk.errors import MertkError
 from mertk.names import printable
 

@@ -39,8 +39,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from data_prep.corpus_files import told, utterance_counts
-    from data_prep.raw_video_directory import prepare
+    from mertk.data_prep.corpus_files import told, utterance_counts
+    from mertk.data_prep.raw_video_directory import prepare
 
     corpus, ledger = prepare(arguments)
     for warning in corpus["warnings"]:

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.corpus_files import CorpusFiles, write_ledger
-from data_prep.destination import check_destination
-from data_prep.mmsa_labels import differing_signs, read_signs
-from data_prep.mmsa_notes import Note
-from data_prep.mmsa_published import CORPORA
-from data_prep.raw_video_labels import PARTS, STAGE, Clip, read_clips
-from data_prep.raw_video_sound import SUFFIX, ClipFiles, read_all
 from mertk.data.building import building
 from mertk.data.folds import OFFICIAL_PROTOCOLS, check_parts, make_official_fold, write_folds
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
 from mertk.data.recording_error import RecordingError
+from mertk.data_prep.corpus_files import CorpusFiles, write_ledger
+from mertk.data_prep.destination import check_destination
+from mertk.data_prep.mmsa_labels import differing_signs, read_signs
+from mertk.data_prep.mmsa_notes import Note
+from mertk.data_prep.mmsa_published import CORPORA
+from mertk.data_prep.raw_video_labels import PARTS, STAGE, Clip, read_clips
+from mertk.data_prep.raw_video_sound import SUFFIX, ClipFiles, read_all
 from mertk.errors import MertkError
 from mertk.names import printable
 from mertk.progress_bar import progress

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from data_prep.pickle_program import MAX_OPERATIONS, OversizedError, check_program, check_unfolded
+from mertk.data_prep.pickle_program import MAX_OPERATIONS, OversizedError, check_program, check_unfolded
 from mertk.errors import MertkError
 
 #: sizes in bytes of the kinds of numbers that arrays may hold; strings may have any

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data_prep.extraction_plan import Dialogue
 from mertk.data.recording_error import RecordingError, attempt, border
 from mertk.data.recording_file import check_file
 from mertk.data.video_frames import Segment, read_segments
+from mertk.data_prep.extraction_plan import Dialogue
 
 if TYPE_CHECKING:
     from fractions import Fraction

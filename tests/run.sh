@@ -44,7 +44,7 @@ fi
 
 printf '== pytest\n'
 # The longest files first, each in one worker, so that what it made is made once.
-everything=(tests/recipes tests/distributed tests/parity tests/unit tests/slurm mertk data_prep)
+everything=(tests/recipes tests/distributed tests/parity tests/unit tests/slurm mertk)
 (($#)) || set -- "${everything[@]}"
 status=0
 "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 "$@" || status=$?

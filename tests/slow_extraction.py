@@ -31,7 +31,7 @@ def make_disk_slow() -> None:
 
 
 if __name__ == "__main__":
-    from data_prep import extract_video
+    from mertk.data_prep import extract_video
 
     make_disk_slow()
     raise SystemExit(extract_video.main())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data_prep.synthetic import emotion, transcript
+from mertk.data_prep.synthetic import emotion, transcript
 
 NUM_SESSIONS = 5
 SESSION_ENDS = (0.196, 0.381, 0.589, 0.775, 1.0)  # unequal sessions, as the real ones are

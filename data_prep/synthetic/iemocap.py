@@ -20,17 +20,17 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.synthetic import listing
-from data_prep.synthetic.marker import MARKER, check_free, read_marker
 from mertk import cli
+from mertk.data_prep.synthetic import listing
+from mertk.data_prep.synthetic.marker import MARKER, check_free, read_marker
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_prep.synthetic.dialogue import Dialogue
-    from data_prep.synthetic.face import FaceTraits
-    from data_prep.synthetic.voice import VoiceTraits
+    from mertk.data_prep.synthetic.dialogue import Dialogue
+    from mertk.data_prep.synthetic.face import FaceTraits
+    from mertk.data_prep.synthetic.voice import VoiceTraits
 
 VERSION = 1  # raise it when the same seed gives other files
 DEFAULT_SEED = 1234
@@ -92,7 +92,7 @@ def is_same(out: Path, seed: int, utterances: int) -> bool:
 
 
 def _check(out: Path, utterances: int) -> None:
-    from data_prep.synthetic.dialogue import MIN_UTTERANCES
+    from mertk.data_prep.synthetic.dialogue import MIN_UTTERANCES
 
     if utterances < MIN_UTTERANCES:
         raise MertkError(f"--utterances {utterances}: five sessions of four classes need at least {MIN_UTTERANCES}")
@@ -108,7 +108,7 @@ def _check_room(folder: Path, utterances: int) -> None:
 
 
 def _fill(root: Path, seed: int, utterances: int) -> None:
-    from data_prep.synthetic import dialogue, face, voice, weights
+    from mertk.data_prep.synthetic import dialogue, face, voice, weights
     from mertk.progress_bar import progress
 
     dialogues = dialogue.plan(seed, utterances)
@@ -129,8 +129,8 @@ def _write_dialogue(folder: Path, one: Dialogue, actors: dict[str, tuple[VoiceTr
     """Everything of one dialogue; `actors` holds voice and face of "F" and "M"."""
     import numpy as np
 
-    from data_prep.synthetic import emotion, layout, movie, voice
-    from data_prep.synthetic.dialogue import generator
+    from mertk.data_prep.synthetic import emotion, layout, movie, voice
+    from mertk.data_prep.synthetic.dialogue import generator
 
     rng = generator(seed, "room", one.name)
     snr_db, light = rng.uniform(18, 30), 1 + rng.normal(0, 0.05) + rng.normal(0, 0.02, 3)
@@ -174,7 +174,7 @@ def _write_wav(path: Path, samples: np.ndarray) -> None:
 
 def _describe(dialogues: list[Dialogue], seed: int, utterances: int) -> dict:
     """The content of MINIATURE.json."""
-    from data_prep.synthetic.emotion import FOUR_CLASSES
+    from mertk.data_prep.synthetic.emotion import FOUR_CLASSES
 
     counts, sessions, emotions = {}, {}, {}
     for one in dialogues:

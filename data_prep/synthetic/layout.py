@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data_prep.synthetic.dialogue import Dialogue, Turn
+from mertk.data_prep.synthetic.dialogue import Dialogue, Turn
 
 _HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
 _RATERS = ("E1", "E2", "E3")

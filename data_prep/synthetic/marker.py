@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data_prep.synthetic import listing
 from mertk.content import AbsentError, read_json
+from mertk.data_prep.synthetic import listing
 from mertk.errors import MertkError
 
 MARKER = "MINIATURE.json"

@@ -17,15 +17,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep.synthetic import listing
-from data_prep.synthetic.marker import MARKER, check_free, read_marker
 from mertk import cli
+from mertk.data_prep.synthetic import listing
+from mertk.data_prep.synthetic.marker import MARKER, check_free, read_marker
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_prep.synthetic.utterance import Utterance
+    from mertk.data_prep.synthetic.utterance import Utterance
 
 VERSION = 1  # raise it when the same seed gives other files
 DEFAULT_SEED = 1234
@@ -95,8 +95,8 @@ def write_corpus(
 
 
 def _fill(folder: Path, sizes: Miniature, seed: int, count: int) -> None:
-    from data_prep.synthetic import utterance, weights
-    from data_prep.synthetic.opinion import CHINESE, ENGLISH, tokens_of
+    from mertk.data_prep.synthetic import utterance, weights
+    from mertk.data_prep.synthetic.opinion import CHINESE, ENGLISH, tokens_of
 
     language = CHINESE if sizes.is_chinese else ENGLISH
     parts = utterance.draw_parts(sizes, language, seed, {part: round(count * share) for part, share in SHARES.items()})
@@ -116,7 +116,7 @@ def _part(
     """One part in the layout of the published files."""
     import numpy as np
 
-    from data_prep.synthetic.utterance import embed, follow_tokens
+    from mertk.data_prep.synthetic.utterance import embed, follow_tokens
 
     encoded = tokenizer(
         [one.text for one in utterances], padding="max_length", truncation=True, max_length=sizes.text_steps

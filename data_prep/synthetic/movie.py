@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.synthetic import face, voice
-from data_prep.synthetic.dialogue import Dialogue, Turn
-from data_prep.synthetic.emotion import Shown
+from mertk.data_prep.synthetic import face, voice
+from mertk.data_prep.synthetic.dialogue import Dialogue, Turn
+from mertk.data_prep.synthetic.emotion import Shown
 
 FRAME_RATE = Fraction(30000, 1001)
 BORDER = 12  # black rows above and below the picture

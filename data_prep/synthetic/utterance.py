@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_prep.synthetic import opinion, trajectory
-from data_prep.synthetic.dialogue import generator
+from mertk.data_prep.synthetic import opinion, trajectory
+from mertk.data_prep.synthetic.dialogue import generator
 
 if TYPE_CHECKING:
-    from data_prep.synthetic.mmsa import Miniature
+    from mertk.data_prep.synthetic.mmsa import Miniature
 
 #: errors on a scale whose intensities spread by about 0.5
 ERRORS = {"audio": 0.5, "video": 0.5, "text": 0.2}

@@ -143,8 +143,8 @@ def _pictures_of_faces(seed: int, size: int, count: int = 240) -> torch.Tensor:
     import numpy as np
     import torch
 
-    from data_prep.synthetic import face
-    from data_prep.synthetic.dialogue import generator
+    from mertk.data_prep.synthetic import face
+    from mertk.data_prep.synthetic.dialogue import generator
 
     rng = generator(seed, "faces for the weights")
     pictures = []
@@ -221,7 +221,7 @@ def token_embeddings(valences: Mapping[str, float], count: int, width: int, seed
     """(count, width) float32, a row for each token: noise, and a common direction by its intensity of -3 to 3."""
     import numpy as np
 
-    from data_prep.synthetic.dialogue import generator
+    from mertk.data_prep.synthetic.dialogue import generator
 
     rng = generator(seed, "token embeddings", width)
     rows = rng.normal(size=(count, width))

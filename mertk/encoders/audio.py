@@ -17,9 +17,9 @@ from torch import nn
 from mertk.batch import length_mask, pad_sequences
 from mertk.encoders.front_end import FrontEnd
 from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absent
+from mertk.encoders.masking import random_spans
 from mertk.encoders.weights import PREPROCESSOR_FILE, find_weights, is_miniature, read_config, read_json
 from mertk.errors import MertkError
-from mertk.nn.masking import random_spans
 
 SAMPLE_RATE_HZ = 16000
 

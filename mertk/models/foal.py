@@ -24,8 +24,8 @@ from mertk.losses.contrastive import POSITIVES, contrast_loss, similarities
 from mertk.losses.matching import hard_negatives, matching_accuracy, matching_loss, shared_uniforms
 from mertk.losses.rows import check_rows, over_rows
 from mertk.models.base import Model, choose
+from mertk.models.foal_interaction import InteractionHead
 from mertk.nn.attention import CrossAttentionStack
-from mertk.nn.interaction import InteractionHead
 from mertk.nn.pooling import masked_mean, zero_padding
 from mertk.nn.projection import ProjectionHead
 

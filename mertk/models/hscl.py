@@ -18,7 +18,7 @@ from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
 from mertk.losses.consistency import geometric_loss, margin_similarity_loss, orthogonality_loss, semantic_loss
 from mertk.models.base import Model, choose
-from mertk.nn.flattened import PrefixLinear, ResidualEmbedding, ResidualHead
+from mertk.models.hscl_flattened import PrefixLinear, ResidualEmbedding, ResidualHead
 from mertk.nn.pooling import masked_mean, zero_padding
 from mertk.nn.transformer import PADDINGS, Transformer
 

@@ -21,11 +21,11 @@ from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
 from mertk.losses.unimodal_labels import absolute_loss, expert_labels, generated_label_loss
 from mertk.models.base import Model, choose
-from mertk.nn.experts import ExpertConfidence
-from mertk.nn.label_banks import LabelBanks
-from mertk.nn.recurrence import RecurrentBranch
-from mertk.nn.regression import RegressionHead
-from mertk.nn.temporal_attention import TemporalAttention
+from mertk.models.tam_ulag_attention import TemporalAttention
+from mertk.models.tam_ulag_experts import ExpertConfidence
+from mertk.models.tam_ulag_head import RegressionHead
+from mertk.models.tam_ulag_label_banks import LabelBanks
+from mertk.models.tam_ulag_recurrence import RecurrentBranch
 
 CONFIDENCES = ("trained", "fixed")
 

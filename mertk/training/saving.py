@@ -21,7 +21,7 @@ log = logging.getLogger("mertk.train")
 SaveBest = Callable[[dict[str, torch.Tensor], Progress], None]
 
 
-class Keeper:
+class Saver:
     """Writes into the run directory, and reads a checkpoint back.
 
     What finds no room is tried again before every checkpoint and at the end. As long as something waits, no checkpoint

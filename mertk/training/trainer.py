@@ -20,7 +20,7 @@ from mertk.training.cached_accumulation import CachedBatch, cache_step, check_ca
 from mertk.training.engines import autocast, make_engine
 from mertk.training.optim import Schedule, make_optimizer
 from mertk.training.progress import Progress
-from mertk.training.saving import Keeper, SaveBest
+from mertk.training.saving import SaveBest, Saver
 from mertk.training.scoring import Scores, score
 from mertk.training.state import TrainingState
 from mertk.training.tracking import Tracking
@@ -93,7 +93,7 @@ class Trainer:
         self.model = self.engine.model
         self.schedule = Schedule(self.engine.optimizer, config.schedule, self.total_steps, self.minimizes)
         state = TrainingState(accelerator, self.engine, self.schedule, training.seed)
-        self.keeper = Keeper(run_dir, state, save_best, training.keep_checkpoints)
+        self.saver = Saver(run_dir, state, save_best, training.keep_checkpoints)
         self.agreement = Agreement(accelerator, asked_to_stop, training.checkpoint_minutes)
         self.tracking = Tracking(accelerator, run_dir, as_dict(config), self.total_steps)
 
@@ -114,7 +114,7 @@ class Trainer:
             while not self.progress.stopped and self._train_epoch():
                 self._finish_epoch()
             if self.progress.stopped:
-                self.keeper.finish()
+                self.saver.finish()
         finally:
             self.tracking.close()
         return self.progress
@@ -125,7 +125,7 @@ class Trainer:
         Raises:
             MertkError: there are checkpoints, but none that this run can go on from.
         """
-        if saved := self.keeper.resume(self._rehearse):
+        if saved := self.saver.resume(self._rehearse):
             self.progress = saved
             if saved.stopped and not self._why_stopped():
                 saved.stopped = ""  # the configuration now asks for more
@@ -269,9 +269,9 @@ class Trainer:
         progress.position = 0
         progress.stopped = self._why_stopped()
         if improved:
-            self.keeper.keep_best(progress)
+            self.saver.keep_best(progress)
         self.tracking.report_epoch(record)
-        self.keeper.write(self.tracking.history, self.tracking.write_history)
+        self.saver.write(self.tracking.history, self.tracking.write_history)
         self._save()
 
     def _last_epoch(self, epochs: int) -> str:
@@ -303,5 +303,5 @@ class Trainer:
 
     def _save(self) -> None:
         self.progress.seconds = time.perf_counter() - self._started
-        self.keeper.save(self.progress)
+        self.saver.save(self.progress)
         self.agreement.saved()

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from data_prep import extract_audio, raw_video
 from mertk.data.feature_store import finished_entries
+from mertk.data_prep import extract_audio, raw_video
 from tests.raw_corpus import IDS, write_corpus, write_wavlm
 from tests.video_corpus import read_features
 

@@ -12,9 +12,9 @@ import time
 import numpy as np
 import pytest
 
-from data_prep import extract_video
 from mertk.data.feature_record import INDEX_FILE
 from mertk.data.feature_store import FeatureWriter, finished_entries
+from mertk.data_prep import extract_video
 from tests.video_corpus import NUM_UTTERANCES, read_features, write_clip, write_corpus
 
 pytestmark = pytest.mark.distributed

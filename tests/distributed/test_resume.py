@@ -54,7 +54,7 @@ def test_another_number_of_processes_goes_on_with_the_same_batches(tmp_path, cou
 
 def drop_out(folder, settings, count):
     trainer, _ = make_trainer(folder, *settings)
-    trainer.keeper.resume()
+    trainer.saver.resume()
     torch.save(torch.rand(8), folder / f"drawn_{count}_{trainer.accelerator.process_index}")
 
 

@@ -121,8 +121,8 @@ def label_map(folder: Path) -> Sample:
 
 
 def label_table(folder: Path) -> Sample:
-    from data_prep.raw_video_labels import read_clips
     from mertk.data.ledger import Ledger
+    from mertk.data_prep.raw_video_labels import read_clips
 
     rows = "".join(f"v{row},{row},hello there,{row - 2},{row / 5},train\n" for row in range(5))
     file = write(folder / "label.csv", f"video_id,clip_id,text,label,label_A,mode\n{rows}")
@@ -130,7 +130,7 @@ def label_table(folder: Path) -> Sample:
 
 
 def openface_table(folder: Path) -> Sample:
-    from data_prep.openface_table import FIRST_COLUMNS, NUM_FEATURES, read_table
+    from mertk.data_prep.openface_table import FIRST_COLUMNS, NUM_FEATURES, read_table
 
     head = ", ".join([*FIRST_COLUMNS, *(f"f{number}" for number in range(NUM_FEATURES))])
     rows = [", ".join(map(str, [frame, 0, frame / 25, 0.98, 1, *[0.5] * NUM_FEATURES])) for frame in range(2)]
@@ -139,7 +139,7 @@ def openface_table(folder: Path) -> Sample:
 
 
 def annotations(folder: Path) -> Sample:
-    from data_prep.iemocap_corpus import read_corpus
+    from mertk.data_prep.iemocap_corpus import read_corpus
 
     dialog, turns, words = folder / "Session1" / "dialog", "% [START_TIME - END_TIME]\n\n", ""
     for row, name in enumerate(NAMES[:3]):
@@ -155,7 +155,7 @@ def annotations(folder: Path) -> Sample:
 def wav_header(folder: Path) -> Sample:
     import wave
 
-    from data_prep.wav_header import TruncatedWav, UnreadableWav, read_wav_header
+    from mertk.data_prep.wav_header import TruncatedWav, UnreadableWav, read_wav_header
 
     path = folder / "sound.wav"
     with wave.open(str(path), "wb") as file:

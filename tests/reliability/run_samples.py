@@ -266,7 +266,7 @@ def launch_variable(folder: Path) -> Sample:
 
 def miniature(folder: Path) -> Sample:
 
-    from data_prep.synthetic.marker import read_marker
+    from mertk.data_prep.synthetic.marker import read_marker
 
     file = write(folder / "MINIATURE.json", {"seed": 1, "utterances": 200, "version": 3, "corpus": "mosi"})
     return Sample([file], lambda: read_marker(folder))

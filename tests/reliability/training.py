@@ -70,7 +70,7 @@ def prepare(arguments: argparse.Namespace, request):
         asked_to_stop=lambda: bool(request),
     )
     set_up_logging(trainer.accelerator.is_main_process, run_dir / "train.log")
-    trainer.keeper._save_best = lambda weights, progress: write_directory(
+    trainer.saver._save_best = lambda weights, progress: write_directory(
         run_dir / "best", lambda folder: save_weights(weights, folder / "model.safetensors")
     )
     seed_process(trainer.config.training.seed, trainer.accelerator.process_index)
@@ -93,8 +93,8 @@ def note_what_it_does(trainer, run_dir: Path) -> None:
 
     trainer._step = noting(trainer._step, "step")
     trainer._finish_epoch = noting(trainer._finish_epoch, "evaluation")
-    trainer.keeper.keep_best = noting(trainer.keeper.keep_best, "best model")
-    trainer.keeper.save = noting(trainer.keeper.save, "checkpoint")
+    trainer.saver.keep_best = noting(trainer.saver.keep_best, "best model")
+    trainer.saver.save = noting(trainer.saver.save, "checkpoint")
     report = trainer.tracking.report_step
 
     def report_step(step, epoch, figures):

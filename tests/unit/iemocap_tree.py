@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from data_prep import iemocap
+from mertk.data_prep import iemocap
 
 #: the first turn of `small_corpus`
 FIRST = "Ses01F_impro01_F000"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import mmsa
+from mertk.data_prep import mmsa
 
 STEPS = {"audio": 7, "vision": 6, "text": 5}
 WIDTHS = {"audio": 5, "vision": 20, "text": 8}

@@ -157,7 +157,7 @@ def no_room(*_):
 
 def test_a_full_disk_does_not_end_the_training(tmp_path, monkeypatch, caplog):
     trainer, _ = make_trainer(tmp_path / "run")
-    save_now, write_file = trainer.keeper.save, checkpoints_module.write_file
+    save_now, write_file = trainer.saver.save, checkpoints_module.write_file
 
     def save(progress):
         full = progress.epoch == 3
@@ -168,7 +168,7 @@ def test_a_full_disk_does_not_end_the_training(tmp_path, monkeypatch, caplog):
             assert latest_checkpoint(folder) == (folder / "step_00000006", [])
             assert sorted(path.name for path in folder.iterdir()) == ["step_00000003", "step_00000006"]
 
-    trainer.keeper.save = save
+    trainer.saver.save = save
     with caplog.at_level("WARNING"):
         assert trainer.fit().stopped == "epochs"
     (warning,) = (record.getMessage() for record in caplog.records)
@@ -189,7 +189,7 @@ def test_a_best_model_that_found_no_room_is_written_later_as_it_was(tmp_path):
             no_room()
         written.append((progress.best_epoch, calls[-1]))
 
-    trainer.keeper._save_best = save_best
+    trainer.saver._save_best = save_best
     trainer.fit()
     # The first one waits until the checkpoint of the same epoch.
     assert [epoch for epoch, _ in written] == [0, 1, 2]
@@ -198,7 +198,7 @@ def test_a_best_model_that_found_no_room_is_written_later_as_it_was(tmp_path):
 
 def test_no_checkpoint_is_ahead_of_a_best_model_that_is_not_there(tmp_path, caplog):
     trainer, _ = make_trainer(tmp_path / "run")
-    trainer.keeper._save_best = no_room
+    trainer.saver._save_best = no_room
     with (
         caplog.at_level("WARNING"),
         pytest.raises(MertkError, match=r"best could not be written: it needs .* are free"),
@@ -228,7 +228,7 @@ def test_a_file_system_that_is_really_full(small_disk, caplog):
         os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(small_disk).free)
     assert shutil.disk_usage(small_disk).free == 0
     trainer, _ = make_trainer(run, "training.epochs=3", width=20_000)
-    save_now = trainer.keeper.save
+    save_now = trainer.saver.save
 
     def save(progress):
         save_now(progress)
@@ -236,7 +236,7 @@ def test_a_file_system_that_is_really_full(small_disk, caplog):
             ballast.unlink()
             assert all_checkpoints(run / "checkpoints") == [run / "checkpoints" / "step_00000003"]
 
-    trainer.keeper.save = save
+    trainer.saver.save = save
     with caplog.at_level("WARNING"):
         assert trainer.fit(resume=True).stopped == "epochs"
     assert "no room to write" in caplog.text

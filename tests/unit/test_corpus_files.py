@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.corpus_files import CorpusFiles, told
+from mertk.data_prep.corpus_files import CorpusFiles, told
 from mertk.errors import MertkError
 
 

@@ -10,11 +10,11 @@ import pytest
 import soundfile
 import torch
 
-from data_prep import extract_audio
 from mertk.data.averaging import average_frames
 from mertk.data.feature_store import FeatureWriter, read_record
 from mertk.data.ledger import read_ledger
 from mertk.data.waveform import read_waveform
+from mertk.data_prep import extract_audio
 from mertk.encoders.audio_features import LibrosaFeatures, SpeechStates
 from mertk.errors import MertkError
 from tests.raw_corpus import write_wavlm

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_sound, video_pipeline
 from mertk.data import averaging
 from mertk.data.columns import read_column
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, write_manifest
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
+from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_sound, video_pipeline
 from mertk.encoders.audio_features import LibrosaFeatures
 from mertk.encoders.tokenizer import Tokenizer
 from mertk.encoders.visual import ClipFrameEncoder

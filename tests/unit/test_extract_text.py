@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import extract_text
 from mertk.data.feature_store import read_record
+from mertk.data_prep import extract_text
 from mertk.encoders.tokenizer import Tokenizer
 from mertk.errors import MertkError
 from tests.raw_corpus import write_bert

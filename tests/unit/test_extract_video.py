@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import extract_video, video_pipeline
-from data_prep.extraction_plan import Dialogue, share_out
 from mertk.data.feature_store import FeatureWriter, finished_entries, read_record
 from mertk.data.ledger import read_ledger
 from mertk.data.video_frames import Segment, read_frames
+from mertk.data_prep import extract_video, video_pipeline
+from mertk.data_prep.extraction_plan import Dialogue, share_out
 from mertk.encoders.frame_encoder import FrameEncoder
 from mertk.encoders.visual import ClipFrameEncoder
 from tests.video_corpus import DIALOGUES, NUM_UTTERANCES, RATE, read_features, write_clip, write_corpus, write_video

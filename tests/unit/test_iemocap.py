@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.iemocap_corpus import Turn, read_corpus
 from mertk.data.folds import check_parts, read_fold
 from mertk.data.manifest import load_manifest, validate_directory
+from mertk.data_prep.iemocap_corpus import Turn, read_corpus
 from tests.unit.iemocap_tree import (
     APPLE_DOUBLE,
     FIRST,
@@ -236,7 +236,7 @@ def test_interruption_leaves_the_former_directory_as_it_was(corpus: Path, monkey
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("data_prep.iemocap_directory.write_folds", interrupt)
+    monkeypatch.setattr("mertk.data_prep.iemocap_directory.write_folds", interrupt)
     assert prepare(corpus, "--label_map", "four") == 130
     assert {file: file.read_bytes() for file in data.rglob("*") if file.is_file()} == before
     assert [entry.name for entry in corpus.parent.iterdir() if "building" in entry.name] == []

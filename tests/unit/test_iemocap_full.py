@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import iemocap
 from mertk.data.folds import check_parts, make_folds, read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, validate_directory
+from mertk.data_prep import iemocap
 from tests.unit.iemocap_tree import TurnRow, write_tree
 
 TABLE = Path(__file__).parents[3] / "shared" / "reference" / "iemocap_utterances.tsv"

@@ -152,7 +152,7 @@ def test_missing_av_names_the_remedy(
 
 
 def test_video_without_picture_is_unreadable(corpus: Path) -> None:
-    from data_prep.video_header import video_problem
+    from mertk.data_prep.video_header import video_problem
 
     path = write_wav(corpus.parent / "sound_only.avi")
     assert video_problem(path) == ("unreadable_video", f"{path}: it has no picture")

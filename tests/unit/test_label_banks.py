@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mertk.nn.label_banks import LabelBanks
+from mertk.models.tam_ulag_label_banks import LabelBanks
 
 WIDTHS = {"fusion": 6, "audio": 3, "text": 4}
 SIZE = 20

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.iemocap_corpus import EMOTIONS
-from data_prep.iemocap_directory import LABEL_MAPS
 from mertk.data.label_map import load_label_map
+from mertk.data_prep.iemocap_corpus import EMOTIONS
+from mertk.data_prep.iemocap_directory import LABEL_MAPS
 from mertk.errors import MertkError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_prep.synthetic import listing
+from mertk.data_prep.synthetic import listing
 from mertk.errors import MertkError
 
 

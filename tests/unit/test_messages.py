@@ -34,7 +34,9 @@ BEHIND_PREDICT = {f"mertk.data.{name}" for name in ("columns", "folds", "inputs"
 
 @cache
 def modules() -> dict[str, Path]:
-    return {module_name(path): path for folder in ("mertk", "data_prep") for path in (ROOT / folder).rglob("*.py")}
+    return {
+        module_name(path): path for folder in ("mertk", "mertk/data_prep") for path in (ROOT / folder).rglob("*.py")
+    }
 
 
 @cache
@@ -97,7 +99,8 @@ def options_of_recipe(code: str) -> set[str]:
 def programs_of_recipe(code: str) -> set[str]:
     """Programs that a recipe calls, and those that these call."""
     code = "\n".join(line for line in code.splitlines() if not line.lstrip().startswith("#"))
-    waiting, found = {name for name in programs() if re.search(rf"\b{re.escape(name)}\b(?!\.)", code)}, set()
+    short = {name: name.removeprefix("mertk.") if "data_prep" in name else name for name in programs()}
+    waiting, found = {name for name in programs() if re.search(rf"\b{re.escape(short[name])}\b(?!\.)", code)}, set()
     while waiting:
         program = waiting.pop()
         found.add(program)
@@ -132,7 +135,8 @@ def texts(module: str) -> Iterator[tuple[int, str, bool]]:
 
 def faults_of(module: str, told: str, of_parser: bool) -> Iterator[str]:
     """Options in a message that somebody who comes to read it does not have."""
-    for program, option in NAMED.findall(told):
+    for named, option in NAMED.findall(told):
+        program = named if named.startswith("mertk.") else f"mertk.{named}"
         if option not in options_of(program):
             yield f"{program} has no --{option}"
     told = NAMED.sub("", FOREIGN.sub("", GIVEN.sub("", told)))
@@ -179,9 +183,11 @@ def test_predict_does_not_speak_of_a_corpus():
 
 
 def test_an_option_that_is_not_there_is_found():
-    assert list(faults_of("data_prep.iemocap_corpus", "add --sessions", False)) == []
-    assert list(faults_of("data_prep.iemocap_corpus", "add --no_such", False))[0].endswith("has no --no_such")
-    assert "iemocap/foal has no --label_map" in list(faults_of("data_prep.iemocap_corpus", "or --label_map", False))
+    assert list(faults_of("mertk.data_prep.iemocap_corpus", "add --sessions", False)) == []
+    assert list(faults_of("mertk.data_prep.iemocap_corpus", "add --no_such", False))[0].endswith("has no --no_such")
+    assert "iemocap/foal has no --label_map" in list(
+        faults_of("mertk.data_prep.iemocap_corpus", "or --label_map", False)
+    )
     assert list(faults_of("mertk.report.runs", "score again with mertk.bin.evaluate --again", False)) == []
     assert list(faults_of("mertk.report.runs", "mertk.bin.evaluate --anew", False)) == [
         "mertk.bin.evaluate has no --anew"

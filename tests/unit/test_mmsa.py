@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks import import_features
-from data_prep import mmsa, mmsa_published
 from mertk.bin import validate_data
 from mertk.data.feature_store import FeatureStore
 from mertk.data.folds import check_parts, read_fold
 from mertk.data.manifest import load_manifest
+from mertk.data_prep import mmsa, mmsa_published
 from tests.unit.mmsa_content import COUNTS, left_behind, make_aligned, make_content, run, write
 
 

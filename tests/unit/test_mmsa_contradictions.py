@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from data_prep import mmsa_published
-from data_prep.mmsa_frames import find_extents
 from mertk.bin import validate_data
 from mertk.data.feature_store import FeatureStore
 from mertk.data.folds import read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest
+from mertk.data_prep import mmsa_published
+from mertk.data_prep.mmsa_frames import find_extents
 from tests.unit.mmsa_content import left_behind, make_aligned, make_content, run, write
 
 MODALITIES = ("audio", "video", "text", "tokens")

@@ -8,12 +8,12 @@ import pickle
 import numpy as np
 import pytest
 
-from data_prep import mmsa, mmsa_directory
 from mertk.bin import validate_data
 from mertk.data.feature_store import FeatureStore, FeatureWriter
 from mertk.data.folds import read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest
+from mertk.data_prep import mmsa, mmsa_directory
 from tests.unit.mmsa_content import left_behind, make_content, run
 
 
@@ -182,6 +182,6 @@ def test_ctrl_c_while_the_file_is_read(tmp_path, monkeypatch):
     def interrupt(self, buffer):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("data_prep.mmsa_file._HashedFile.readinto", interrupt)
+    monkeypatch.setattr("mertk.data_prep.mmsa_file._HashedFile.readinto", interrupt)
     assert run(tmp_path, make_content()) == 130
     assert left_behind(tmp_path) == ["features.pkl"]

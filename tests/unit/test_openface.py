@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_prep import openface
-from data_prep.openface_table import NUM_FEATURES
 from mertk.data.feature_store import read_record
 from mertk.data.ledger import read_ledger
+from mertk.data_prep import openface
+from mertk.data_prep.openface_table import NUM_FEATURES
 from tests.video_corpus import read_features
 
 IDS = ("ab$_$0001", "ab$_$0002", "c$_$1")

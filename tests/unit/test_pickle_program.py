@@ -11,8 +11,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from data_prep import pickle_program
-from data_prep.safe_pickle import load_pickle
+from mertk.data_prep import pickle_program
+from mertk.data_prep.safe_pickle import load_pickle
 from mertk.errors import MertkError
 from tests.unit.test_safe_pickle import DTYPE, EMPTY_ARRAY, FLOAT_TYPE, RECONSTRUCT, Call, named
 

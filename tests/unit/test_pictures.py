@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import extract_video
 from mertk.config import InputConfig
 from mertk.data.feature_store import read_record
 from mertk.data.video_frames import Segment, read_frames
+from mertk.data_prep import extract_video
 from mertk.encoders.pictures import PictureEncoder
 from mertk.encoders.small_pictures import SmallPictures
 from mertk.errors import MertkError

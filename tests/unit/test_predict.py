@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import extract_audio, extract_text, extract_video, raw_video
 from mertk.bin import predict
 from mertk.data.feature_store import read_record
 from mertk.data.manifest import load_manifest
 from mertk.data.recording import Recording
 from mertk.data.video_frames import Segment, read_duration, read_frames
+from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video
 from mertk.encoders.visual import ClipFrameEncoder
 from mertk.run.recording_inputs import Places, open_source
 from tests.raw_corpus import write_bert, write_clip_file, write_corpus, write_wavlm

@@ -64,7 +64,7 @@ def published_of(checkout, recipe):
 
 
 def test_published_rows_of_the_recipes_say_what_they_were_measured_on(checkout):
-    from data_prep.mmsa_published import CORPORA, KNOWN_FILES
+    from mertk.data_prep.mmsa_published import CORPORA, KNOWN_FILES
 
     found = sorted(checkout.glob("recipes/*/*/published.yaml"))
     assert len(found) == 7

@@ -9,11 +9,11 @@ import shutil
 import pytest
 import soundfile
 
-from data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_sound
-from data_prep.raw_video_labels import read_clips
 from mertk.data.feature_store import FeatureStore
 from mertk.data.ledger import Ledger, read_ledger
 from mertk.data.manifest import load_manifest, validate_directory
+from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_sound
+from mertk.data_prep.raw_video_labels import read_clips
 from tests.raw_corpus import CLIPS, HEADER, IDS, write_bert, write_clip_file, write_corpus, write_labels
 from tests.video_corpus import write_clip
 

@@ -14,7 +14,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from data_prep.safe_pickle import load_pickle
+from mertk.data_prep.safe_pickle import load_pickle
 from mertk.errors import MertkError
 
 CONTENT = {

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 import soxr
 
-from data_prep.wav_header import TruncatedWav, UnreadableWav, read_wav_header
 from mertk.data.sound_file import SoundFormat, measure_sound, sound_seconds
 from mertk.data.waveform import AudioError, read_sound_of_video, read_waveform
+from mertk.data_prep.wav_header import TruncatedWav, UnreadableWav, read_wav_header
 from tests.video_corpus import write_video
 
 #: of a file: channels, rate, samples

@@ -10,7 +10,7 @@ import wave
 import numpy as np
 import pytest
 
-from data_prep.synthetic import dialogue, emotion, face, iemocap, movie, voice
+from mertk.data_prep.synthetic import dialogue, emotion, face, iemocap, movie, voice
 from mertk.errors import MertkError
 
 UTTERANCES = 20

@@ -9,8 +9,8 @@ import pickle
 import numpy as np
 import pytest
 
-from data_prep.synthetic import mmsa, opinion, trajectory
-from data_prep.synthetic.utterance import follow_tokens
+from mertk.data_prep.synthetic import mmsa, opinion, trajectory
+from mertk.data_prep.synthetic.utterance import follow_tokens
 from mertk.errors import MertkError
 
 PART_KEYS = {

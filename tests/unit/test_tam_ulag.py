@@ -11,7 +11,7 @@ from torch import nn
 from mertk.components import build
 from mertk.errors import MertkError
 from mertk.models.tam_ulag import TamUlag
-from mertk.nn.temporal_attention import TemporalAttention
+from mertk.models.tam_ulag_attention import TemporalAttention
 
 SMALL = {"num_train_utterances": 10, "audio_dim": 5, "video_dim": 6, "text_dim": 7}
 DIMS = {"audio": 5, "video": 6, "text": 7}

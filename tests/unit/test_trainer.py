@@ -148,7 +148,7 @@ def test_without_a_validation_part_the_last_epoch_is_kept(tmp_path):
     trainer, best = make_trainer(tmp_path / "run")
     trainer.validation = None
     saved = []
-    trainer.keeper._save_best = lambda weights, progress: saved.append(progress.best_epoch)
+    trainer.saver._save_best = lambda weights, progress: saved.append(progress.best_epoch)
     assert trainer.fit().stopped == "epochs"
     assert saved == [3]
 

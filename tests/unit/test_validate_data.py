@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import iemocap
 from mertk.bin import validate_data
+from mertk.data_prep import iemocap
 from tests.unit.iemocap_tree import small_corpus, write_tree
 
 FIRST = "Ses01F_impro01_F000"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.wav_header import TruncatedWav, UnreadableWav, WavHeader, read_wav_header
+from mertk.data_prep.wav_header import TruncatedWav, UnreadableWav, WavHeader, read_wav_header
 from tests.unit.iemocap_tree import write_wav
 
 

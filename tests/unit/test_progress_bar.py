@@ -1,4 +1,4 @@
-from mertk import progress as module
+from mertk import progress_bar as module
 from mertk.progress_bar import progress
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from mertk.models.tam_ulag_attention import TemporalAttention
 from mertk.nn.pooling import zero_padding
-from mertk.nn.temporal_attention import TemporalAttention
 
 
 class RecurrentBranch(nn.Module):

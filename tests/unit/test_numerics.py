@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from data_prep.extraction import compute_exactly
 from mertk.config import TrainingConfig
+from mertk.data_prep.extraction import compute_exactly
 from mertk.errors import MertkError
 from mertk.models.base import Model
 from mertk.numerics import compute_in_full_float32
