@@ -216,8 +216,8 @@ def stop(number, _):
 for number in (signal.SIGTERM, signal.SIGUSR1):
     if sys.argv[1] != "none":
         signal.signal(number, stop)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(30)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
