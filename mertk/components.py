@@ -34,34 +34,40 @@ EXAMPLE = "mertk.models.foal.FoalNet"
 NAMES = (Sequence[str], list[str])
 
 
-def find_class(path: Any, where: str, trusted: Sequence[str] | None = None) -> type[torch.nn.Module]:
-    """The class of modules at a dotted path such as `mertk.models.foal.FoalNet`.
+def find_class(
+    path: Any, where: str, trusted: Sequence[str] | None = None, kind: type[Any] = torch.nn.Module
+) -> type[Any]:
+    """The class at a dotted path such as `mertk.models.foal.FoalNet`.
 
     Args:
+        where: what names the path, for messages.
         trusted: modules and packages that may be imported besides mertk; None: any.
+        kind: what the class must be a class of.
 
     Raises:
         MertkError: no such class, one of something else, or one of a module that is not trusted, which is not imported
             then.
     """
     if not isinstance(path, str):
-        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path such as {EXAMPLE}.")
+        raise MertkError(f"{where}: got {path!r:.80}, expected a dotted path such as {EXAMPLE}.")
     module_name, _, name = path.rpartition(".")
     if trusted is not None and not any(f"{path}.".startswith(f"{own}.") for own in ("mertk", *trusted)):
         raise MertkError(
-            f"{where}.{CLASS_KEY}: {path!r} is no class of mertk, and loading it runs the code of its module. If you "
+            f"{where}: {path!r} is no class of mertk, and loading it runs the code of its module. If you "
             f"know where that comes from, add --trust {module_name or path}."
         )
     try:
         found = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError, TypeError, ValueError) as error:  # TypeError: a path that begins with dots
         raise MertkError(
-            f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). "
-            f"Expected a dotted path to a class, such as {EXAMPLE}."
+            f"{where}: cannot import {path!r} ({error}). Expected a dotted path to a class, such as {EXAMPLE}."
         ) from error
     # Not whatever else can be called.
-    if not (inspect.isclass(found) and issubclass(found, torch.nn.Module)):
-        raise MertkError(f"{where}.{CLASS_KEY}: {path} is no torch.nn.Module; name the class of a model or encoder.")
+    if not (inspect.isclass(found) and issubclass(found, kind)):
+        wanted = "torch.nn.Module; name the class of a model or encoder"
+        if kind is not torch.nn.Module:
+            wanted = f"{kind.__module__}.{kind.__name__}; name a class that is one"
+        raise MertkError(f"{where}: {path} is no {wanted}.")
     return found
 
 
@@ -75,6 +81,7 @@ def build(
     where: str,
     defaults: Mapping[str, Any] | None = None,
     trusted: Sequence[str] | None = None,
+    kind: type[Any] = torch.nn.Module,
 ) -> Any:
     """Build the object that `config` describes.
 
@@ -82,12 +89,12 @@ def build(
         config: mapping with the key `component`; mappings inside that have one too are built first.
         where: the configuration key of this mapping, for messages.
         defaults: values for arguments that the constructor has and `config` leaves out.
-        trusted: as for `find_class`.
+        trusted, kind: as for `find_class`.
 
     Raises:
         MertkError: unknown or missing key, wrong type or value, class not importable or not trusted.
     """
-    constructor, arguments = _read(config, where, trusted)
+    constructor, arguments = _read(config, where, trusted, kind)
     accepted = argument_names(constructor)
     inner = {
         name: build(value, f"{where}.{name}", trusted=trusted)
@@ -134,13 +141,16 @@ def check(config: Mapping[str, Any], where: str) -> None:
 
 
 def _read(
-    config: Mapping[str, Any], where: str, trusted: Sequence[str] | None = None
-) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+    config: Mapping[str, Any],
+    where: str,
+    trusted: Sequence[str] | None = None,
+    kind: type[Any] = torch.nn.Module,
+) -> tuple[type[Any], dict[str, Any]]:
     """The constructor that a mapping names, and the arguments for it."""
     arguments = dict(config)
     if CLASS_KEY not in arguments:
         raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
-    return find_class(arguments.pop(CLASS_KEY), where, trusted), arguments
+    return find_class(arguments.pop(CLASS_KEY), f"{where}.{CLASS_KEY}", trusted, kind), arguments
 
 
 def _is_component(value: Any) -> bool:

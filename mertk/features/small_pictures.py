@@ -5,16 +5,18 @@ Legend: `T` frames, `H` height, `W` width, `P` side of a small picture.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mertk.encoders.frame_encoder import FrameEncoder
-from mertk.encoders.frame_preprocessing import FramePreprocessing
 from mertk.errors import MertkError
+from mertk.features.frame_encoder import FrameEncoder
+from mertk.features.frame_preprocessing import FramePreprocessing
 
 if TYPE_CHECKING:
     import torch
+
+    from mertk.data.feature_record import FeatureRecord
 
 #: shares of red, green and blue in brightness (ITU-R BT.601)
 BRIGHTNESS = (0.299, 0.587, 0.114)
@@ -23,36 +25,45 @@ BRIGHTNESS = (0.299, 0.587, 0.114)
 class SmallPictures(FrameEncoder):
     """The square in the middle of each frame, in grey and P by P pixels, brightness from 0 to 1, row by row.
 
-    >>> SmallPictures(8)(np.full((2, 30, 20, 3), 255, np.uint8)).shape
+    >>> SmallPictures(8).encode_whole(np.full((2, 30, 20, 3), 255, np.uint8)).shape
     (2, 64)
 
     Args:
         side: P.
+        max_seconds: longest part of an utterance, from its start; None for all of it.
+        rate_hz: frames per second to take; None for those of the videos.
+        batch_frames: most frames that are made smaller at once.
         device: where it is computed.
 
     Attributes:
         dimension: P * P.
-        layer: what the features are, for the record of a feature directory.
-        fingerprint: the same; there are no weights that could differ.
+        layer, weights, fingerprint: `grey_P`; there are no weights that could differ.
     """
 
-    miniature = False
-
-    def __init__(self, side: int = 48, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        side: int = 48,
+        max_seconds: float | None = 6.0,
+        rate_hz: float | None = None,
+        batch_frames: int = 256,
+        device: str | torch.device = "cpu",
+    ) -> None:
         import torch
 
         if side < 8:
             raise MertkError(f"side: got {side}, expected at least 8 pixels.")
         self.side = side
+        self.max_seconds = max_seconds
+        self.rate_hz = rate_hz
+        self.batch_frames = batch_frames
         self.device = torch.device(device)
         self.dimension = side * side
-        self.layer = self.fingerprint = f"grey_{side}"
+        self.layer = self.weights = self.fingerprint = f"grey_{side}"
         self.preprocessing = FramePreprocessing(side, None, (side, side), "bilinear", 1 / 255, (0, 0, 0), (1, 1, 1))
 
     @classmethod
-    def of_layer(cls, layer: str, device: str | torch.device) -> SmallPictures:
-        """The extractor whose features a record calls `layer`."""
-        return cls(int(layer.removeprefix("grey_")), device)
+    def arguments(cls, record: FeatureRecord) -> dict[str, Any]:
+        return super().arguments(record) | {"side": int(record.layer.removeprefix("grey_"))}
 
     def _encode(self, pixels: torch.Tensor) -> np.ndarray:
         import torch
