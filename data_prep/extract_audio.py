@@ -16,7 +16,7 @@ from mertk.cli import make_parser, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
-    foreign_extractor,
+    named_extractor,
     positive_float,
     positive_int,
     refuse_options,
@@ -94,7 +94,7 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
         return lambda: SpeechStates(arguments.weights, arguments.layer, average, max_seconds, device)
     if arguments.extractor in (None, ["librosa"]):
         return lambda: LibrosaFeatures(arguments.sample_rate_hz or 16000, average, max_seconds)
-    return foreign_extractor(arguments.extractor, AudioExtractor, device)
+    return named_extractor(arguments.extractor, AudioExtractor, device)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from mertk.cli import make_parser, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
-    foreign_extractor,
+    named_extractor,
     positive_int,
     refuse_options,
 )
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     given = {"max_lost": arguments.max_lost, "overwrite": arguments.overwrite}
     weights, max_tokens = arguments.weights, arguments.max_tokens or 50
     if arguments.extractor:
-        make = foreign_extractor(arguments.extractor, TextExtractor, processes.device)
+        make = named_extractor(arguments.extractor, TextExtractor, processes.device)
         TextExtraction(make, manifest, arguments.out, processes, **given).run()
     else:
         tokens = TextExtraction(lambda: Tokenizer(weights, max_tokens), manifest, arguments.out, processes, **given)

@@ -16,7 +16,7 @@ from mertk.cli import make_parser, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
-    foreign_extractor,
+    named_extractor,
     positive_float,
     positive_int,
     refuse_options,
@@ -100,7 +100,7 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
     from mertk.features.small_pictures import SmallPictures
 
     if arguments.extractor:
-        return foreign_extractor(arguments.extractor, VideoExtractor, device)
+        return named_extractor(arguments.extractor, VideoExtractor, device)
     taken = (arguments.max_seconds or 6.0, arguments.rate_hz, arguments.batch_frames or 256)
     if arguments.side:
         return lambda: SmallPictures(arguments.side, *taken, device)

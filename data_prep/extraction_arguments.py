@@ -24,25 +24,27 @@ def add_extraction_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_extractor_argument(parser: argparse.ArgumentParser, base: str, short_name: str | None = None) -> None:
-    """`--extractor`: the dotted path of a class of one's own, a `base`, with its arguments; or `short_name`."""
+    """`--extractor`: `short_name`, or the dotted path of a class of one's own, which inherits from `base`."""
     parser.add_argument(
         "--extractor",
         nargs="+",
         metavar=("PATH", "key=value"),
-        help=f"{short_name + ', or ' if short_name else ''}class of your own, a mertk.features.{base}, such as "
-        "my_package.my_module.MyExtractor, and its arguments",
+        help=f"{short_name + ', or ' if short_name else ''}a class of your own, which inherits from "
+        f"mertk.features.{base}, by its dotted path, and its arguments",
     )
 
 
 def refuse_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace, names: Sequence[str]) -> None:
-    """End with wrong usage where options of mertk's own extractors are given for another one."""
+    """End with wrong usage where options that describe an extractor are given beside `--extractor`."""
     given = [f"--{name}" for name in names if getattr(arguments, name) is not None]
     if given:
-        parser.error(f"{', '.join(given)}: not for an --extractor of your own; its arguments follow it as key=value")
+        parser.error(f"{', '.join(given)}: the arguments of an --extractor follow it, as key=value")
 
 
-def foreign_extractor(words: Sequence[str], base: type[Kind], device: str) -> Callable[[], Kind]:
-    """What builds the extractor that `--extractor` names, its arguments checked by their names and types.
+def named_extractor(words: Sequence[str], base: type[Kind], device: str) -> Callable[[], Kind]:
+    """What builds the extractor that `--extractor` names, for one of mertk's the name of its class will do.
+
+    Its arguments are checked by their names and types.
 
     Raises:
         MertkError: no such class, one of something else, or arguments that it does not take.
@@ -53,8 +55,8 @@ def foreign_extractor(words: Sequence[str], base: type[Kind], device: str) -> Ca
     from mertk.veiling import unveil
 
     path, *settings = words
-    find_extractor(path, "--extractor", kind=base)
-    description = {CLASS_KEY: path}
+    kind = find_extractor(path, "--extractor", kind=base)
+    description = {CLASS_KEY: f"{kind.__module__}.{kind.__qualname__}"}
     for setting in settings:
         description |= unveil(read_setting(setting))
     return lambda: build(description, "--extractor", {"device": device}, kind=base)

@@ -60,7 +60,7 @@ class ClipFrameEncoder(FrameEncoder):
         rate_hz: float | None = None,
         batch_frames: int = 256,
         precision: str = "float32",
-        device: str | torch.device = "cpu",
+        device: str = "cpu",
     ) -> None:
         import torch
 

@@ -28,9 +28,9 @@ class Extractor(ABC):
     """What makes features (T, D) of a recording.
 
     A class of one's own inherits from one of the three in `mertk.features.modalities`, sets `dimension` and defines
-    `encode`. It keeps its constructor's arguments as attributes of the same names: together they are its `options`.
-    Two names among them mean something: `weights`, a folder or hub id, may be another place in prediction, and `device`
-    is where to compute. Several threads call one extractor at once.
+    `encode`. It keeps its constructor's arguments as attributes of the same names: together they are its `options`. Of
+    these names three are no options: `weights`, a folder or hub id, which may be another place in prediction, `layer`,
+    and `device`, where to compute. Several threads call one extractor at once.
 
     Attributes:
         modality: audio, video or text.
@@ -82,14 +82,20 @@ class Extractor(ABC):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Everything else that changes the features, for the record; arguments that are None are left out."""
-        names = [name for name in argument_names(type(self)) if name not in ("weights", "device")]
-        absent = [name for name in names if not hasattr(self, name)]
+        """Everything else that changes the features, for the record; what is None, as it is by default, is left out."""
+        parameters = inspect.signature(type(self)).parameters.values()
+        named = [one for one in parameters if one.name not in ("weights", "layer", "device")]
+        absent = [one.name for one in named if not hasattr(self, one.name)]
         if absent:
             raise MertkError(
                 f"{record_name(type(self))} does not keep its argument {absent[0]} as an attribute of this name, so "
                 "that no record of its features can be written; add it in the constructor."
             )
+        values = {one: getattr(self, one.name) for one in named}
+        return {one.name: value for one, value in values.items() if value is not None or one.default is not None}
+
+    def _present(self, *names: str) -> dict[str, Any]:
+        """Those of the attributes that are not None, by name."""
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def record(self) -> FeatureRecord:
@@ -132,7 +138,9 @@ class Extractor(ABC):
     @classmethod
     def arguments(cls, record: FeatureRecord) -> dict[str, Any]:
         """What the constructor was given, but for `weights` and `device`, of the extractor that wrote a record."""
-        return {name: record.options[name] for name in argument_names(cls) if name in record.options}
+        names = argument_names(cls)
+        layer = {"layer": record.layer} if "layer" in names else {}
+        return layer | {name: record.options[name] for name in names if name in record.options}
 
     def check(self, record: FeatureRecord) -> None:
         """Refuse to stand for the extractor of a record that makes other features.

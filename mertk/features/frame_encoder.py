@@ -35,13 +35,12 @@ class FrameEncoder(VideoExtractor):
 
     @property
     def options(self) -> dict[str, Any]:
-        options = {
+        return self._present("rate_hz") | {
             "max_seconds": self.max_seconds,
             "batch_frames": self.batch_frames,
             "precision": self.precision,
             "preprocessing": self.preprocessing.as_dict(),
         }
-        return options if self.rate_hz is None else options | {"rate_hz": self.rate_hz}
 
     def prepare(self, picture: np.ndarray) -> np.ndarray:
         """A picture (H, W, 3) uint8 in the size that is encoded, (h, w, 3) uint8."""

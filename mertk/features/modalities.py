@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mertk.features.extractor import Extractor
@@ -63,6 +64,10 @@ class AudioExtractor(Extractor):
     max_seconds: float | None = None
     average: int = 1
 
+    @property
+    def options(self) -> dict[str, Any]:
+        return self._present("sample_rate_hz", "average", "max_seconds") | super().options
+
     def __call__(self, recording: HasSound) -> np.ndarray:
         from mertk.data.averaging import average_frames
 
@@ -92,6 +97,10 @@ class VideoExtractor(Extractor):
     max_seconds: float | None = None
     corpus_rate_hz: float | None = None
 
+    @property
+    def options(self) -> dict[str, Any]:
+        return self._present("max_seconds", "rate_hz") | super().options
+
     def __call__(self, recording: HasPicture) -> np.ndarray:
         frames = recording.frames(self.max_seconds, self.rate_hz, self.corpus_rate_hz, self.prepare)
         return self.encode(frames)
@@ -103,6 +112,9 @@ class VideoExtractor(Extractor):
     @abstractmethod
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """Features (T, D) of the prepared frames (T, h, w, 3) uint8 of one utterance."""
+
+    def record(self) -> FeatureRecord:
+        return replace(super().record(), rate_hz=self.rate_hz or self.corpus_rate_hz)
 
     @classmethod
     def from_record(cls: type[Kind], record: FeatureRecord, place: str | None = None, device: Any = "cpu") -> Kind:

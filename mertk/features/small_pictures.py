@@ -46,7 +46,7 @@ class SmallPictures(FrameEncoder):
         max_seconds: float | None = 6.0,
         rate_hz: float | None = None,
         batch_frames: int = 256,
-        device: str | torch.device = "cpu",
+        device: str = "cpu",
     ) -> None:
         import torch
 

@@ -14,8 +14,6 @@ from mertk.errors import MertkError
 from mertk.features.modalities import AudioExtractor
 
 if TYPE_CHECKING:
-    import torch
-
     from mertk.data.feature_record import FeatureRecord
 
 
@@ -43,7 +41,7 @@ class SpeechStates(AudioExtractor):
         layer: int | None = None,
         average: int = 1,
         max_seconds: float | None = None,
-        device: str | torch.device = "cpu",
+        device: str = "cpu",
     ) -> None:
         import torch
 
@@ -64,11 +62,6 @@ class SpeechStates(AudioExtractor):
         if layer is not None:
             self._end_at(layer)
         self.encoder.to(self.device)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        options = {"sample_rate_hz": self.sample_rate_hz, "average": self.average}
-        return options if self.max_seconds is None else options | {"max_seconds": self.max_seconds}
 
     @classmethod
     def arguments(cls, record: FeatureRecord) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from mertk.features.modalities import TextExtractor
 from mertk.features.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 
 class TextStates(TextExtractor):
@@ -28,7 +28,7 @@ class TextStates(TextExtractor):
         MertkError: weights or tokenizer missing, or of no text encoder.
     """
 
-    def __init__(self, weights: str, max_tokens: int = 50, device: str | torch.device = "cpu") -> None:
+    def __init__(self, weights: str, max_tokens: int = 50, device: str = "cpu") -> None:
         import torch
 
         from mertk.encoders.text import PretrainedTextEncoder

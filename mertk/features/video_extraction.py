@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,8 +52,9 @@ class VideoExtraction(CorpusExtraction["VideoExtractor"]):
         return read_dialogues(self.manifest, skip)
 
     def describe(self, extractor: VideoExtractor) -> FeatureRecord:
-        record = super().describe(extractor)
-        return replace(record, rate_hz=record.rate_hz or self._corpus_rate())
+        if extractor.rate_hz is None:
+            extractor.corpus_rate_hz = self._corpus_rate()
+        return super().describe(extractor)
 
     def _corpus_rate(self) -> float:
         """Frame rate of the corpus: that of the first video that can be opened."""
