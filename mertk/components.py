@@ -34,40 +34,36 @@ EXAMPLE = "mertk.models.foal.FoalNet"
 NAMES = (Sequence[str], list[str])
 
 
-def find_class(
-    path: Any, where: str, trusted: Sequence[str] | None = None, kind: type[Any] = torch.nn.Module
-) -> type[Any]:
+def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind: type = torch.nn.Module) -> type:
     """The class at a dotted path such as `mertk.models.foal.FoalNet`.
 
     Args:
-        where: what names the path, for messages.
         trusted: modules and packages that may be imported besides mertk; None: any.
-        kind: what the class must be a class of.
+        kind: what it must inherit from.
 
     Raises:
         MertkError: no such class, one of something else, or one of a module that is not trusted, which is not imported
             then.
     """
     if not isinstance(path, str):
-        raise MertkError(f"{where}: got {path!r:.80}, expected a dotted path such as {EXAMPLE}.")
+        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path such as {EXAMPLE}.")
     module_name, _, name = path.rpartition(".")
     if trusted is not None and not any(f"{path}.".startswith(f"{own}.") for own in ("mertk", *trusted)):
         raise MertkError(
-            f"{where}: {path!r} is no class of mertk, and loading it runs the code of its module. If you "
+            f"{where}.{CLASS_KEY}: {path!r} is no class of mertk, and loading it runs the code of its module. If you "
             f"know where that comes from, add --trust {module_name or path}."
         )
     try:
         found = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError, TypeError, ValueError) as error:  # TypeError: a path that begins with dots
         raise MertkError(
-            f"{where}: cannot import {path!r} ({error}). Expected a dotted path to a class, such as {EXAMPLE}."
+            f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). "
+            f"Expected a dotted path to a class, such as {EXAMPLE}."
         ) from error
     # Not whatever else can be called.
     if not (inspect.isclass(found) and issubclass(found, kind)):
-        wanted = "torch.nn.Module; name the class of a model or encoder"
-        if kind is not torch.nn.Module:
-            wanted = f"{kind.__module__}.{kind.__name__}; name a class that is one"
-        raise MertkError(f"{where}: {path} is no {wanted}.")
+        name = "torch.nn.Module" if kind is torch.nn.Module else f"{kind.__module__}.{kind.__qualname__}"
+        raise MertkError(f"{where}.{CLASS_KEY}: {path} is no {name}; name the class of one.")
     return found
 
 
@@ -81,7 +77,7 @@ def build(
     where: str,
     defaults: Mapping[str, Any] | None = None,
     trusted: Sequence[str] | None = None,
-    kind: type[Any] = torch.nn.Module,
+    kind: type = torch.nn.Module,
 ) -> Any:
     """Build the object that `config` describes.
 
@@ -141,16 +137,13 @@ def check(config: Mapping[str, Any], where: str) -> None:
 
 
 def _read(
-    config: Mapping[str, Any],
-    where: str,
-    trusted: Sequence[str] | None = None,
-    kind: type[Any] = torch.nn.Module,
-) -> tuple[type[Any], dict[str, Any]]:
+    config: Mapping[str, Any], where: str, trusted: Sequence[str] | None = None, kind: type = torch.nn.Module
+) -> tuple[type, dict[str, Any]]:
     """The constructor that a mapping names, and the arguments for it."""
     arguments = dict(config)
     if CLASS_KEY not in arguments:
         raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
-    return find_class(arguments.pop(CLASS_KEY), f"{where}.{CLASS_KEY}", trusted, kind), arguments
+    return find_class(arguments.pop(CLASS_KEY), where, trusted, kind), arguments
 
 
 def _is_component(value: Any) -> bool:

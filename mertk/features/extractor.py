@@ -159,14 +159,17 @@ class Extractor(ABC):
                 f"(fingerprint {self.fingerprint[:12]}, expected {record.weights_fingerprint[:12]}, then at "
                 f"{record.weights}); give the right one with {PLACE_OPTIONS[self.modality]}."
             )
-        unknown = [key for key, value in record.options.items() if value is not None and key not in self.options]
-        told = [f"{key} {record.options[key]!r}, which it does not have here" for key in unknown]
-        if self.dimension != record.dimension:
-            told.append(f"dimension {record.dimension}, here {self.dimension}")
+        # What is an option and no argument belongs to the class or its weights.
+        given = argument_names(type(self))
+        wanted = {key: value for key, value in record.options.items() if key not in given and value is not None}
+        wanted |= {"dimension": record.dimension}
+        found = self.options | {"dimension": self.dimension}
+        told = [f"{key} {value!r}, here {found.get(key)!r}" for key, value in wanted.items() if found.get(key) != value]
         if told:
+            remedy = f", or give the right weights with {PLACE_OPTIONS[self.modality]}" if "weights" in given else ""
             raise MertkError(
-                f"the {self.modality} features of this model were made by another version of {record.extractor} "
-                f"({'; '.join(told)}); install that version."
+                f"the {self.modality} features of this model were made otherwise than {record.extractor} makes them "
+                f"here ({'; '.join(told)}); install the version that made them{remedy}."
             )
 
 

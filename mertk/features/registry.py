@@ -24,13 +24,11 @@ def can_be_made(name: str) -> bool:
     return name in BUILT_IN or "." in name
 
 
-def find_extractor(
-    name: str, where: str, trusted: Sequence[str] | None = None, kind: type[Any] = Extractor
-) -> type[Any]:
+def find_extractor(name: str, where: str, trusted: Sequence[str] | None = None, kind: type = Extractor) -> type[Any]:
     """The class that a record calls `name`: one of mertk's, or one at a dotted path.
 
     Args:
-        where: what stands before the name in messages.
+        where: what names the class, for messages.
         trusted: modules that may be imported besides mertk; None: any.
         kind: what the class must be a class of.
 

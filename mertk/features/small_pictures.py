@@ -5,6 +5,7 @@ Legend: `T` frames, `H` height, `W` width, `P` side of a small picture.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +65,10 @@ class SmallPictures(FrameEncoder):
     @classmethod
     def arguments(cls, record: FeatureRecord) -> dict[str, Any]:
         return super().arguments(record) | {"side": int(record.layer.removeprefix("grey_"))}
+
+    def check(self, record: FeatureRecord) -> None:
+        # A precision could once be asked for, which changed nothing.
+        super().check(replace(record, options=record.options | {"precision": self.precision}))
 
     def _encode(self, pixels: torch.Tensor) -> np.ndarray:
         import torch

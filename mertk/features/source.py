@@ -84,7 +84,7 @@ def _open_extractor(
 
     where = f"the {modality} features of this model"
     described = convert(record, FeatureRecord, where, "restore the model, or train again")
-    kind = find_extractor(described.extractor, where, trusted)
+    kind = find_extractor(described.extractor, f"features.{modality}", trusted)
     try:
         return kind.from_record(described, place, device)
     except MertkError:

@@ -151,7 +151,7 @@ def _task(config: Config) -> str:
     from mertk.errors import MertkError
 
     path = config.model["component"]
-    task = getattr(find_class(path, "model.component"), "task", None)
+    task = getattr(find_class(path, "model"), "task", None)
     if task is None:
         raise MertkError(f"model.component: {path} is no model, for it says no task; see mertk.models.base.Model.")
     return task

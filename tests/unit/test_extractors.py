@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from importlib import import_module
 
@@ -116,7 +117,7 @@ def test_every_class_of_mertk_is_found_by_its_name():
 def test_weights_of_another_fingerprint_are_refused_with_the_option_that_gives_others(weights, tmp_path):
     other = write_wavlm(tmp_path / "other", seed=1)
     record = SpeechStates(str(weights["wavlm"]), 2).record()
-    with pytest.raises(MertkError, match=rf"{other}: this is not what the audio .* with --audio_weights"):
+    with pytest.raises(MertkError, match=rf"{other}: this is not what the audio .* {PLACE_OPTIONS['audio']}"):
         SpeechStates.from_record(record, str(other))
     moved = SpeechStates.from_record(replace(record, weights="/no/weights"), str(weights["wavlm"]))
     assert moved.record() == record
@@ -126,13 +127,31 @@ def test_weights_of_another_fingerprint_are_refused_with_the_option_that_gives_o
     ("change", "told"),
     [
         ({"dimension": 2}, "dimension 2, here 1"),
-        ({"options": {"window_samples": 80, "overlap": 3}}, "overlap 3, which it does not have here"),
+        ({"options": {"window_samples": 80, "overlap": 3}}, "overlap 3, here None"),
+        ({"options": {"window_samples": 80, "sample_rate_hz": 16000}}, "sample_rate_hz 16000, here 8000"),
         ({"weights_fingerprint": "Peaks 1"}, "made with Peaks 1, here is tests.own_extractors.Peaks, .* otherwise"),
     ],
 )
 def test_another_version_of_a_class_is_refused(change, told):
     with pytest.raises(MertkError, match=told):
         Peaks.from_record(replace(Peaks().record(), **change))
+
+
+def test_another_preprocessing_of_the_same_weights_is_refused(weights, tmp_path):
+    record = ClipFrameEncoder(weights["clip"]).record()
+    other = shutil.copytree(weights["clip"], tmp_path / "clip")
+    path = other / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"image_mean": [0.5, 0.5, 0.5]}))
+    with pytest.raises(
+        MertkError, match=r"made otherwise than ClipFrameEncoder .*preprocessing .*right weights with --"
+    ):
+        ClipFrameEncoder.from_record(record, str(other))
+
+
+def test_pictures_of_a_precision_that_changed_nothing_are_made_as_ever():
+    record = SmallPictures(12).record()
+    before = replace(record, options=record.options | {"precision": "bfloat16"})
+    assert SmallPictures.from_record(before).record() == record
 
 
 def test_what_keeps_no_record_of_an_argument_is_refused():
@@ -159,8 +178,8 @@ def test_a_record_that_no_program_wrote_is_one_message(change):
 
 def test_a_module_that_is_not_trusted_is_not_asked_for_an_extractor():
     record = Peaks().record()
-    with pytest.raises(MertkError, match=r"the audio features of this model: 'tests.*no class of mertk.*--trust tests"):
+    with pytest.raises(MertkError, match=r"features.audio.*: 'tests.*no class of mertk.*add --trust tests"):
         open_source("audio", None, record.as_dict(), Places(), torch.device("cpu"))
     other = replace(record, extractor="torch.nn.Linear").as_dict()
-    with pytest.raises(MertkError, match=r"torch.nn.Linear is no mertk.features.extractor.Extractor; name a class"):
+    with pytest.raises(MertkError, match=r"torch.nn.Linear is no mertk.features.extractor.Extractor"):
         open_source("audio", None, other, Places(), torch.device("cpu"), ["torch"])
