@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from mertk.features.modalities import AudioExtractor
 
 EXAMPLE = """
-python -m data_prep.extract_audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
-accelerate launch -m data_prep.extract_audio --data data/mosi_raw --weights microsoft/wavlm-large --layer 12 \\
+mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
+accelerate launch -m mertk.data_prep.extract_audio --data data/mosi_raw --weights microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
+mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 --out data/mine/audio
 """
 
 #: options that say how mertk's own extractors work

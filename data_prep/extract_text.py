@@ -19,8 +19,8 @@ from mertk.data_prep.extraction_arguments import (
 )
 
 EXAMPLE = """
-python -m data_prep.extract_text --data data/mosi_raw --weights bert-base-uncased --out data/mosi_raw/features/tokens
-accelerate launch -m data_prep.extract_text --data data/sims_raw --weights bert-base-chinese --max_tokens 39 \\
+mertk extract text --data data/mosi_raw --weights bert-base-uncased --out data/mosi_raw/features/tokens
+accelerate launch -m mertk.data_prep.extract_text --data data/sims_raw --weights bert-base-chinese --max_tokens 39 \\
     --out data/sims_raw/features/tokens --embeddings data/sims_raw/features/text
 """
 

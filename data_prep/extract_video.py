@@ -26,17 +26,15 @@ if TYPE_CHECKING:
     from mertk.features.modalities import VideoExtractor
 
 EXAMPLE = """
-accelerate launch -m data_prep.extract_video --data data/iemocap \\
+accelerate launch -m mertk.data_prep.extract_video --data data/iemocap \\
     --weights openai/clip-vit-large-patch14 --out data/iemocap/features/video
-accelerate launch -m data_prep.extract_video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
+accelerate launch -m mertk.data_prep.extract_video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
     --weights openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
-accelerate launch -m data_prep.extract_video --data data/iemocap --side 48 --rate_hz 10 \\
-    --out data/iemocap/features/pictures
+mertk extract video --data data/iemocap --side 48 --rate_hz 10 --out data/iemocap/features/pictures
 """
 
-#: options that say how CLIP works, and how mertk's own extractors do
-OF_CLIP = ("weights", "output", "precision")
-OPTIONS = (*OF_CLIP, "side", "max_seconds", "rate_hz", "batch_frames")
+#: options that say how mertk's own extractors work
+OPTIONS = ("weights", "side", "output", "precision", "max_seconds", "rate_hz", "batch_frames")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
