@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 EXAMPLE = """
 mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
-accelerate launch -m mertk.data_prep.extract_audio --data data/mosi_raw --weights microsoft/wavlm-large --layer 12 \\
+accelerate launch -m mertk.data_prep.extract_audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
 mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 --out data/mine/audio
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("weights", "layer", "sample_rate_hz", "average", "max_seconds")
+OPTIONS = ("speech", "layer", "sample_rate_hz", "average", "max_seconds")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -41,8 +41,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with wav.scp")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
-    add_extractor_argument(parser, "AudioExtractor", "librosa for hand-made features (the default without weights)")
-    add("--weights", help="speech encoder of transformers: local folder or hub id (owner/model[@revision])")
+    add_extractor_argument(parser, "AudioExtractor", "librosa for hand-made features (the default)")
+    told = "speech encoder of transformers: local folder or hub id (owner/model[@revision])"
+    add("--speech", "--weights", metavar="WEIGHTS", help=told)
     add(
         "--layer",
         type=int,
@@ -60,10 +61,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.extractor not in (None, ["librosa"]):
         refuse_options(parser, arguments, OPTIONS)
-    elif arguments.weights and (arguments.extractor or arguments.sample_rate_hz):
-        parser.error("--extractor and --sample_rate_hz go with librosa's features, not with --weights")
-    elif arguments.layer is not None and not arguments.weights:
-        parser.error("--layer goes with --weights")
+    elif arguments.speech and (arguments.extractor or arguments.sample_rate_hz):
+        parser.error("--extractor and --sample_rate_hz go with librosa's features, not with --speech")
+    elif arguments.layer is not None and not arguments.speech:
+        parser.error("--layer goes with --speech")
     return arguments
 
 
@@ -91,8 +92,8 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
     from mertk.features.speech_states import SpeechStates
 
     average, max_seconds = arguments.average or 1, arguments.max_seconds
-    if arguments.weights:
-        return lambda: SpeechStates(arguments.weights, arguments.layer, average, max_seconds, device)
+    if arguments.speech:
+        return lambda: SpeechStates(arguments.speech, arguments.layer, average, max_seconds, device)
     if arguments.extractor in (None, ["librosa"]):
         return lambda: LibrosaFeatures(arguments.sample_rate_hz or 16000, average, max_seconds)
     return named_extractor(arguments.extractor, AudioExtractor, device)

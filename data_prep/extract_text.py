@@ -7,6 +7,7 @@ transcripts; run again after an interruption, only what is missing is made.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from mertk.cli import make_parser, program
@@ -19,20 +20,21 @@ from mertk.data_prep.extraction_arguments import (
 )
 
 EXAMPLE = """
-mertk extract text --data data/mosi_raw --weights bert-base-uncased --out data/mosi_raw/features/tokens
-accelerate launch -m mertk.data_prep.extract_text --data data/sims_raw --weights bert-base-chinese --max_tokens 39 \\
+mertk extract text --data data/mosi_raw --bert bert-base-uncased --out data/mosi_raw/features/tokens
+accelerate launch -m mertk.data_prep.extract_text --data data/sims_raw --bert bert-base-chinese --max_tokens 39 \\
     --out data/sims_raw/features/tokens --embeddings data/sims_raw/features/text
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("weights", "embeddings", "max_tokens")
+OPTIONS = ("bert", "embeddings", "max_tokens")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with text")
-    add("--weights", help="BERT of transformers: local folder or hub id; for tokens its tokenizer will do")
+    told = "BERT of transformers: local folder or hub id; for tokens its tokenizer will do"
+    add("--bert", "--weights", metavar="WEIGHTS", help=told)
     add_extractor_argument(parser, "TextExtractor")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write the tokens to")
     add("--embeddings", type=Path, metavar="DIR", help="feature directory to write the encoder's last states to")
@@ -41,8 +43,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.extractor:
         refuse_options(parser, arguments, OPTIONS)
-    elif not arguments.weights:
-        parser.error("expected --weights or --extractor")
+    elif not arguments.bert:
+        parser.error("expected --bert or --extractor")
     return arguments
 
 
@@ -59,19 +61,21 @@ def main(argv: list[str] | None = None) -> int:
 
     processes = start_processes(arguments.num_processes)
     manifest = load_manifest(arguments.data, need=("text",))
-    given = {"max_lost": arguments.max_lost, "overwrite": arguments.overwrite}
-    weights, max_tokens = arguments.weights, arguments.max_tokens or 50
+    weights, max_tokens = arguments.bert, arguments.max_tokens or 50
+
+    def extract(make: Callable[[], TextExtractor], out: Path) -> TextExtraction:
+        extraction = TextExtraction(make, manifest, out, processes, None, arguments.max_lost, arguments.overwrite)
+        extraction.run()
+        return extraction
+
     if arguments.extractor:
-        make = named_extractor(arguments.extractor, TextExtractor, processes.device)
-        TextExtraction(make, manifest, arguments.out, processes, **given).run()
+        done = extract(named_extractor(arguments.extractor, TextExtractor, processes.device), arguments.out)
     else:
-        tokens = TextExtraction(lambda: Tokenizer(weights, max_tokens), manifest, arguments.out, processes, **given)
-        tokens.run()
+        done = extract(lambda: Tokenizer(weights, max_tokens), arguments.out)
         if arguments.embeddings is not None:
-            make = lambda: TextStates(weights, max_tokens, processes.device)  # noqa: E731
-            TextExtraction(make, manifest, arguments.embeddings, processes, **given).run()
-        if processes.is_main:
-            print(tokens.told_of_lengths)
+            extract(lambda: TextStates(weights, max_tokens, processes.device), arguments.embeddings)
+    if done.told_of_lengths:
+        print(done.told_of_lengths)
     processes.end()
     return 0
 

@@ -27,22 +27,23 @@ if TYPE_CHECKING:
 
 EXAMPLE = """
 accelerate launch -m mertk.data_prep.extract_video --data data/iemocap \\
-    --weights openai/clip-vit-large-patch14 --out data/iemocap/features/video
+    --clip openai/clip-vit-large-patch14 --out data/iemocap/features/video
 accelerate launch -m mertk.data_prep.extract_video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
-    --weights openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
+    --clip openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
 mertk extract video --data data/iemocap --side 48 --rate_hz 10 --out data/iemocap/features/pictures
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("weights", "side", "output", "precision", "max_seconds", "rate_hz", "batch_frames")
+OPTIONS = ("clip", "side", "output", "precision", "max_seconds", "rate_hz", "batch_frames")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with video.scp and video_segments")
-    add("--weights", help="CLIP model of transformers: local folder or hub id (owner/model[@revision])")
-    add("--side", type=positive_int, metavar="P", help="instead of --weights: grey pictures of P by P pixels")
+    told = "CLIP model of transformers: local folder or hub id (owner/model[@revision])"
+    add("--clip", "--weights", metavar="WEIGHTS", help=told)
+    add("--side", type=positive_int, metavar="P", help="instead of --clip: grey pictures of P by P pixels")
     add_extractor_argument(parser, "VideoExtractor")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
     add("--output", help="of CLIP: projected, penultimate or hidden_N (default: projected)")
@@ -60,13 +61,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--decoders", type=positive_int, help="threads that decode, for each process (default: by the cores there are)")
     add_extraction_arguments(parser)
     arguments = parser.parse_args(argv)
-    ways = [name for name in ("weights", "side", "extractor") if getattr(arguments, name) is not None]
+    ways = [name for name in ("clip", "side", "extractor") if getattr(arguments, name) is not None]
     if len(ways) != 1:
-        parser.error("expected one of --weights, --side and --extractor")
+        parser.error("expected one of --clip, --side and --extractor")
     if arguments.extractor:
         refuse_options(parser, arguments, OPTIONS)
     if arguments.side and (arguments.output or arguments.precision):
-        parser.error("--output and --precision go with --weights")
+        parser.error("--output and --precision go with --clip")
     return arguments
 
 
@@ -104,7 +105,7 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
         return lambda: SmallPictures(arguments.side, *taken, device)
     output, precision = arguments.output or "projected", arguments.precision or "float32"
     check_output(output)
-    return lambda: ClipFrameEncoder(arguments.weights, output, *taken, precision, device)
+    return lambda: ClipFrameEncoder(arguments.clip, output, *taken, precision, device)
 
 
 if __name__ == "__main__":
