@@ -81,6 +81,7 @@ def _open_extractor(
 ) -> Extractor:
     from mertk.content import convert
     from mertk.data.feature_record import FeatureRecord
+    from mertk.data.recording_error import is_of_machine
 
     where = f"the {modality} features of this model"
     described = convert(record, FeatureRecord, where, "restore the model, or train again")
@@ -90,8 +91,8 @@ def _open_extractor(
     except MertkError:
         raise
     except Exception as error:  # options that no program wrote raise anything
-        if kind.__module__.partition(".")[0] != "mertk":
-            raise  # whoever wrote the class wants to see where
+        if kind.__module__.partition(".")[0] != "mertk" or is_of_machine(error):
+            raise  # whoever wrote the class wants to see where; a GPU may be full
         raise MertkError(
             f"{where}: no {kind.__name__} can be made of their record ({first_line(error)}); restore the model."
         ) from error

@@ -176,6 +176,16 @@ def test_a_record_that_no_program_wrote_is_one_message(change):
         open_source("audio", None, record, Places(), torch.device("cpu"))
 
 
+def test_a_full_gpu_is_no_fault_of_a_record(monkeypatch):
+    def fill(self, *_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    record = SmallPictures(12).record().as_dict()
+    monkeypatch.setattr(SmallPictures, "__init__", fill)
+    with pytest.raises(torch.OutOfMemoryError):
+        open_source("video", None, record, Places(), torch.device("cpu"))
+
+
 def test_a_module_that_is_not_trusted_is_not_asked_for_an_extractor():
     record = Peaks().record()
     with pytest.raises(MertkError, match=r"features.audio.*: 'tests.*no class of mertk.*add --trust tests"):
