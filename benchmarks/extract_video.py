@@ -61,7 +61,7 @@ def write_dialogues(folder: Path, count: int, utterances: int, seconds: float) -
     import numpy as np
 
     from mertk.data.video_frames import Segment
-    from mertk.data_prep.extraction_plan import Dialogue
+    from mertk.features.extraction_plan import Dialogue
 
     rate, length = Fraction(30000, 1001), Fraction(seconds)
     y, x = np.mgrid[0:480, 0:720]
@@ -85,15 +85,15 @@ def write_dialogues(folder: Path, count: int, utterances: int, seconds: float) -
     return dialogues
 
 
-def encode_bare(encoder: Any, clips: list[Any], batch_frames: int, num_encoders: int) -> tuple[float, float]:
+def encode_bare(encoder: Any, clips: list[Any], num_encoders: int) -> tuple[float, float]:
     """Wall and processor seconds of the encoder alone on decoded frames."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from mertk.data_prep.video_pipeline import computing_place
+    from mertk.features.video_pipeline import computing_place
 
     def encode(clip: Any) -> int:
         with computing_place(encoder.device):
-            return len(encoder.encode_in_batches(clip, batch_frames))
+            return len(encoder.encode(clip))
 
     start, processor = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(num_encoders) as pool:
@@ -101,19 +101,17 @@ def encode_bare(encoder: Any, clips: list[Any], batch_frames: int, num_encoders:
     return time.perf_counter() - start, time.process_time() - processor
 
 
-def extract_all(
-    encoder: Any, dialogues: list[Any], folder: Path, threads: tuple[int, int], batch_frames: int
-) -> tuple[float, float]:
+def extract_all(encoder: Any, dialogues: list[Any], folder: Path, threads: tuple[int, int]) -> tuple[float, float]:
     """Wall and processor seconds from video files to features on disk."""
     from fractions import Fraction
 
     from mertk.data.feature_store import FeatureRecord, FeatureWriter
-    from mertk.data_prep.video_pipeline import extract
+    from mertk.features.video_pipeline import extract
 
     record = FeatureRecord("video", "benchmark", "random", "none", "projected", 29.97, encoder.dimension)
     start, processor = time.perf_counter(), time.process_time()
     with FeatureWriter(folder, record) as writer:
-        for segment, features in extract(dialogues, encoder, Fraction(30000, 1001), 6.0, batch_frames, *threads):
+        for segment, features in extract(dialogues, encoder, Fraction(30000, 1001), *threads):
             writer.write(segment.utterance, features)
     return time.perf_counter() - start, time.process_time() - processor
 
@@ -133,8 +131,8 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.data.processes import start_processes
     from mertk.data.video_frames import read_segments
-    from mertk.data_prep.video_pipeline import num_threads
-    from mertk.encoders.visual import ClipFrameEncoder
+    from mertk.features.clip_frame_encoder import ClipFrameEncoder
+    from mertk.features.video_pipeline import num_threads
 
     processes = start_processes()
     threads = num_threads(processes, arguments.decoders)
@@ -143,16 +141,19 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         encoder = ClipFrameEncoder(
-            write_weights(folder / "clip", model), "projected", processes.device, arguments.precision
+            write_weights(folder / "clip", model),
+            batch_frames=arguments.batch_frames,
+            precision=arguments.precision,
+            device=processes.device,
         )
         dialogues = write_dialogues(folder, arguments.dialogues, arguments.utterances, arguments.seconds)
         prepared = (read_segments(item.path, item.segments, 6.0, prepare=encoder.prepare) for item in dialogues)
         clips = [frames for segments in prepared for _, frames in segments]
         num_frames = sum(len(clip) for clip in clips)
-        encode_bare(encoder, clips[:2], arguments.batch_frames, threads[1])
+        encode_bare(encoder, clips[:2], threads[1])
         for number in range(arguments.rounds):
-            bare.append(encode_bare(encoder, clips, arguments.batch_frames, threads[1]))
-            whole.append(extract_all(encoder, dialogues, folder / str(number), threads, arguments.batch_frames))
+            bare.append(encode_bare(encoder, clips, threads[1]))
+            whole.append(extract_all(encoder, dialogues, folder / str(number), threads))
             say(f"bare {bare[-1]}, whole {whole[-1]}")
     on_cpu = processes.device == "cpu"
     wall, processor = ([one[clock] / other[clock] for one, other in zip(bare, whole, strict=True)] for clock in (0, 1))

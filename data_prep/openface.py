@@ -16,16 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.cli import make_parser, program
-from mertk.data_prep.extraction import Extraction, add_extraction_arguments, positive_int
+from mertk.data_prep.extraction_arguments import add_extraction_arguments, positive_int
 from mertk.errors import MertkError
+from mertk.features.extraction import Extraction
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mertk.data.feature_store import FeatureRecord
+    from mertk.data.manifest import Manifest
+    from mertk.data.processes import Processes
     from mertk.data.recording_error import RecordingError
     from mertk.data_prep.corpus_files import CorpusFiles
-    from mertk.data_prep.extraction_plan import Utterance
+    from mertk.features.extraction_plan import Utterance
 
 EXAMPLE = (
     "python -m data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace --out data/sims_raw/features/video"
@@ -54,7 +57,8 @@ def main(argv: list[str] | None = None) -> int:
         raise MertkError(f"--csv {arguments.csv}: no such directory; expected one that holds video_id/clip_id.csv.")
     processes = start_processes(arguments.num_processes)
     manifest = load_manifest(arguments.data, need=("utt2video",))
-    openface = OpenFaceImport(arguments, processes, manifest, arguments.out)
+    given = (arguments.max_lost, arguments.overwrite)
+    openface = OpenFaceImport(arguments.csv, arguments.average, manifest, arguments.out, processes, *given)
     openface.run()
     if processes.is_main:
         openface.tell_files()
@@ -63,22 +67,42 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class OpenFaceImport(Extraction):
+    """Brings the csv files of a folder in; the other arguments are those of `Extraction`.
+
+    Args:
+        average: frames that are averaged to one.
+    """
+
     stage = "openface"
     kind = "csv files"
+
+    def __init__(
+        self,
+        csv: Path,
+        average: int,
+        manifest: Manifest,
+        out: Path,
+        processes: Processes,
+        max_lost: float = 0.01,
+        overwrite: bool = False,
+    ) -> None:
+        super().__init__(manifest, out, processes, max_lost, overwrite)
+        self.csv = csv
+        self.average = average
 
     @cached_property
     def files(self) -> CorpusFiles:
         from mertk.data_prep.corpus_files import CorpusFiles
 
-        return CorpusFiles(self.arguments.csv)
+        return CorpusFiles(self.csv)
 
     @cached_property
     def paths(self) -> dict[str, Path]:
         """File of each utterance, in this order; where it should be when there is none."""
-        found = {(file.parent, file.stem): file for file in self.files.find(self.arguments.csv, (".csv",))}
+        found = {(file.parent, file.stem): file for file in self.files.find(self.csv, (".csv",))}
         paths = {}
         for utterance, video in zip(self.manifest.ids, self.manifest.column("utt2video"), strict=True):
-            folder, clip = self.arguments.csv / video, utterance.removeprefix(f"{video}$_$")
+            folder, clip = self.csv / video, utterance.removeprefix(f"{video}$_$")
             paths[utterance] = found.pop((folder, clip), folder / f"{clip}.csv")
         for file in found.values():
             self.files.leave_out(file, "no_utterance")
@@ -91,7 +115,7 @@ class OpenFaceImport(Extraction):
         print(told(self.files.counts()), flush=True)
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
-        from mertk.data_prep.extraction_plan import digest, file_mark, read_utterances
+        from mertk.features.extraction_plan import digest, file_mark, read_utterances
 
         paths = {utterance: str(path) for utterance, path in self.paths.items()}
         return read_utterances(paths, lambda path: digest(file_mark(Path(path))), {}, skip)
@@ -103,8 +127,8 @@ class OpenFaceImport(Extraction):
         """Record of the features, which are those named in the first file that can be read."""
         from mertk.data.feature_store import FeatureRecord
         from mertk.data.recording_error import RecordingError, attempt
-        from mertk.data_prep.extraction_plan import digest
         from mertk.data_prep.openface_table import NUM_FEATURES, read_names
+        from mertk.features.extraction_plan import digest
 
         names, first = None, None
         for item in self.read_items():
@@ -114,7 +138,7 @@ class OpenFaceImport(Extraction):
                 break
             first = first or found
         if names is None:
-            raise MertkError(f"{self.arguments.csv}: no csv file of OpenFace can be read. The first: {first}")
+            raise MertkError(f"{self.csv}: no csv file of OpenFace can be read. The first: {first}")
         return FeatureRecord(
             modality="video",
             extractor="OpenFace",
@@ -124,7 +148,7 @@ class OpenFaceImport(Extraction):
             rate_hz=None,
             dimension=NUM_FEATURES,
             miniature=bool(self.manifest.corpus.get("miniature")),
-            options={"average": self.arguments.average, "failed_frames": "dropped"},
+            options={"average": self.average, "failed_frames": "dropped"},
         )
 
     def extract(
@@ -132,8 +156,8 @@ class OpenFaceImport(Extraction):
     ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         from mertk.data.averaging import average_frames
         from mertk.data.recording_error import RecordingError, attempt
-        from mertk.data_prep.extraction_plan import digest
         from mertk.data_prep.openface_table import OpenFaceError, OpenFaceTable, read_table
+        from mertk.features.extraction_plan import digest
 
         def read(path: str) -> OpenFaceTable:
             table = read_table(Path(path))
@@ -154,7 +178,7 @@ class OpenFaceImport(Extraction):
             num_frames += len(table.features)
             num_failed += table.num_failed
             num_others += table.num_others
-            yield item.path, average_frames(table.features, self.arguments.average)
+            yield item.path, average_frames(table.features, self.average)
         print(
             f"process {self.processes.rank}: {num_frames} frames with a face; dropped {num_failed} in which none was "
             f"found and {num_others} rows of further faces",

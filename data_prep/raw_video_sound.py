@@ -12,7 +12,7 @@ from mertk.data.recording_error import RecordingError, attempt
 from mertk.data.samples import check_samples
 from mertk.data_prep.corpus_files import find_file, find_near
 from mertk.data_prep.raw_video_labels import Clip
-from mertk.data_prep.worker_threads import map_in_threads
+from mertk.features.worker_threads import map_in_threads
 
 SAMPLE_RATE_HZ = 16000
 SUFFIX = ".mp4"

@@ -34,11 +34,12 @@ EXAMPLE = "mertk.models.foal.FoalNet"
 NAMES = (Sequence[str], list[str])
 
 
-def find_class(path: Any, where: str, trusted: Sequence[str] | None = None) -> type[torch.nn.Module]:
-    """The class of modules at a dotted path such as `mertk.models.foal.FoalNet`.
+def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind: type = torch.nn.Module) -> type:
+    """The class at a dotted path such as `mertk.models.foal.FoalNet`.
 
     Args:
         trusted: modules and packages that may be imported besides mertk; None: any.
+        kind: what it must inherit from.
 
     Raises:
         MertkError: no such class, one of something else, or one of a module that is not trusted, which is not imported
@@ -60,8 +61,9 @@ def find_class(path: Any, where: str, trusted: Sequence[str] | None = None) -> t
             f"Expected a dotted path to a class, such as {EXAMPLE}."
         ) from error
     # Not whatever else can be called.
-    if not (inspect.isclass(found) and issubclass(found, torch.nn.Module)):
-        raise MertkError(f"{where}.{CLASS_KEY}: {path} is no torch.nn.Module; name the class of a model or encoder.")
+    if not (inspect.isclass(found) and issubclass(found, kind)):
+        name = "torch.nn.Module" if kind is torch.nn.Module else f"{kind.__module__}.{kind.__qualname__}"
+        raise MertkError(f"{where}.{CLASS_KEY}: {path} is no {name}; name the class of one.")
     return found
 
 
@@ -75,6 +77,7 @@ def build(
     where: str,
     defaults: Mapping[str, Any] | None = None,
     trusted: Sequence[str] | None = None,
+    kind: type = torch.nn.Module,
 ) -> Any:
     """Build the object that `config` describes.
 
@@ -82,12 +85,12 @@ def build(
         config: mapping with the key `component`; mappings inside that have one too are built first.
         where: the configuration key of this mapping, for messages.
         defaults: values for arguments that the constructor has and `config` leaves out.
-        trusted: as for `find_class`.
+        trusted, kind: as for `find_class`.
 
     Raises:
         MertkError: unknown or missing key, wrong type or value, class not importable or not trusted.
     """
-    constructor, arguments = _read(config, where, trusted)
+    constructor, arguments = _read(config, where, trusted, kind)
     accepted = argument_names(constructor)
     inner = {
         name: build(value, f"{where}.{name}", trusted=trusted)
@@ -134,13 +137,13 @@ def check(config: Mapping[str, Any], where: str) -> None:
 
 
 def _read(
-    config: Mapping[str, Any], where: str, trusted: Sequence[str] | None = None
-) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+    config: Mapping[str, Any], where: str, trusted: Sequence[str] | None = None, kind: type = torch.nn.Module
+) -> tuple[type, dict[str, Any]]:
     """The constructor that a mapping names, and the arguments for it."""
     arguments = dict(config)
     if CLASS_KEY not in arguments:
         raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
-    return find_class(arguments.pop(CLASS_KEY), where, trusted), arguments
+    return find_class(arguments.pop(CLASS_KEY), where, trusted, kind), arguments
 
 
 def _is_component(value: Any) -> bool:

@@ -88,9 +88,9 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.data.recording import Recording
     from mertk.data.recording_error import border
     from mertk.data.transcripts import find_transcript, read_transcripts
+    from mertk.features import Places
     from mertk.progress_bar import progress
     from mertk.run.prediction import Predictor
-    from mertk.run.recording_inputs import Places
 
     table = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.audio_weights, arguments.weights, arguments.tokenizer)

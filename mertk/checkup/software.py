@@ -119,7 +119,7 @@ def check_devices(num_processes: str) -> Iterator[Finding]:
 
 def check_speech_features() -> Finding:
     """Whether librosa's features can be made: what it compiles is kept in a cache that must be writable."""
-    from mertk.encoders.audio_features import LibrosaFeatures
+    from mertk.features.librosa_features import LibrosaFeatures
 
     try:
         extractor = LibrosaFeatures()

@@ -11,7 +11,7 @@ from mertk.errors import MertkError
 
 def check_clip(name: str) -> Finding:
     """Whether there are weights of a CLIP model."""
-    from mertk.encoders.visual import check_model_type
+    from mertk.features.clip_frame_encoder import check_model_type
 
     finding = check_weights(name)
     if finding.status == "ok" and Path(name).expanduser().is_dir():
@@ -26,7 +26,7 @@ def check_tokenizer(name: str) -> Finding:
     """Whether there is the tokenizer of a text encoder; a folder may hold it alone."""
     if not Path(name).expanduser().is_dir():
         return check_weights(name)
-    from mertk.encoders.tokenizer import Tokenizer
+    from mertk.features.tokenizer import Tokenizer
 
     try:
         Tokenizer(name)

@@ -1,19 +1,35 @@
-"""A recording that a user gives: its file, what is said in it, and where its picture is."""
+"""A recording that a user gives: its file, what is said in it, where its picture is, and what extractors take of it.
+
+Legend: `S` waveform samples, `T` frames, `H` height, `W` width.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mertk.data.recording_error import RecordingError
+from mertk.data.samples import check_samples
 from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: of videos that may lie beside a file of sound; what a file itself is, its content tells
 VIDEO_ENDINGS = (
     *(".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".3gp", ".3g2"),
     *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".vob", ".ogv", ".mxf"),
 )
+
+#: rate of the sound that data_prep takes from videos; another one is made of that
+SOUND_HZ = 16000
+
+#: one window of every encoder of speech here; what is shorter would be judged by the silence that it is filled up with
+SHORTEST_SECONDS = 0.025
 
 
 @dataclass
@@ -82,3 +98,66 @@ class Recording:
             return sound_seconds(self.file) if modality == "audio" else float(read_duration(self.video))
         except MertkError:
             return None
+
+    def sound(self, sample_rate_hz: int, max_seconds: float | None = None) -> np.ndarray:
+        """Samples (S,) float32, from the start; notes whether they are silence.
+
+        Raises:
+            RecordingError: no sound, or too little of it to tell anything.
+        """
+        samples = self._decode_sound(sample_rate_hz, max_seconds)
+        check_samples(samples, self.file)
+        if len(samples) < SHORTEST_SECONDS * sample_rate_hz:
+            raise RecordingError(
+                f"its sound lasts {1000 * len(samples) / sample_rate_hz:.3g} ms, too short to tell anything; expected "
+                f"{1000 * SHORTEST_SECONDS:g} ms or more, and rather a sentence.",
+                "too_short",
+            )
+        self.is_silent = bool(samples.min() == samples.max())
+        return samples
+
+    def _decode_sound(self, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
+        """Samples (S,); of a video those of the wav that `data_prep.raw_video` would make of it, to the last bit."""
+        import numpy as np
+
+        from mertk.data.waveform import read_sound_of_video, read_waveform, to_sixteen_bits
+
+        name = self.file.stem
+        if not self.is_video:
+            return read_waveform(self.file, name, sample_rate_hz, max_seconds)
+        samples = read_sound_of_video(self.file, name, SOUND_HZ, max_seconds)
+        check_samples(samples, self.file)  # what is louder than 1 is clipped next
+        samples = to_sixteen_bits(samples).astype(np.float32) / 2**15
+        if sample_rate_hz == SOUND_HZ:
+            return samples
+        import soxr
+
+        return soxr.resample(samples, SOUND_HZ, sample_rate_hz)
+
+    def frames(
+        self,
+        max_seconds: float | None,
+        rate_hz: float | None,
+        corpus_rate_hz: float | None = None,
+        prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> np.ndarray:
+        """Frames (T, H, W, 3) uint8 of the picture, from the start.
+
+        Args:
+            rate_hz: frames per second; None for those of the file.
+            corpus_rate_hz: what the files of a corpus had, all of whose frames were taken: of a file of another rate
+                frames of this one are taken.
+            prepare: what is done to each picture (H, W, 3), so that only the result, of one size for all, is held.
+
+        Raises:
+            RecordingError: no picture, or one that cannot be read.
+        """
+        from mertk.data.video_frames import Segment, VideoError, is_of_rate, read_duration, read_frames, read_rate
+
+        segment = Segment(self.file.stem, Fraction(0), read_duration(self.video), self.half)
+        if rate_hz is None and corpus_rate_hz and not is_of_rate(read_rate(self.video), Fraction(corpus_rate_hz)):
+            rate_hz = corpus_rate_hz
+        try:
+            return read_frames(self.video, segment, max_seconds, rate_hz, prepare)
+        except VideoError as error:  # what it advises is for those who made a corpus of the file
+            raise RecordingError(f"{str(error).partition(';')[0]}.", error.reason) from error

@@ -1,1 +1,1 @@
-"""Backbones that turn audio, video and text into sequences of vectors."""
+"""Encoders of audio, video and text that are trained in a model, and the weights that they and extractors load."""

@@ -21,7 +21,7 @@ class PictureEncoder(nn.Module):
     batch changes a result. In training the pictures of an utterance are all mirrored, or none.
 
     Args:
-        side: P, as `mertk.encoders.small_pictures.SmallPictures` made them.
+        side: P, as `mertk.features.small_pictures.SmallPictures` made them.
         channels: of the convolutions, one after the other.
         dimension: D.
         dropout: on the features.

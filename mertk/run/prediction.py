@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.data.recording import Recording
 from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
-from mertk.run.recording_inputs import Places, Source, longest_seconds, open_source
+from mertk.features import Places, Source, longest_seconds, open_source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,7 @@ class Predictor:
         self.sources: dict[str, Source] = {}
         for intake in itertools.chain.from_iterable(self.intakes):
             if intake.key not in self.sources:
-                made = open_source(intake.modality, intake.given, intake.record, places, self.device)
+                made = open_source(intake.modality, intake.given, intake.record, places, self.device, trusted)
                 self.sources[intake.key] = made
 
     def predict(self, recording: Recording) -> np.ndarray:

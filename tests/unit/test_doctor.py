@@ -244,7 +244,7 @@ def test_features_of_speech_that_cannot_be_compiled(monkeypatch):
     def refuse(*_):
         raise RuntimeError("cannot cache function '__o_fold': no locator available for file 'librosa/notation.py'")
 
-    monkeypatch.setattr("mertk.encoders.audio_features.LibrosaFeatures.__call__", refuse)
+    monkeypatch.setattr("mertk.features.librosa_features.LibrosaFeatures.encode", refuse)
     finding = software.check_speech_features()
     assert finding.status == "FAIL"
     assert "no locator available" in finding.told and "set NUMBA_CACHE_DIR" in finding.told

@@ -15,8 +15,9 @@ from mertk.data.feature_store import FeatureWriter, read_record
 from mertk.data.ledger import read_ledger
 from mertk.data.waveform import read_waveform
 from mertk.data_prep import extract_audio
-from mertk.encoders.audio_features import LibrosaFeatures, SpeechStates
 from mertk.errors import MertkError
+from mertk.features.librosa_features import LibrosaFeatures
+from mertk.features.speech_states import SpeechStates
 from tests.raw_corpus import write_wavlm
 from tests.video_corpus import read_features
 
@@ -71,14 +72,14 @@ def test_librosa_features_are_librosas_own(data):
 
 
 def test_silence_has_features():
-    features = LibrosaFeatures()(np.zeros(16000, dtype=np.float32))
+    features = LibrosaFeatures().encode(np.zeros(16000, dtype=np.float32))
     assert features.shape == (32, 33) and np.isfinite(features).all()
 
 
 def test_sample_rate_average_and_length_are_options(data):
     assert run(data, "--sample_rate_hz", "22050", "--average", "4", "--max_seconds", "0.5", "--dtype", "float16") == 0
     features = read_features(data / "audio")
-    whole = LibrosaFeatures(22050)(read_waveform(data.parent / "a.wav", "a", 22050, 0.5))
+    whole = LibrosaFeatures(22050).encode(read_waveform(data.parent / "a.wav", "a", 22050, 0.5))
     assert len(whole) == 22 and features["a"].shape == (6, 33)
     expected = [whole[start : start + 4].mean(axis=0) for start in range(0, 22, 4)]
     np.testing.assert_allclose(features["a"], np.array(expected), rtol=2e-3)

@@ -16,11 +16,12 @@ from mertk.data.columns import read_column
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, write_manifest
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
-from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_sound, video_pipeline
-from mertk.encoders.audio_features import LibrosaFeatures
-from mertk.encoders.tokenizer import Tokenizer
-from mertk.encoders.visual import ClipFrameEncoder
+from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_sound
 from mertk.errors import MertkError
+from mertk.features import video_pipeline
+from mertk.features.clip_frame_encoder import ClipFrameEncoder
+from mertk.features.librosa_features import LibrosaFeatures
+from mertk.features.tokenizer import Tokenizer
 from mertk.names import printable
 from tests.odd_files import entitle, forget_codec, write_no_recordings, write_sound, write_tone
 from tests.raw_corpus import write_bert
@@ -78,7 +79,7 @@ def tones(tmp_path):
 
 def fail_with(monkeypatch, fault, numbers):
     """Let the encoder fail on some of the recordings that it is given, from 1; None for all."""
-    encode, given = LibrosaFeatures.__call__, []
+    encode, given = LibrosaFeatures.encode, []
 
     def fail(self, samples):
         if samples.any():  # the encoder tries itself on silence
@@ -87,7 +88,7 @@ def fail_with(monkeypatch, fault, numbers):
                 raise fault
         return encode(self, samples)
 
-    monkeypatch.setattr(LibrosaFeatures, "__call__", fail)
+    monkeypatch.setattr(LibrosaFeatures, "encode", fail)
 
 
 def test_an_error_that_nobody_foresaw_is_a_line_with_its_cause_and_its_trace_is_kept(tones, monkeypatch, capsys):
@@ -205,14 +206,14 @@ def test_a_decoder_that_fails_costs_what_it_has_not_given_yet(videos, clip, monk
 
 
 def test_an_encoder_that_fails_on_one_utterance_costs_this_one(videos, clip, monkeypatch):
-    encode = ClipFrameEncoder.encode_prepared
+    encode = ClipFrameEncoder.encode_batch
 
     def fail(self, frames):
         if len(frames) == 2:
             raise RuntimeError("sizes of tensors must match")
         return encode(self, frames)
 
-    monkeypatch.setattr(ClipFrameEncoder, "encode_prepared", fail)
+    monkeypatch.setattr(ClipFrameEncoder, "encode_batch", fail)
     assert extract_pictures(videos, clip, "--max_lost", "0.2") == 0
     assert list(ledger_of(videos / "video")) == ["s0"]
 

@@ -10,8 +10,8 @@ import torch
 
 from mertk.data.feature_store import read_record
 from mertk.data_prep import extract_text
-from mertk.encoders.tokenizer import Tokenizer
 from mertk.errors import MertkError
+from mertk.features.tokenizer import Tokenizer
 from tests.raw_corpus import write_bert
 from tests.video_corpus import read_features
 
@@ -99,10 +99,10 @@ def test_the_fingerprint_is_of_the_vocabulary_and_how_it_is_applied_not_of_the_f
 
 def test_tokens_of_another_encoder_are_refused_before_it_fails(bert, tmp_path):
     """A text longer than the encoder has positions for is one message."""
-    from mertk.encoders.text_features import TextStates
+    from mertk.features.text_states import TextStates
 
     with pytest.raises(MertkError, match="again with data_prep.extract_text --max_tokens"):
-        TextStates(str(bert), max_tokens=30)("good " * 40)
+        TextStates(str(bert), max_tokens=30).encode("good " * 40)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ import torch
 from mertk.data.feature_store import FeatureWriter, finished_entries, read_record
 from mertk.data.ledger import read_ledger
 from mertk.data.video_frames import Segment, read_frames
-from mertk.data_prep import extract_video, video_pipeline
-from mertk.data_prep.extraction_plan import Dialogue, share_out
-from mertk.encoders.frame_encoder import FrameEncoder
-from mertk.encoders.visual import ClipFrameEncoder
+from mertk.data_prep import extract_video
+from mertk.features import video_pipeline
+from mertk.features.clip_frame_encoder import ClipFrameEncoder
+from mertk.features.extraction_plan import Dialogue, share_out
+from mertk.features.frame_encoder import FrameEncoder
 from tests.video_corpus import DIALOGUES, NUM_UTTERANCES, RATE, read_features, write_clip, write_corpus, write_video
 
 
@@ -48,7 +49,7 @@ def test_features_are_those_of_each_utterance_by_itself(data, clip):
         for utterance, start, end, half in segments:
             segment = Segment(utterance, Fraction(f"{start:.4f}"), Fraction(f"{end:.4f}"), half)
             frames = read_frames(data.parent / f"{dialogue}.avi", segment, 6.0)
-            expected = [encoder(frames[first : first + 50]) for first in range(0, len(frames), 50)]
+            expected = [encoder.encode_whole(frames[first : first + 50]) for first in range(0, len(frames), 50)]
             np.testing.assert_array_equal(features[utterance], np.concatenate(expected))
     assert len(features["f2"]) == 150 and len(features["s0"]) == 2
 
@@ -224,7 +225,7 @@ def test_a_failure_of_the_machine_ends_the_run(data, clip, monkeypatch, capsys):
     def broken(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(FrameEncoder, "encode_in_batches", broken)
+    monkeypatch.setattr(FrameEncoder, "encode", broken)
     assert run(data, clip, "--max_lost", "1") == 1
     error = capsys.readouterr().err
     assert error.count("error:") == 1 and "CUDA out of memory" in error and ".avi" in error
@@ -268,7 +269,7 @@ def test_videos_of_any_frame_rate_give_frames_of_one_rate(data, clip):
             times = [start + Fraction(number, 5) for number in range(math.ceil((end - start) * 5))]
             first, last = math.ceil(start * rate), math.ceil(end * rate) - 1
             chosen = [min(max(math.floor(time * rate + Fraction(1, 2)), first), last) - first for time in times]
-            np.testing.assert_array_equal(features[utterance], encoder(frames[chosen]))
+            np.testing.assert_array_equal(features[utterance], encoder.encode_whole(frames[chosen]))
     record = read_record(data / "video")
     assert record.rate_hz == 5.0 and record.options["rate_hz"] == 5.0
 

@@ -14,11 +14,11 @@ import torch
 from mertk.components import build
 from mertk.config import load_config, save_config
 from mertk.encoders.audio import PretrainedAudioEncoder
-from mertk.encoders.audio_features import SpeechStates
 from mertk.encoders.text import PretrainedTextEncoder
-from mertk.encoders.tokenizer import Tokenizer
-from mertk.encoders.visual import ClipFrameEncoder
 from mertk.errors import MertkError
+from mertk.features.clip_frame_encoder import ClipFrameEncoder
+from mertk.features.speech_states import SpeechStates
+from mertk.features.tokenizer import Tokenizer
 from mertk.training.model_directory import load_model
 from tests.raw_corpus import write_bert, write_wavlm
 from tests.video_corpus import write_clip

@@ -34,9 +34,10 @@ ALLOWED = {
     "mertk.models": {"mertk.distributed", "mertk.nn", "mertk.losses"},
     "mertk.encoders": {"mertk.distributed", "mertk.nn", "mertk.data"},
     "mertk.data": set(),
+    "mertk.features": {"mertk.components", "mertk.config", "mertk.config_merging", "mertk.data", "mertk.encoders"},
     "mertk.report": {"mertk.metrics"},
     "mertk.jobs": set(),
-    "mertk.checkup": {"mertk.components", "mertk.config", "mertk.encoders"},
+    "mertk.checkup": {"mertk.components", "mertk.config", "mertk.encoders", "mertk.features"},
     "mertk.training": {
         "mertk.models.base",
         "mertk.components",
@@ -54,6 +55,7 @@ ALLOWED = {
         "mertk.data",
         "mertk.distributed",
         "mertk.encoders",
+        "mertk.features",
         "mertk.jobs",
         "mertk.metrics",
         "mertk.provenance",
@@ -63,11 +65,12 @@ ALLOWED = {
         "mertk.checkup",
         "mertk.config",
         "mertk.data",
+        "mertk.features",
         "mertk.jobs",
         "mertk.report",
         "mertk.training.signals",
     },
-    "mertk.data_prep": {"mertk.data", "mertk.encoders"},
+    "mertk.data_prep": {"mertk.components", "mertk.config_merging", "mertk.data", "mertk.encoders", "mertk.features"},
 }
 #: never, in addition
 FORBIDDEN = {
@@ -75,6 +78,7 @@ FORBIDDEN = {
     "mertk.nn": {"accelerate"},
     "mertk.losses": {"accelerate"},
     "mertk.models": {"accelerate"},
+    "mertk.features": {"accelerate"},
     "mertk.data_prep": {"accelerate"},
 }
 
@@ -159,7 +163,8 @@ def test_modules_of_the_project_that_are_imported_exist():
 
 
 @pytest.mark.parametrize(
-    "package", ["mertk.bin", "mertk.checkup", "mertk.data", "mertk.report", "mertk.run", "mertk.data_prep"]
+    "package",
+    ["mertk.bin", "mertk.checkup", "mertk.data", "mertk.features", "mertk.report", "mertk.run", "mertk.data_prep"],
 )
 def test_heavy_packages_are_imported_late(package):
     found = [

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from mertk.config import TrainingConfig
-from mertk.data_prep.extraction import compute_exactly
 from mertk.errors import MertkError
+from mertk.features import Places
+from mertk.features.corpus_extraction import compute_exactly
 from mertk.models.base import Model
 from mertk.numerics import compute_in_full_float32
 from mertk.run.prediction import Predictor
-from mertk.run.recording_inputs import Places
 from mertk.run.representation import represent
 from mertk.training.accelerator import start_accelerator
 

@@ -10,13 +10,14 @@ import torch
 
 from mertk.config import InputConfig
 from mertk.data.feature_store import read_record
+from mertk.data.recording import Recording
 from mertk.data.video_frames import Segment, read_frames
 from mertk.data_prep import extract_video
 from mertk.encoders.pictures import PictureEncoder
-from mertk.encoders.small_pictures import SmallPictures
 from mertk.errors import MertkError
+from mertk.features import Places, open_source
+from mertk.features.small_pictures import SmallPictures
 from mertk.models.foal import FoalNet
-from mertk.run.recording_inputs import Places, Recording, open_source
 from tests.video_corpus import DIALOGUES, NUM_UTTERANCES, read_features, write_corpus, write_video
 
 
@@ -25,7 +26,7 @@ def test_brightness_of_the_square_in_the_middle():
     frames[0, :, 10:30] = 255
     frames[1, :, :, 1] = 255
     frames[2, :10] = 255
-    pictures = SmallPictures(10)(frames)
+    pictures = SmallPictures(10).encode_whole(frames)
     assert pictures.shape == (3, 100) and pictures.dtype == np.float32
     np.testing.assert_allclose(pictures[0].reshape(10, 10)[:, 1:-1], 1, atol=1e-6)
     np.testing.assert_allclose(pictures[1], 0.587, atol=1e-6)
@@ -49,7 +50,7 @@ def test_pictures_are_extracted_without_any_weights(data):
     utterance, start, end, half = DIALOGUES["third"][1][0]
     segment = Segment(utterance, Fraction(str(start)), Fraction(str(end)), half)
     frames = read_frames(data.parent / "third.avi", segment, 6.0, 5)
-    np.testing.assert_array_equal(features[utterance], SmallPictures(12)(frames))
+    np.testing.assert_array_equal(features[utterance], SmallPictures(12).encode_whole(frames))
 
 
 def test_pictures_of_a_recording_are_those_of_the_corpus(data, tmp_path):
@@ -60,7 +61,7 @@ def test_pictures_of_a_recording_are_those_of_the_corpus(data, tmp_path):
     assert pictures.shape == (16, 144)
     whole = Segment("mine", Fraction(0), Fraction(3))
     frames = read_frames(tmp_path / "mine.avi", whole, 6.0, 5)
-    np.testing.assert_array_equal(pictures[:15], SmallPictures(12)(frames)[:15])
+    np.testing.assert_array_equal(pictures[:15], SmallPictures(12).encode_whole(frames)[:15])
 
 
 @pytest.mark.parametrize("arguments", [[], ["--weights", "clip", "--side", "48"], ["--side", "0"]])

@@ -16,8 +16,8 @@ from mertk.data.manifest import load_manifest
 from mertk.data.recording import Recording
 from mertk.data.video_frames import Segment, read_duration, read_frames
 from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video
-from mertk.encoders.visual import ClipFrameEncoder
-from mertk.run.recording_inputs import Places, open_source
+from mertk.features import Places, open_source
+from mertk.features.clip_frame_encoder import ClipFrameEncoder
 from tests.raw_corpus import write_bert, write_clip_file, write_corpus, write_wavlm
 from tests.sentiment_model import Means, save_means
 from tests.video_corpus import read_features, write_clip
@@ -291,7 +291,7 @@ def test_a_video_of_another_frame_rate_is_taken_at_that_of_the_corpus(corpus, tm
     segment = Segment("clip", Fraction(0), read_duration(tmp_path / "clip.mp4"))
     frames = read_frames(tmp_path / "clip.mp4", segment, 6.0, None if own else 25.0)
     assert len(frames) == pytest.approx(50, abs=1)
-    expected = ClipFrameEncoder(corpus / "clip")(frames)
+    expected = ClipFrameEncoder(corpus / "clip").encode_whole(frames)
     np.testing.assert_array_equal(found(Recording(tmp_path / "clip.mp4")), expected)
 
 
@@ -301,7 +301,7 @@ def test_the_picture_is_encoded_in_the_precision_of_the_corpus(corpus, capsys):
     for precision, here in (("float32", "float32"), ("bfloat16", "bfloat16"), ("float16", "float32")):
         record = video_record(corpus, precision=precision)
         found = open_source("video", None, record, Places(), torch.device("cpu"))(Recording(clip))
-        np.testing.assert_array_equal(found, ClipFrameEncoder(corpus / "clip", precision=here)(frames))
+        np.testing.assert_array_equal(found, ClipFrameEncoder(corpus / "clip", precision=here).encode_whole(frames))
         assert ("made in float16, here they are in float32" in capsys.readouterr().err) == (precision == "float16")
 
 

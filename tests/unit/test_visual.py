@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import CLIPConfig, CLIPModel, CLIPVisionConfig, CLIPVisionModel, CLIPVisionModelWithProjection
 
-from mertk.encoders import frame_preprocessing
-from mertk.encoders.frame_preprocessing import read_preprocessing
-from mertk.encoders.visual import ClipFrameEncoder
 from mertk.encoders.weights import find_weights, fingerprint, is_miniature
 from mertk.errors import MertkError
+from mertk.features import frame_preprocessing
+from mertk.features.clip_frame_encoder import ClipFrameEncoder
+from mertk.features.frame_preprocessing import read_preprocessing
 
 SIZE = 32
 VISION = {
@@ -95,7 +95,7 @@ def test_preprocessing_equals_that_of_transformers(tmp_path, monkeypatch, shape,
 def test_outputs_are_those_of_the_model(weights, output):
     frames = np.stack([picture(48, 40, seed) for seed in range(4)])
     encoder = ClipFrameEncoder(weights, output)
-    embeddings = encoder(frames)
+    embeddings = encoder.encode_whole(frames)
     assert embeddings.shape == (4, encoder.dimension) and embeddings.dtype == np.float32
 
     model = CLIPVisionModelWithProjection.from_pretrained(weights).eval()
@@ -115,9 +115,9 @@ def test_outputs_are_those_of_the_model(weights, output):
 
 def test_same_frames_give_the_same_bits(weights):
     encoder, frames = ClipFrameEncoder(weights), np.stack([picture(48, 40, seed) for seed in range(5)])
-    first = encoder(frames)
+    first = encoder.encode_whole(frames)
     for _ in range(3):
-        np.testing.assert_array_equal(encoder(frames.copy()), first)
+        np.testing.assert_array_equal(encoder.encode_whole(frames.copy()), first)
 
 
 def test_reads_a_whole_clip_and_a_vision_model_alone(tmp_path):
@@ -142,7 +142,7 @@ def test_reads_a_whole_clip_and_a_vision_model_alone(tmp_path):
     pixels = encoder.preprocessing(torch.from_numpy(frames))
     with torch.no_grad():
         expected = model.eval().visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
-    np.testing.assert_allclose(encoder(frames), expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(encoder.encode_whole(frames), expected.numpy(), atol=1e-6)
 
     with torch.no_grad():
         expected = vision(pixel_values=pixels).pooler_output
@@ -150,7 +150,9 @@ def test_reads_a_whole_clip_and_a_vision_model_alone(tmp_path):
     old_names = {f"vision_model.{key.removeprefix('vision_model.')}": value for key, value in state.items()}
     for names in (state, old_names):  # as this version of transformers writes them, and as the first ones did
         save_file(names, alone / "model.safetensors", metadata={"format": "pt"})
-        np.testing.assert_allclose(ClipFrameEncoder(alone, "penultimate")(frames), expected.numpy(), atol=1e-6)
+        np.testing.assert_allclose(
+            ClipFrameEncoder(alone, "penultimate").encode_whole(frames), expected.numpy(), atol=1e-6
+        )
         with pytest.raises(MertkError, match="no projection.*choose the output penultimate"):
             ClipFrameEncoder(alone, "projected")
 
@@ -260,5 +262,5 @@ def test_sharded_weights_have_a_fingerprint_of_all_shards(tmp_path, weights):
 
 def test_miniature_mark(weights):
     config = CLIPVisionConfig.from_pretrained(weights)
-    assert is_miniature(config) and ClipFrameEncoder(weights).miniature
+    assert is_miniature(config) and ClipFrameEncoder(weights).is_miniature
     assert not is_miniature({}) and not is_miniature(CLIPVisionConfig())

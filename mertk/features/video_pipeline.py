@@ -11,7 +11,6 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +19,13 @@ import numpy as np
 from mertk.data.recording_error import RecordingError, attempt, border
 from mertk.data.recording_file import check_file
 from mertk.data.video_frames import Segment, read_segments
-from mertk.data_prep.extraction_plan import Dialogue
+from mertk.features.extraction_plan import Dialogue
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from mertk.data.processes import Processes
-    from mertk.encoders.frame_encoder import FrameEncoder
+    from mertk.features.modalities import VideoExtractor
 
 Result = tuple[Segment, "np.ndarray | RecordingError"]
 
@@ -60,21 +59,17 @@ def read_dialogue(
 
 def extract(
     dialogues: list[Dialogue],
-    encoder: FrameEncoder,
+    extractor: VideoExtractor,
     rate: Fraction | None,
-    max_seconds: float | None,
-    batch_frames: int,
     num_decoders: int,
     num_encoders: int,
-    rate_hz: float | None = None,
 ) -> Iterator[Result]:
-    """Embeddings (T, D) of every segment, or why there are none, in the order in which they get done.
+    """Features (T, D) of every segment, or why there are none, in the order in which they get done.
 
     Args:
         rate: frames per second that each file must have, within one per cent; None for any.
         num_decoders: threads that decode, each its own files.
         num_encoders: threads that encode.
-        rate_hz: frames per second to encode; None for those of the file.
     """
     file_of = {segment.utterance: dialogue.path for dialogue in dialogues for segment in dialogue.segments}
     work: queue.SimpleQueue[Dialogue] = queue.SimpleQueue()
@@ -91,18 +86,19 @@ def extract(
                 dialogue = work.get_nowait()
             except queue.Empty:
                 return
-            for result in read_dialogue(dialogue, rate, max_seconds, rate_hz, encoder.prepare):
+            given = (rate, extractor.max_seconds, extractor.rate_hz, extractor.prepare)
+            for result in read_dialogue(dialogue, *given):
                 decoded.put(result)
 
     def encode() -> None:
-        with computing_place(encoder.device):
+        with computing_place(extractor.device):
             for segment, result in decoded:
                 if isinstance(result, RecordingError):
                     encoded.put((segment, result))
                     continue
                 name = segment.utterance
-                encoding = partial(encoder.encode_in_batches, result, batch_frames)
-                encoded.put((segment, attempt(encoding, file_of[name], name)))
+                features = attempt(lambda frames=result: extractor.encode(frames), file_of[name], name)
+                encoded.put((segment, features))
 
     threads = [threading.Thread(target=decoded.feed, args=(decode, encoded), daemon=True) for _ in range(num_decoders)]
     threads += [threading.Thread(target=encoded.feed, args=(encode, encoded), daemon=True) for _ in range(num_encoders)]
@@ -121,6 +117,7 @@ def computing_place(device: Any) -> Any:
     """Where a thread computes: on a GPU a stream of its own (one copies, another computes); on CPU one core."""
     import torch
 
+    device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.stream(torch.cuda.Stream(device))
     compute_on_one_core()

@@ -7,7 +7,6 @@ named in OUT/excluded.tsv.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.cli import share
 from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
 
@@ -27,45 +25,9 @@ if TYPE_CHECKING:
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
-    from mertk.data_prep.extraction_plan import Item
+    from mertk.features.extraction_plan import Item
 
     Result = tuple[str, "np.ndarray | RecordingError"]
-
-
-def add_extraction_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that every extraction has."""
-    add = parser.add_argument
-    add("--num_processes", type=positive_int, help="stop when the launcher started another number of processes")
-    largest = "largest share of utterances without features (default: %(default)s)"
-    add("--max_lost", type=share, default=0.01, help=largest)
-    add("--overwrite", action="store_true", help="throw features away that are there and were made differently")
-
-
-def positive_int(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
-    return int(text)
-
-
-def positive_float(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
-    return value
-
-
-def compute_exactly() -> None:
-    """Have a GPU give equal features on every run, in full precision where nothing else is asked for."""
-    import torch
-
-    from mertk.numerics import compute_in_full_float32
-
-    compute_in_full_float32()
-    torch.backends.cudnn.deterministic = True
-
 
 #: in the feature directory: stack trace of the first error that nobody foresaw
 TRACE_FILE = "traceback.txt"
@@ -92,21 +54,28 @@ class Plan:
 class Extraction(ABC):
     """One run of an extraction in one process; a subclass says what is extracted from what, and how.
 
+    Args:
+        manifest: the corpus.
+        out: feature directory to write.
+        max_lost: largest share of utterances that may be left without features.
+        overwrite: throw features away that are there and were made differently.
+
     Attributes:
         stage: name of the program, for the ledger.
         kind: what the items are called in messages.
-        max_seconds: longest part of an utterance that is used; None for all of it.
     """
 
     stage: str
     kind: str
-    max_seconds: float | None = None
 
-    def __init__(self, arguments: argparse.Namespace, processes: Processes, manifest: Manifest, out: Path) -> None:
-        self.arguments = arguments
-        self.processes = processes
+    def __init__(
+        self, manifest: Manifest, out: Path, processes: Processes, max_lost: float = 0.01, overwrite: bool = False
+    ) -> None:
         self.manifest = manifest
         self.out = out
+        self.processes = processes
+        self.max_lost = max_lost
+        self.overwrite = overwrite
 
     @abstractmethod
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> Sequence[Item]:
@@ -153,10 +122,10 @@ class Extraction(ABC):
         """Prepare the directory and share out what is missing; main process only."""
         from mertk.data.feature_record import INDEX_FILE
         from mertk.data.feature_store import prepare_directory
-        from mertk.data_prep.extraction_plan import share_out, sources_of
+        from mertk.features.extraction_plan import share_out, sources_of
 
         record = self.describe(extractor)
-        prepare_directory(self.out, record, self.arguments.overwrite)
+        prepare_directory(self.out, record, self.overwrite)
         missing = self.read_items(self._finished())
         if missing:
             # The directory counts as whole only while its index is there.
@@ -166,12 +135,12 @@ class Extraction(ABC):
             f"{self.processes.count} process(es) on {self.processes.device.partition(':')[0]}",
             flush=True,
         )
-        return Plan(record, share_out(missing, self.processes.count, self.max_seconds))
+        return Plan(record, share_out(missing, self.processes.count, record.options.get("max_seconds")))
 
     def _write(self, items: Sequence[Item], extractor: Any, record: FeatureRecord) -> tuple[int, list[Failure]]:
         """Write this process' part; number of frames, and what failed."""
         from mertk.data.feature_store import FeatureWriter
-        from mertk.data_prep.extraction_plan import sources_of
+        from mertk.features.extraction_plan import sources_of
         from mertk.progress_bar import progress
 
         sources = sources_of(items)
@@ -196,7 +165,7 @@ class Extraction(ABC):
     def _finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
         """Write the ledger and, if not too much was lost, the index."""
         from mertk.data.feature_store import merge_parts
-        from mertk.data_prep.extraction_plan import sources_of
+        from mertk.features.extraction_plan import sources_of
 
         self._write_ledger(failures)
         lost = {failure.utterance for failure in failures}
@@ -226,9 +195,9 @@ class Extraction(ABC):
             print(f"the first error that nobody foresaw: {self.out / TRACE_FILE}", file=sys.stderr, flush=True)
         if first is not None and len(failures) == len(self.manifest):
             raise MertkError(
-                f"{self.arguments.data}: not one of {len(failures)} utterances could be used, so that hardly the "
+                f"{self.manifest.source}: not one of {len(failures)} utterances could be used, so that hardly the "
                 f"recordings are to blame. First: {first.detail}. The stack trace is in {self.out / TRACE_FILE}."
             )
-        ledger.check_share(len(self.manifest), self.arguments.max_lost, f"utterances of {self.arguments.data}")
+        ledger.check_share(len(self.manifest), self.max_lost, f"utterances of {self.manifest.source}")
         if failures and len(failures) == len(self.manifest):
-            raise MertkError(f"{self.arguments.data}: no utterance is left. First: {failures[0].detail}")
+            raise MertkError(f"{self.manifest.source}: no utterance is left. First: {failures[0].detail}")

@@ -6,19 +6,23 @@ Legend: `T` frames, `H` height, `W` width, `D` features.
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mertk.encoders.frame_encoder import FrameEncoder
-from mertk.encoders.frame_preprocessing import read_preprocessing
 from mertk.encoders.loading import load_pretrained, refuse_absent
-from mertk.encoders.weights import find_weights, fingerprint, is_miniature, read_config
+from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
+from mertk.features.frame_encoder import FrameEncoder
+from mertk.features.frame_preprocessing import read_preprocessing
 
 if TYPE_CHECKING:
     import torch
+
+    from mertk.data.feature_record import FeatureRecord
 
 _MODEL_TYPES = ("clip", "clip_vision_model")
 _PROJECTION = "visual_projection.weight"
@@ -33,14 +37,15 @@ class ClipFrameEncoder(FrameEncoder):
         output: `projected` (the embedding shared with text), `penultimate` (class token after the last layer and its
             normalisation, before the projection) or `hidden_N` (class token after layer N, 0 being the embedding;
             negative N counts from the end, `hidden_-2` is the layer before the last).
-        device: where the model runs.
+        max_seconds: longest part of an utterance, from its start; None for all of it.
+        rate_hz: frames per second to take; None for those of the videos.
+        batch_frames: most frames that are encoded at once.
         precision: of the computation; float32, bfloat16 or float16. Embeddings come back as float32.
+        device: where the model runs.
 
     Attributes:
         dimension: D of the output.
-        layer: `output`, for the record of a feature directory.
-        preprocessing: what is done to the frames first.
-        miniature: the weights were never trained.
+        layer: `output`.
 
     Raises:
         MertkError: weights missing or not of a CLIP model, unknown output, no projection in the weights, precision that
@@ -51,15 +56,22 @@ class ClipFrameEncoder(FrameEncoder):
         self,
         weights: str | Path,
         output: str = "projected",
-        device: str | torch.device = "cpu",
+        max_seconds: float | None = 6.0,
+        rate_hz: float | None = None,
+        batch_frames: int = 256,
         precision: str = "float32",
+        device: str = "cpu",
     ) -> None:
         import torch
 
         folder = find_weights(weights)
         check_output(output)
+        self.weights = weights
         self.output = self.layer = output
-        self._folder = folder
+        self.max_seconds = max_seconds
+        self.rate_hz = rate_hz
+        self.batch_frames = batch_frames
+        self.precision = precision
         self.device = torch.device(device)
         if precision not in PRECISIONS or (precision == "float16" and self.device.type == "cpu"):
             raise MertkError(
@@ -67,15 +79,25 @@ class ClipFrameEncoder(FrameEncoder):
             )
         self.model = _load(folder, output).to(self.device, getattr(torch, precision))
         config = self.model.config
-        self.miniature = is_miniature(read_config(folder))
+        self.is_miniature = is_miniature(read_config(folder))
         self.preprocessing = read_preprocessing(folder, config.image_size)
         self.dimension = config.projection_dim if output == "projected" else config.hidden_size
         self._layer = _layer_number(output, config.num_hidden_layers)
 
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the weights."""
-        return fingerprint(self._folder)
+    @classmethod
+    def arguments(cls, record: FeatureRecord) -> dict[str, Any]:
+        return super().arguments(record) | {"output": record.layer}
+
+    @classmethod
+    def from_record(cls, record: FeatureRecord, place: str | None = None, device: Any = "cpu") -> ClipFrameEncoder:
+        import torch
+
+        if record.options.get("precision") == "float16" and torch.device(device).type == "cpu":
+            print(
+                "note: the video features of this model were made in float16, here they are in float32", file=sys.stderr
+            )
+            record = replace(record, options=record.options | {"precision": "float32"})
+        return super().from_record(record, place, device)
 
     def _encode(self, pixels: torch.Tensor) -> np.ndarray:
         return self._embed(pixels.to(self.model.dtype)).float().cpu().numpy()

@@ -15,6 +15,7 @@ import numpy as np
 
 from mertk.encoders.loading import told_of_foreign_code
 from mertk.errors import MertkError
+from mertk.features.modalities import TextExtractor
 
 #: How it is cut up tells what a vocabulary alone does not: case, accents, Chinese characters, blanks.
 _PROBE = "Hello WORLD, café! 你好 don't  3.5"
@@ -24,11 +25,11 @@ _PROBE = "Hello WORLD, café! 你好 don't  3.5"
 _NOT_NAMED = 10**9
 
 
-class Tokenizer:
+class Tokenizer(TextExtractor):
     """Tokens of any BERT tokenizer of transformers, `[CLS] ... [SEP]`, cut off behind `max_tokens`.
 
     Args:
-        source: folder with the files of a tokenizer (the folder of its model, or one without weights), or hub id,
+        weights: folder with the files of a tokenizer (the folder of its model, or one without weights), or hub id,
             `owner/model[@revision]`.
         max_tokens: most tokens of a text, the special ones included.
 
@@ -40,23 +41,39 @@ class Tokenizer:
         MertkError: no tokenizer there, or one without the special tokens at both ends.
     """
 
-    def __init__(self, source: str | Path, max_tokens: int = 50) -> None:
+    dimension = 2
+    dtype = "int32"
+    layer = "tokens"
+
+    def __init__(self, weights: str | Path, max_tokens: int = 50) -> None:
         if max_tokens < 3:
             raise MertkError(f"max_tokens is {max_tokens}; expected 3 or more, two of which are [CLS] and [SEP].")
-        self.source = str(source)
+        self.weights = str(weights)
         self.max_tokens = max_tokens
-        self._tokenizer = _load(self.source)
+        self._tokenizer = _load(self.weights)
         named = self._tokenizer.model_max_length
         self.most_tokens = named if named < _NOT_NAMED else math.inf
         if len(self._encode("")["input_ids"]) != 2:
             raise MertkError(
-                f"tokenizer {source}: expected one that puts a token before a text and one behind it, as BERT's do."
+                f"tokenizer {weights}: expected one that puts a token before a text and one behind it, as BERT's do."
             )
         self.fingerprint = self._digest()
 
-    def __call__(self, text: str) -> np.ndarray:
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {
+            "vocabulary": self.fingerprint,
+            "max_tokens": self.max_tokens,
+            "sequence_length": self.max_tokens,
+        }
+
+    def encode(self, words: str) -> np.ndarray:
         """Tokens (T, 2) int32: id and segment of each, 2 <= T <= `max_tokens`."""
-        return self.cut(self.whole(text))
+        return self.cut(self.whole(words))
 
     def whole(self, text: str) -> np.ndarray:
         """All tokens (T, 2) int32 of a text, whatever `max_tokens` is."""

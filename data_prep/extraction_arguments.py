@@ -1,0 +1,78 @@
+"""What the parsers of all extractions have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from mertk.cli import share
+
+if TYPE_CHECKING:
+    from mertk.features.extractor import Extractor
+
+Kind = TypeVar("Kind", bound="Extractor")
+
+
+def add_extraction_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that every extraction has."""
+    add = parser.add_argument
+    add("--num_processes", type=positive_int, help="stop when the launcher started another number of processes")
+    largest = "largest share of utterances without features (default: %(default)s)"
+    add("--max_lost", type=share, default=0.01, help=largest)
+    add("--overwrite", action="store_true", help="throw features away that are there and were made differently")
+
+
+def add_extractor_argument(parser: argparse.ArgumentParser, base: str, short_name: str | None = None) -> None:
+    """`--extractor`: `short_name`, or the dotted path of a class of one's own, which inherits from `base`."""
+    parser.add_argument(
+        "--extractor",
+        nargs="+",
+        metavar=("PATH", "key=value"),
+        help=f"{short_name + ', or ' if short_name else ''}a class of your own, which inherits from "
+        f"mertk.features.{base}, by its dotted path, and its arguments",
+    )
+
+
+def refuse_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace, names: Sequence[str]) -> None:
+    """End with wrong usage where options that describe an extractor are given beside `--extractor`."""
+    given = [f"--{name}" for name in names if getattr(arguments, name) is not None]
+    if given:
+        parser.error(f"{', '.join(given)}: the arguments of an --extractor follow it, as key=value")
+
+
+def named_extractor(words: Sequence[str], base: type[Kind], device: str) -> Callable[[], Kind]:
+    """What builds the extractor that `--extractor` names, for one of mertk's the name of its class will do.
+
+    Its arguments are checked by their names and types.
+
+    Raises:
+        MertkError: no such class, one of something else, or arguments that it does not take.
+    """
+    from mertk.components import build
+    from mertk.config_merging import CLASS_KEY, read_setting
+    from mertk.features.registry import find_extractor
+    from mertk.veiling import unveil
+
+    path, *settings = words
+    kind = find_extractor(path, "--extractor", kind=base)
+    description = {CLASS_KEY: f"{kind.__module__}.{kind.__qualname__}"}
+    for setting in settings:
+        description |= unveil(read_setting(setting))
+    return lambda: build(description, "--extractor", {"device": device}, kind=base)
+
+
+def positive_int(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+    return value
