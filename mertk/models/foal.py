@@ -28,9 +28,9 @@ from mertk.losses.rows import check_rows, over_rows
 from mertk.models.base import Model, choose, feature_widths
 from mertk.models.foal_interaction import InteractionHead
 from mertk.models.foal_pairs import attend_pairs, draw_negatives
+from mertk.models.foal_projection import ProjectionHead
 from mertk.nn.attention import CrossAttentionStack
 from mertk.nn.pooling import masked_mean, zero_padding
-from mertk.nn.projection import ProjectionHead
 
 #: Similarities are never divided by less: cosines reach 100 then, beyond which softmax saturates and training blows up.
 MIN_TEMPERATURE = 0.01
