@@ -185,12 +185,17 @@ def choose_criterion(task: str, criterion: nn.Module | None = None) -> nn.Module
     """The criterion given, or the usual one of the task.
 
     Raises:
-        MertkError: no such task, or a criterion for others.
+        MertkError: no such task, or a criterion for others or with parameters.
     """
     if task not in CRITERIA:
         raise MertkError(f"task: got {task!r}, expected one of {', '.join(CRITERIA)}.")
     if criterion is None:
         return CRITERIA[task]()
+    if next(criterion.parameters(), None) is not None:
+        raise MertkError(
+            f"criterion: {type(criterion).__name__} has parameters, which belong into a model's forward pass: "
+            "processes would not share their gradients."
+        )
     fitting = getattr(criterion, "tasks", (task,))
     if task not in fitting:
         usual = CRITERIA[task]
@@ -214,17 +219,25 @@ def output_width(task: str, num_classes: int | None) -> int:
     return num_classes
 
 
-def heads_losses(criterion: nn.Module, logits: torch.Tensor, labels: torch.Tensor, width: int) -> torch.Tensor:
-    """A criterion's losses of several heads that learn the same labels, summed over heads: (B,).
+def prediction_losses(criterion: nn.Module, logits: torch.Tensor, labels: torch.Tensor, width: int) -> torch.Tensor:
+    """What a criterion says of one head, or the sum over several that learn the same labels: (B,).
 
     Args:
         logits: (B, H C), those of each head side by side.
         labels: (B,) or (B, C).
         width: C.
 
-    >>> heads_losses(AbsoluteError(), torch.tensor([[1.0, 3.0]]), torch.tensor([2.0]), width=1)
+    Raises:
+        MertkError: the criterion gives anything but a loss of each row.
+
+    >>> prediction_losses(AbsoluteError(), torch.tensor([[1.0, 3.0]]), torch.tensor([2.0]), width=1)
     tensor([2.])
     """
     num_rows, num_heads = len(logits), logits.shape[1] // width
     rows = criterion(logits.reshape(num_rows * num_heads, width), labels.repeat_interleave(num_heads, dim=0))
+    if rows.shape != (num_rows * num_heads,):
+        raise MertkError(
+            f"criterion: of {num_rows * num_heads} rows {type(criterion).__name__} makes values of shape "
+            f"{tuple(rows.shape)}, expected a loss of each row; one of torch's needs reduction: none."
+        )
     return rows.reshape(num_rows, num_heads).sum(dim=1)

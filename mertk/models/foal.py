@@ -21,7 +21,7 @@ from mertk import distributed
 from mertk.batch import Batch, Output
 from mertk.errors import MertkError
 from mertk.losses.contrastive import POSITIVES, contrast_loss
-from mertk.losses.criterion import choose_criterion, output_width
+from mertk.losses.criterion import choose_criterion, output_width, prediction_losses
 from mertk.losses.label_relations import choose_groups, label_groups
 from mertk.losses.matching import matching_accuracy, matching_loss
 from mertk.losses.rows import check_rows, over_rows
@@ -245,7 +245,8 @@ class FoalNet(Model):
 
     def row_losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         emotion = self.loss_names[0]
-        terms = {emotion: distributed.global_mean(self.criterion(output["logits"], batch["labels"]))}
+        rows = prediction_losses(self.criterion, output["logits"], batch["labels"], self.num_outputs)
+        terms = {emotion: distributed.global_mean(rows)}
         if "audio_matching" in output:
             terms["mem"] = _both_ways(matching_loss, output)
         return terms

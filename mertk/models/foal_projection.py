@@ -1,4 +1,4 @@
-"""The heads that bring Foal-Net's modalities into one space. Legend: `B` utterances, `D` features, `E` width of the space."""
+"""What brings Foal-Net's modalities into one space. Legend: `B` utterances, `D` features, `E` width of the space."""
 
 from __future__ import annotations
 

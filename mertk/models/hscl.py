@@ -17,7 +17,7 @@ from mertk import distributed
 from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
 from mertk.losses.consistency import orthogonality_loss
-from mertk.losses.criterion import choose_criterion, heads_losses, output_width
+from mertk.losses.criterion import choose_criterion, output_width, prediction_losses
 from mertk.models.base import Model, choose, feature_widths
 from mertk.models.hscl_flattened import PrefixLinear, ResidualEmbedding, ResidualHead
 from mertk.models.hscl_projection import StepProjection
@@ -229,7 +229,7 @@ class HSCL(Model):
     def _costs(self, output: Output, names: list[str], labels: torch.Tensor) -> torch.Tensor:
         """The criterion's losses, summed over heads; mean over the utterances of all processes."""
         logits = torch.cat([output[name] for name in names], dim=1)
-        return distributed.global_mean(heads_losses(self.criterion, logits, labels, self.num_outputs))
+        return distributed.global_mean(prediction_losses(self.criterion, logits, labels, self.num_outputs))
 
     def step_losses(self, embedded: Output, batch: Batch) -> dict[str, torch.Tensor]:
         return step_terms(self.step_loss_names, embedded, batch["labels"], self.margin)

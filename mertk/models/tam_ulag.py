@@ -20,7 +20,7 @@ from torch import nn
 from mertk import distributed
 from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
-from mertk.losses.criterion import choose_criterion, output_width
+from mertk.losses.criterion import choose_criterion, output_width, prediction_losses
 from mertk.losses.unimodal_labels import expert_labels, generated_label_loss
 from mertk.models.base import Model, choose, feature_widths
 from mertk.models.tam_ulag_attention import TemporalAttention
@@ -205,7 +205,7 @@ class TamUlag(Model):
         labels = batch["labels"]
         if not self.training:
             with distributed.local_only():
-                return {"fusion": distributed.global_mean(self.criterion(output["logits"], labels))}
+                return {"fusion": self._true_label_loss(output["logits"], labels)}
         is_true = self.heads if self.banks is None else ["fusion"]
         terms = {name: self._true_label_loss(output[f"values/{name}"], labels) for name in is_true}
         if self.banks is None:
@@ -217,7 +217,8 @@ class TamUlag(Model):
         return terms
 
     def _true_label_loss(self, values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return distributed.global_mean(self.criterion(values.reshape(len(labels), self.num_outputs), labels))
+        values = values.reshape(len(labels), self.num_outputs)
+        return distributed.global_mean(prediction_losses(self.criterion, values, labels, self.num_outputs))
 
     @torch.no_grad()
     def after_step(self, output: Output, batch: Batch) -> None:

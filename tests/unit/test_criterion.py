@@ -18,8 +18,8 @@ from mertk.losses.criterion import (
     Focal,
     SquaredError,
     choose_criterion,
-    heads_losses,
     output_width,
+    prediction_losses,
 )
 
 LOGITS = torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -104,9 +104,9 @@ def test_heads_that_learn_the_same_labels_are_summed():
     criterion = CrossEntropy(**WEIGHTED)
     joined = torch.cat([LOGITS, 2 * LOGITS], dim=1)
     expected = criterion(LOGITS, LABELS) + criterion(2 * LOGITS, LABELS)
-    close(heads_losses(criterion, joined, LABELS, width=3), expected)
-    assert heads_losses(criterion, joined[:0], LABELS[:0], width=3).shape == (0,)
-    rows = heads_losses(BinaryCrossEntropy(), joined, PRESENT, width=3)
+    close(prediction_losses(criterion, joined, LABELS, width=3), expected)
+    assert prediction_losses(criterion, joined[:0], LABELS[:0], width=3).shape == (0,)
+    rows = prediction_losses(BinaryCrossEntropy(), joined, PRESENT, width=3)
     close(rows, BinaryCrossEntropy()(LOGITS, PRESENT) + BinaryCrossEntropy()(2 * LOGITS, PRESENT))
 
 
@@ -168,10 +168,27 @@ def test_a_task_has_its_usual_criterion_and_refuses_those_of_others():
     assert choose_criterion("regression", given) is given
     with pytest.raises(MertkError, match=r"SquaredError is for regression.*is classification.*CrossEntropy fits"):
         choose_criterion("classification", given)
+    with pytest.raises(MertkError, match=r"criterion: Linear has parameters"):
+        choose_criterion("regression", nn.Linear(1, 1))
     own = nn.Identity()
     assert choose_criterion("multilabel", own) is own
     with pytest.raises(MertkError, match=r"task: got 'ranking', expected one of classification, multi"):
         choose_criterion("ranking")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "labels"),
+    [(nn.CrossEntropyLoss(), LABELS), (nn.BCEWithLogitsLoss(reduction="none"), PRESENT.double())],
+    ids=["mean", "matrix"],
+)
+def test_what_is_no_loss_of_each_row_is_refused(criterion, labels):
+    with pytest.raises(MertkError, match=r"of 5 rows \w+ makes values of shape .*reduction: none"):
+        prediction_losses(criterion, LOGITS, labels, width=3)
+
+
+def test_a_loss_of_torch_will_do():
+    rows = prediction_losses(nn.CrossEntropyLoss(reduction="none"), LOGITS, LABELS, width=3)
+    close(rows, CrossEntropy()(LOGITS, LABELS))
 
 
 def test_the_output_is_as_wide_as_the_task_asks():
