@@ -34,8 +34,9 @@ class StraightforwardHSCL(HSCL):
         features, lengths = {}, {}
         for one in ORDER:
             steps = self.text_dropout(batch[one]) if one == "text" else batch[one]
-            features[one] = self.projections[one](steps.transpose(1, 2)).transpose(1, 2)
-            lengths[one] = (batch[f"{one}_lengths"] - self.kernel_sizes[one] + 1).clamp(min=1)
+            projection = self.projections[one]
+            features[one] = functional.conv1d(steps.transpose(1, 2), projection.weight).transpose(1, 2)
+            lengths[one] = (batch[f"{one}_lengths"] - projection.kernel_size[0] + 1).clamp(min=1)
             if self.padding == "fixed":
                 lengths[one] = torch.full_like(lengths[one], features[one].shape[1])
             features[one] = zero_padding(features[one], lengths[one])

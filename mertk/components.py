@@ -84,7 +84,7 @@ def build(
     Args:
         config: mapping with the key `component`; mappings inside that have one too are built first.
         where: the configuration key of this mapping, for messages.
-        defaults: values for arguments that the constructor has and `config` leaves out.
+        defaults: values for arguments that the constructor, or that of a component inside, has and `config` leaves out.
         trusted, kind: as for `find_class`.
 
     Raises:
@@ -93,7 +93,7 @@ def build(
     constructor, arguments = _read(config, where, trusted, kind)
     accepted = argument_names(constructor)
     inner = {
-        name: build(value, f"{where}.{name}", trusted=trusted)
+        name: build(value, f"{where}.{name}", defaults, trusted)
         for name, value in arguments.items()
         if _is_component(value)
     }

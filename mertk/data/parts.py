@@ -38,7 +38,7 @@ class Part:
     classes: list[str] | None
     ledger: Ledger = field(default_factory=Ledger)
 
-    def facts(self) -> dict[str, int]:
+    def facts(self) -> dict[str, int | list[int]]:
         """What a model's constructor may ask for (see `mertk.models.base.Model`)."""
         inputs = self.dataset.inputs.items()
         facts = {f"{name}_dim": source.width for name, source in inputs if source.width}
@@ -46,6 +46,7 @@ class Part:
         facts["num_train_utterances"] = len(self.dataset)
         if self.classes is not None:
             facts["num_classes"] = len(self.classes)
+            facts["class_counts"] = list(self.class_counts().values())
         return facts
 
     def class_counts(self) -> dict[str, int]:

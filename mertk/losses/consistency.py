@@ -15,6 +15,8 @@ import torch
 from torch.nn import functional
 
 from mertk import distributed
+from mertk.losses.label_relations import label_distances
+from mertk.losses.precision import at_least_float32
 
 
 def orthogonality_loss(exclusive: list[torch.Tensor], irrelevant: list[torch.Tensor]) -> torch.Tensor:
@@ -27,7 +29,7 @@ def orthogonality_loss(exclusive: list[torch.Tensor], irrelevant: list[torch.Ten
     tensor(1.)
     """
     cosines = [
-        functional.cosine_similarity(_precise(one.flatten(1)), _precise(other.flatten(1)))
+        functional.cosine_similarity(at_least_float32(one.flatten(1)), at_least_float32(other.flatten(1)))
         for one, other in zip(exclusive, irrelevant, strict=True)
     ]
     return distributed.global_mean(torch.stack(cosines).clamp(min=0).sum(dim=0))
@@ -37,14 +39,15 @@ def margin_similarity_loss(vectors: torch.Tensor, labels: torch.Tensor, margin: 
     """Vectors of equal labels shall be more similar than those of different ones, by a margin that grows with the gap.
 
     For an anchor i: mean over pairs of a positive p (another vector of the same label) and a negative n (of another
-    label) of `max(0, margin |y_i - y_n| - cos(i, p) + cos(i, n))`; then the mean over anchors that have both.
+    label) of `max(0, margin |y_i - y_n| - cos(i, p) + cos(i, n))`; then the mean over anchors that have both. The
+    gap is that of intensities as published; `label_distances` says what it is for other labels.
 
     The pairs are never listed: with the positives' cosines sorted and summed up, each negative finds its share by
     bisection. Time is O(A V log V), memory O(A V).
 
     Args:
         vectors: (B, M, D).
-        labels: (B,).
+        labels: (B,), or (B, C) several at once.
         margin: of labels one apart.
 
     Returns:
@@ -56,15 +59,16 @@ def margin_similarity_loss(vectors: torch.Tensor, labels: torch.Tensor, margin: 
     """
     num_vectors = vectors.shape[1]
     counts = distributed.row_counts(len(vectors), vectors.device)
-    unit = functional.normalize(_precise(vectors), dim=2)
+    unit = functional.normalize(at_least_float32(vectors), dim=2)
     all_unit = distributed.gather_rows(unit, counts).flatten(0, 1)
-    all_labels = distributed.gather_rows(labels, counts).repeat_interleave(num_vectors)
-    labels = labels.repeat_interleave(num_vectors)
+    all_labels = distributed.gather_rows(labels, counts).repeat_interleave(num_vectors, dim=0)
+    labels = labels.repeat_interleave(num_vectors, dim=0)
     cosines = _products(unit.flatten(0, 1), all_unit)
     places = torch.arange(len(labels), device=labels.device) + distributed.first_row(counts) * num_vectors
-    is_equal = labels[:, None] == all_labels
+    distances = label_distances(labels, all_labels)
+    is_equal = distances == 0
     is_positive = is_equal & (torch.arange(len(all_labels), device=labels.device) != places[:, None])
-    bounds = margin * (labels[:, None] - all_labels).abs().to(cosines) + cosines
+    bounds = margin * distances.to(cosines) + cosines
     hinges = _sum_of_hinges(cosines, is_positive, bounds, ~is_equal)
     num_pairs = is_positive.sum(dim=1) * (~is_equal).sum(dim=1)
     return distributed.global_mean(hinges / num_pairs.clamp(min=1), num_pairs > 0)
@@ -95,7 +99,7 @@ def semantic_loss(vectors: torch.Tensor) -> torch.Tensor:
     tensor(1.)
     """
     counts = distributed.row_counts(len(vectors), vectors.device)
-    unit = functional.normalize(_precise(vectors), dim=2)
+    unit = functional.normalize(at_least_float32(vectors), dim=2)
     all_unit = distributed.gather_rows(unit, counts)
     num_rows = len(all_unit)
     places = torch.arange(len(unit), device=unit.device) + distributed.first_row(counts)
@@ -121,7 +125,7 @@ def geometric_loss(original: torch.Tensor, reconstructed: torch.Tensor, original
     >>> geometric_loss(vectors, vectors)
     tensor(0.3333)
     """
-    original, reconstructed = _precise(original), _precise(reconstructed)
+    original, reconstructed = at_least_float32(original), at_least_float32(reconstructed)
     counts = distributed.row_counts(len(original), original.device)
     change = (original - reconstructed).square().mean(dim=2).sum(dim=1)
     rows = original_weight * (_pairs(original) + _cross(reconstructed, counts) + change)
@@ -151,8 +155,3 @@ def _products(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     """Products of all rows with all columns, not in half precision: (..., B, D) and (..., N, D) to (..., B, N)."""
     with torch.autocast(rows.device.type, enabled=False):
         return rows @ columns.transpose(-1, -2)
-
-
-def _precise(vectors: torch.Tensor) -> torch.Tensor:
-    """At least float32: half precision has too few digits for similarities."""
-    return vectors.to(torch.promote_types(vectors.dtype, torch.float32))

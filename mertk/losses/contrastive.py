@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mertk import distributed
 from mertk.errors import MertkError
+from mertk.losses.precision import at_least_float32
 
 POSITIVES = ("mean", "sum")
 
@@ -95,9 +96,8 @@ def similarities(rows: torch.Tensor, all_columns: torch.Tensor, temperature: tor
     >>> similarities(torch.zeros(2, 8), torch.zeros(6, 8), 0.07).shape
     torch.Size([2, 6])
     """
-    dtype = torch.promote_types(rows.dtype, torch.float32)
     with torch.autocast(rows.device.type, enabled=False):
-        return rows.to(dtype) @ all_columns.to(dtype).t() / temperature
+        return at_least_float32(rows) @ at_least_float32(all_columns).t() / temperature
 
 
 def alignment_loss(

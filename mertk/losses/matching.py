@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from mertk import distributed
+from mertk.losses.precision import at_least_float32
 
 
 @torch.no_grad()
@@ -85,7 +86,7 @@ def matching_loss(logits: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     >>> matching_loss(torch.zeros(6, 2), torch.tensor([True, True, False])).item()  # doctest: +ELLIPSIS
     0.693...
     """
-    values = functional.cross_entropy(logits.to(_at_least_float32(logits)), _targets(keep), reduction="none")
+    values = functional.cross_entropy(at_least_float32(logits), _targets(keep), reduction="none")
     return distributed.global_mean(values, torch.cat([keep, keep]))
 
 
@@ -103,13 +104,9 @@ def matching_accuracy(logits: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     >>> matching_accuracy(torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([True]))
     tensor(0.5000)
     """
-    told = (logits.argmax(dim=1) == _targets(keep)).to(_at_least_float32(logits))
+    told = at_least_float32((logits.argmax(dim=1) == _targets(keep)).to(logits.dtype))
     return distributed.global_mean(told, torch.cat([keep, keep]))
 
 
 def _targets(keep: torch.Tensor) -> torch.Tensor:
     return torch.cat([torch.ones_like(keep), torch.zeros_like(keep)]).long()
-
-
-def _at_least_float32(tensor: torch.Tensor) -> torch.dtype:
-    return torch.promote_types(tensor.dtype, torch.float32)

@@ -9,19 +9,7 @@ from __future__ import annotations
 import torch
 
 from mertk import distributed
-
-
-def absolute_loss(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean of `|value - label|` over the rows of all processes, at least in float32.
-
-    Args:
-        values: (B,).
-        labels: (B,).
-
-    >>> absolute_loss(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 2.0]))
-    tensor(0.5000)
-    """
-    return distributed.global_mean((_precise(values) - labels).abs())
+from mertk.losses.precision import at_least_float32
 
 
 def expert_labels(labels: torch.Tensor, confidence: torch.Tensor) -> torch.Tensor:
@@ -30,7 +18,7 @@ def expert_labels(labels: torch.Tensor, confidence: torch.Tensor) -> torch.Tenso
     >>> expert_labels(torch.tensor([3.0]), torch.tensor([0.0]))
     tensor([0.])
     """
-    return labels * (2 * torch.sigmoid(_precise(confidence)) - 1)
+    return labels * (2 * torch.sigmoid(at_least_float32(confidence)) - 1)
 
 
 def generated_label_loss(
@@ -53,8 +41,4 @@ def generated_label_loss(
     """
     target = generated if expert is None else (generated + expert) / 2
     weights = torch.tanh((generated - labels).abs())
-    return distributed.global_mean(weights * (_precise(values) - target).abs())
-
-
-def _precise(values: torch.Tensor) -> torch.Tensor:
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+    return distributed.global_mean(weights * (at_least_float32(values) - target).abs())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -15,15 +15,19 @@ class Model(torch.nn.Module, abc.ABC):
     """A method of emotion recognition.
 
     The constructor takes plain arguments, which are the keys of `model:` in the recipe's YAML. Arguments of these
-    names are filled from the data when the YAML leaves them out: `num_classes`, `num_train_utterances`,
-    `audio_dim`, `video_dim`, `text_dim` (width of the feature directories in use), `audio_steps`, `video_steps`,
-    `text_steps` (frames, or tokens, of the longest sequence in them). A mapping with the key `component` is built first
-    and handed over as an object (an encoder, say).
+    names are filled from the data when the YAML leaves them out: `num_classes`, `class_counts` (training utterances of
+    each class, a list), `num_train_utterances`, `audio_dim`, `video_dim`, `text_dim` (width of the feature directories
+    in use), `audio_steps`, `video_steps`, `text_steps` (frames, or tokens, of the longest sequence in them). A mapping
+    with the key `component` is built first, filled in likewise, and handed over as an object (an encoder, a criterion).
+
+    A method that fits several tasks has the argument `task`, by default the one it was published for, and sets
+    `self.task`; `mertk.losses.criterion` has what then follows from it, the usual loss and the width of the output.
 
     Across processes every method sees its local rows; what needs the others' comes from `mertk.distributed`.
     """
 
-    #: "classification" (labels are class indices) or "regression" (labels are floats).
+    #: What the labels are: "classification" (class indices), "multilabel" (several at once, 1 where present) or
+    #: "regression" (intensities). Of the class, the task that a configuration without `model.task` has.
     task: str = "classification"
 
     @abc.abstractmethod
@@ -34,7 +38,7 @@ class Model(torch.nn.Module, abc.ABC):
         `labels`, then leaving out what only the losses need. Never communicates in evaluation mode.
 
         Returns:
-            tensors by name, `logits` (B, C) among them.
+            tensors by name, `logits` (B, C) among them, (B, 1) of intensities.
         """
 
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
@@ -103,3 +107,28 @@ def choose(what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
     if not chosen or len(chosen) != len(names):
         raise MertkError(f"{what}: got {list(names)}, expected some of {', '.join(known)}, each once.")
     return chosen
+
+
+def feature_widths(
+    modalities: Sequence[str], dims: Mapping[str, int | None], encoders: Mapping[str, torch.nn.Module | None]
+) -> dict[str, int]:
+    """Width of the features of each modality in use: its encoder's where it has one.
+
+    Args:
+        dims: by modality, the argument such as `audio_dim`.
+        encoders: by modality that may have one, the argument such as `audio_encoder`.
+
+    Raises:
+        MertkError: a modality in use has neither.
+    """
+    widths = {}
+    for modality in modalities:
+        encoder = encoders.get(modality)
+        width = dims[modality] if encoder is None else encoder.output_dim
+        if width is None:
+            encoded = f", or an encoder, {modality}_encoder" if modality in encoders else ""
+            raise MertkError(
+                f"{modality} is used but has no {modality}_dim; give it{encoded}; or leave {modality} out."
+            )
+        widths[modality] = width
+    return widths

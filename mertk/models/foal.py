@@ -4,7 +4,7 @@ Li, Gao, Wen, Wang, Li: "Enhancing Modal Fusion by Alignment and Label Matching 
 Interspeech 2024.
 
 Legend: `B` utterances of this process, `N` of all processes, `A` audio frames, `V` video frames, `D` features,
-`C` classes.
+`C` classes, or labels that an utterance may have at once; 1 for intensities.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from torch.nn import functional
 from mertk import distributed
 from mertk.batch import Batch, Output
 from mertk.errors import MertkError
-from mertk.losses.contrastive import POSITIVES, contrast_loss, similarities
-from mertk.losses.matching import hard_negatives, matching_accuracy, matching_loss, shared_uniforms
+from mertk.losses.contrastive import POSITIVES, contrast_loss
+from mertk.losses.criterion import choose_criterion, output_width, prediction_losses
+from mertk.losses.label_relations import choose_groups, label_groups
+from mertk.losses.matching import matching_accuracy, matching_loss
 from mertk.losses.rows import check_rows, over_rows
-from mertk.models.base import Model, choose
+from mertk.models.base import Model, choose, feature_widths
 from mertk.models.foal_interaction import InteractionHead
+from mertk.models.foal_pairs import attend_pairs, draw_negatives
+from mertk.models.foal_projection import ProjectionHead
 from mertk.nn.attention import CrossAttentionStack
 from mertk.nn.pooling import masked_mean, zero_padding
-from mertk.nn.projection import ProjectionHead
 
 #: Similarities are never divided by less: cosines reach 100 then, beyond which softmax saturates and training blows up.
 MIN_TEMPERATURE = 0.01
@@ -43,13 +46,19 @@ class FoalNet(Model):
 
     With both modalities, the pooled features are aligned across modalities (loss `avel`), each modality attends to the
     other, the attended features tell true pairs from mismatched ones of different emotion (loss `mem`), and both
-    pooled vectors classify (loss `ce`). With one modality: its mean over frames, dropout, and a linear layer.
+    pooled vectors classify (loss `ce`; of intensities `task`). With one modality: its mean over frames, dropout, and a
+    linear layer.
 
     Two forms of one model: the paper's (`positives="mean"`, `temperature=0.07`), and that of the released code
     (`positives="sum"`, `temperature=2.659`, which is ln(1/0.07)).
 
     Args:
-        num_classes: C.
+        num_classes: C; not for intensities.
+        task: `classification`, as published, `multilabel` or `regression`.
+        criterion: of the emotion; None for the usual one of the task (`mertk.losses.criterion`).
+        groups: which utterances are of the same emotion to AVEL and MEM; None for the usual of the task: with classes
+            those of equal labels, with intensities those of equal `sign` (or `rounded`, or `equal`; see
+            `mertk.losses.label_relations`).
         audio_encoder: turns `batch["audio"]` (B, S) with its lengths into frames (B, A, D) and their lengths, and has
             `output_dim`; None when `batch["audio"]` holds features already.
         video_encoder: the same of frames `batch["video"]` (B, V, ...), to be trained with the model.
@@ -75,7 +84,10 @@ class FoalNet(Model):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | None = None,
+        task: str = "classification",
+        criterion: nn.Module | None = None,
+        groups: str | None = None,
         audio_encoder: nn.Module | None = None,
         video_encoder: nn.Module | None = None,
         audio_dim: int | None = None,
@@ -96,6 +108,10 @@ class FoalNet(Model):
         classifier_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.task = task
+        self.criterion = choose_criterion(task, criterion)
+        self.groups = choose_groups(task, groups)
+        self.num_outputs = output_width(task, num_classes)
         self.modalities = choose("modalities", modalities, ("audio", "video"))
         if positives not in POSITIVES:
             raise MertkError(f"positives: got {positives!r}, expected one of {', '.join(POSITIVES)}.")
@@ -111,19 +127,13 @@ class FoalNet(Model):
         self.has_matching = matching and self.is_fused
         self.audio_encoder = audio_encoder if "audio" in self.modalities else None
         self.video_encoder = video_encoder if "video" in self.modalities else None
-        widths = {
-            "audio": audio_dim if audio_encoder is None else audio_encoder.output_dim,
-            "video": video_dim if video_encoder is None else video_encoder.output_dim,
-        }
-        for modality in self.modalities:
-            if widths[modality] is None:
-                message = f"{modality} is used but has no width; give {modality}_dim or an encoder, {modality}_encoder."
-                raise MertkError(message)
+        dims = {"audio": audio_dim, "video": video_dim}
+        widths = feature_widths(self.modalities, dims, {"audio": audio_encoder, "video": video_encoder})
         if hidden_dropout is None:
             hidden_dropout = getattr(audio_encoder, "final_dropout", 0.0)
         self.hidden_dropout = nn.Dropout(hidden_dropout)
         self.classifier_dropout = nn.Dropout(classifier_dropout)
-        self.classifier = nn.Linear(sum(widths[modality] for modality in self.modalities), num_classes)
+        self.classifier = nn.Linear(sum(widths.values()), self.num_outputs)
         if self.is_fused:
             audio, video = widths["audio"], widths["video"]
             self.audio_to_video = CrossAttentionStack(audio, video, num_heads, num_layers, attention_dropout)
@@ -142,7 +152,8 @@ class FoalNet(Model):
     @property
     def loss_names(self) -> list[str]:
         """Names of the loss terms in training, as they stand in `loss_weights`."""
-        return ["ce"] + ["avel"] * self.has_alignment + ["mem"] * self.has_matching
+        emotion = "task" if self.task == "regression" else "ce"
+        return [emotion] + ["avel"] * self.has_alignment + ["mem"] * self.has_matching
 
     @property
     def step_loss_names(self) -> list[str]:
@@ -168,14 +179,13 @@ class FoalNet(Model):
             (pooled,) = (masked_mean(frames, lengths) for frames, lengths in inputs.values())
             return {"logits": self.classifier(self.classifier_dropout(pooled))}
         output = self._align(inputs) if "labels" in batch and self.has_alignment else {}
-        negatives = None
+        videos = audios = None  # that are mismatched with the audios, and with the videos
         if self.training and self.has_matching:
             counts = distributed.row_counts(len(batch["labels"]), batch["labels"].device)
-            video_for_audio, audio_for_video, output["has_negative"] = self.draw_negatives(batch, output, counts)
-            negatives = {"audio": audio_for_video, "video": video_for_audio}
-        pooled_audio, seen_video = self._attend(self.audio_to_video, "audio", "video", inputs, negatives)
-        pooled_video, heard_audio = self._attend(self.video_to_audio, "video", "audio", inputs, negatives)
-        if negatives is not None:
+            videos, audios, output["has_negative"] = self.draw_negatives(batch, output, counts)
+        pooled_audio, seen_video = attend_pairs(self.audio_to_video, inputs["audio"], inputs["video"], videos)
+        pooled_video, heard_audio = attend_pairs(self.video_to_audio, inputs["video"], inputs["audio"], audios)
+        if "has_negative" in output:
             output["audio_matching"] = self._match(self.audio_matching, pooled_audio, seen_video)
             output["video_matching"] = self._match(self.video_matching, pooled_video, heard_audio)
         size = len(batch["audio"])
@@ -203,70 +213,23 @@ class FoalNet(Model):
             "temperature": self.temperature + (MIN_TEMPERATURE - self.temperature).clamp(min=0).detach(),
         }
 
-    @torch.no_grad()
     def draw_negatives(
         self, batch: Batch, output: Output, counts: list[int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """For each utterance a video and an audio of another label, among those of all processes.
+        """Which videos and audios are mismatched, see `mertk.models.foal_pairs.draw_negatives`.
 
         Without alignment the draw is uniform: nothing then trains a space in which similarities would mean anything.
-
-        Returns:
-            global rows of the videos to mismatch with the audios (B,), of the audios to mismatch with the videos
-            (B,), and has_negative (B,), False where all utterances have the same label.
         """
-        labels = batch["labels"]
-        all_labels = distributed.gather_rows(labels, counts)
         seed = batch.get("shared_seed")
         if seed is None:
             if len(counts) > 1:
                 raise MertkError("the batch has no 'shared_seed', which processes need to draw the same negatives.")
             seed = int(torch.randint(2**62, ()))
-        uniforms = shared_uniforms(seed, 2, counts, labels.device)
+        return draw_negatives(self._emotions(batch), output, seed, counts)
 
-        def draw(asking: str, other: str, uniforms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            scores = torch.zeros(len(labels), len(all_labels), device=labels.device)
-            if self.has_alignment:
-                columns = distributed.gather_rows(output[f"{other}_embedding"], counts)
-                scores = similarities(output[f"{asking}_embedding"], columns, output["temperature"])
-            return hard_negatives(scores, labels, all_labels, uniforms)
-
-        videos, keep = draw("audio", "video", uniforms[0])
-        audios, _ = draw("video", "audio", uniforms[1])
-        return videos, audios, keep
-
-    def _attend(
-        self,
-        stack: CrossAttentionStack,
-        asking: str,
-        other: str,
-        inputs: dict[str, tuple[torch.Tensor, torch.Tensor]],
-        negatives: dict[str, torch.Tensor] | None,
-    ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-        """Pooled frames of one modality that attended to the other: (B, D), or (2 B, D) with the mismatched pairs.
-
-        With them comes what gives the pooled frames that each looked at. True and mismatched pairs pass in one batch,
-        so that the true ones are computed once, and what is in several pairs is mapped once; of other processes only
-        the sequences that were drawn come here.
-        """
-        frames, lengths = inputs[asking]
-        context, context_lengths = inputs[other]
-        rows = None
-        if negatives is not None:
-            rows = torch.cat([torch.arange(len(frames), device=frames.device), negatives[other]])
-            lengths = torch.cat([lengths, lengths])
-        if negatives is not None and distributed.world_size() > 1:
-            taken, taken_lengths = distributed.take_sequences(context, context_lengths, negatives[other])
-            missing = taken.shape[1] - context.shape[1]  # other processes may have longer sequences
-            context = torch.cat([functional.pad(context, (0, 0, 0, missing)), taken])
-            context_lengths = torch.cat([context_lengths, taken_lengths])
-            rows = torch.arange(2 * len(frames), device=frames.device)
-
-        def looked_at() -> torch.Tensor:
-            pooled = masked_mean(context, context_lengths)
-            return pooled if rows is None else pooled.index_select(0, rows)
-
-        return masked_mean(stack(frames, context, context_lengths, rows), lengths), looked_at
+    def _emotions(self, batch: Batch) -> torch.Tensor:
+        """Numbers (B,) that are the same for utterances of the same emotion."""
+        return label_groups(batch["labels"], self.groups)
 
     def _match(self, head: nn.Module, pooled: torch.Tensor, looked_at: Callable[[], torch.Tensor]) -> torch.Tensor:
         return head(pooled, looked_at()) if self.has_interaction else head(pooled)
@@ -281,9 +244,9 @@ class FoalNet(Model):
         return {name: terms[name] for name in self.loss_names if name in terms}
 
     def row_losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
-        labels, logits = batch["labels"], output["logits"]
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        terms = {"ce": distributed.global_mean(functional.cross_entropy(logits, labels, reduction="none"))}
+        emotion = self.loss_names[0]
+        rows = prediction_losses(self.criterion, output["logits"], batch["labels"], self.num_outputs)
+        terms = {emotion: distributed.global_mean(rows)}
         if "audio_matching" in output:
             terms["mem"] = _both_ways(matching_loss, output)
         return terms
@@ -296,10 +259,10 @@ class FoalNet(Model):
         if not self.has_alignment:
             return {}
 
-        def contrast(audio: torch.Tensor, video: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-            return contrast_loss(audio, video, labels, embedded["temperature"], self.positives)
+        def contrast(audio: torch.Tensor, video: torch.Tensor, emotions: torch.Tensor) -> torch.Tensor:
+            return contrast_loss(audio, video, emotions, embedded["temperature"], self.positives)
 
-        rows = embedded["audio_embedding"], embedded["video_embedding"], batch["labels"]
+        rows = embedded["audio_embedding"], embedded["video_embedding"], self._emotions(batch)
         return {"avel": over_rows(self.contrast_rows, contrast, *rows)}
 
 

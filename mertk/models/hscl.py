@@ -2,7 +2,8 @@
 
 Hierarchical structure consistency learning, IEEE Transactions on Multimedia 2026, doi 10.1109/TMM.2026.3694526.
 
-Legend: `B` utterances, `T` steps of a sequence, `D` the common width, `M` modalities in use.
+Legend: `B` utterances, `T` steps of a sequence, `D` the common width, `M` modalities in use, `C` classes, or labels
+that an utterance may have at once; 1 for intensities.
 """
 
 from __future__ import annotations
@@ -11,26 +12,18 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from mertk import distributed
 from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
-from mertk.losses.consistency import geometric_loss, margin_similarity_loss, orthogonality_loss, semantic_loss
-from mertk.models.base import Model, choose
+from mertk.losses.consistency import orthogonality_loss
+from mertk.losses.criterion import choose_criterion, output_width, prediction_losses
+from mertk.models.base import Model, choose, feature_widths
 from mertk.models.hscl_flattened import PrefixLinear, ResidualEmbedding, ResidualHead
-from mertk.nn.pooling import masked_mean, zero_padding
+from mertk.models.hscl_projection import StepProjection
+from mertk.models.hscl_terms import STEP_TERMS, TERMS, step_terms
+from mertk.nn.pooling import masked_mean
 from mertk.nn.transformer import PADDINGS, Transformer
-
-TERMS = ("task", "geometric", "margin_similarity", "orthogonality", "semantic_original", "semantic_reconstructed")
-
-#: Terms that compare utterances with each other, and what of the output they compare.
-STEP_TERMS = {
-    "geometric": ("original", "reconstructed"),
-    "margin_similarity": ("aligned",),
-    "semantic_original": ("original",),
-    "semantic_reconstructed": ("reconstructed",),
-}
 
 #: The order in which the released code joins the modalities' vectors, and those that each attends to.
 _JOINED = ("text", "video", "audio")
@@ -38,7 +31,7 @@ _CONTEXTS = {"audio": ("text", "video"), "video": ("text", "audio"), "text": ("a
 
 
 class HSCL(Model):
-    """Sentiment intensity from speech, face and words, or from some of them.
+    """Sentiment intensity (or classes, or several labels at once) from speech, face and words, or from some of them.
 
     Each modality is brought to a common width by a convolution over time and split by linear maps into exclusive and
     irrelevant features (modality-irrelevant: what all say). Exclusive features attend to those of the other modalities,
@@ -49,6 +42,10 @@ class HSCL(Model):
     With one modality its exclusive features attend to themselves alone: the single modality to compare with.
 
     Args:
+        num_classes: C; not for intensities.
+        task: `regression`, as published, `classification` or `multilabel`.
+        criterion: of all heads (loss `task`); None for the usual one of the task (`mertk.losses.criterion`), the
+            absolute error of intensities.
         audio_dim, video_dim, text_dim: widths of the features.
         audio_steps, video_steps, text_steps: steps of the longest sequences; what is longer is cut.
         text_encoder: turns `batch["text"]`, tokens (B, T, 2), with its lengths into states (B, T, W) and their lengths,
@@ -63,7 +60,7 @@ class HSCL(Model):
         audio_kernel_size, video_kernel_size, text_kernel_size: steps under the convolutions over time.
         fusion_dim: width of the vectors that the geometric and semantic terms look at; None, as published, for D times
             the steps of the shortest modality behind its convolution.
-        margin: in `margin_similarity`, for labels one apart.
+        margin: in `margin_similarity`, for labels one apart: intensities, two classes, or one label of several.
         text_dropout: on the features of the text.
         audio_attention_dropout, video_attention_dropout, text_attention_dropout: by the modality attended to.
         embedding_dropout, residual_dropout, relu_dropout: in the transformers.
@@ -78,6 +75,9 @@ class HSCL(Model):
 
     def __init__(
         self,
+        num_classes: int | None = None,
+        task: str = "regression",
+        criterion: nn.Module | None = None,
         audio_dim: int | None = None,
         video_dim: int | None = None,
         text_dim: int | None = None,
@@ -107,6 +107,9 @@ class HSCL(Model):
         output_dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        self.task = task
+        self.criterion = choose_criterion(task, criterion)
+        self.num_outputs = output_width(task, num_classes)
         self.modalities = choose("modalities", modalities, MODALITIES)
         self.terms = choose("terms", terms, TERMS)
         if "task" not in self.terms:
@@ -116,14 +119,13 @@ class HSCL(Model):
         self.padding = padding
         self.margin = margin
         self.text_encoder = text_encoder if "text" in self.modalities else None
-        text_dim = text_dim if text_encoder is None else text_encoder.output_dim
-        dims = self._needed("dim", audio_dim, video_dim, text_dim)
-        self.steps = self._needed("steps", audio_steps, video_steps, text_steps)
-        self.kernel_sizes = self._needed("kernel_size", audio_kernel_size, video_kernel_size, text_kernel_size)
+        dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
+        dims = feature_widths(self.modalities, dims, {"text": text_encoder})
+        steps = self._needed("steps", audio_steps, video_steps, text_steps)
+        kernel_sizes = self._needed("kernel_size", audio_kernel_size, video_kernel_size, text_kernel_size)
         dropouts = self._needed(
             "attention_dropout", audio_attention_dropout, video_attention_dropout, text_attention_dropout
         )
-        kept = {one: max(self.steps[one] - self.kernel_sizes[one] + 1, 1) for one in self.modalities}
         contexts = {one: [other for other in _CONTEXTS[one] if other in self.modalities] for one in self.modalities}
         exclusive_dim = max(len(self.modalities) - 1, 1) * width
         irrelevant_dim = len(self.modalities) * width
@@ -133,10 +135,13 @@ class HSCL(Model):
             return Transformer(dim, num_heads, layers, padding, dropouts[context], *others)
 
         def head(dim: int, hidden_dim: int | None = None) -> ResidualHead:
-            return ResidualHead(dim, hidden_dim, output_dropout)
+            return ResidualHead(dim, hidden_dim, output_dropout, self.num_outputs)
 
         self.text_dropout = nn.Dropout(text_dropout)
-        self.projections = self._for_each(lambda one: nn.Conv1d(dims[one], width, self.kernel_sizes[one], bias=False))
+        self.projections = self._for_each(
+            lambda one: StepProjection(dims[one], width, kernel_sizes[one], steps[one], padding)
+        )
+        kept = {one: projection.kept_steps for one, projection in self.projections.items()}
         self.exclusive_encoders = self._for_each(lambda one: nn.Linear(width, width, bias=False))
         self.irrelevant_encoder = nn.Linear(width, width, bias=False)
         self.cross_attention = self._for_each(
@@ -165,9 +170,10 @@ class HSCL(Model):
         """Predict; in training also compute what the losses need.
 
         Returns:
-            `logits` (B, 1). In training `low_logits`, `high_logits` (B, M) and `irrelevant_logits` (B, 1) of the other
-            heads; by modality `exclusive_NAME`, `irrelevant_NAME` (B, T, D); and as far as the terms ask for them
-            `aligned` (B, M, D), `original` and `reconstructed` (B, M, `fusion_dim`).
+            `logits` (B, C). In training `low_logits`, `high_logits` (B, M C), a modality's side by side, and
+            `irrelevant_logits` (B, C) of the other heads; by modality `exclusive_NAME`, `irrelevant_NAME` (B, T, D);
+            and as far as the terms ask for them `aligned` (B, M, D), `original` and `reconstructed` (B, M,
+            `fusion_dim`).
         """
         features, lengths = self._features(batch)
         exclusive, irrelevant = self._split(features)
@@ -205,29 +211,28 @@ class HSCL(Model):
         return {name: output[name] for name in names}
 
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
-        """The terms chosen; in evaluation the mean absolute error alone, as `task`."""
+        """The terms chosen; in evaluation what the prediction costs alone, as `task`."""
         if not self.training:
             with distributed.local_only():
-                return {"task": distributed.global_mean(_distances(output, ["logits"], batch["labels"]))}
+                return {"task": self._costs(output, ["logits"], batch["labels"])}
         terms = super().losses(output, batch)
         return {name: terms[name] for name in self.terms}
 
     def row_losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         names = ["logits", "low_logits", "high_logits", "irrelevant_logits"]
-        terms = {"task": distributed.global_mean(_distances(output, names, batch["labels"]))}
+        terms = {"task": self._costs(output, names, batch["labels"])}
         if "orthogonality" in self.terms:
             halves = ([output[f"{half}_{one}"] for one in self.modalities] for half in ("exclusive", "irrelevant"))
             terms["orthogonality"] = orthogonality_loss(*halves)
         return terms
 
+    def _costs(self, output: Output, names: list[str], labels: torch.Tensor) -> torch.Tensor:
+        """The criterion's losses, summed over heads; mean over the utterances of all processes."""
+        logits = torch.cat([output[name] for name in names], dim=1)
+        return distributed.global_mean(prediction_losses(self.criterion, logits, labels, self.num_outputs))
+
     def step_losses(self, embedded: Output, batch: Batch) -> dict[str, torch.Tensor]:
-        terms = {
-            "geometric": lambda: geometric_loss(embedded["original"], embedded["reconstructed"]),
-            "margin_similarity": lambda: margin_similarity_loss(embedded["aligned"], batch["labels"], self.margin),
-            "semantic_original": lambda: semantic_loss(embedded["original"]),
-            "semantic_reconstructed": lambda: semantic_loss(embedded["reconstructed"]),
-        }
-        return {name: terms[name]() for name in self.step_loss_names}
+        return step_terms(self.step_loss_names, embedded, batch["labels"], self.margin)
 
     def representations(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Means over the real steps, (B, D): `before/NAME`, `after/NAME exclusive` and `after/NAME irrelevant`."""
@@ -248,13 +253,7 @@ class HSCL(Model):
                 if self.text_encoder is not None:
                     steps, num_steps = self.text_encoder(steps, num_steps)
                 steps = self.text_dropout(steps)
-            steps = zero_padding(steps, num_steps)[:, : self.steps[one]]
-            least = max(self.steps[one] if self.padding == "fixed" else steps.shape[1], self.kernel_sizes[one])
-            steps = functional.pad(steps, (0, 0, 0, least - steps.shape[1]))
-            features[one] = self.projections[one](steps.transpose(1, 2)).transpose(1, 2)
-            lengths[one] = (num_steps.clamp(max=self.steps[one]) - self.kernel_sizes[one] + 1).clamp(min=1)
-            if self.padding == "masked":
-                features[one] = zero_padding(features[one], lengths[one])
+            features[one], lengths[one] = self.projections[one](steps, num_steps)
         return features, lengths
 
     def _split(self, features: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -299,10 +298,3 @@ class HSCL(Model):
             if value is None:
                 raise MertkError(f"{modality} is used but has no {modality}_{what}; give it, or leave {modality} out.")
         return found
-
-
-def _distances(output: Output, names: list[str], labels: torch.Tensor) -> torch.Tensor:
-    """For each utterance the absolute errors, summed over heads: (B,)."""
-    logits = torch.cat([output[name] for name in names], dim=1)
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return (logits - labels[:, None].to(logits)).abs().sum(dim=1)

@@ -28,27 +28,30 @@ class PrefixLinear(nn.Linear):
 
 
 class ResidualHead(nn.Module):
-    """A number from a vector: `output(x + expand(dropout(relu(reduce(x)))))`.
+    """A number, or several, from a vector: `output(x + expand(dropout(relu(reduce(x)))))`.
 
     Args:
         input_dim: F.
         hidden_dim: between `reduce` and `expand`; F by default.
         dropout: before `expand`.
+        num_outputs: C, how many numbers.
 
     >>> ResidualHead(20, 4)(torch.zeros(3, 12)).shape
     torch.Size([3, 1])
     """
 
-    def __init__(self, input_dim: int, hidden_dim: int | None = None, dropout: float = 0.0) -> None:
+    def __init__(
+        self, input_dim: int, hidden_dim: int | None = None, dropout: float = 0.0, num_outputs: int = 1
+    ) -> None:
         super().__init__()
         hidden_dim = hidden_dim or input_dim
         self.reduce = PrefixLinear(input_dim, hidden_dim)
         self.expand = nn.Linear(hidden_dim, input_dim)
-        self.output = PrefixLinear(input_dim, 1)
+        self.output = PrefixLinear(input_dim, num_outputs)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Map (B, f) to (B, 1)."""
+        """Map (B, f) to (B, C)."""
         hidden = self.expand(self.dropout(functional.relu(self.reduce(vectors))))
         # Two products, because the hidden part is as wide as F and the input may end early.
         return self.output(hidden) + functional.linear(vectors, self.output.weight[:, : vectors.shape[1]])

@@ -5,7 +5,8 @@ Automatic Generation Strategy", JEIT 46(2), 2024, doi 10.11999/JEIT231107. Self-
 Modality-Specific Representations with Self-Supervised Multi-Task Learning for Multimodal Sentiment Analysis", AAAI
 2021.
 
-Legend: `B` utterances of this process, `T` frames or tokens, `D` features.
+Legend: `B` utterances of this process, `T` frames or tokens, `D` features, `C` classes, or labels that an utterance may
+have at once; 1 for intensities.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from torch import nn
 from mertk import distributed
 from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
-from mertk.losses.unimodal_labels import absolute_loss, expert_labels, generated_label_loss
-from mertk.models.base import Model, choose
+from mertk.losses.criterion import choose_criterion, output_width, prediction_losses
+from mertk.losses.unimodal_labels import expert_labels, generated_label_loss
+from mertk.models.base import Model, choose, feature_widths
 from mertk.models.tam_ulag_attention import TemporalAttention
 from mertk.models.tam_ulag_experts import ExpertConfidence
-from mertk.models.tam_ulag_head import RegressionHead
+from mertk.models.tam_ulag_head import FeatureHead
 from mertk.models.tam_ulag_label_banks import LabelBanks
 from mertk.models.tam_ulag_recurrence import RecurrentBranch
 
@@ -31,11 +33,12 @@ CONFIDENCES = ("trained", "fixed")
 
 
 class TamUlag(Model):
-    """Sentiment intensity from audio, video and text, or some of them.
+    """Sentiment intensity (or classes, or several labels at once) from audio, video and text, or some of them.
 
     Audio and video pass an LSTM, text (features, or the states of BERT) none; temporal attention makes a vector of
     each. One head predicts from all vectors (loss `fusion`), and in training one more from each (losses `audio`,
-    `video`, `text`), towards labels of its own that `LabelBanks` generate from the heads' features.
+    `video`, `text`), towards labels of its own that `LabelBanks` generate from the heads' features, on the scale of
+    intensities; with classes every head learns the true label.
 
     Forms of one model:
 
@@ -45,6 +48,10 @@ class TamUlag(Model):
 
     Args:
         num_train_utterances: rows of the label banks; needed with `generated_labels`.
+        num_classes: C; not for intensities.
+        task: `regression`, as published, `classification` or `multilabel`.
+        criterion: of the heads that learn true labels; None for the usual one of the task (`mertk.losses.criterion`),
+            the absolute error of intensities.
         text_encoder: turns `batch["text"]` (B, T, 2), tokens, with its lengths into states (B, T, D) and their lengths,
             and has `output_dim`; None when `batch["text"]` holds features already.
         audio_dim, video_dim, text_dim: widths of the features; `text_dim` is the encoder's where there is one.
@@ -52,7 +59,9 @@ class TamUlag(Model):
         temporal_attention: `all`, `last` or `none`, see `TemporalAttention`; a text without it is its first state.
         products: whether the fusion also sees each vector times the sum of each other vector's elements.
         experts: whether half of a generated label is the expert label. Only with `generated_labels`.
-        generated_labels: False gives every head the true label.
+        unimodal_heads: whether modalities have heads of their own in training; needed with `generated_labels`.
+        generated_labels: False gives every head the true label; None is True where the task is `regression` and there
+            are unimodal heads.
         confidence: `trained`, or `fixed` at its first values.
         audio_hidden_dim, video_hidden_dim: of the LSTMs.
         audio_output_dim, video_output_dim: of the vectors.
@@ -72,6 +81,9 @@ class TamUlag(Model):
     def __init__(
         self,
         num_train_utterances: int | None = None,
+        num_classes: int | None = None,
+        task: str = "regression",
+        criterion: nn.Module | None = None,
         text_encoder: nn.Module | None = None,
         audio_dim: int | None = None,
         video_dim: int | None = None,
@@ -80,7 +92,8 @@ class TamUlag(Model):
         temporal_attention: str = "all",
         products: bool = True,
         experts: bool = True,
-        generated_labels: bool = True,
+        unimodal_heads: bool = True,
+        generated_labels: bool | None = None,
         confidence: str = "trained",
         audio_hidden_dim: int = 32,
         video_hidden_dim: int = 64,
@@ -101,25 +114,25 @@ class TamUlag(Model):
         exclude_zero: bool = True,
     ) -> None:
         super().__init__()
+        self.task = task
+        self.criterion = choose_criterion(task, criterion)
+        self.num_outputs = output_width(task, num_classes)
         self.modalities = choose("modalities", modalities, MODALITIES)
         if confidence not in CONFIDENCES:
             raise MertkError(f"confidence: got {confidence!r}, expected one of {', '.join(CONFIDENCES)}.")
+        generated_labels = _has_generated_labels(generated_labels, task, unimodal_heads)
         if generated_labels and num_train_utterances is None:
             raise MertkError("generated_labels needs num_train_utterances, the size of the label banks.")
         if not label_limit > 0:
             raise MertkError(f"label_limit: got {label_limit}, expected more than 0.")
         self.products = products
         self.text_encoder = text_encoder if "text" in self.modalities else None
-        text_dim = text_dim if text_encoder is None else text_encoder.output_dim
-        input_dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
-        for modality in self.modalities:
-            if input_dims[modality] is None:
-                remedy = " or a text_encoder" if modality == "text" else ""
-                raise MertkError(f"{modality} is used but has no width; give {modality}_dim{remedy}.")
+        dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
+        input_dims = feature_widths(self.modalities, dims, {"text": text_encoder})
         hidden = {"audio": audio_hidden_dim, "video": video_hidden_dim}
-        widths = {"audio": audio_output_dim, "video": video_output_dim, "text": text_dim}
+        outputs = {"audio": audio_output_dim, "video": video_output_dim, "text": input_dims.get("text")}
         dropouts = {"audio": audio_dropout, "video": video_dropout}
-        widths = {modality: widths[modality] for modality in self.modalities}
+        widths = {modality: outputs[modality] for modality in self.modalities}
         for modality, width in widths.items():
             if modality == "text":
                 branch = TemporalAttention(width, temporal_attention, position="first")
@@ -128,14 +141,17 @@ class TamUlag(Model):
                 branch = RecurrentBranch(*sizes, dropouts[modality], temporal_attention)
             self.add_module(f"{modality}_branch", branch)
         # Every vector stands alone and, with products, once for each other modality.
-        widths = {"fusion": sum(widths.values()) * (len(widths) if products else 1)} | widths
+        fused_width = sum(widths.values()) * (len(widths) if products else 1)
+        widths = {"fusion": fused_width} | (widths if unimodal_heads else {})
         post = {
             "fusion": (post_fusion_dim, post_fusion_dropout),
             "audio": (post_audio_dim, post_audio_dropout),
             "video": (post_video_dim, post_video_dropout),
             "text": (post_text_dim, post_text_dropout),
         }
-        self.heads = nn.ModuleDict({name: RegressionHead(width, *post[name]) for name, width in widths.items()})
+        self.heads = nn.ModuleDict(
+            {name: FeatureHead(width, *post[name], self.num_outputs) for name, width in widths.items()}
+        )
         feature_dims = {name: post[name][0] for name in self.heads}
         self.banks = self.experts = None
         if generated_labels:
@@ -152,16 +168,16 @@ class TamUlag(Model):
         """Predict; in training also with each modality alone.
 
         Returns:
-            `logits` (B, 1). In training `values/HEAD` (B,) and `features/HEAD` (B, width of the head) for the fusion
-            and each modality, and with experts `confidence/MODALITY` (B,).
+            `logits` (B, C). In training `values/HEAD` (B,) of intensities, (B, C) otherwise, and `features/HEAD` (B,
+            width of the head) for the fusion and each modality, and with experts `confidence/MODALITY` (B,).
         """
         vectors = {modality: self._vector(batch, modality) for modality in self.modalities}
         fusion_features, logits = self.heads["fusion"](self._fuse(vectors))
         if not self.training:
             return {"logits": logits}
         features, values = {"fusion": fusion_features}, {"fusion": logits}
-        for modality, vector in vectors.items():
-            features[modality], values[modality] = self.heads[modality](vector)
+        for modality in [name for name in self.heads if name != "fusion"]:
+            features[modality], values[modality] = self.heads[modality](vectors[modality])
         output = {"logits": logits}
         output |= {f"values/{name}": value.squeeze(1) for name, value in values.items()}
         output |= {f"features/{name}": value for name, value in features.items()}
@@ -185,19 +201,24 @@ class TamUlag(Model):
         return torch.cat(parts, dim=1)
 
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
-        """The terms of `loss_names`; in evaluation `fusion` alone, the mean absolute error."""
+        """The terms of `loss_names`; in evaluation what the prediction costs alone, as `fusion`."""
         labels = batch["labels"]
         if not self.training:
             with distributed.local_only():
-                return {"fusion": absolute_loss(output["logits"].squeeze(1), labels)}
-        terms = {"fusion": absolute_loss(output["values/fusion"], labels)}
+                return {"fusion": self._true_label_loss(output["logits"], labels)}
+        is_true = self.heads if self.banks is None else ["fusion"]
+        terms = {name: self._true_label_loss(output[f"values/{name}"], labels) for name in is_true}
         if self.banks is None:
-            return terms | {name: absolute_loss(output[f"values/{name}"], labels) for name in self.modalities}
+            return terms
         generated = self.banks.lookup(batch["indices"], labels)
         for name in self.modalities:
             expert = None if self.experts is None else expert_labels(labels, output[f"confidence/{name}"])
             terms[name] = generated_label_loss(output[f"values/{name}"], labels, generated[name], expert)
         return terms
+
+    def _true_label_loss(self, values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        values = values.reshape(len(labels), self.num_outputs)
+        return distributed.global_mean(prediction_losses(self.criterion, values, labels, self.num_outputs))
 
     @torch.no_grad()
     def after_step(self, output: Output, batch: Batch) -> None:
@@ -208,3 +229,14 @@ class TamUlag(Model):
         features = torch.cat([output[f"features/{name}"] for name in self.heads], dim=1)
         rows = batch["indices"], batch["labels"], features
         self.banks.update(*(distributed.gather_rows(values, counts) for values in rows), batch["epoch"])
+
+
+def _has_generated_labels(asked: bool | None, task: str, unimodal_heads: bool) -> bool:
+    """Whether labels are generated, where the configuration says so (or, with None, nothing)."""
+    if asked and task != "regression":
+        raise MertkError(
+            f"generated_labels: they are intensities, and the task is {task}; leave the argument out, or make it false."
+        )
+    if asked and not unimodal_heads:
+        raise MertkError("generated_labels: they are those of the unimodal heads; set unimodal_heads=true.")
+    return task == "regression" and unimodal_heads if asked is None else asked

@@ -146,12 +146,12 @@ def _check_monitor(config: Config, part: Part, task: str) -> None:
 
 
 def _task(config: Config) -> str:
-    """What the model's class is for: classification or regression."""
+    """What the model is for: the `task` of the configuration, otherwise that of the model's class."""
     from mertk.components import find_class
     from mertk.errors import MertkError
 
     path = config.model["component"]
-    task = getattr(find_class(path, "model"), "task", None)
+    task = config.model.get("task") or getattr(find_class(path, "model"), "task", None)
     if task is None:
         raise MertkError(f"model.component: {path} is no model, for it says no task; see mertk.models.base.Model.")
     return task

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from mertk.components import CLASS_KEY, build
 from mertk.config import Config, load_config, save_config
-from mertk.content import AbsentError, Positive, convert, read_json
+from mertk.content import AbsentError, Count, Positive, convert, read_json
 from mertk.data.feature_record import FeatureRecord
 from mertk.errors import MertkError, first_line
 from mertk.training.checkpoint import load_weights, save_weights
@@ -47,7 +47,7 @@ class ModelInfo(TypedDict):
 class _UsableInfo(ModelInfo):
     task: Literal["classification", "regression"]
     classes: list[str] | None
-    facts: dict[str, Positive]
+    facts: dict[str, Positive | list[Count]]
     feature_records: dict[str, FeatureRecord | None]
     miniature: bool
 

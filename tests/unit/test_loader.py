@@ -193,7 +193,7 @@ def test_a_three_column_scp_is_a_part(tmp_path):
     part = open_part(scp_part(tmp_path, ["sad", "ang", "sad"]), "train", "classification")
     assert part.classes == ["ang", "sad"]
     assert part.dataset.labels.tolist() == [1, 0, 1]
-    assert part.facts() == {"num_train_utterances": 3, "num_classes": 2}
+    assert part.facts() == {"num_train_utterances": 3, "num_classes": 2, "class_counts": [1, 2]}
     assert part.dataset[1]["audio"].shape == (1600,)
 
 

@@ -7,11 +7,11 @@ import torch
 
 from mertk.encoders.masking import random_spans
 from mertk.errors import MertkError
+from mertk.models.foal_projection import ProjectionHead
 from mertk.models.tam_ulag_recurrence import RecurrentBranch
 from mertk.nn import transformer
 from mertk.nn.attention import CrossAttentionLayer, CrossAttentionStack
 from mertk.nn.pooling import masked_mean, zero_padding
-from mertk.nn.projection import ProjectionHead
 
 
 def test_masked_mean_is_the_mean_of_the_real_frames_whatever_stands_behind():

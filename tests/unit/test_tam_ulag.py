@@ -92,7 +92,7 @@ def test_confidence_layers_learn_only_when_trained():
 
 def test_switches_leave_out_what_they_do_not_need():
     names = {name.split(".")[0] for name, _ in TamUlag(**SMALL).named_children()}
-    assert names == {"audio_branch", "video_branch", "text_branch", "heads", "banks", "experts"}
+    assert names == {"criterion", "audio_branch", "video_branch", "text_branch", "heads", "banks", "experts"}
     plain = TamUlag(**SMALL | {"num_train_utterances": None}, generated_labels=False)
     assert (plain.banks, plain.experts) == (None, None)
     assert TamUlag(**SMALL, experts=False).experts is None

@@ -1,4 +1,4 @@
-"""Heads that bring modalities into one space. Legend: `B` utterances, `D` features, `E` width of the space."""
+"""What brings Foal-Net's modalities into one space. Legend: `B` utterances, `D` features, `E` width of the space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 class ProjectionHead(nn.Module):
     """Linear map to the common space, refined by a residual branch: `LayerNorm(e + Dropout(W2 gelu(e)))`, `e = W1 x`.
 
-    Foal-Net (Li et al., Interspeech 2024) puts one on each modality before their alignment. No biases.
+    One on each modality, before their alignment. No biases.
 
     >>> ProjectionHead(16, 8)(torch.zeros(3, 16)).shape
     torch.Size([3, 8])

@@ -1,0 +1,88 @@
+"""True and mismatched pairs of Foal-Net's matching: which are drawn, and how they pass the attention.
+
+Legend: `B` utterances of this process, `N` of all processes, `T` frames that ask, `F` frames that are looked at, `D`
+and `E` their features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+from mertk import distributed
+from mertk.batch import Output
+from mertk.losses.contrastive import similarities
+from mertk.losses.matching import hard_negatives, shared_uniforms
+from mertk.nn.attention import CrossAttentionStack
+from mertk.nn.pooling import masked_mean
+
+
+@torch.no_grad()
+def draw_negatives(
+    emotions: torch.Tensor, embedded: Output, seed: int, counts: list[int]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """For each utterance a video and an audio of another emotion, among those of all processes.
+
+    Args:
+        emotions: (B,) numbers that are the same for utterances of the same emotion.
+        embedded: `audio_embedding`, `video_embedding` (B, D) and `temperature`, by which the more similar are drawn the
+            likelier; without them the draw is uniform.
+        seed: equal on all processes, different between steps.
+        counts: rows of each process (`mertk.distributed.row_counts`).
+
+    Returns:
+        global rows of the videos to mismatch with the audios (B,), of the audios to mismatch with the videos (B,), and
+        has_negative (B,), False where all utterances are of the same emotion.
+    """
+    all_emotions = distributed.gather_rows(emotions, counts)
+    uniforms = shared_uniforms(seed, 2, counts, emotions.device)
+
+    def draw(asking: str, other: str, uniforms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        scores = torch.zeros(len(emotions), len(all_emotions), device=emotions.device)
+        if "temperature" in embedded:
+            columns = distributed.gather_rows(embedded[f"{other}_embedding"], counts)
+            scores = similarities(embedded[f"{asking}_embedding"], columns, embedded["temperature"])
+        return hard_negatives(scores, emotions, all_emotions, uniforms)
+
+    videos, keep = draw("audio", "video", uniforms[0])
+    audios, _ = draw("video", "audio", uniforms[1])
+    return videos, audios, keep
+
+
+def attend_pairs(
+    stack: CrossAttentionStack,
+    asking: tuple[torch.Tensor, torch.Tensor],
+    context: tuple[torch.Tensor, torch.Tensor],
+    negatives: torch.Tensor | None,
+) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+    """Pooled frames of one modality that attended to the other: (B, D), or (2 B, D) with the mismatched pairs.
+
+    With them comes what gives the pooled frames that each looked at, (B, E) or (2 B, E). True and mismatched pairs pass
+    in one batch, so that the true ones are computed once, and what is in several pairs is mapped once; of other
+    processes only the sequences that were drawn come here.
+
+    Args:
+        asking: frames (B, T, D) and their lengths (B,).
+        context: frames (B, F, E) of the other modality and their lengths (B,).
+        negatives: (B,) global rows of the contexts to mismatch with; None for true pairs alone.
+    """
+    frames, lengths = asking
+    looked_at, looked_at_lengths = context
+    rows = None
+    if negatives is not None:
+        rows = torch.cat([torch.arange(len(frames), device=frames.device), negatives])
+        lengths = torch.cat([lengths, lengths])
+    if negatives is not None and distributed.world_size() > 1:
+        taken, taken_lengths = distributed.take_sequences(looked_at, looked_at_lengths, negatives)
+        missing = taken.shape[1] - looked_at.shape[1]  # other processes may have longer sequences
+        looked_at = torch.cat([functional.pad(looked_at, (0, 0, 0, missing)), taken])
+        looked_at_lengths = torch.cat([looked_at_lengths, taken_lengths])
+        rows = torch.arange(2 * len(frames), device=frames.device)
+
+    def pool_context() -> torch.Tensor:
+        pooled = masked_mean(looked_at, looked_at_lengths)
+        return pooled if rows is None else pooled.index_select(0, rows)
+
+    return masked_mean(stack(frames, looked_at, looked_at_lengths, rows), lengths), pool_context
