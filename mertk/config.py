@@ -2,7 +2,8 @@
 
 YAML files are merged in the order given, then `key=value` settings (`mertk.config_merging`); a key that nobody reads is
 an error that names the nearest valid one. The keys under `model` are the arguments of the model's constructor
-(`mertk.components`).
+(`mertk.components`); where a section has keys of its own, the class that its `component` names has them in `arguments`.
+What stands behind `#:` is what a key means.
 """
 
 from __future__ import annotations
@@ -30,13 +31,17 @@ from mertk.veiling import unveil, veil
 class RunConfig:
     """What the run is called in results; nothing here changes the training."""
 
+    #: run directory
     output_dir: str = "exp/run"
+    #: names in reports: of the recipe, of the variant of its method, of what was taken out or changed
     recipe: str = "custom"
     variant: str = "paper"
     ablation: str = "full"
+    #: what the folds are made by, such as session, speaker or official
     cv: str = "none"
     #: clean | clean-refit | published | custom (parts given by hand)
     protocol: str = "custom"
+    #: number of the fold, from 1
     fold: int = 1
     #: YAML files of the run, and its settings that are not the recipe's; noted when training starts
     #: (`mertk.run.config_origin`), empty means that nobody did
@@ -54,15 +59,23 @@ class InputConfig:
     directory: Optional[str] = None
     #: bring each feature to mean 0 and standard deviation 1, as measured on the training part
     normalize: bool = False
+    #: waveforms are brought to this rate
     sample_rate_hz: int = 16000
     #: the rest of a longer utterance is cut off
     max_seconds: Optional[float] = None
     #: another sample rate or several channels: convert | refuse
     audio_policy: str = "convert"
+    #: changes to waveforms in training, in this order: mappings with `component` (such as
+    #: mertk.data.augmentation.Noise), its arguments, and `probability` (1 if left out)
+    augmentation: list[dict[str, Any]] = field(default_factory=list)
+    #: probability that training takes zeros of the same length in place of an utterance's; never of all its inputs
+    dropout: float = 0.0
 
 
 @dataclass
 class DataConfig:
+    """What is read."""
+
     #: data directory (manifest); empty when train, validation and test are three-column scp files
     directory: Optional[str] = None
     #: lists of utterance ids, or three-column scp files (`utterance path label`)
@@ -71,6 +84,7 @@ class DataConfig:
     test: Optional[str] = None
     #: class names in the order of the class indices; empty means classes.txt, or the sorted training labels
     classes: Optional[list[str]] = None
+    #: by modality (audio, video, text); null takes one out
     inputs: dict[str, Optional[InputConfig]] = field(default_factory=dict)
     #: labels that differ in case, blanks or invisible characters alone: refuse | join | keep (as classes of their own)
     similar_labels: str = "refuse"
@@ -78,6 +92,7 @@ class DataConfig:
     max_lost: float = 0.01
     #: a control: shuffles the labels that training sees, validation's too, by training.seed: scores must fall to chance
     permute_training_labels: bool = False
+    #: processes that read ahead, for each process that trains; 0 reads in that process
     num_workers: int = 2
     #: memory for decoded inputs, per worker
     cache_megabytes: int = 256
@@ -85,12 +100,18 @@ class DataConfig:
 
 @dataclass
 class SamplerConfig:
+    """Which utterances form which batch."""
+
     #: utterances of one step over all processes
     batch_size: int = 16
     #: draw classes equally often, with replacement (weight 1 / class count)
     balanced: bool = True
     #: batches sorted by length within this many batches; 1 groups nothing
     length_pool: int = 16
+    #: a class of one's own in place of mertk.data.sampler.BatchPlan (`mertk.data.sampler.Plan` is what it has to offer)
+    component: Optional[str] = None
+    #: arguments of its constructor
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -98,6 +119,7 @@ class GroupConfig:
     """Parameters whose name matches `pattern` (a regular expression, searched) get their own rate and decay."""
 
     pattern: str = ""
+    #: rate and decay of all where left out
     learning_rate: Optional[float] = None
     weight_decay: Optional[float] = None
     #: a pattern that matches nothing is an error, unless an ablation may have taken its part out
@@ -106,13 +128,23 @@ class GroupConfig:
 
 @dataclass
 class OptimizerConfig:
-    #: adamw | adam
-    name: str = "adamw"
+    """What a step does with a gradient."""
+
+    #: adamw | adam; empty where `component` names a class
+    name: Optional[str] = "adamw"
+    #: any class of torch.optim.Optimizer, such as torch.optim.SGD, in place of a name
+    component: Optional[str] = None
+    #: arguments of its constructor, or of the named one's; rate and weight decay are those below
+    arguments: dict[str, Any] = field(default_factory=dict)
+    #: peak of the schedule
     learning_rate: float = 1.0e-4
+    #: as the optimizer understands it; 0 for one that has none
     weight_decay: float = 0.01
-    #: first match wins
+    #: parameters with a rate and a decay of their own; first match wins
     groups: list[GroupConfig] = field(default_factory=list)
+    #: a longer gradient is scaled down to this norm
     max_gradient_norm: Optional[float] = None
+    #: each number of a gradient is cut to within plus and minus this
     max_gradient_value: Optional[float] = None
     #: batches that make one optimizer step
     accumulation_steps: int = 1
@@ -125,16 +157,22 @@ class OptimizerConfig:
 class ScheduleConfig:
     """Learning rate by optimizer step, whatever the number of processes."""
 
-    #: constant | warmup_cosine | plateau (by the monitored metric, at the end of an epoch)
-    name: str = "constant"
-    #: share of all steps during which the rate rises from 0
+    #: constant | warmup_cosine | plateau (by the monitored metric, at the end of an epoch); empty where `component`
+    #: names a class
+    name: Optional[str] = "constant"
+    #: a class of one's own in place of a name (`mertk.training.schedule.RateSchedule` is what it has to offer)
+    component: Optional[str] = None
+    #: arguments of its constructor
+    arguments: dict[str, Any] = field(default_factory=dict)
+    #: warmup_cosine: share of all steps during which the rate rises from 0
     warmup: float = 0.1
-    #: the cosine ends at this share of the peak rate
+    #: warmup_cosine: it ends at this share of the peak rate
     final: float = 0.0
     #: horizon of the schedule; empty means epochs x steps per epoch
     total_steps: Optional[int] = None
     #: plateau: epochs without improvement that are borne before the rate is multiplied by `factor`
     patience: int = 5
+    #: plateau: what the rate is multiplied by
     factor: float = 0.5
     #: plateau: reduce at these optimizer steps instead of watching a validation part (clean-refit)
     reduce_at: Optional[list[int]] = None
@@ -142,7 +180,11 @@ class ScheduleConfig:
 
 @dataclass
 class TrainingConfig:
+    """How long, in what precision, watched how."""
+
+    #: of weights, batches, dropout and augmentation
     seed: int = 1234
+    #: passes over the training part, at most
     epochs: int = 40
     #: stop after this many optimizer steps (clean-refit)
     stop_at_step: Optional[int] = None
@@ -152,6 +194,7 @@ class TrainingConfig:
     early_stop: Optional[int] = None
     #: auto (bf16 where the device has it, fp16 on older GPUs, no on CPU) | no | bf16 | fp16
     precision: str = "auto"
+    #: utterances of a batch where no gradient is needed
     evaluation_batch_size: int = 32
     #: optimizer steps between two log lines
     log_every: int = 20
@@ -169,9 +212,12 @@ class TrainingConfig:
 
 @dataclass
 class Config:
+    """Everything; its sections say what they hold."""
+
     run: RunConfig = field(default_factory=RunConfig)
     data: DataConfig = field(default_factory=DataConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    #: the model's class in `component`, the arguments of its constructor beside it
     model: dict[str, Any] = field(default_factory=dict)
     #: weight of each loss term; its keys are the model's, a term set to null is taken out
     loss_weights: dict[str, Optional[float]] = field(default_factory=dict)

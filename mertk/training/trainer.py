@@ -18,9 +18,10 @@ from mertk.metrics import is_smaller_better
 from mertk.training.agreement import Agreement
 from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached
 from mertk.training.engines import autocast, make_engine
-from mertk.training.optim import Schedule, make_optimizer
+from mertk.training.optim import make_optimizer
 from mertk.training.progress import Progress
 from mertk.training.saving import SaveBest, Saver
+from mertk.training.schedule import Schedule
 from mertk.training.scoring import Scores, score
 from mertk.training.state import TrainingState
 from mertk.training.tracking import Tracking
