@@ -20,7 +20,8 @@ class Model(torch.nn.Module, abc.ABC):
     `text_steps` (frames, or tokens, of the longest sequence in them). A mapping with the key `component` is built first
     and handed over as an object (an encoder, say).
 
-    Across processes every method sees its local rows; what needs the others' comes from `mertk.distributed`.
+    Across processes every method sees its local rows; what needs the others' comes from `mertk.distributed`. Of torch's
+    batch normalisation the trainer takes care on GPUs; elsewhere several processes refuse it.
     """
 
     #: "classification" (labels are class indices) or "regression" (labels are floats).

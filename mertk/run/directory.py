@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 #: settings that say what the state of optimizer and schedule is made of: what was saved does not fit others
-STATE = ("optimizer.name", "optimizer.groups", "schedule.name", "schedule.reduce_at")
+STATE = (
+    *("optimizer.name", "optimizer.component", "optimizer.groups"),
+    *("schedule.name", "schedule.component", "schedule.reduce_at"),
+)
 #: settings by which results call a run, or tell it from a control: one that was half another has no name
 LABELS = (
     *("run.recipe", "run.variant", "run.ablation", "run.cv", "run.protocol", "run.fold"),

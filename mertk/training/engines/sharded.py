@@ -21,7 +21,7 @@ class ShardedEngine(Engine):
     """FSDP2 as Accelerate prepares it; checkpoints are whole, so any number of processes goes on from them.
 
     Raises:
-        MertkError: modules are to be left out.
+        MertkError: modules are to be left out, or the optimizer has a state before its first step.
     """
 
     name = "fsdp2"
@@ -37,6 +37,11 @@ class ShardedEngine(Engine):
         plugin = accelerator.state.fsdp_plugin
         if plugin.ignored_modules:
             raise MertkError("fsdp_ignored_modules is not offered: what FSDP ignores drifts apart. Leave it out.")
+        if optimizer.state:
+            raise MertkError(
+                f"optimizer.component: {type(optimizer).__name__} keeps values of whole parameters from the start, of "
+                "which FSDP then leaves each process a part; take another, or the engine ddp."
+            )
         wrap_layers(plugin, model)
         keep_inputs_and_outputs(plugin)
         self._scalars = set_scalars_apart(model, optimizer)
