@@ -56,10 +56,9 @@ def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind
         MertkError: no such class, one of another kind, or one of a module that is not trusted, which is not imported
             then.
     """
-    own_name = f"{kind.__module__}.{kind.__qualname__}"
-    kind_name, example = KINDS.get(kind, (own_name, own_name))
+    expected = _expected(kind)
     if not isinstance(path, str):
-        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path such as {example}.")
+        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path {expected}.")
     module_name, _, name = path.rpartition(".")
     if trusted is not None and not any(f"{path}.".startswith(f"{own}.") for own in ("mertk", *trusted)):
         raise MertkError(
@@ -72,22 +71,29 @@ def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind
         near = difflib.get_close_matches(name, dir(sys.modules.get(module_name)), 1)
         meant = f" Did you mean: '{module_name}.{near[0]}'?" if near and module_name in sys.modules else ""
         raise MertkError(
-            f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). "
-            f"Expected a dotted path to a class, such as {example}.{meant}"
+            f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). Expected a dotted path {expected}.{meant}"
         ) from error
-    _check_kind(found, kind, f"{where}.{CLASS_KEY}: {path}", kind_name)
+    _check_kind(found, kind, f"{where}.{CLASS_KEY}: {path}")
     return found
 
 
-def _check_kind(found: Any, kind: type, what: str, kind_name: str) -> None:
+def _expected(kind: type) -> str:
+    """Where a dotted path has to lead."""
+    if kind in KINDS:
+        return f"such as {KINDS[kind][1]}"
+    return f"to a class of what {kind.__module__}.{kind.__qualname__} describes"
+
+
+def _check_kind(found: Any, kind: type, what: str) -> None:
     """Refuse what is no class, or one of another kind; not whatever else can be called will do."""
     is_protocol = getattr(kind, "_is_protocol", False)
+    name = KINDS[kind][0] if kind in KINDS else f"{kind.__module__}.{kind.__qualname__}"
     if not inspect.isclass(found) or not (is_protocol or issubclass(found, kind)):
-        raise MertkError(f"{what} is no {kind_name}; name the class of one.")
+        raise MertkError(f"{what} is no {name}; name the class of one.")
     offered = {name for base in found.__mro__[:-1] for name in vars(base)}
-    absent = [name for name in _methods(kind) if name not in offered] if is_protocol else []
+    absent = [method for method in _methods(kind) if method not in offered] if is_protocol else []
     if absent:
-        raise MertkError(f"{what} has no {', '.join(absent)}; what such a class has to offer stands in {kind_name}.")
+        raise MertkError(f"{what} has no {', '.join(absent)}; what such a class has to offer stands in {name}.")
 
 
 def _methods(protocol: type) -> list[str]:

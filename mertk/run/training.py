@@ -93,6 +93,7 @@ def _open_parts(config: Config) -> dict[str, Part]:
     """Open the parts that training reads, after proving that none leaks into another; the test part stays closed."""
     import logging
 
+    from mertk.config_classes import check_classes
     from mertk.data.parts import open_part
     from mertk.data.separation import check_separation
     from mertk.errors import MertkError
@@ -101,6 +102,7 @@ def _open_parts(config: Config) -> dict[str, Part]:
     if "component" not in config.model:
         raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
     task = _task(config)
+    check_classes(config)
     for line in check_separation(config.data, config.run.protocol):
         log.info("%s", line)
     parts = {"train": open_part(config.data, "train", task, seed=config.training.seed)}
@@ -182,22 +184,13 @@ def _make_trainer(
     run_dir: Path,
     asked_to_stop: Callable[[], bool],
 ) -> Any:
-    from mertk.data.loader import EvaluationLoader, TrainingLoader
-    from mertk.data.sampler import BatchPlan
+    from mertk.data.loader import EvaluationLoader
     from mertk.metrics import measure
+    from mertk.training.batches import training_loader
     from mertk.training.engines import engine_name
     from mertk.training.model_directory import save_model
     from mertk.training.trainer import Trainer
 
-    training, classes = parts["train"].dataset, parts["train"].classes
-    balanced = config.sampler.balanced and classes is not None
-    plan = BatchPlan(
-        training.lengths(),
-        training.labels if balanced else None,
-        config.sampler.batch_size,
-        config.sampler.length_pool,
-        config.training.seed,
-    )
     place = {
         "num_workers": config.data.num_workers,
         "rank": accelerator.process_index,
@@ -212,7 +205,7 @@ def _make_trainer(
         model,
         config,
         run_dir,
-        TrainingLoader(training, plan, **place),
+        training_loader(config, parts["train"].dataset, **place),
         EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **scoring) if validation else None,
         validation.dataset.ids if validation else [],
         lambda scores: measure(scores.labels, scores.logits, model.task, validation.metric_set),

@@ -36,7 +36,7 @@ ALLOWED = {
     "mertk.data": set(),
     "mertk.report": {"mertk.metrics"},
     "mertk.jobs": set(),
-    "mertk.checkup": {"mertk.components", "mertk.config", "mertk.encoders"},
+    "mertk.checkup": {"mertk.config", "mertk.config_classes", "mertk.encoders"},
     "mertk.training": {
         "mertk.models.base",
         "mertk.components",
@@ -51,6 +51,7 @@ ALLOWED = {
         "mertk.models.base",
         "mertk.components",
         "mertk.config",
+        "mertk.config_classes",
         "mertk.data",
         "mertk.distributed",
         "mertk.encoders",
