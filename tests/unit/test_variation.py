@@ -4,11 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import soundfile
 import torch
-from torch.nn import functional
 
-from mertk import distributed
 from mertk.config import load_config
 from mertk.data.augmentation import Gain, Speed
 from mertk.data.dataset import UtteranceDataset
@@ -16,11 +13,10 @@ from mertk.data.loader import EvaluationLoader, TrainingLoader
 from mertk.data.sampler import BatchPlan
 from mertk.data.variation import Draw, SoundChanges, Variation, draws
 from mertk.errors import MertkError
-from mertk.models.base import Model
 from mertk.run.training import train
 from mertk.training.batches import make_variation
 from mertk.training.checkpoint import all_checkpoints, read_weights
-from tests.small_run import own_logging, small_config, write_data
+from tests.small_run import own_logging, small_config, write_data, write_recordings
 
 NOISE = "mertk.data.augmentation.Noise"
 RATE = 1000
@@ -221,24 +217,8 @@ def test_a_wrong_augmentation_names_its_key(augmentation, message):
         make_variation(configure(augmentation).data, 1)
 
 
-class Listener(Model):
-    """Hears and sees; its outputs tell every change to a bit."""
-
-    def __init__(self):
-        super().__init__()
-        self.out = torch.nn.Linear(5, 2)
-
-    def forward(self, batch):
-        seen = batch["video"].sum(dim=1) / batch["video_lengths"][:, None]
-        return {"logits": self.out(torch.cat([batch["audio"].abs().mean(dim=1)[:, None], seen], dim=1))}
-
-    def losses(self, output, batch):
-        values = functional.cross_entropy(output["logits"], batch["labels"], reduction="none")
-        return {"ce": distributed.global_mean(values)}
-
-
 def listen(data, run_dir, *settings, resume=False):
-    model = f"model={{component: {__name__}.Listener}}"
+    model = "model={component: tests.toy.Listener}"
     sound = ("data.inputs.audio.kind=waveform", f"data.inputs.audio.sample_rate_hz={RATE}")
     with own_logging():
         train(small_config(data, run_dir, model, *sound, *settings), resume=resume, force=True)
@@ -248,13 +228,7 @@ def listen(data, run_dir, *settings, resume=False):
 def test_a_training_that_goes_on_hears_the_same(tmp_path):
     data = tmp_path / "data"
     write_data(data)
-    lines = []
-    for number in range(24):
-        samples = 0.1 * np.random.default_rng(number).standard_normal(400 + 10 * number)
-        path = tmp_path / f"u{number:03d}.wav"
-        soundfile.write(path, samples, RATE)
-        lines.append(f"{path.stem} {path}\n")
-    (data / "wav.scp").write_text("".join(lines))
+    write_recordings(data)
     changes = [
         "{component: mertk.data.augmentation.Speed, probability: 0.5}",
         f"{{component: {NOISE}, snr_db: [0, 20]}}",
