@@ -2,8 +2,7 @@
 
 YAML files are merged in the order given, then `key=value` settings (`mertk.config_merging`); a key that nobody reads is
 an error that names the nearest valid one. The keys under `model` are the arguments of the model's constructor
-(`mertk.components`); where a section has keys of its own, the class that its `component` names has them in `arguments`.
-What stands behind `#:` is what a key means.
+(`mertk.components`); in a section that has keys of its own, those of the class in `component` stand in `arguments`.
 """
 
 from __future__ import annotations
@@ -31,21 +30,23 @@ from mertk.veiling import unveil, veil
 class RunConfig:
     """What the run is called in results; nothing here changes the training."""
 
-    #: run directory
+    #: directory of the run: configuration, checkpoints, model, results
     output_dir: str = "exp/run"
-    #: names in reports: of the recipe, of the variant of its method, of what was taken out or changed
+    #: CORPUS/METHOD
     recipe: str = "custom"
+    #: form of the method, such as paper or released
     variant: str = "paper"
+    #: what of the method is left out; full for nothing
     ablation: str = "full"
-    #: what the folds are made by, such as session, speaker or official
+    #: kind of folds, such as session or speaker; none for parts given by hand
     cv: str = "none"
     #: clean | clean-refit | published | custom (parts given by hand)
     protocol: str = "custom"
     #: number of the fold, from 1
     fold: int = 1
-    #: YAML files of the run, and its settings that are not the recipe's; noted when training starts
-    #: (`mertk.run.config_origin`), empty means that nobody did
+    #: YAML files of the run, noted when training starts (`mertk.run.config_origin`); empty means that nobody did
     files: Optional[list[str]] = None
+    #: settings of the run that are not the recipe's, noted likewise
     settings: Optional[list[str]] = None
 
 
@@ -59,7 +60,7 @@ class InputConfig:
     directory: Optional[str] = None
     #: bring each feature to mean 0 and standard deviation 1, as measured on the training part
     normalize: bool = False
-    #: waveforms are brought to this rate
+    #: of waveforms, to which recordings are converted
     sample_rate_hz: int = 16000
     #: the rest of a longer utterance is cut off
     max_seconds: Optional[float] = None
@@ -74,17 +75,19 @@ class InputConfig:
 
 @dataclass
 class DataConfig:
-    """What is read."""
+    """What is trained on and scored: parts, classes, inputs."""
 
     #: data directory (manifest); empty when train, validation and test are three-column scp files
     directory: Optional[str] = None
-    #: lists of utterance ids, or three-column scp files (`utterance path label`)
+    #: list of utterance ids to train on, or a three-column scp file (`utterance path label`)
     train: Optional[str] = None
+    #: the same of the part that chooses the best epoch
     validation: Optional[str] = None
+    #: the same of the part that is scored at the end
     test: Optional[str] = None
     #: class names in the order of the class indices; empty means classes.txt, or the sorted training labels
     classes: Optional[list[str]] = None
-    #: by modality (audio, video, text); null takes one out
+    #: by modality (audio, video, text), what the model receives; null takes one out
     inputs: dict[str, Optional[InputConfig]] = field(default_factory=dict)
     #: labels that differ in case, blanks or invisible characters alone: refuse | join | keep (as classes of their own)
     similar_labels: str = "refuse"
@@ -92,7 +95,7 @@ class DataConfig:
     max_lost: float = 0.01
     #: a control: shuffles the labels that training sees, validation's too, by training.seed: scores must fall to chance
     permute_training_labels: bool = False
-    #: processes that read ahead, for each process that trains; 0 reads in that process
+    #: processes that read data, for each that trains; 0 reads in the training process
     num_workers: int = 2
     #: memory for decoded inputs, per worker
     cache_megabytes: int = 256
@@ -100,7 +103,7 @@ class DataConfig:
 
 @dataclass
 class SamplerConfig:
-    """Which utterances form which batch."""
+    """How utterances are drawn into batches."""
 
     #: utterances of one step over all processes
     batch_size: int = 16
@@ -110,17 +113,19 @@ class SamplerConfig:
     length_pool: int = 16
     #: a class of one's own in place of mertk.data.sampler.BatchPlan (`mertk.data.sampler.Plan` is what it has to offer)
     component: Optional[str] = None
-    #: arguments of its constructor
+    #: of the constructor of that class
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class GroupConfig:
-    """Parameters whose name matches `pattern` (a regular expression, searched) get their own rate and decay."""
+    """Parameters whose name matches `pattern` get their own rate and decay."""
 
+    #: regular expression, searched in the names of parameters
     pattern: str = ""
-    #: rate and decay of all where left out
+    #: of these parameters; empty means that of all
     learning_rate: Optional[float] = None
+    #: likewise
     weight_decay: Optional[float] = None
     #: a pattern that matches nothing is an error, unless an ablation may have taken its part out
     optional: bool = False
@@ -128,23 +133,23 @@ class GroupConfig:
 
 @dataclass
 class OptimizerConfig:
-    """What a step does with a gradient."""
+    """How weights follow their gradients."""
 
     #: adamw | adam; empty where `component` names a class
     name: Optional[str] = "adamw"
     #: any class of torch.optim.Optimizer, such as torch.optim.SGD, in place of a name
     component: Optional[str] = None
-    #: arguments of its constructor, or of the named one's; rate and weight decay are those below
+    #: of the constructor of that class, or of the named one, beside rate and weight decay
     arguments: dict[str, Any] = field(default_factory=dict)
-    #: peak of the schedule
+    #: highest, where a schedule changes it
     learning_rate: float = 1.0e-4
-    #: as the optimizer understands it; 0 for one that has none
+    #: share of a weight that is taken off it at each step, times the learning rate; 0 for an optimizer that has none
     weight_decay: float = 0.01
-    #: parameters with a rate and a decay of their own; first match wins
+    #: parameters with a rate or decay of their own; the first match wins
     groups: list[GroupConfig] = field(default_factory=list)
-    #: a longer gradient is scaled down to this norm
+    #: gradients of all parameters together are scaled down to this norm; empty means never
     max_gradient_norm: Optional[float] = None
-    #: each number of a gradient is cut to within plus and minus this
+    #: each number of a gradient is cut off at this size; empty means never
     max_gradient_value: Optional[float] = None
     #: batches that make one optimizer step
     accumulation_steps: int = 1
@@ -162,17 +167,17 @@ class ScheduleConfig:
     name: Optional[str] = "constant"
     #: a class of one's own in place of a name (`mertk.training.schedule.RateSchedule` is what it has to offer)
     component: Optional[str] = None
-    #: arguments of its constructor
+    #: of the constructor of that class
     arguments: dict[str, Any] = field(default_factory=dict)
     #: warmup_cosine: share of all steps during which the rate rises from 0
     warmup: float = 0.1
-    #: warmup_cosine: it ends at this share of the peak rate
+    #: warmup_cosine: the cosine ends at this share of the peak rate
     final: float = 0.0
     #: horizon of the schedule; empty means epochs x steps per epoch
     total_steps: Optional[int] = None
     #: plateau: epochs without improvement that are borne before the rate is multiplied by `factor`
     patience: int = 5
-    #: plateau: what the rate is multiplied by
+    #: plateau: the rate is multiplied by it
     factor: float = 0.5
     #: plateau: reduce at these optimizer steps instead of watching a validation part (clean-refit)
     reduce_at: Optional[list[int]] = None
@@ -180,9 +185,9 @@ class ScheduleConfig:
 
 @dataclass
 class TrainingConfig:
-    """How long, in what precision, watched how."""
+    """How long, how exactly, and what is watched."""
 
-    #: of weights, batches, dropout and augmentation
+    #: decides everything that is drawn: first weights, order, dropout, masks
     seed: int = 1234
     #: passes over the training part, at most
     epochs: int = 40
@@ -194,7 +199,7 @@ class TrainingConfig:
     early_stop: Optional[int] = None
     #: auto (bf16 where the device has it, fp16 on older GPUs, no on CPU) | no | bf16 | fp16
     precision: str = "auto"
-    #: utterances of a batch where no gradient is needed
+    #: utterances scored at once, for each process
     evaluation_batch_size: int = 32
     #: optimizer steps between two log lines
     log_every: int = 20
@@ -212,12 +217,10 @@ class TrainingConfig:
 
 @dataclass
 class Config:
-    """Everything; its sections say what they hold."""
-
     run: RunConfig = field(default_factory=RunConfig)
     data: DataConfig = field(default_factory=DataConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
-    #: the model's class in `component`, the arguments of its constructor beside it
+    #: `component`, the class of the model by its dotted path, and the arguments of its constructor
     model: dict[str, Any] = field(default_factory=dict)
     #: weight of each loss term; its keys are the model's, a term set to null is taken out
     loss_weights: dict[str, Optional[float]] = field(default_factory=dict)

@@ -17,11 +17,16 @@ def check_classes(config: Config) -> None:
         MertkError: no such class, one of another kind, an argument that it does not take (names the nearest one), or
             one of a wrong type.
     """
+    check(config.model, "model")
+    check_training_classes(config)
+
+
+def check_training_classes(config: Config) -> None:
+    """As `check_classes`, of all but the model, which is built at once."""
     from mertk.training.batches import find_augmentations, find_plan
     from mertk.training.optim import find_optimizer
     from mertk.training.schedule import find_schedule
 
-    check(config.model, "model")
     find_optimizer(config.optimizer)
     find_schedule(config.schedule)
     find_plan(config.sampler)

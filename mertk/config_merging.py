@@ -86,6 +86,8 @@ def _as_meant(part: Mapping[str, Any]) -> dict[str, Any]:
     found = {section: dict(values) if isinstance(values, Mapping) else values for section, values in part.items()}
     if isinstance(found.get("training"), dict) and found["training"].get("precision") is False:
         found["training"]["precision"] = "no"
+    if isinstance(found.get("data"), dict) and isinstance(found["data"].get("inputs"), Mapping):
+        found["data"]["inputs"] = {name: _with_list(given) for name, given in found["data"]["inputs"].items()}
     for key in LISTS:
         section, name = key.split(".")
         settings = found.get(section)
@@ -95,6 +97,13 @@ def _as_meant(part: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, int) and not isinstance(value, bool):
             settings[name] = [value]
     return found
+
+
+def _with_list(given: Any) -> Any:
+    """An input whose single augmentation is a list of one."""
+    if isinstance(given, Mapping) and isinstance(given.get("augmentation"), Mapping):
+        return {**given, "augmentation": [given["augmentation"]]}
+    return given
 
 
 def _clear_replaced(old: Any, new: Mapping[str, Any]) -> None:

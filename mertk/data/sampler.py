@@ -3,9 +3,9 @@
 A batch is global: its rows are shared out among the processes, so that an epoch has the same batches, in the same
 order, on any number of them. Nothing here keeps state; a run that resumes asks for the same plan again.
 
-A plan of one's own is a class with the methods of `Plan`, named by `sampler.component`. Its constructor is given, by
-their names, what it asks for of `lengths` (N,), `labels` (N, ...), `classes` (N,) (class indices where
-`sampler.balanced` is set, None without), `batch_size`, `length_pool`, `balanced` and `seed`, besides its own arguments:
+A plan of one's own is a class with the methods of `Plan`, named by `sampler.component`. Besides its own arguments, its
+constructor is given by their names what it asks for of `lengths` (N,), `labels` (N, ...), `classes` (N,) (to be drawn
+equally often; None unless `sampler.balanced` is set), `batch_size`, `length_pool`, `balanced` and `seed`:
 
     class InOrder:
         def __init__(self, lengths, batch_size: int, longest_first: bool = False) -> None:

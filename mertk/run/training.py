@@ -66,9 +66,11 @@ def _train(
     """Train in a run directory that is this launch's alone."""
     import logging
 
+    from mertk.config_classes import check_training_classes
     from mertk.run.directory import record_end, record_run
     from mertk.training.engines import engine_name, engine_precision
 
+    check_training_classes(config)
     if changed:
         logging.getLogger("mertk.train").warning("going on with other settings (--force): %s", changed)
     logging.getLogger("mertk.train").info(
@@ -93,7 +95,6 @@ def _open_parts(config: Config) -> dict[str, Part]:
     """Open the parts that training reads, after proving that none leaks into another; the test part stays closed."""
     import logging
 
-    from mertk.config_classes import check_classes
     from mertk.data.parts import open_part
     from mertk.data.separation import check_separation
     from mertk.errors import MertkError
@@ -102,7 +103,6 @@ def _open_parts(config: Config) -> dict[str, Part]:
     if "component" not in config.model:
         raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
     task = _task(config)
-    check_classes(config)
     for line in check_separation(config.data, config.run.protocol):
         log.info("%s", line)
     parts = {"train": open_part(config.data, "train", task, seed=config.training.seed)}
@@ -191,6 +191,8 @@ def _make_trainer(
     from mertk.training.model_directory import save_model
     from mertk.training.trainer import Trainer
 
+    training = parts["train"].dataset
+    groups = training.labels if parts["train"].classes is not None else None
     place = {
         "num_workers": config.data.num_workers,
         "rank": accelerator.process_index,
@@ -205,7 +207,7 @@ def _make_trainer(
         model,
         config,
         run_dir,
-        training_loader(config, parts["train"].dataset, **place),
+        training_loader(config, training, groups, **place),
         EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **scoring) if validation else None,
         validation.dataset.ids if validation else [],
         lambda scores: measure(scores.labels, scores.logits, model.task, validation.metric_set),

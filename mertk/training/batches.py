@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mertk.components import CLASS_KEY, argument_names, check_arguments, construct, find_class
 from mertk.data.augmentation import Augmentation
 from mertk.data.loader import TrainingLoader
@@ -15,6 +13,8 @@ from mertk.data.variation import SoundChanges, Variation
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mertk.config import Config, DataConfig, SamplerConfig
     from mertk.data.dataset import UtteranceDataset
 
@@ -24,10 +24,13 @@ FACTS = ("lengths", "labels", "classes", "batch_size", "length_pool", "balanced"
 PROBABILITY = "probability"
 
 
-def training_loader(config: Config, dataset: UtteranceDataset, **place: Any) -> TrainingLoader:
+def training_loader(
+    config: Config, dataset: UtteranceDataset, groups: np.ndarray | None, **place: Any
+) -> TrainingLoader:
     """Batches of the training part.
 
     Args:
+        groups: (N,) what `sampler.balanced` draws equally often, the class of each utterance; None without classes.
         place: of this process, as `TrainingLoader` takes it.
 
     Raises:
@@ -35,18 +38,17 @@ def training_loader(config: Config, dataset: UtteranceDataset, **place: Any) -> 
             a process without a row.
     """
     variation = make_variation(config.data, config.training.seed)
-    return TrainingLoader(dataset, make_plan(config, dataset), **place, variation=variation)
+    return TrainingLoader(dataset, make_plan(config, dataset, groups), **place, variation=variation)
 
 
-def make_plan(config: Config, dataset: UtteranceDataset) -> BatchPlan | CheckedPlan:
+def make_plan(config: Config, dataset: UtteranceDataset, groups: np.ndarray | None) -> BatchPlan | CheckedPlan:
     """The batches of every epoch."""
-    sampler, seed, labels = config.sampler, config.training.seed, dataset.labels
-    has_classes = labels is not None and labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
-    classes = labels if sampler.balanced and has_classes else None
+    sampler, seed = config.sampler, config.training.seed
+    classes = groups if sampler.balanced else None
     kind = find_plan(sampler)
     if kind is None:
         return BatchPlan(dataset.lengths(), classes, sampler.batch_size, sampler.length_pool, seed)
-    facts = {"lengths": dataset.lengths(), "labels": labels, "classes": classes, "seed": seed}
+    facts = {"lengths": dataset.lengths(), "labels": dataset.labels, "classes": classes, "seed": seed}
     facts |= {name: getattr(sampler, name) for name in ("batch_size", "length_pool", "balanced")}
     plan = construct(kind, sampler.arguments, "sampler.arguments", facts)
     return CheckedPlan(plan, len(dataset), seed)

@@ -1,5 +1,7 @@
 """Optimizers, schedules and batch plans of any class, by the key `component`."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from mertk.data.sampler import BatchPlan
 from mertk.errors import MertkError
 from mertk.training.batches import make_plan
 from mertk.training.checkpoint import all_checkpoints, read_weights
+from mertk.training.engines import Engine
 from mertk.training.optim import make_optimizer
 from mertk.training.schedule import Schedule
 from tests.toy import Classifier, Frames, make_trainer
@@ -99,6 +102,18 @@ def test_a_class_takes_the_place_of_a_name_and_a_name_that_of_a_class(tmp_path):
     assert configure(*SGD, *SGD[:1]).optimizer.arguments["momentum"] == 0.9
     plain = configure(f"sampler.component={own('InOrder')}", "sampler.arguments.skip=1", "sampler.component=null")
     assert plain == configure()
+
+
+def test_one_augmentation_is_a_list_of_one():
+    one = "{component: mertk.data.augmentation.Gain}"
+    found = configure("data.inputs.audio.kind=waveform", f"data.inputs.audio.augmentation={one}")
+    assert found.data.inputs["audio"].augmentation == [{"component": "mertk.data.augmentation.Gain"}]
+
+
+def test_fp16_refuses_a_fused_optimizer():
+    fused = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=0.1, fused=True)
+    with pytest.raises(MertkError, match=r"optimizer\.arguments\.fused: does not go with fp16"):
+        Engine(SimpleNamespace(mixed_precision="fp16"), None, fused, configure().optimizer)
 
 
 def test_names_are_short_forms_and_take_arguments_too():
@@ -207,8 +222,8 @@ class Dataset:
         return np.arange(24)[::-1]
 
 
-def plan_of(*settings, dataset=None):
-    return make_plan(configure("sampler.batch_size=6", "training.seed=2", *settings), dataset or Dataset())
+def plan_of(*settings, groups=Dataset.labels):
+    return make_plan(configure("sampler.batch_size=6", "training.seed=2", *settings), Dataset(), groups)
 
 
 def test_the_plan_is_today_s_unless_another_is_named():
@@ -216,9 +231,8 @@ def test_the_plan_is_today_s_unless_another_is_named():
     expected = BatchPlan(Dataset().lengths(), Dataset.labels, 6, 16, 2)
     for batch, other in zip(plan.batches(3), expected.batches(3), strict=True):
         assert np.array_equal(batch, other)
-    intensities = Dataset()
-    intensities.labels = np.linspace(-1, 1, 24, dtype=np.float32)
-    assert plan_of(dataset=intensities).classes is None
+    assert plan_of(groups=None).classes is None
+    assert plan_of("sampler.balanced=false").classes is None
 
 
 def test_a_plan_of_one_s_own_is_given_what_it_asks_for():
