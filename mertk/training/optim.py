@@ -93,7 +93,7 @@ def make_optimizer(model: torch.nn.Module, config: OptimizerConfig, fused: bool 
     kind = find_optimizer(config)
     groups = parameter_groups(model, config)
     given = {argument_names(kind)[0]: groups, "lr": config.learning_rate}
-    if config.component is None:
+    if config.component in (None, *NAMES.values()):
         given["fused"] = fused or None
     optimizer = construct(kind, config.arguments, "optimizer.arguments", given)
     if "lr" not in optimizer.defaults:

@@ -96,6 +96,17 @@ def test_optimizers_that_engines_would_misuse_are_refused():
             check_optimizer(make(kind))
 
 
+def test_an_optimizer_that_keeps_nothing_has_a_state_that_is_empty():
+    from mertk.training.engines.sharded import load_whole_optimizer_state, whole_optimizer_state
+
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    assert whole_optimizer_state(model, optimizer) == {}
+    load_whole_optimizer_state(model, optimizer, {})
+
+
 def test_settings_of_deepspeed_that_contradict_the_configuration_are_refused():
     from mertk.training.engines.zero import _set
 
