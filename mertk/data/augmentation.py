@@ -14,6 +14,7 @@ One of one's own is a class with the method of `Augmentation`.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -122,7 +123,7 @@ def read_piece(path: Path, num_samples: int, sample_rate_hz: int, place: float) 
     import soxr
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             wanted = math.ceil(num_samples * file.samplerate / sample_rate_hz) + 1
             file.seek(int(place * max(0, file.frames - wanted)))
             piece = file.read(wanted, dtype="float32", always_2d=True).mean(axis=1)
