@@ -35,7 +35,8 @@ class BareLoop:
 
     def __init__(self, model: FoalNet, config: Config, total_steps: int) -> None:
         from mertk.training.accelerator import choose_precision
-        from mertk.training.optim import Schedule, make_optimizer
+        from mertk.training.optim import make_optimizer
+        from mertk.training.schedule import Schedule
 
         self.device = find_device()
         self.has_bf16 = choose_precision(config.training.precision) == "bf16"

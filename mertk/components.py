@@ -15,8 +15,11 @@ which may come from elsewhere, is built of mertk's own classes and of those of m
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib
 import inspect
+import sys
+import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,12 +29,20 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mertk.config_merging import CLASS_KEY
-from mertk.errors import MertkError
+from mertk.errors import MertkError, first_line
 from mertk.veiling import unveil, veil
 
-EXAMPLE = "mertk.models.foal.FoalNet"
+#: name of a kind of class, and an example of it
+KINDS: dict[type, tuple[str, str]] = {
+    torch.nn.Module: ("torch.nn.Module", "mertk.models.foal.FoalNet"),
+    torch.optim.Optimizer: ("torch.optim.Optimizer", "torch.optim.SGD"),
+}
 #: types of arguments that take several names
 NAMES = (Sequence[str], list[str])
+#: what Python itself gives a protocol
+_OF_ANY_PROTOCOL = ("__init__", "__subclasshook__", "__class_getitem__", "__init_subclass__")
+#: packages that say what is wrong with a value, so that nobody needs to see where
+PLAIN = ("mertk", "torch")
 
 
 def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind: type = torch.nn.Module) -> type:
@@ -39,14 +50,15 @@ def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind
 
     Args:
         trusted: modules and packages that may be imported besides mertk; None: any.
-        kind: what it must inherit from.
+        kind: what it must be: a class to inherit from, or a `typing.Protocol` whose methods to have.
 
     Raises:
-        MertkError: no such class, one of something else, or one of a module that is not trusted, which is not imported
+        MertkError: no such class, one of another kind, or one of a module that is not trusted, which is not imported
             then.
     """
+    expected = _expected(kind)
     if not isinstance(path, str):
-        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path such as {EXAMPLE}.")
+        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path {expected}.")
     module_name, _, name = path.rpartition(".")
     if trusted is not None and not any(f"{path}.".startswith(f"{own}.") for own in ("mertk", *trusted)):
         raise MertkError(
@@ -56,15 +68,41 @@ def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind
     try:
         found = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError, TypeError, ValueError) as error:  # TypeError: a path that begins with dots
+        near = difflib.get_close_matches(name, dir(sys.modules.get(module_name)), 1)
+        meant = f" Did you mean: '{module_name}.{near[0]}'?" if near and module_name in sys.modules else ""
         raise MertkError(
-            f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). "
-            f"Expected a dotted path to a class, such as {EXAMPLE}."
+            f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). Expected a dotted path {expected}.{meant}"
         ) from error
-    # Not whatever else can be called.
-    if not (inspect.isclass(found) and issubclass(found, kind)):
-        name = "torch.nn.Module" if kind is torch.nn.Module else f"{kind.__module__}.{kind.__qualname__}"
-        raise MertkError(f"{where}.{CLASS_KEY}: {path} is no {name}; name the class of one.")
+    _check_kind(found, kind, f"{where}.{CLASS_KEY}: {path}")
     return found
+
+
+def _expected(kind: type) -> str:
+    """Where a dotted path has to lead."""
+    if kind in KINDS:
+        return f"such as {KINDS[kind][1]}"
+    return f"to a class of what {kind.__module__}.{kind.__qualname__} describes"
+
+
+def _check_kind(found: Any, kind: type, what: str) -> None:
+    """Refuse what is no class, or one of another kind; not whatever else can be called will do."""
+    is_protocol = getattr(kind, "_is_protocol", False)
+    name = KINDS[kind][0] if kind in KINDS else f"{kind.__module__}.{kind.__qualname__}"
+    if not inspect.isclass(found) or not (is_protocol or issubclass(found, kind)):
+        raise MertkError(f"{what} is no {name}; name the class of one.")
+    offered = {name for base in found.__mro__[:-1] for name in vars(base)}
+    absent = [method for method in _methods(kind) if method not in offered] if is_protocol else []
+    if absent:
+        raise MertkError(f"{what} has no {', '.join(absent)}; what such a class has to offer stands in {name}.")
+
+
+def _methods(protocol: type) -> list[str]:
+    """Names of the methods and properties that a protocol asks for."""
+    members = {
+        name: value for base in protocol.__mro__ if base.__module__ != "typing" for name, value in vars(base).items()
+    }
+    asked = (types.FunctionType, classmethod, staticmethod, property)
+    return [name for name, value in members.items() if isinstance(value, asked) and name not in _OF_ANY_PROTOCOL]
 
 
 def argument_names(constructor: Callable[..., Any]) -> list[str]:
@@ -82,22 +120,33 @@ def build(
     """Build the object that `config` describes.
 
     Args:
-        config: mapping with the key `component`; mappings inside that have one too are built first.
+        config: mapping with the key `component`; mappings inside that have one too are modules, built first.
         where: the configuration key of this mapping, for messages.
         defaults: values for arguments that the constructor, or that of a component inside, has and `config` leaves out.
         trusted, kind: as for `find_class`.
 
     Raises:
-        MertkError: unknown or missing key, wrong type or value, class not importable or not trusted.
+        MertkError: unknown or missing key, wrong type or value, class not importable, not trusted or of another kind.
     """
     constructor, arguments = _read(config, where, trusted, kind)
+    return construct(constructor, arguments, where, defaults, trusted)
+
+
+def construct(
+    constructor: type,
+    arguments: Mapping[str, Any],
+    where: str,
+    defaults: Mapping[str, Any] | None = None,
+    trusted: Sequence[str] | None = None,
+) -> Any:
+    """As `build`, of a class that was found, and its arguments, which stand at the key `where`."""
     accepted = argument_names(constructor)
     inner = {
         name: build(value, f"{where}.{name}", defaults, trusted)
         for name, value in arguments.items()
         if _is_component(value)
     }
-    checked = _check_types(constructor, arguments, where) | inner
+    checked = _check_types(constructor, dict(arguments), where) | inner
     for name, value in (defaults or {}).items():
         if name in accepted and checked.get(name) is None:
             checked[name] = value
@@ -115,22 +164,27 @@ def build(
     except MertkError:
         raise
     except Exception as error:  # what torch says of a width of -1 is nearly anything
-        if constructor.__module__.partition(".")[0] != "mertk":
+        if constructor.__module__.partition(".")[0] not in PLAIN:
             raise  # whoever wrote the class wants to see where
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MertkError(
-            f"{where}: no {constructor.__name__} can be built of these settings ({told}); mend the configuration."
+            f"{where}: no {constructor.__name__} can be built of these settings ({first_line(error)}); mend the "
+            "configuration."
         ) from error
 
 
-def check(config: Mapping[str, Any], where: str) -> None:
+def check(config: Mapping[str, Any], where: str, kind: type = torch.nn.Module) -> None:
     """Find unknown keys, wrong types and classes that do not exist, without building anything.
 
     Raises:
         MertkError: as `build`, but for arguments that are missing.
     """
-    constructor, arguments = _read(config, where)
-    _check_types(constructor, arguments, where)
+    constructor, arguments = _read(config, where, kind=kind)
+    check_arguments(constructor, arguments, where)
+
+
+def check_arguments(constructor: type, arguments: Mapping[str, Any], where: str) -> None:
+    """As `check`, of a class that was found, and its arguments, which stand at the key `where`."""
+    _check_types(constructor, dict(arguments), where)
     for name, value in arguments.items():
         if _is_component(value):
             check(value, f"{where}.{name}")
@@ -184,7 +238,11 @@ def _schema(constructor: Callable[..., Any]) -> type:
 
 
 def _hints(constructor: Callable[..., Any]) -> dict[str, Any]:
-    return typing.get_type_hints(constructor.__init__ if inspect.isclass(constructor) else constructor)
+    """Types of the arguments; none where they cannot be told (names that only a type checker imports)."""
+    try:
+        return typing.get_type_hints(constructor.__init__ if inspect.isclass(constructor) else constructor)
+    except (NameError, TypeError):
+        return {}
 
 
 def _is_module(hint: Any) -> bool:

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
-    from mertk.config import Config
+    from mertk.config import Config, InputConfig, OptimizerConfig, ScheduleConfig
 
 #: keys that must be one of a few words
 CHOICES = {
     "data.similar_labels": ("refuse", "join", "keep"),
     "run.protocol": ("clean", "clean-refit", "published", "custom"),
-    "optimizer.name": ("adamw", "adam"),
     "optimizer.accumulation": ("mean", "sum", "cached"),
-    "schedule.name": ("constant", "warmup_cosine", "plateau"),
     "training.precision": ("auto", "no", "bf16", "fp16"),
 }
 
+#: names that stand for a class; in place of one, `component` of the section names any other
+NAMES = {
+    "optimizer": ("adamw", "adam"),
+    "schedule": ("constant", "warmup_cosine", "plateau"),
+}
 
 #: least and most of numbers
 RANGES = {
@@ -68,6 +71,11 @@ def check_values(config: Config) -> None:
         value = lookup(config, key)
         if value not in allowed:
             raise MertkError(f"{key}: got {value!r}, expected one of {', '.join(allowed)}.")
+    for section, allowed in NAMES.items():
+        _check_choice(section, getattr(config, section), allowed)
+    for section in ("sampler", "schedule"):
+        if (given := getattr(config, section)).arguments and given.component is None:
+            raise MertkError(f"{section}.arguments: go to the class in {section}.component, and there is none.")
     config.data.inputs = {name: modality for name, modality in config.data.inputs.items() if modality is not None}
     for name, modality in config.data.inputs.items():
         if modality.kind not in ("waveform", "features", "tokens"):
@@ -80,8 +88,32 @@ def check_values(config: Config) -> None:
             )
         _check_range(f"data.inputs.{name}.sample_rate_hz", modality.sample_rate_hz, 1, math.inf)
         _check_range(f"data.inputs.{name}.max_seconds", modality.max_seconds, 0.001, math.inf)
+        _check_range(f"data.inputs.{name}.dropout", modality.dropout, 0, 1)
+        _check_augmentation(f"data.inputs.{name}", modality)
     for key, (least, most) in RANGES.items():
         _check_range(key, lookup(config, key), least, most)
+
+
+def _check_choice(section: str, given: OptimizerConfig | ScheduleConfig, allowed: tuple[str, ...]) -> None:
+    """Refuse a section with another name than those allowed, or with a name and a class."""
+    if given.component is None and given.name not in allowed:
+        raise MertkError(
+            f"{section}.name: got {given.name!r}, expected one of {', '.join(allowed)}, or a class in "
+            f"{section}.component."
+        )
+    if given.component is not None and given.name is not None:
+        raise MertkError(f"{section}: name is {given.name!r} and component is {given.component!r}; give one of them.")
+
+
+def _check_augmentation(where: str, modality: InputConfig) -> None:
+    """Refuse changes to what is no waveform, and a probability that is none."""
+    if modality.augmentation and modality.kind != "waveform":
+        raise MertkError(f"{where}.augmentation: is for waveforms, this is {modality.kind}; leave it out.")
+    for number, given in enumerate(modality.augmentation):
+        probability = given.get("probability", 1.0)
+        if isinstance(probability, bool) or not isinstance(probability, (int, float)):
+            raise MertkError(f"{where}.augmentation[{number}].probability: got {probability!r:.80}, expected a number.")
+        _check_range(f"{where}.augmentation[{number}].probability", probability, 0, 1)
 
 
 def _check_range(key: str, value: float | None, least: float, most: float) -> None:

@@ -1,8 +1,9 @@
 """Parts of a configuration, from files and command lines, and how a later part changes an earlier one.
 
 A value is the text that stands there (`mertk.veiling`). A mapping that names another class (`component`) takes the
-place of the old one whole: the arguments of one class are not those of another. Settings are applied in their order, so
-that arguments stand behind the class they are for.
+place of the old one whole: the arguments of one class are not those of another. Likewise a class takes the place of a
+name (`optimizer.name`), and a name that of a class. Settings are applied in their order, so that arguments stand behind
+the class they are for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from mertk.errors import MertkError
 from mertk.veiling import unveil, veil
 
 CLASS_KEY = "component"
+
+#: sections whose `component` has its arguments in `arguments`
+CLASS_SECTIONS = ("sampler", "optimizer", "schedule")
 
 #: lists of names or numbers, for which one alone, or several with commas between them, will do
 LISTS = ("training.trackers", "data.classes", "schedule.reduce_at")
@@ -58,9 +62,12 @@ def merge(base: Any, part: Any, where: str) -> Any:
     try:
         if isinstance(part, Mapping):
             part = _as_meant(part)
+            base = OmegaConf.merge(base)  # a copy
             if isinstance(part.get("model"), Mapping):
-                base = OmegaConf.merge(base)  # a copy
                 _clear_replaced(base.model, part["model"])
+            for section in CLASS_SECTIONS:
+                if isinstance(part.get(section), Mapping):
+                    _choose_class(base[section], part[section])
         return OmegaConf.merge(base, part)
     except TypeError as error:
         raise MertkError(
@@ -79,6 +86,8 @@ def _as_meant(part: Mapping[str, Any]) -> dict[str, Any]:
     found = {section: dict(values) if isinstance(values, Mapping) else values for section, values in part.items()}
     if isinstance(found.get("training"), dict) and found["training"].get("precision") is False:
         found["training"]["precision"] = "no"
+    if isinstance(found.get("data"), dict) and isinstance(found["data"].get("inputs"), Mapping):
+        found["data"]["inputs"] = {name: _with_list(given) for name, given in found["data"]["inputs"].items()}
     for key in LISTS:
         section, name = key.split(".")
         settings = found.get(section)
@@ -90,6 +99,13 @@ def _as_meant(part: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _with_list(given: Any) -> Any:
+    """An input whose single augmentation is a list of one."""
+    if isinstance(given, Mapping) and isinstance(given.get("augmentation"), Mapping):
+        return {**given, "augmentation": [given["augmentation"]]}
+    return given
+
+
 def _clear_replaced(old: Any, new: Mapping[str, Any]) -> None:
     """Take the arguments of a class out of `old` where `new` names another class."""
     component = new.get(CLASS_KEY)
@@ -98,6 +114,19 @@ def _clear_replaced(old: Any, new: Mapping[str, Any]) -> None:
     for name, value in new.items():
         if isinstance(value, Mapping) and OmegaConf.is_dict(old.get(name)):
             _clear_replaced(old[name], value)
+
+
+def _choose_class(old: Any, new: Mapping[str, Any]) -> None:
+    """Take out of the section `old` what `new` replaces: a class by a name or another class, a name by a class."""
+    if new.get(CLASS_KEY) is None and new.get("name") is None and CLASS_KEY not in new:
+        return
+    chosen = {CLASS_KEY: new.get(CLASS_KEY)}
+    if "name" in old:
+        replaced = chosen[CLASS_KEY] is not None
+        chosen["name"] = new.get("name") if replaced or new.get("name") is not None else old.name
+    if any(old[key] != value for key, value in chosen.items()):
+        old.arguments = {}
+    old.merge_with(chosen)
 
 
 def to_yaml(settings: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import logging
 from contextlib import contextmanager
 
 import numpy as np
+import soundfile
 
 from mertk.config import load_config
 from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts
@@ -43,12 +44,24 @@ def write_features(directory, ids, **options):
     merge_parts(directory / "features" / "video", ids)
 
 
-def small_config(data, run_dir, *settings, protocol="clean"):
-    """Configuration of a run on `write_data`."""
+def write_recordings(directory, count=24, sample_rate_hz=1000):
+    """A waveform of half a second, or somewhat more, to each utterance of `write_data`."""
+    lines = []
+    for number in range(count):
+        path = directory / "recordings" / f"u{number:03d}.wav"
+        path.parent.mkdir(exist_ok=True)
+        samples = 0.1 * np.random.RandomState(number).standard_normal(500 + 10 * number)
+        soundfile.write(path, samples, sample_rate_hz)
+        lines.append(f"{path.stem} {path}\n")
+    (directory / "wav.scp").write_text("".join(lines))
+
+
+def small_config(data, run_dir, *settings, protocol="clean", file=None):
+    """Configuration of a run on `write_data`; `file` comes before the settings."""
     fold = data / "folds" / f"session-{protocol}" / "1"
     own = [f"data.{part}={fold / f'{part}.ids'}" for part in ("train", "validation", "test")]
     own += [f"data.directory={data}", f"run.output_dir={run_dir}", f"run.protocol={protocol}", "run.cv=session"]
-    return load_config([], [*SETTINGS, *own, *settings])
+    return load_config([] if file is None else [file], [*SETTINGS, *own, *settings])
 
 
 @contextmanager

@@ -54,6 +54,22 @@ class Classifier(Model):
         return {"ce": distributed.global_mean(values)}
 
 
+class Listener(Model):
+    """Hears a waveform and sees frames; a change of any sample changes its output."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = torch.nn.Linear(5, 2)
+
+    def forward(self, batch):
+        seen = batch["video"].sum(dim=1) / batch["video_lengths"][:, None]
+        return {"logits": self.out(torch.cat([batch["audio"].abs().mean(dim=1)[:, None], seen], dim=1))}
+
+    def losses(self, output, batch):
+        values = functional.cross_entropy(output["logits"], batch["labels"], reduction="none")
+        return {"ce": distributed.global_mean(values)}
+
+
 def make_trainer(run_dir, *settings, bad=None, dropout=0.2, width=8, count=48, asked_to_stop=lambda: False):
     run_dir.mkdir(parents=True, exist_ok=True)
     defaults = ["loss_weights.ce=1", "training.epochs=4", "optimizer.learning_rate=0.02", "training.trackers=[]"]

@@ -16,13 +16,13 @@ NUM_SESSIONS = 5
 
 def check_config(files: list[str], settings: list[str]) -> tuple[Finding, Config | None]:
     """Whether the configuration can be read; and the configuration, if it can."""
-    from mertk.components import check
     from mertk.config import load_config
+    from mertk.config_classes import check_classes
     from mertk.errors import MertkError
 
     try:
         config = load_config(files, settings)
-        check(config.model, "model")
+        check_classes(config)
     except MertkError as error:
         return Finding("FAIL", "configuration", str(error)), None
     return Finding("ok", "configuration", " + ".join([Path(file).name for file in files] + settings)), config

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from mertk.batch import Batch
 from mertk.data.dataset import UtteranceDataset, collate
 from mertk.data.processes import available_cores
-from mertk.data.sampler import BatchPlan, evaluation_batches, local_rows, shared_seed
+from mertk.data.sampler import BatchPlan, CheckedPlan, evaluation_batches, local_rows, shared_seed
+from mertk.data.variation import Draw, Variation, draws
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
 
@@ -21,10 +21,10 @@ class _Batches:
     """What a data loader draws from; a new list every epoch, the same object for the loader's workers."""
 
     def __init__(self) -> None:
-        self.rows: Sequence[np.ndarray] = []
+        self.rows: Sequence[Sequence[int | Draw]] = []
 
-    def __iter__(self) -> Iterator[list[int]]:
-        return (batch.tolist() for batch in self.rows)
+    def __iter__(self) -> Iterator[list[int | Draw]]:
+        return map(list, self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -33,12 +33,15 @@ class _Batches:
 class _Rows:
     """The dataset, with an error handed over as a value: a worker would bury its message in a stack trace."""
 
-    def __init__(self, dataset: UtteranceDataset) -> None:
+    def __init__(self, dataset: UtteranceDataset, variation: Variation | None = None) -> None:
         self.dataset = dataset
+        self.variation = variation
 
-    def __getitem__(self, index: int) -> dict[str, Any] | MertkError:
+    def __getitem__(self, wanted: int | Draw) -> dict[str, Any] | MertkError:
         try:
-            return self.dataset[index]
+            if self.variation is None:
+                return self.dataset[wanted]
+            return self.variation.apply(self.dataset[wanted.row], wanted)
         except MertkError as error:
             return error
 
@@ -75,16 +78,14 @@ def _outlive_requests_to_stop(_: int) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _loader(
-    dataset: UtteranceDataset, batches: _Batches, num_workers: int, pin_memory: bool
-) -> torch.utils.data.DataLoader:
+def _loader(rows: _Rows, batches: _Batches, num_workers: int, pin_memory: bool) -> torch.utils.data.DataLoader:
     """A loader over `batches`, which are still empty: what they hold when it is iterated over is what it gives."""
     import torch
 
     # More would only get into each other's way, as torch warns; what a batch holds does not depend on them.
     num_workers = min(num_workers, available_cores())
     loader = torch.utils.data.DataLoader(
-        _Rows(dataset),
+        rows,
         batch_sampler=batches,
         collate_fn=_collate,
         num_workers=num_workers,
@@ -103,7 +104,10 @@ def _loader(
 
 
 class TrainingLoader:
-    """Training batches of this process, in the order of a `BatchPlan`.
+    """Training batches of this process, in the order of a plan.
+
+    Args:
+        variation: what is changed about the utterances, each time anew.
 
     Raises:
         MertkError: a batch would leave a process without a row.
@@ -112,36 +116,45 @@ class TrainingLoader:
     def __init__(
         self,
         dataset: UtteranceDataset,
-        plan: BatchPlan,
+        plan: BatchPlan | CheckedPlan,
         num_workers: int = 0,
         rank: int = 0,
         world_size: int = 1,
         pin_memory: bool = False,
+        variation: Variation | None = None,
     ) -> None:
-        smallest = len(dataset) // plan.num_batches
-        if smallest < world_size:
-            raise MertkError(
-                f"a batch of {smallest} utterances cannot be shared by {world_size} processes; "
-                "raise sampler.batch_size or launch fewer processes."
-            )
         self.dataset = dataset
         self.plan = plan
         self.rank = rank
         self.world_size = world_size
+        self.variation = variation
+        self._planned(0)
         self._batches = _Batches()
-        self._loader = _loader(dataset, self._batches, num_workers, pin_memory)
+        self._loader = _loader(_Rows(dataset, variation), self._batches, num_workers, pin_memory)
 
     def __len__(self) -> int:
-        return self.plan.num_batches
+        return len(self.plan)
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]:
         """Batches of `epoch` from `position` on, each with its `epoch` and `shared_seed`."""
-        batches = self.plan.batches(epoch)[position:]
-        self._batches.rows = [local_rows(batch, self.rank, self.world_size) for batch in batches]
+        batches = self._planned(epoch)
+        rows = batches if self.variation is None else draws(batches, epoch)
+        self._batches.rows = [local_rows(batch, self.rank, self.world_size) for batch in rows[position:]]
         for offset, batch in enumerate(map(_or_raise, self._loader)):
             batch["epoch"] = epoch
             batch["shared_seed"] = shared_seed(self.plan.seed, epoch, position + offset)
             yield batch
+
+    def _planned(self, epoch: int) -> list[list[int]]:
+        """Rows of the batches of an epoch, each with one for every process at least."""
+        batches = [batch.tolist() for batch in self.plan.batches(epoch)]
+        smallest = min(map(len, batches))
+        if smallest < self.world_size:
+            raise MertkError(
+                f"a batch of {smallest} utterances cannot be shared by {self.world_size} processes; "
+                "raise sampler.batch_size or launch fewer processes."
+            )
+        return batches
 
     def close(self) -> None:
         """End the workers; to be called before a training that holds them is left to the garbage collector.
@@ -176,8 +189,8 @@ class EvaluationLoader:
         rows = evaluation_batches(dataset.lengths(), batch_size)
         if in_step:
             rows = [rows[number % len(rows)] for number in range(math.ceil(len(rows) / world_size) * world_size)]
-        self._loader = _loader(dataset, self._batches, num_workers, pin_memory)
-        self._batches.rows = rows[rank::world_size]
+        self._loader = _loader(_Rows(dataset), self._batches, num_workers, pin_memory)
+        self._batches.rows = [batch.tolist() for batch in rows[rank::world_size]]
 
     def __len__(self) -> int:
         return len(self._batches)

@@ -2,14 +2,46 @@
 
 A batch is global: its rows are shared out among the processes, so that an epoch has the same batches, in the same
 order, on any number of them. Nothing here keeps state; a run that resumes asks for the same plan again.
+
+A plan of one's own is a class with the methods of `Plan`, named by `sampler.component`. Besides its own arguments, its
+constructor is given by their names what it asks for of `lengths` (N,), `labels` (N, ...), `classes` (N,) (to be drawn
+equally often; None unless `sampler.balanced` is set), `batch_size`, `length_pool`, `balanced` and `seed`:
+
+    class InOrder:
+        def __init__(self, lengths, batch_size: int, longest_first: bool = False) -> None:
+            order = np.argsort(lengths)[:: -1 if longest_first else 1]
+            self.rows = np.array_split(order, max(1, len(order) // batch_size))
+
+        def __len__(self) -> int:
+            return len(self.rows)
+
+        def batches(self, epoch: int) -> list[np.ndarray]:
+            return self.rows
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
+
+from mertk.errors import MertkError
+
+Row = TypeVar("Row")
+
+
+class Plan(Protocol):
+    """Batches of every epoch, the same on all processes and whenever they are asked for."""
+
+    def __len__(self) -> int:
+        """Batches of an epoch, as many in each."""
+        ...
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """Row indices of every batch of `epoch`, in their order; each has a row for every process at least."""
+        ...
 
 
 class BatchPlan:
@@ -40,6 +72,9 @@ class BatchPlan:
         #: batches of an epoch; sizes differ by at most one, so that none is left nearly empty
         self.num_batches = max(1, math.ceil(len(self.lengths) / batch_size))
 
+    def __len__(self) -> int:
+        return self.num_batches
+
     def batches(self, epoch: int) -> list[np.ndarray]:
         """Row indices of every batch of `epoch`, each array at most `batch_size` long."""
         random = np.random.default_rng([self.seed, epoch])
@@ -67,7 +102,45 @@ class BatchPlan:
         return drawn
 
 
-def local_rows(batch: np.ndarray, rank: int, world_size: int) -> np.ndarray:
+class CheckedPlan:
+    """A plan of somebody's own, held to what a plan has to be.
+
+    Args:
+        num_rows: utterances that there are.
+        seed: of what the batches of all processes share.
+
+    Raises:
+        MertkError: batches that are none, or others when asked for again: processes, or a run that resumes, would each
+            see batches of their own.
+    """
+
+    def __init__(self, plan: Plan, num_rows: int, seed: int) -> None:
+        self.plan = plan
+        self.num_rows = num_rows
+        self.seed = seed
+        pairs = zip(self.batches(0), self.batches(0), strict=True)
+        if not all(np.array_equal(batch, again) for batch, again in pairs):
+            raise self._error("gives epoch 0 other batches when asked again; draw them by seed and epoch alone")
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """As `Plan.batches`."""
+        batches = [np.asarray(batch) for batch in self.plan.batches(epoch)]
+        if len(batches) != max(1, len(self)):
+            raise self._error(f"gives epoch {epoch} {len(batches)} batches, expected {max(1, len(self))}")
+        for batch in batches:
+            is_rows = batch.ndim == 1 and len(batch) > 0 and np.issubdtype(batch.dtype, np.integer)
+            if not is_rows or batch.min() < 0 or batch.max() >= self.num_rows:
+                raise self._error(f"gives epoch {epoch} {batch!r:.80}, expected row numbers below {self.num_rows}")
+        return batches
+
+    def _error(self, what: str) -> MertkError:
+        return MertkError(f"sampler.component: {type(self.plan).__name__} {what}.")
+
+
+def local_rows(batch: Sequence[Row], rank: int, world_size: int) -> Sequence[Row]:
     """The contiguous share of a global batch that process `rank` works on; shares differ by at most one row."""
     return batch[rank * len(batch) // world_size : (rank + 1) * len(batch) // world_size]
 

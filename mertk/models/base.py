@@ -23,7 +23,8 @@ class Model(torch.nn.Module, abc.ABC):
     A method that fits several tasks has the argument `task`, by default the one it was published for, and sets
     `self.task`; `mertk.losses.criterion` has what then follows from it, the usual loss and the width of the output.
 
-    Across processes every method sees its local rows; what needs the others' comes from `mertk.distributed`.
+    Across processes every method sees its local rows; what needs the others' comes from `mertk.distributed`. Of torch's
+    batch normalisation the trainer takes care on GPUs; elsewhere several processes refuse it.
     """
 
     #: What the labels are: "classification" (class indices), "multilabel" (several at once, 1 where present) or

@@ -24,6 +24,8 @@ MARK = "depends_on.json"
 #: stands for a path among the options
 INPUT = "(input)"
 LISTS = ("train", "validation", "test")
+#: arguments of classes, which may be paths, or names of the hub
+NAMED = ("model.", "sampler.arguments.", "data.inputs.")
 #: what of corpus.json a run uses
 CORPUS_KEYS = ("metrics", "miniature", "label_map")
 #: so many recordings of a list are looked into, the size of the others is enough
@@ -49,7 +51,7 @@ def run_inputs(config: Config) -> dict[str, Path]:
             directory = feature_directory(modality, given, data.directory or "")
             roles[f"features.{modality}.record"] = directory / "record.json"
             roles[f"features.{modality}.index"] = directory / "features.scp"
-    return roles | dict(_model_paths(config.model, "model"))
+    return roles | dict(_named_paths(config))
 
 
 def run_dependencies(config: Config, known: Dependencies | None = None) -> Dependencies:
@@ -63,7 +65,7 @@ def run_dependencies(config: Config, known: Dependencies | None = None) -> Depen
     before = _entries(known) if known else {}
     options, inputs = decisive(config), {}
     for role, path in run_inputs(config).items():
-        if role.startswith("model.") and not path.exists():
+        if role.startswith(NAMED) and not path.exists():
             continue  # a name of the hub
         seen, old = fingerprint(path), before.get(role, {})
         content = old["content"] if "content" in old and old["seen"] == seen else _content(role, path, seen)
@@ -109,7 +111,7 @@ def find_absent(before: Dependencies | None, config: Config) -> list[Path]:
         entry = entries.get(role)
         if entry is None or entry["seen"] == "absent" or path.exists():
             continue
-        is_name = role.startswith("model.") and str(path) != entry["path"] and split_hub_id(str(path)) is not None
+        is_name = role.startswith(NAMED) and str(path) != entry["path"] and split_hub_id(str(path)) is not None
         if not is_name:
             absent.append(path)
     return absent
@@ -138,7 +140,7 @@ def _entries(mark: Dependencies) -> dict[str, dict[str, str]]:
     considered = {role: str(path) for role, path in run_inputs(was).items() if role != "corpus"}
     if was.data.directory is None:
         considered.pop("classes", None)
-    named = {role: path for role, path in considered.items() if path in inputs or not role.startswith("model.")}
+    named = {role: path for role, path in considered.items() if path in inputs or not role.startswith(NAMED)}
     return {role: {"path": path, "seen": inputs.get(path, "absent")} for role, path in named.items()}
 
 
@@ -195,21 +197,34 @@ def _plain_options(config: Config, is_input: Callable[[str, Path], bool]) -> dic
         options["data"][name] = options["data"][name] and INPUT
     for given in options["data"]["inputs"].values():
         del given["directory"]
-    for role, path in _model_paths(config.model, "model"):
+    for role, path in _named_paths(config):
         if is_input(role, path):
             *folders, name = role.split(".")
-            functools.reduce(dict.__getitem__, folders, options)[name] = INPUT
+            functools.reduce(_inside, folders, options)[name] = INPUT
     return options
 
 
-def _model_paths(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Path]]:
-    """Settings of the model that may be paths: weights, and whatever is written with a slash."""
+def _named_paths(config: Config) -> Iterator[tuple[str, Path]]:
+    """Arguments of classes that may be paths."""
+    yield from _paths(config.model, "model")
+    yield from _paths(config.sampler.arguments, "sampler.arguments")
+    for modality, given in config.data.inputs.items():
+        for number, description in enumerate(given.augmentation):
+            yield from _paths(description, f"data.inputs.{modality}.augmentation.{number}", "folder")
+
+
+def _paths(settings: Mapping[str, Any], prefix: str, named: str = "weights") -> Iterator[tuple[str, Path]]:
+    """Settings that may be paths: those of one name, and whatever is written with a slash."""
     for name, value in settings.items():
         role = f"{prefix}.{name}"
         if isinstance(value, Mapping):
-            yield from _model_paths(value, role)
-        elif isinstance(value, str) and (name == "weights" or "/" in value):
+            yield from _paths(value, role, named)
+        elif isinstance(value, str) and (name == named or "/" in value):
             yield role, Path(value).expanduser()
+
+
+def _inside(settings: Any, name: str) -> Any:
+    return settings[int(name)] if isinstance(settings, list) else settings[name]
 
 
 def _told(value: Any) -> str:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 #: settings that say what the state of optimizer and schedule is made of: what was saved does not fit others
-STATE = ("optimizer.name", "optimizer.groups", "schedule.name", "schedule.reduce_at")
+STATE = (
+    *("optimizer.name", "optimizer.component", "optimizer.arguments", "optimizer.groups"),
+    *("schedule.name", "schedule.component", "schedule.reduce_at"),
+)
 #: settings by which results call a run, or tell it from a control: one that was half another has no name
 LABELS = (
     *("run.recipe", "run.variant", "run.ablation", "run.cv", "run.protocol", "run.fold"),
@@ -52,7 +55,7 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     elif is_used(run_dir):
         changes = _find_changes(run_dir, config)
     changed = ", ".join(f"{key}: {change}" for key, change in changes.items())
-    if fixed := [key for key in (*STATE, *LABELS) if key in changes]:
+    if fixed := [key for key in (*STATE, *LABELS) if any(f"{change}.".startswith(f"{key}.") for change in changes)]:
         raise MertkError(
             f"{run_dir} was started with other settings: {changed}. A run cannot go on with another "
             f"{', '.join(fixed)}, with mertk.bin.train --force either; give another run.output_dir, or start anew with "

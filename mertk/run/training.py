@@ -66,9 +66,11 @@ def _train(
     """Train in a run directory that is this launch's alone."""
     import logging
 
+    from mertk.config_classes import check_training_classes
     from mertk.run.directory import record_end, record_run
     from mertk.training.engines import engine_name, engine_precision
 
+    check_training_classes(config)
     if changed:
         logging.getLogger("mertk.train").warning("going on with other settings (--force): %s", changed)
     logging.getLogger("mertk.train").info(
@@ -182,22 +184,15 @@ def _make_trainer(
     run_dir: Path,
     asked_to_stop: Callable[[], bool],
 ) -> Any:
-    from mertk.data.loader import EvaluationLoader, TrainingLoader
-    from mertk.data.sampler import BatchPlan
+    from mertk.data.loader import EvaluationLoader
     from mertk.metrics import measure
+    from mertk.training.batches import training_loader
     from mertk.training.engines import engine_name
     from mertk.training.model_directory import save_model
     from mertk.training.trainer import Trainer
 
-    training, classes = parts["train"].dataset, parts["train"].classes
-    balanced = config.sampler.balanced and classes is not None
-    plan = BatchPlan(
-        training.lengths(),
-        training.labels if balanced else None,
-        config.sampler.batch_size,
-        config.sampler.length_pool,
-        config.training.seed,
-    )
+    training = parts["train"].dataset
+    groups = training.labels if parts["train"].classes is not None else None
     place = {
         "num_workers": config.data.num_workers,
         "rank": accelerator.process_index,
@@ -212,7 +207,7 @@ def _make_trainer(
         model,
         config,
         run_dir,
-        TrainingLoader(training, plan, **place),
+        training_loader(config, training, groups, **place),
         EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **scoring) if validation else None,
         validation.dataset.ids if validation else [],
         lambda scores: measure(scores.labels, scores.logits, model.task, validation.metric_set),

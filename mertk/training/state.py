@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from mertk.training.engines.engine import Engine
-    from mertk.training.optim import Schedule
+    from mertk.training.schedule import Schedule
 
 log = logging.getLogger("mertk.train")
 

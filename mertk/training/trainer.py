@@ -16,11 +16,13 @@ from mertk.config import Config, as_dict
 from mertk.errors import MertkError
 from mertk.metrics import is_smaller_better
 from mertk.training.agreement import Agreement
+from mertk.training.batch_norm import share_batch_norm
 from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached
 from mertk.training.engines import autocast, make_engine
-from mertk.training.optim import Schedule, make_optimizer
+from mertk.training.optim import make_optimizer
 from mertk.training.progress import Progress
 from mertk.training.saving import SaveBest, Saver
+from mertk.training.schedule import Schedule
 from mertk.training.scoring import Scores, score
 from mertk.training.state import TrainingState
 from mertk.training.tracking import Tracking
@@ -76,6 +78,7 @@ class Trainer:
         self.weights = {name: weight for name, weight in config.loss_weights.items() if weight is not None}
         self.progress = Progress()
         model.to(accelerator.device)
+        share_batch_norm(model, accelerator.num_processes, accelerator.device)
         # Accelerate cannot tell the steps that fp16's scaler skips from others when the optimizer is fused.
         fused = accelerator.device.type == "cuda" and accelerator.mixed_precision != "fp16"
         optimizer = make_optimizer(model, config.optimizer, fused)

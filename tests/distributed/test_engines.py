@@ -66,6 +66,17 @@ def test_zero_equals_one_process_and_resumes_to_the_last_bit(tmp_path, alone, st
     assert saved.model.state_dict().keys() == expected.keys()
 
 
+MOMENTUM = ("optimizer.component=torch.optim.SGD", "optimizer.arguments.momentum=0.9", "training.epochs=1")
+
+
+def test_momentum_in_parts_is_that_of_one_process(tmp_path):
+    run_processes(train_foal, 1, tmp_path / "alone", MOMENTUM)
+    run_processes(train_with_zero, 2, 2, tmp_path / "zero", MOMENTUM)
+    weights, expected = (load_file(checkpoint(tmp_path / run, 5) / "model.safetensors") for run in ("zero", "alone"))
+    for name, tensor in expected.items():
+        torch.testing.assert_close(weights[name], tensor, atol=1e-6, rtol=0, msg=name)
+
+
 def read(file):
     return load_file(file) if file.suffix == ".safetensors" else torch.load(file, weights_only=True)
 

@@ -73,6 +73,40 @@ def test_stages_and_offload_that_are_not_offered_are_refused():
             _fill_in(plugin, SimpleNamespace(max_gradient_norm=None))
 
 
+def test_optimizers_that_engines_would_misuse_are_refused():
+    from mertk.training.engines.sharded import check_optimizer
+    from mertk.training.engines.zero import _check_optimizer
+
+    def make(kind, **arguments):
+        return kind([torch.nn.Parameter(torch.zeros(2))], lr=0.1, **arguments)
+
+    here, offload = (SimpleNamespace(offload_optimizer_device=device) for device in ("none", "cpu"))
+    for kind in (torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD):
+        _check_optimizer(make(kind), here)
+        check_optimizer(make(kind))
+    with pytest.raises(MertkError, match="DeepSpeed gets along with AdamW, Adam, SGD here, not with Rprop"):
+        _check_optimizer(make(torch.optim.Rprop), here)
+    _check_optimizer(make(torch.optim.AdamW), offload)
+    with pytest.raises(MertkError, match="DeepSpeed with offload gets along with AdamW, Adam here, not with SGD"):
+        _check_optimizer(make(torch.optim.SGD), offload)
+    with pytest.raises(MertkError, match="no amsgrad"):
+        _check_optimizer(make(torch.optim.Adam, amsgrad=True), offload)
+    for kind in (torch.optim.Adagrad, torch.optim.Adafactor):
+        with pytest.raises(MertkError, match=f"{kind.__name__} needs whole parameters, of which FSDP leaves"):
+            check_optimizer(make(kind))
+
+
+def test_an_optimizer_that_keeps_nothing_has_a_state_that_is_empty():
+    from mertk.training.engines.sharded import load_whole_optimizer_state, whole_optimizer_state
+
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    assert whole_optimizer_state(model, optimizer) == {}
+    load_whole_optimizer_state(model, optimizer, {})
+
+
 def test_settings_of_deepspeed_that_contradict_the_configuration_are_refused():
     from mertk.training.engines.zero import _set
 

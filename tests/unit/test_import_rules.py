@@ -37,7 +37,7 @@ ALLOWED = {
     "mertk.features": {"mertk.components", "mertk.config", "mertk.config_merging", "mertk.data", "mertk.encoders"},
     "mertk.report": {"mertk.metrics"},
     "mertk.jobs": set(),
-    "mertk.checkup": {"mertk.components", "mertk.config", "mertk.encoders", "mertk.features"},
+    "mertk.checkup": {"mertk.config", "mertk.config_classes", "mertk.encoders", "mertk.features"},
     "mertk.training": {
         "mertk.models.base",
         "mertk.components",
@@ -52,6 +52,7 @@ ALLOWED = {
         "mertk.models.base",
         "mertk.components",
         "mertk.config",
+        "mertk.config_classes",
         "mertk.data",
         "mertk.distributed",
         "mertk.encoders",

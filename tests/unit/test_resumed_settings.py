@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mertk.config import ScheduleConfig
-from mertk.training.optim import Schedule
+from mertk.training.schedule import Schedule
 from tests.toy import make_trainer
 
 SCHEDULES = ("constant", "warmup_cosine", "plateau")

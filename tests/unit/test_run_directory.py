@@ -49,11 +49,22 @@ def test_other_settings_are_listed_with_both_values_and_need_force(used):
     assert call(used, changed, resume=True, force=True) == listed
 
 
-@pytest.mark.parametrize("setting", ["optimizer.name=adam", "schedule.name=plateau", "optimizer.groups=[{pattern: a}]"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("optimizer.name=adam", "schedule.name=plateau", "optimizer.groups=[{pattern: a}]"),
+        *("optimizer.component=torch.optim.SGD", "schedule.component=a.Linear"),
+    ],
+)
 def test_what_the_saved_state_is_made_of_cannot_be_forced(used, setting):
     key = setting.partition("=")[0]
-    with pytest.raises(MertkError, match=f"{key}: .* with another {key}, with mertk.bin.train --force either"):
+    with pytest.raises(MertkError, match=f"{key}: .* with another .*{key}, with mertk.bin.train --force either"):
         call(used, config(setting), resume=True, force=True)
+
+
+def test_arguments_of_the_optimizer_which_its_state_holds_cannot_be_forced(used):
+    with pytest.raises(MertkError, match=r"optimizer\.arguments\.eps: null -> 1\. .* with another optimizer\.arg"):
+        call(used, config("optimizer.arguments.eps=1"), resume=True, force=True)
 
 
 def test_an_earlier_run_is_deleted_when_asked_for(used):

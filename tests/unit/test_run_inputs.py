@@ -6,6 +6,7 @@ import os
 import shutil
 
 import pytest
+import yaml
 
 from mertk.config import decisive, load_config, save_config
 from mertk.errors import MertkError
@@ -142,6 +143,48 @@ def test_settings_that_came_with_a_later_version_change_nothing_by_their_default
     assert find_changes(before, configure(checkout, "training.compile=true")) == {
         "options.training.compile": "False -> True"
     }
+
+
+#: what this version has beside those before
+NEWER = {
+    "optimizer": ("component", "arguments"),
+    "schedule": ("component", "arguments"),
+    "sampler": ("component", "arguments"),
+}
+
+
+def test_a_run_of_before_there_were_classes_and_augmentation_is_still_the_same(checkout):
+    directory = RUN.directory(checkout / "exp")
+    config, before = configure(checkout), earlier_mark(checkout)
+    save_config(config, directory / "config.yaml")
+    saved = yaml.safe_load((directory / "config.yaml").read_text())
+    for settings in (before["options"], saved):
+        for section, names in NEWER.items():
+            for name in names:
+                del settings[section][name]
+        for given in settings["data"]["inputs"].values():
+            del given["augmentation"], given["dropout"]
+    (directory / "config.yaml").write_text(yaml.safe_dump(saved))
+    (directory / "trained.json").write_text("{}")
+    write_mark(directory / "depends_on.json", before)
+    assert experiment(checkout).is_finished(RUN)
+    assert find_changes(read_mark(directory / "depends_on.json"), config) == {}
+    assert list(find_changes(before, configure(checkout, "data.inputs.video.dropout=0.5"))) == [
+        "options.data.inputs.video.dropout"
+    ]
+
+
+def test_noise_is_known_by_its_content(checkout):
+    (checkout / "noise").mkdir()
+    (checkout / "noise" / "a.wav").write_bytes(b"noise" * 100)
+    noise = "data.inputs.audio.augmentation=[{component: mertk.data.augmentation.Noise, folder: %s}]"
+    before = run_dependencies(configure(checkout, noise % (checkout / "noise")))
+    moved = move(checkout)
+    asked = configure(moved, noise % (moved / "noise"))
+    assert find_changes(before, asked) == {}
+    (moved / "noise" / "a.wav").write_bytes(b"other" * 100)
+    assert list(find_changes(before, asked)) == ["inputs.data.inputs.audio.augmentation.0.folder"]
+    assert find_absent(before, configure(checkout, noise % (checkout / "noise")))
 
 
 def test_what_was_not_touched_is_not_read_again(checkout, monkeypatch):

@@ -7,7 +7,8 @@ import torch
 
 from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig
 from mertk.errors import MertkError
-from mertk.training.optim import Schedule, parameter_groups
+from mertk.training.optim import parameter_groups
+from mertk.training.schedule import Schedule
 from mertk.training.scoring import score
 from tests.toy import Classifier, make_trainer
 

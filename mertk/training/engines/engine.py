@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from mertk.errors import MertkError
+
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
@@ -39,6 +41,11 @@ class Engine:
         limits: OptimizerConfig,
         compile: bool = False,
     ) -> None:
+        if accelerator.mixed_precision == "fp16" and any(group.get("fused") for group in optimizer.param_groups):
+            raise MertkError(
+                "optimizer.arguments.fused: does not go with fp16, whose scaler then cannot tell which steps it "
+                "skipped; leave it out."
+            )
         self.accelerator = accelerator
         self.method = model
         self.limits = limits

@@ -21,7 +21,7 @@ class ShardedEngine(Engine):
     """FSDP2 as Accelerate prepares it; checkpoints are whole, so any number of processes goes on from them.
 
     Raises:
-        MertkError: modules are to be left out.
+        MertkError: modules are to be left out, or the optimizer does not get along with parts of parameters.
     """
 
     name = "fsdp2"
@@ -37,6 +37,7 @@ class ShardedEngine(Engine):
         plugin = accelerator.state.fsdp_plugin
         if plugin.ignored_modules:
             raise MertkError("fsdp_ignored_modules is not offered: what FSDP ignores drifts apart. Leave it out.")
+        check_optimizer(optimizer)
         wrap_layers(plugin, model)
         keep_inputs_and_outputs(plugin)
         self._scalars = set_scalars_apart(model, optimizer)
@@ -60,6 +61,19 @@ class ShardedEngine(Engine):
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
         load_whole_optimizer_state(self.method, self.optimizer, state)
+
+
+def check_optimizer(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse optimizers that need whole parameters: by what torch cannot do with parts, or by a state from the start.
+
+    Raises:
+        MertkError: names it.
+    """
+    if optimizer.state or isinstance(optimizer, (torch.optim.Rprop, torch.optim.Adafactor)):
+        raise MertkError(
+            f"optimizer.component: {type(optimizer).__name__} needs whole parameters, of which FSDP leaves each "
+            "process a part; take another, or the engine ddp."
+        )
 
 
 def wrap_layers(plugin: Any, model: torch.nn.Module) -> None:
@@ -138,7 +152,12 @@ def load_whole_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor])
 
 
 def whole_optimizer_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The optimizer's state by the names of the weights, on the first process; empty on the others."""
+    """The optimizer's state by the names of the weights, on the first process; empty on the others.
+
+    Empty, too, when the optimizer keeps none (SGD without momentum), for which torch has no answer.
+    """
+    if not any(optimizer.state.values()):
+        return {}
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict
 
     return get_optimizer_state_dict(model, optimizer, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
@@ -146,6 +165,8 @@ def whole_optimizer_state(model: torch.nn.Module, optimizer: torch.optim.Optimiz
 
 def load_whole_optimizer_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Each process takes its part of the state, which all of them have read."""
+    if not state:
+        return
     from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
 
     set_optimizer_state_dict(model, optimizer, state, options=StateDictOptions(full_state_dict=True))

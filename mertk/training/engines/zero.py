@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: parts of DeepSpeed's state that are objects of its own: of fp16, which is not used, and of its universal checkpoints
 LOSS_SCALER, SLICES = "loss_scaler", "param_slice_mappings"
 
+#: optimizers that treat every number by itself, as those must that get parameters flattened and cut into parts
+OPTIMIZERS = (torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD)
+
 #: DeepSpeed's setting for bf16 that leaves weights and buffers in float32, as it is with the other engines
 AUTOCAST = "torch_autocast"
 
@@ -52,6 +55,7 @@ class ZeroEngine(Engine):
                 "optimizer.max_gradient_value: DeepSpeed has no limit for single values; use max_gradient_norm, or the "
                 "engine ddp or fsdp2."
             )
+        _check_optimizer(optimizer, accelerator.state.deepspeed_plugin)
         self.accelerator = accelerator
         self.method = self.plain = model
         self.limits = limits
@@ -132,6 +136,24 @@ class ZeroEngine(Engine):
         zero, own = self.model.optimizer, torch.distributed.get_rank()
         state = state | {LOSS_SCALER: zero.loss_scaler}
         zero.load_state_dict([state if rank == own else None for rank in range(torch.distributed.get_world_size())])
+
+
+def _check_optimizer(optimizer: torch.optim.Optimizer, plugin: Any) -> None:
+    """Refuse optimizers that DeepSpeed would feed what they do not understand, or replace by another.
+
+    Raises:
+        MertkError: names those that there are.
+    """
+    offload = plugin.offload_optimizer_device not in (None, "none")
+    known = OPTIMIZERS[:2] if offload else OPTIMIZERS  # its step on the CPU is one of Adam
+    if type(optimizer) not in known:
+        raise MertkError(
+            f"optimizer: DeepSpeed{' with offload' if offload else ''} gets along with "
+            f"{', '.join(kind.__name__ for kind in known)} here, not with {type(optimizer).__name__}; take one of "
+            "them, or the engine ddp or fsdp2."
+        )
+    if offload and any(group.get("amsgrad") or group.get("maximize") for group in optimizer.param_groups):
+        raise MertkError("optimizer.arguments: DeepSpeed with offload has no amsgrad and no maximize; leave them out.")
 
 
 @contextlib.contextmanager
