@@ -166,7 +166,7 @@ def _speech_states(record: dict[str, Any], place: str | None, device: torch.devi
 
     name, layer = place or record["weights"], record["layer"]
     extractor = SpeechStates(name, None if layer == "output" else int(layer.removeprefix("layer_")), device)
-    check_fingerprint(extractor.fingerprint, record, name, "--audio_weights")
+    check_fingerprint(extractor.fingerprint, record, name, "--speech")
     return _averaged_speech(extractor, record)
 
 
@@ -200,7 +200,7 @@ def _frame_encoder(record: dict[str, Any], place: str | None, device: torch.devi
     if record["extractor"] == "SmallPictures":
         return SmallPictures.of_layer(record["layer"], device)
     name = place or record["weights"]
-    check_fingerprint(fingerprint(find_weights(name)), record, name, "--weights")
+    check_fingerprint(fingerprint(find_weights(name)), record, name, "--clip")
     precision = record["options"].get("precision", "float32")
     if precision == "float16" and device.type == "cpu":
         print("note: the video features of this model were made in float16, here they are in float32", file=sys.stderr)
@@ -212,7 +212,7 @@ def _tokens(record: dict[str, Any], place: str | None, _device: torch.device) ->
     from mertk.encoders.tokenizer import Tokenizer
 
     tokenizer = Tokenizer(place or record["weights"], record["options"]["max_tokens"])
-    check_fingerprint(tokenizer.fingerprint, record, tokenizer.source, "--tokenizer")
+    check_fingerprint(tokenizer.fingerprint, record, tokenizer.source, "--bert")
     return lambda recording: _cut(tokenizer, recording).astype("int64")
 
 
@@ -221,7 +221,7 @@ def _text_states(record: dict[str, Any], place: str | None, device: torch.device
 
     name = place or record["weights"]
     extractor = TextStates(name, record["options"]["max_tokens"], device)
-    check_fingerprint(extractor.fingerprint, record, name, "--tokenizer")
+    check_fingerprint(extractor.fingerprint, record, name, "--bert")
 
     def read(recording: Recording) -> np.ndarray:
         _cut(extractor.tokenizer, recording)
