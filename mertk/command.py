@@ -117,6 +117,11 @@ def find_module(words: Sequence[str]) -> tuple[str, list[str]]:
     return name, rest
 
 
+def is_program(word: str) -> bool:
+    """Whether a word in a command line is a command of mertk, or one of its modules."""
+    return word in COMMANDS or word.startswith(("mertk.", "data_prep."))
+
+
 def _run(called: str, commands: Mapping[str, Command], words: list[str]) -> int:
     """Run the command that the first word names."""
     parser = _head_parser(called, commands)

@@ -13,17 +13,20 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or not waited for: run i
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from pathlib import Path
 
 from mertk.cli import make_parser, positive_or_auto, program
 
 EXAMPLE = """\
-python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
+mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --protocol clean --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
-python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
-    --exp exp/iemocap/foal/paper --cmd slurm --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 -- training.epochs=20
+mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
+    --exp exp/iemocap/foal/paper --cmd slurm --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 training.epochs=20
 """
+
+SETTING = re.compile(r"\w+\.[\w.]+=")
 
 
 @program
@@ -39,10 +42,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--folds", help='such as "1 2 3"; all by default')
     parser.add_argument("--seeds", type=seeds, default="1234", help='such as "1 2 3"')
     parser.add_argument(
-        "--num_processes", type=positive_or_auto, default=0, metavar="N", help="of each training, or auto"
+        "--num_processes", type=positive_or_auto, default="auto", metavar="N", help="of each training, or auto"
     )
-    parser.add_argument("--engine", metavar="NAME|YAML", help="of each training, see mertk.bin.launch --help")
-    parser.add_argument("--cmd", default="local", choices=("local", "slurm"), help="where runs are trained (local)")
+    parser.add_argument("--engine", metavar="NAME|YAML", help="of each training, see mertk launch --help")
+    parser.add_argument("--cmd", default="local", choices=("local", "slurm"), help="where runs are trained")
     parser.add_argument(
         "--jobs",
         type=positive_or_auto,
@@ -52,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--slurm",
         nargs="+",
+        default=[],
         metavar="YAML|key=value",
         help="slurm: options of sbatch for each run, such as partition=gpu time=8:00:00",
     )
@@ -65,6 +69,9 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.run.cross_validation import CrossValidation
 
+    # Options of sbatch have no dot in their names, settings have one.
+    slurm = [word for word in arguments.slurm if not SETTING.match(word)]
+    settings = [word for word in arguments.slurm if SETTING.match(word)] + arguments.settings
     started = time.perf_counter()
     planned = CrossValidation(
         arguments.config,
@@ -76,11 +83,11 @@ def main(argv: list[str] | None = None) -> int:
         arguments.seeds,
         arguments.num_processes,
         arguments.engine,
-        arguments.settings,
+        settings,
     )
     runs = planned.runs()
     if arguments.cmd == "slurm":
-        code = planned.train_by_slurm(arguments.slurm or [], arguments.detach)
+        code = planned.train_by_slurm(slurm, arguments.detach)
     elif arguments.jobs in (None, 1):
         code = planned.train_here()
     else:

@@ -19,11 +19,13 @@ SMALL = {
     "mertk.batch",
     "mertk.caches",
     "mertk.cli",
+    "mertk.command_line",
     "mertk.content",
     "mertk.errors",
     "mertk.joining",
     "mertk.names",
     "mertk.progress_bar",
+    "mertk.spelling",
     "mertk.veiling",
 }
 
@@ -34,9 +36,9 @@ ALLOWED = {
     "mertk.models": {"mertk.distributed", "mertk.nn", "mertk.losses"},
     "mertk.encoders": {"mertk.distributed", "mertk.nn", "mertk.data"},
     "mertk.data": set(),
-    "mertk.report": {"mertk.metrics"},
+    "mertk.report": {"mertk.metrics", "mertk.run.files"},
     "mertk.jobs": set(),
-    "mertk.checkup": {"mertk.components", "mertk.config", "mertk.encoders"},
+    "mertk.checkup": {"mertk.components", "mertk.config", "mertk.data", "mertk.encoders"},
     "mertk.training": {
         "mertk.models.base",
         "mertk.components",
@@ -60,6 +62,9 @@ ALLOWED = {
     },
     "mertk.bin": {
         "mertk.run",
+        "mertk.command",
+        "mertk.components",
+        "mertk.config_document",
         "mertk.checkup",
         "mertk.config",
         "mertk.data",
