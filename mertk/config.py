@@ -30,17 +30,23 @@ from mertk.veiling import unveil, veil
 class RunConfig:
     """What the run is called in results; nothing here changes the training."""
 
+    #: directory of the run: configuration, checkpoints, model, results
     output_dir: str = "exp/run"
+    #: CORPUS/METHOD
     recipe: str = "custom"
+    #: form of the method, such as paper or released
     variant: str = "paper"
+    #: what of the method is left out; full for nothing
     ablation: str = "full"
+    #: kind of folds, such as session or speaker; none for parts given by hand
     cv: str = "none"
     #: clean | clean-refit | published | custom (parts given by hand)
     protocol: str = "custom"
+    #: number of the fold, from 1
     fold: int = 1
-    #: YAML files of the run, and its settings that are not the recipe's; noted when training starts
-    #: (`mertk.run.config_origin`), empty means that nobody did
+    #: YAML files of the run, noted when training starts (`mertk.run.config_origin`); empty means that nobody did
     files: Optional[list[str]] = None
+    #: settings of the run that are not the recipe's, noted likewise
     settings: Optional[list[str]] = None
 
 
@@ -54,6 +60,7 @@ class InputConfig:
     directory: Optional[str] = None
     #: bring each feature to mean 0 and standard deviation 1, as measured on the training part
     normalize: bool = False
+    #: of waveforms, to which recordings are converted
     sample_rate_hz: int = 16000
     #: the rest of a longer utterance is cut off
     max_seconds: Optional[float] = None
@@ -63,14 +70,19 @@ class InputConfig:
 
 @dataclass
 class DataConfig:
+    """What is trained on and scored: parts, classes, inputs."""
+
     #: data directory (manifest); empty when train, validation and test are three-column scp files
     directory: Optional[str] = None
-    #: lists of utterance ids, or three-column scp files (`utterance path label`)
+    #: list of utterance ids to train on, or a three-column scp file (`utterance path label`)
     train: Optional[str] = None
+    #: the same of the part that chooses the best epoch
     validation: Optional[str] = None
+    #: the same of the part that is scored at the end
     test: Optional[str] = None
     #: class names in the order of the class indices; empty means classes.txt, or the sorted training labels
     classes: Optional[list[str]] = None
+    #: by modality (audio, video, text), what the model receives; null takes one out
     inputs: dict[str, Optional[InputConfig]] = field(default_factory=dict)
     #: labels that differ in case, blanks or invisible characters alone: refuse | join | keep (as classes of their own)
     similar_labels: str = "refuse"
@@ -78,6 +90,7 @@ class DataConfig:
     max_lost: float = 0.01
     #: a control: shuffles the labels that training sees, validation's too, by training.seed: scores must fall to chance
     permute_training_labels: bool = False
+    #: processes that read data, for each that trains; 0 reads in the training process
     num_workers: int = 2
     #: memory for decoded inputs, per worker
     cache_megabytes: int = 256
@@ -85,6 +98,8 @@ class DataConfig:
 
 @dataclass
 class SamplerConfig:
+    """How utterances are drawn into batches."""
+
     #: utterances of one step over all processes
     batch_size: int = 16
     #: draw classes equally often, with replacement (weight 1 / class count)
@@ -95,10 +110,13 @@ class SamplerConfig:
 
 @dataclass
 class GroupConfig:
-    """Parameters whose name matches `pattern` (a regular expression, searched) get their own rate and decay."""
+    """Parameters whose name matches `pattern` get their own rate and decay."""
 
+    #: regular expression, searched in the names of parameters
     pattern: str = ""
+    #: of these parameters; empty means that of all
     learning_rate: Optional[float] = None
+    #: likewise
     weight_decay: Optional[float] = None
     #: a pattern that matches nothing is an error, unless an ablation may have taken its part out
     optional: bool = False
@@ -106,13 +124,19 @@ class GroupConfig:
 
 @dataclass
 class OptimizerConfig:
+    """How weights follow their gradients."""
+
     #: adamw | adam
     name: str = "adamw"
+    #: highest, where a schedule changes it
     learning_rate: float = 1.0e-4
+    #: share of a weight that is taken off it at each step, times the learning rate
     weight_decay: float = 0.01
-    #: first match wins
+    #: parameters with a rate or decay of their own; the first match wins
     groups: list[GroupConfig] = field(default_factory=list)
+    #: gradients of all parameters together are scaled down to this norm; empty means never
     max_gradient_norm: Optional[float] = None
+    #: each number of a gradient is cut off at this size; empty means never
     max_gradient_value: Optional[float] = None
     #: batches that make one optimizer step
     accumulation_steps: int = 1
@@ -135,6 +159,7 @@ class ScheduleConfig:
     total_steps: Optional[int] = None
     #: plateau: epochs without improvement that are borne before the rate is multiplied by `factor`
     patience: int = 5
+    #: plateau: the rate is multiplied by it
     factor: float = 0.5
     #: plateau: reduce at these optimizer steps instead of watching a validation part (clean-refit)
     reduce_at: Optional[list[int]] = None
@@ -142,7 +167,11 @@ class ScheduleConfig:
 
 @dataclass
 class TrainingConfig:
+    """How long, how exactly, and what is watched."""
+
+    #: decides everything that is drawn: first weights, order, dropout, masks
     seed: int = 1234
+    #: passes over the training part, at most
     epochs: int = 40
     #: stop after this many optimizer steps (clean-refit)
     stop_at_step: Optional[int] = None
@@ -152,6 +181,7 @@ class TrainingConfig:
     early_stop: Optional[int] = None
     #: auto (bf16 where the device has it, fp16 on older GPUs, no on CPU) | no | bf16 | fp16
     precision: str = "auto"
+    #: utterances scored at once, for each process
     evaluation_batch_size: int = 32
     #: optimizer steps between two log lines
     log_every: int = 20
@@ -172,6 +202,7 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
     data: DataConfig = field(default_factory=DataConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    #: `component`, the class of the model by its dotted path, and the arguments of its constructor
     model: dict[str, Any] = field(default_factory=dict)
     #: weight of each loss term; its keys are the model's, a term set to null is taken out
     loss_weights: dict[str, Optional[float]] = field(default_factory=dict)

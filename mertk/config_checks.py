@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
+from mertk.spelling import nearest
 
 if TYPE_CHECKING:
     from mertk.config import Config
@@ -67,11 +68,16 @@ def check_values(config: Config) -> None:
     for key, allowed in CHOICES.items():
         value = lookup(config, key)
         if value not in allowed:
-            raise MertkError(f"{key}: got {value!r}, expected one of {', '.join(allowed)}.")
+            raise MertkError(
+                f"{key}: got {value!r}, expected one of {', '.join(allowed)}{nearest(str(value), allowed) or '.'}"
+            )
     config.data.inputs = {name: modality for name, modality in config.data.inputs.items() if modality is not None}
     for name, modality in config.data.inputs.items():
         if modality.kind not in ("waveform", "features", "tokens"):
-            raise MertkError(f"data.inputs.{name}.kind: got {modality.kind!r}, expected waveform, features or tokens.")
+            known = nearest(modality.kind, ("waveform", "features", "tokens"))
+            raise MertkError(
+                f"data.inputs.{name}.kind: got {modality.kind!r}, expected waveform, features or tokens{known or '.'}"
+            )
         if modality.normalize and modality.kind != "features":
             raise MertkError(f"data.inputs.{name}.normalize: only features can be normalised, this is {modality.kind}.")
         if modality.audio_policy not in ("convert", "refuse"):

@@ -1,0 +1,41 @@
+"""Show a configuration as it is resolved, with the meaning, type and default of every key; or only check it.
+
+Files are merged in their order, then settings. What is shown is a configuration file again. Without any file, the
+defaults are shown. With --check nothing is shown but what is wrong; exit code 1 then, else 0.
+"""
+
+from __future__ import annotations
+
+from mertk.cli import make_parser, program
+
+EXAMPLE = """\
+mertk config recipes/iemocap/foal/conf/foal.yaml training.epochs=10
+mertk config --check mine.yaml"""
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = make_parser(__doc__, EXAMPLE)
+    parser.add_argument("--check", action="store_true", help="only check; say nothing when all is well")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="YAML|key=value",
+        help="configuration files, merged in order, and settings over them",
+    )
+    arguments = parser.parse_args(argv)
+
+    from mertk.components import check
+    from mertk.config import load_config
+    from mertk.config_document import document
+
+    config = load_config(arguments.words)
+    if config.model:
+        check(config.model, "model")
+    if not arguments.check:
+        print(document(config), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

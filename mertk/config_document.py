@@ -1,0 +1,112 @@
+"""A configuration as YAML that says of every key what it means, its type and its default.
+
+Keys that are not set, those that a class takes by default, stand as comments, `#key: value`: what is written here is
+the configuration that was read, no more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+import typing
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+
+from mertk.config import Config
+from mertk.config_legend import NEEDED, Meaning, kind_of, of_arguments, of_fields
+from mertk.config_merging import CLASS_KEY, to_yaml
+
+#: characters of a line of comment, before it is indented
+WIDTH = 100
+COMPONENT = Meaning("the class, by its dotted path; its arguments stand beside it", str)
+
+
+def document(config: Config) -> str:
+    """The configuration as annotated YAML; `load_config` of it gives the same again.
+
+    Raises:
+        MertkError: a class that it names cannot be imported.
+    """
+    return "\n".join(_lines(config, "")) + "\n"
+
+
+def _lines(value: Any, where: str, hint: Any = Any) -> list[str]:
+    """Lines of a mapping: a section of settings, the arguments of a class, or whatever it holds."""
+    if dataclasses.is_dataclass(value):
+        legend = of_fields(type(value))
+        entries = {name: getattr(value, name) for name in legend}
+    else:
+        entries, legend = dict(value), {}
+    absent = {}
+    if CLASS_KEY in entries:
+        legend = {CLASS_KEY: COMPONENT} | _arguments(entries[CLASS_KEY], where)
+        absent = {name: meaning for name, meaning in legend.items() if name not in entries}
+    lines = []
+    for name, inner in entries.items():
+        if not where and lines:
+            lines.append("")
+        lines += _comment(legend[name]) if name in legend else []
+        of_it = legend[name].hint if name in legend else _of_entries(hint)
+        lines += _entry(name, inner, f"{where}.{name}" if where else name, of_it)
+    for name, meaning in absent.items():
+        told = "" if meaning.default is NEEDED else _flow(meaning.default)
+        lines += [*_comment(meaning), f"#{name}: {told}".rstrip()]
+    return lines
+
+
+def _entry(name: str, value: Any, where: str, hint: Any) -> list[str]:
+    """Lines of one key and its value."""
+    if isinstance(value, list) and dataclasses.is_dataclass(_of_entries(hint)):
+        items = [["  -", *_indented(_lines(item, where), "    ")] for item in value]
+        return [f"{name}:", *sum(items, [])] if items else [f"{name}: []", *_sample(_of_entries(hint), "  -", "    ")]
+    if dataclasses.is_dataclass(value) or (isinstance(value, Mapping) and value):
+        return [f"{name}:", *_indented(_lines(value, where, hint), "  ")]
+    if value == {} and dataclasses.is_dataclass(_of_entries(hint)):
+        return [f"{name}: {{}}", *_sample(_of_entries(hint), "  NAME:", "    ")]
+    return to_yaml({name: value}).rstrip("\n").splitlines()
+
+
+def _sample(section: type, head: str, indent: str) -> list[str]:
+    """As comments, what an entry would look like where there is none."""
+    return [f"#{line}" for line in [head, *_indented(_lines(section(), ""), indent)] if line]
+
+
+def _comment(meaning: Meaning) -> list[str]:
+    """Meaning, type and default, of what has keys of its own the meaning alone."""
+    if meaning is COMPONENT or kind_of(meaning.hint).startswith("mapping"):
+        told = meaning.text or inspect.getdoc(meaning.hint) or ""
+    else:
+        default = "needed, unless the data tell" if meaning.default is NEEDED else f"default {_flow(meaning.default)}"
+        told = f"{meaning.text} [{kind_of(meaning.hint)}; {default}]"
+    return [f"# {line}" for line in textwrap.wrap(told.strip(), WIDTH, break_long_words=False)]
+
+
+def _arguments(path: Any, where: str) -> dict[str, Meaning]:
+    from mertk.components import find_class
+
+    return of_arguments(find_class(path, where))
+
+
+def _of_entries(hint: Any) -> Any:
+    """The type of what a list or a mapping holds."""
+    kinds = typing.get_args(hint)
+    inner = [kind for kind in typing.get_args(kinds[-1]) if kind is not NoneType] if kinds else []
+    return (inner[0] if len(inner) == 1 else kinds[-1]) if kinds else Any
+
+
+def _flow(value: Any) -> str:
+    """A value in one line of YAML."""
+    import yaml
+
+    plain = list(value) if isinstance(value, tuple) else value
+    plain = dataclasses.asdict(plain) if dataclasses.is_dataclass(plain) else plain
+    if not isinstance(plain, (str, int, float, bool, list, dict, NoneType)):
+        return str(plain)
+    text = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _indented(lines: list[str], by: str) -> list[str]:
+    return [f"{by}{line}" if line else line for line in lines]
