@@ -44,7 +44,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         if isinstance(default, bool) or default in (None, argparse.SUPPRESS, [], ()) or "%(default)" in told:
             return told
         words = default if isinstance(default, (list, tuple)) else [default]
-        return f"{told} (default: {' '.join(map(str, words))})".replace("%", "%%")
+        return told + f" (default: {' '.join(map(str, words))})".replace("%", "%%")
 
 
 class Parser(argparse.ArgumentParser):

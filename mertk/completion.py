@@ -1,4 +1,4 @@
-"""What a shell needs to complete command lines of mertk: a script that shtab writes from the parsers of all commands."""
+"""What a shell needs to complete command lines of mertk: a script by shtab, from the parsers of all commands."""
 
 from __future__ import annotations
 
