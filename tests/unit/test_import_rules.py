@@ -63,6 +63,7 @@ ALLOWED = {
     "mertk.bin": {
         "mertk.run",
         "mertk.command",
+        "mertk.completion",
         "mertk.components",
         "mertk.config_document",
         "mertk.checkup",
@@ -150,6 +151,17 @@ def test_library_never_imports_what_is_built_on_it():
     assert problems_of("mertk") == []
 
 
+def test_only_commands_and_programs_know_how_data_are_prepared():
+    allowed = {ROOT / "mertk/command.py", *(ROOT / "mertk/bin").glob("*.py"), *(ROOT / "mertk/data_prep").rglob("*.py")}
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {module}"
+        for path in set((ROOT / "mertk").rglob("*.py")) - allowed
+        for line, module, _ in imports(path)
+        if is_below(module, {"mertk.data_prep"})
+    ]
+    assert found == []
+
+
 def test_modules_of_the_project_that_are_imported_exist():
     """Imports inside functions would fail only when the function runs."""
     found = []
@@ -164,7 +176,8 @@ def test_modules_of_the_project_that_are_imported_exist():
 
 
 @pytest.mark.parametrize(
-    "package", ["mertk.bin", "mertk.checkup", "mertk.data", "mertk.report", "mertk.run", "mertk.data_prep"]
+    "package",
+    ["mertk.bin", "mertk.checkup", "mertk.data", "mertk.jobs", "mertk.report", "mertk.run", "mertk.data_prep"],
 )
 def test_heavy_packages_are_imported_late(package):
     found = [
