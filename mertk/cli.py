@@ -70,6 +70,14 @@ def share(text: str) -> float:
     raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got {text}")
 
 
+def whole_numbers(text: str) -> list[int]:
+    """Numbers from 0, separated by blanks or commas."""
+    words = text.replace(",", " ").split()
+    if not words or not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f'got {text!r}, expected whole numbers such as "1 2 3"')
+    return [int(word) for word in words]
+
+
 def positive_or_auto(text: str) -> int:
     """`auto` as 0, or a positive number."""
     if text == "auto":

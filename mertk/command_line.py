@@ -36,37 +36,29 @@ def called() -> str | None:
     return _called.get()
 
 
-class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of descriptions, and ends the help of an option with its default where it has one."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        told, default = action.help or "", action.default
-        if isinstance(default, bool) or default in (None, argparse.SUPPRESS, [], ()) or "%(default)" in told:
-            return told
-        words = default if isinstance(default, (list, tuple)) else [default]
-        return told + f" (default: {' '.join(map(str, words))})".replace("%", "%%")
-
-
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` for people who mistype.
 
-    Words without a dash may stand before, between and behind options; those that no other positional argument takes
-    belong to the one that takes any number.
+    Descriptions keep their lines. Words without a dash may stand before, between and behind options; those that no
+    other positional argument takes belong to the one that takes any number.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        #: what was added, in order
+        #: what was added, in order, and all spellings of options
         self.added: list[argparse.Action] = []
-        super().__init__(*arguments, formatter_class=HelpFormatter, **options)
+        self.spellings: list[str] = []
+        super().__init__(*arguments, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def add_argument(self, *names: str, former: str = "", **options: Any) -> argparse.Action:
-        """As that of argparse.
+        """As that of argparse; the help ends with the default, where there is one.
 
         Args:
             former: an earlier spelling of the option, which is understood and does not show.
         """
         action = super().add_argument(*names, **options)
+        action.help = _with_default(action)
         self.added.append(action)
+        self.spellings += [name for name in (*names, former) if name.startswith("-")]
         if former:
             super().add_argument(former, dest=action.dest, **options | {"help": argparse.SUPPRESS})
         return action
@@ -94,13 +86,12 @@ class Parser(argparse.ArgumentParser):
     def _refuse_unknown(self, words: list[str]) -> None:
         """End the program when there is an option of which none begins so."""
         others = any(action.nargs == argparse.REMAINDER for action in self.added)
-        known = list(self._option_string_actions)
         for word in words:
             name = word.partition("=")[0]
             # Behind `--` are no options, behind the name of another program its own.
             if word == "--" or (others and not word.startswith("-")):
                 return
-            if word.startswith("--") and " " not in name and not any(one.startswith(name) for one in known):
+            if word.startswith("--") and " " not in name and not any(one.startswith(name) for one in self.spellings):
                 self.error(self._unknown(word))
 
     def _unknown(self, word: str) -> str:
@@ -118,6 +109,17 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             raise argparse.ArgumentError(action, refused(str(value), map(str, action.choices)))
+
+
+def _with_default(action: argparse.Action) -> str | None:
+    """The help of an argument, and its default where it has one that is not said already."""
+    told, default = action.help, action.default
+    if isinstance(default, bool) or default in (None, argparse.SUPPRESS, [], ()) or told == argparse.SUPPRESS:
+        return told
+    if "%(default)" in (told or ""):
+        return told
+    words = map(str, default if isinstance(default, (list, tuple)) else [default])
+    return f"{told or ''} (default: {' '.join(words).replace('%', '%%')})".lstrip()
 
 
 class _Shown(BaseException):

@@ -12,12 +12,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or not waited for: run i
 
 from __future__ import annotations
 
-import argparse
 import re
 import time
 from pathlib import Path
 
-from mertk.cli import make_parser, positive_or_auto, program
+from mertk.cli import make_parser, positive_or_auto, program, whole_numbers
 
 EXAMPLE = """\
 mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
@@ -35,12 +34,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order"
     )
-    parser.add_argument("--data", type=Path, required=True, help="data directory with folds/ in it")
-    parser.add_argument("--exp", type=Path, required=True, help="experiment directory; runs go below it")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="data directory with folds/ in it")
+    parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory; runs go below it")
     parser.add_argument("--cv", default="session", help="kind of folds (session, speaker)")
-    parser.add_argument("--protocol", default="clean", choices=("clean", "clean-refit", "published"))
+    parser.add_argument(
+        "--protocol", default="clean", choices=("clean", "clean-refit", "published"), help="how training is stopped"
+    )
     parser.add_argument("--folds", help='such as "1 2 3"; all by default')
-    parser.add_argument("--seeds", type=seeds, default="1234", help='such as "1 2 3"')
+    parser.add_argument("--seeds", type=whole_numbers, default="1234", help='such as "1 2 3"')
     parser.add_argument(
         "--num_processes", type=positive_or_auto, default="auto", metavar="N", help="of each training, or auto"
     )
@@ -95,14 +96,6 @@ def main(argv: list[str] | None = None) -> int:
     if code == 0:
         print(f"{len(runs)} runs in {arguments.exp} ready ({time.perf_counter() - started:.0f} s)")
     return code
-
-
-def seeds(text: str) -> list[int]:
-    """Whole numbers, separated by blanks or commas."""
-    words = text.replace(",", " ").split()
-    if not words or not all(word.isdecimal() for word in words):
-        raise argparse.ArgumentTypeError(f'got {text!r}, expected whole numbers such as "1 2 3"')
-    return [int(word) for word in words]
 
 
 if __name__ == "__main__":

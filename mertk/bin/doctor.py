@@ -5,10 +5,9 @@ One line a check: ok, warn (goes on, but read it) or FAIL with what to do about 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from mertk.cli import make_parser, positive_or_auto, program
+from mertk.cli import make_parser, positive_or_auto, program, whole_numbers
 
 EXAMPLE = """\
 mertk doctor
@@ -28,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--labels", type=Path, metavar="CSV", help="table of labels, for that in the corpus")
     add(
         "--sessions",
-        type=sessions,
+        type=whole_numbers,
         default=[],
         metavar='"1 2"',
         help="the sessions of IEMOCAP that are used (all five)",
@@ -64,14 +63,6 @@ def main(argv: list[str] | None = None) -> int:
         worst = max(worst, ("ok", "warn", "FAIL").index(finding.status))
     print(("all well", "fit, with warnings", "not fit: mend what says FAIL and run again")[worst])
     return 1 if worst == 2 else 0
-
-
-def sessions(text: str) -> list[int]:
-    """Numbers of sessions, separated by blanks or commas."""
-    words = text.replace(",", " ").split()
-    if not words or not all(word.isdecimal() for word in words):
-        raise argparse.ArgumentTypeError(f'expected numbers like "1 2 3", got {text!r}')
-    return [int(word) for word in words]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from mertk.bin.cross_validate import main, seeds
+from mertk.bin.cross_validate import main
+from mertk.cli import whole_numbers
 from mertk.cli import PREEMPTED
 from mertk.config import load_config
 from mertk.errors import MertkError
@@ -45,10 +46,10 @@ def test_a_refit_is_planned_behind_its_clean_run():
 
 
 def test_seeds_are_whole_numbers():
-    assert seeds("1 2,3") == [1, 2, 3]
+    assert whole_numbers("1 2,3") == [1, 2, 3]
     for wrong in ("", "abc", "-1", "1.5"):
         with pytest.raises(argparse.ArgumentTypeError, match="expected whole numbers"):
-            seeds(wrong)
+            whole_numbers(wrong)
 
 
 def test_folds_are_found_or_refused_by_name(data):
