@@ -72,7 +72,8 @@ class Parser(argparse.ArgumentParser):
         self._refuse_unknown(words)
         found, rest = self.parse_known_args(words, namespace)
         front, behind = (rest[: rest.index("--")], rest[rest.index("--") + 1 :]) if "--" in rest else (rest, [])
-        unknown = [word for word in front if word.startswith("-") and word != "-"]
+        # What has a blank in it is no option to argparse either.
+        unknown = [word for word in front if word.startswith("-") and word != "-" and " " not in word]
         if unknown:
             self.error(self._unknown(unknown[0]))
         if left := front + behind:
@@ -91,7 +92,7 @@ class Parser(argparse.ArgumentParser):
             # Behind `--` are no options, behind the name of another program its own.
             if word == "--" or (others and not word.startswith("-")):
                 return
-            if word.startswith("--") and " " not in name and not any(one.startswith(name) for one in self.spellings):
+            if word.startswith("--") and " " not in word and not any(one.startswith(name) for one in self.spellings):
                 self.error(self._unknown(word))
 
     def _unknown(self, word: str) -> str:

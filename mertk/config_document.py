@@ -7,6 +7,7 @@ the configuration that was read, no more.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import textwrap
 import typing
@@ -17,9 +18,12 @@ from typing import Any
 from mertk.config import Config
 from mertk.config_legend import NEEDED, Meaning, kind_of, of_arguments, of_fields
 from mertk.config_merging import CLASS_KEY, to_yaml
+from mertk.errors import MertkError
 
 #: characters of a line of comment, before it is indented
 WIDTH = 100
+#: key of a section for the arguments of the class that it names
+ARGUMENTS = "arguments"
 COMPONENT = Meaning("the class, by its dotted path; its arguments stand beside it", str)
 
 
@@ -33,39 +37,63 @@ def document(config: Config) -> str:
 
 
 def _lines(value: Any, where: str, hint: Any = Any) -> list[str]:
-    """Lines of a mapping: a section of settings, the arguments of a class, or whatever it holds."""
+    """Lines of a mapping: a section of settings, a class with its arguments, or whatever it holds."""
     if dataclasses.is_dataclass(value):
         legend = of_fields(type(value))
-        entries = {name: getattr(value, name) for name in legend}
-    else:
-        entries, legend = dict(value), {}
-    absent = {}
-    if CLASS_KEY in entries:
-        legend = {CLASS_KEY: COMPONENT} | _arguments(entries[CLASS_KEY], where)
-        absent = {name: meaning for name, meaning in legend.items() if name not in entries}
+        # A section that names a class has the arguments for it in a mapping of their own.
+        owner = getattr(value, CLASS_KEY, None)
+        return _keys({name: getattr(value, name) for name in legend}, legend, where, hint, owner)
+    if CLASS_KEY in value:
+        legend = {CLASS_KEY: COMPONENT} | _arguments(value[CLASS_KEY], where)
+        return _keys(value, legend, where, hint) + _absent(value, legend)
+    return _keys(value, {}, where, hint)
+
+
+def _keys(
+    entries: Mapping[str, Any], legend: Mapping[str, Meaning], where: str, hint: Any, owner: str | None = None
+) -> list[str]:
+    """Lines of keys and their values, each below what it means."""
     lines = []
-    for name, inner in entries.items():
+    for name, value in entries.items():
+        place = f"{where}.{name}" if where else name
         if not where and lines:
             lines.append("")
         lines += _comment(legend[name]) if name in legend else []
-        of_it = legend[name].hint if name in legend else _of_entries(hint)
-        lines += _entry(name, inner, f"{where}.{name}" if where else name, of_it)
-    for name, meaning in absent.items():
-        told = "" if meaning.default is NEEDED else _flow(meaning.default)
-        lines += [*_comment(meaning), f"#{name}: {told}".rstrip()]
+        if owner is not None and name == ARGUMENTS:
+            taken = _arguments(owner, place)
+            head = f"{name}:" if value else f"{name}: {{}}"
+            lines += [head, *_indented(_keys(value, taken, place, Any) + _absent(value, taken), "  ")]
+        else:
+            lines += _entry(name, value, place, legend[name].hint if name in legend else _of_entries(hint))
+    return lines
+
+
+def _absent(entries: Mapping[str, Any], legend: Mapping[str, Meaning]) -> list[str]:
+    """As comments, what a class takes by default."""
+    lines = []
+    for name, meaning in legend.items():
+        if name not in entries:
+            told = "" if meaning.default is NEEDED else _flow(meaning.default)
+            lines += [*_comment(meaning), f"#{name}: {told}".rstrip()]
     return lines
 
 
 def _entry(name: str, value: Any, where: str, hint: Any) -> list[str]:
     """Lines of one key and its value."""
-    if isinstance(value, list) and dataclasses.is_dataclass(_of_entries(hint)):
-        items = [["  -", *_indented(_lines(item, where), "    ")] for item in value]
-        return [f"{name}:", *sum(items, [])] if items else [f"{name}: []", *_sample(_of_entries(hint), "  -", "    ")]
+    inner = _of_entries(hint)
+    if isinstance(value, list) and any(dataclasses.is_dataclass(item) or _is_component(item) for item in value):
+        items = [["  -", *_indented(_lines(item, f"{where}[{n}]"), "    ")] for n, item in enumerate(value)]
+        return [f"{name}:", *sum(items, [])]
     if dataclasses.is_dataclass(value) or (isinstance(value, Mapping) and value):
         return [f"{name}:", *_indented(_lines(value, where, hint), "  ")]
-    if value == {} and dataclasses.is_dataclass(_of_entries(hint)):
-        return [f"{name}: {{}}", *_sample(_of_entries(hint), "  NAME:", "    ")]
+    if dataclasses.is_dataclass(inner):
+        empty, head = ("[]", "  -") if value == [] else ("{}", "  NAME:")
+        return [f"{name}: {empty}", *_sample(inner, head, "    ")]
     return to_yaml({name: value}).rstrip("\n").splitlines()
+
+
+def _is_component(value: Any) -> bool:
+    return isinstance(value, Mapping) and CLASS_KEY in value
 
 
 def _sample(section: type, head: str, indent: str) -> list[str]:
@@ -84,9 +112,12 @@ def _comment(meaning: Meaning) -> list[str]:
 
 
 def _arguments(path: Any, where: str) -> dict[str, Meaning]:
-    from mertk.components import find_class
-
-    return of_arguments(find_class(path, where))
+    """What the class at a dotted path takes."""
+    module, _, name = str(path).rpartition(".")
+    try:
+        return of_arguments(getattr(importlib.import_module(module), name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise MertkError(f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}).") from error
 
 
 def _of_entries(hint: Any) -> Any:

@@ -68,17 +68,18 @@ def of_arguments(constructor: type) -> dict[str, Meaning]:
 
 
 def field_comments(section: type) -> dict[str, str]:
-    """By field of a class, the lines `#:` directly above it."""
+    """By field of a class, the lines `#:` above it; fields that follow line by line share them."""
     lines = textwrap.dedent(inspect.getsource(section)).splitlines()
     [definition] = ast.parse("\n".join(lines)).body
-    found = {}
+    found, comment, last = {}, "", 0
     for node in definition.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            number = node.lineno - 1
-            while lines[number - 1].lstrip().startswith("#:"):
-                number -= 1
-            comment = [line.lstrip().removeprefix("#:").strip() for line in lines[number : node.lineno - 1]]
-            found[node.target.id] = " ".join(comment)
+            number = first = node.lineno - 1
+            while lines[first - 1].lstrip().startswith("#:"):
+                first -= 1
+            above = [line.lstrip().removeprefix("#:").strip() for line in lines[first:number]]
+            comment = " ".join(above) if above or number != last else comment
+            found[node.target.id], last = comment, node.end_lineno
     return found
 
 

@@ -39,20 +39,22 @@ def main(argv: list[str] | None = None) -> int:
     add("settings", nargs="*", metavar="key=value", help="settings over those of --config")
     arguments = parser.parse_args(argv)
 
-    from mertk.checkup.examination import examine
-    from mertk.checkup.software import missing_packages
+    if arguments.missing:  # asked where they may all be missing
+        from mertk.checkup.software import missing_packages
 
-    if arguments.missing:
         missing = missing_packages(arguments.missing)
         print("\n".join(missing), end="\n" if missing else "")
         return 1 if missing else 0
+
+    from mertk.checkup.examination import examine
+    from mertk.checkup.needs import check_corpus
+
     worst = 0
     for finding in examine(
         arguments.config,
         arguments.settings,
         arguments.corpus,
-        arguments.labels,
-        arguments.sessions,
+        lambda corpus, inputs: check_corpus(corpus, inputs, arguments.sessions, arguments.labels),
         arguments.writable,
         arguments.num_processes,
         arguments.clip,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mertk.checkup.finding import Finding
 from mertk.checkup.folders import check_caches, check_temporary, check_writable
-from mertk.checkup.needs import check_config, check_corpus, named_weights, used_inputs
+from mertk.checkup.needs import check_config, named_weights, used_inputs
 from mertk.checkup.software import (
     check_codecs,
     check_devices,
@@ -23,8 +23,7 @@ def examine(
     config: Sequence[str] = (),
     settings: Sequence[str] = (),
     corpus: Path | None = None,
-    labels: Path | None = None,
-    sessions: Collection[int] = (),
+    check_corpus: Callable[[Path, Mapping[str, str] | None], Finding] | None = None,
     writable: Sequence[Path] = (),
     num_processes: int = 0,
     clip: str | None = None,
@@ -35,9 +34,8 @@ def examine(
 
     Args:
         config: YAML files of the run, merged in order; `settings` (`key=value`) over them.
-        corpus: folder or feature file to look into.
-        labels: table of recordings, for that in the corpus.
-        sessions: those of IEMOCAP that are used; all when there are none.
+        corpus: folder or feature file that the run is about.
+        check_corpus: looks into it, for what is used of it (`used_inputs`; None when nobody knows).
         writable: folders that the run writes into.
         num_processes: how many are wanted; 0 for one on each GPU, else one.
         clip: CLIP model for features of pictures.
@@ -61,8 +59,8 @@ def examine(
         if read is not None:
             inputs = used_inputs(read)
             needed += [value for _, value in named_weights(read.model)]
-    if corpus:
-        yield check_corpus(corpus, inputs, list(sessions), labels)
+    if corpus and check_corpus:
+        yield check_corpus(corpus, inputs)
     yield check_codecs()
     yield from check_devices(num_processes)
     if makes_speech_features(corpus, inputs):

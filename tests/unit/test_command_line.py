@@ -46,6 +46,12 @@ def test_files_stand_anywhere(parser, words, files):
     assert parser.parse_args(words.split()).files == [Path(name) for name in files.split()]
 
 
+def test_what_has_a_blank_in_it_is_no_option(parser):
+    words = ["a.wav", "--clip", "-- no such", "- b.wav", "--q=d e.wav"]
+    found = parser.parse_args(words)
+    assert (found.clip, found.files) == ("-- no such", [Path("a.wav"), Path("- b.wav"), Path("--q=d e.wav")])
+
+
 def test_words_for_which_there_is_no_place_are_wrong_usage(capsys):
     parser = make_parser("Does.", "x", "x")
     parser.add_argument("--again", action="store_true")

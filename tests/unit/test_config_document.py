@@ -16,6 +16,7 @@ from mertk.config import Config, load_config
 from mertk.config_document import document
 from mertk.config_legend import NEEDED, documented_arguments, field_comments, kind_of, of_arguments, of_fields
 from mertk.config_merging import CLASS_KEY
+from mertk.errors import MertkError
 
 ROOT = Path(__file__).resolve().parents[2]
 #: a file of a recipe that names a model is whole by itself
@@ -131,6 +132,7 @@ class Section:
     #: of two
     #: lines
     told: float | None = None
+    shares: float | None = None
     # no meaning
     other: list[str] = dataclasses.field(default_factory=list)
 
@@ -159,9 +161,37 @@ class Sum(Base):
         pass
 
 
+@dataclasses.dataclass
+class Chosen:
+    """A section that may name a class, and holds a list of such."""
+
+    #: a class of one's own
+    component: str | None = None
+    #: for its constructor
+    arguments: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+    #: one after the other
+    steps: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
+
+
+def test_classes_in_sections_and_lists_have_their_arguments_explained():
+    path = f"{Sum.__module__}.Sum"
+    text = document(Chosen(path, {"left": 3}, [{"component": path, "scale": 2.0}]))
+    assert yaml.safe_load(text) == {
+        "component": path,
+        "arguments": {"left": 3},
+        "steps": [{"component": path, "scale": 2.0}],
+    }
+    assert "  # what is added, together: twice. [whole number; needed, unless the data tell]\n  left: 3\n" in text
+    assert "  #scale: 1.0\n" in text and "    scale: 2.0\n" in text and "    #shared: []\n" in text
+    assert yaml.safe_load(document(Chosen(path)))["arguments"] == {}
+    with pytest.raises(MertkError, match="arguments.component: cannot import 'no.such.Class'"):
+        document(Chosen("no.such.Class"))
+
+
 def test_meanings_are_read_where_they_are_written():
-    assert field_comments(Section) == {"bare": "", "told": "of two lines", "other": ""}
-    assert [meaning.default for meaning in of_fields(Section).values()] == [1, None, []]
+    both = "of two lines"
+    assert field_comments(Section) == {"bare": "", "told": both, "shares": both, "other": ""}
+    assert [meaning.default for meaning in of_fields(Section).values()] == [1, None, None, []]
     found = of_arguments(Sum)
     both = "what is added, together: twice."
     assert {name: meaning.text for name, meaning in found.items()} == {

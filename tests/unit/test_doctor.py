@@ -1,5 +1,8 @@
 import json
+import subprocess
+import sys
 from importlib import metadata
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -270,3 +273,12 @@ def test_wrong_number_of_processes_is_wrong_usage():
     with pytest.raises(SystemExit) as ended:
         doctor.main(["--num_processes", "0"])
     assert ended.value.code == 2
+
+
+def test_missing_packages_are_listed_by_an_interpreter_that_has_none():
+    """Recipes ask so before there is an environment."""
+    command = [sys.executable, "-S", "-m", "mertk", "doctor", "--missing", "run"]
+    root = Path(__file__).resolve().parents[2]
+    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert told.returncode == 1 and told.stderr == ""
+    assert "torch" in told.stdout.split()

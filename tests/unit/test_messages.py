@@ -102,17 +102,25 @@ def options_of(program: str) -> frozenset[str]:
 @cache
 def recipes() -> dict[str, str]:
     """By recipe, its shell code with what it sources."""
-    common = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "recipes/common").glob("*.sh")}
-    shared = "".join(text for name, text in common.items() if name != "sentiment.sh")
     found = {}
     for path in sorted((ROOT / "recipes").glob("*/*/run.sh")):
-        text = path.read_text(encoding="utf-8")
-        found["/".join(path.parts[-3:-1])] = text + shared + common["sentiment.sh"] * ("sentiment.sh" in text)
+        found["/".join(path.parts[-3:-1])] = "".join(sourced(path, {}).values())
+    return found
+
+
+def sourced(path: Path, before: dict[Path, str]) -> dict[Path, str]:
+    """The code of a script and of those of recipes/common that it sources, by file."""
+    code = path.read_text(encoding="utf-8")
+    found = before | {path: code}
+    kind = re.search(r"\bkind=(\w+)", "".join(found.values()))
+    for name in re.findall(r'^ *source .*?((?:corpora/)?[\w$]+\.sh)"$', code, re.MULTILINE):
+        file = ROOT / "recipes/common" / name.replace("$kind", kind[1] if kind else "")
+        found |= sourced(file, found) if file not in found else {}
     return found
 
 
 def options_of_recipe(code: str) -> set[str]:
-    return {"help"}.union(*(words.split() for words in re.findall(r'\b\w*(?:options|flags|lists)="([\w ]+)"', code)))
+    return {"help"}.union(*(words.split() for words in re.findall(r'\b\w*(?:options|flags|lists)\+?="([\w ]+)"', code)))
 
 
 @cache
@@ -128,7 +136,7 @@ def programs_of_recipe(code: str) -> set[str]:
     short = {name: name.removeprefix("mertk.") if "data_prep" in name else name for name in programs()}
     waiting, found = {name for name in programs() if re.search(rf"\b{re.escape(short[name])}\b(?!\.)", code)}, set()
     # Commands stand behind `-m mertk`, `--`, or an array such as "${launch[@]}", or begin such an array.
-    before = r'(?:-m mertk |-- |@\]\}" |\()'
+    before = r'(?:-m mertk |-- |@\]\}" |=\(\s*)'
     waiting |= {module for typed, module in commands().items() if re.search(rf'{before}{typed}(?=[ ")]|$)', code, re.M)}
     while waiting:
         program = waiting.pop()
