@@ -14,6 +14,7 @@ from pathlib import Path
 import mertk
 from mertk.cli import program
 from mertk.command_line import Parser, called_as
+from mertk.errors import MertkError
 from mertk.spelling import nearest, refused
 
 PREPARATION = "mertk.data_prep"
@@ -34,6 +35,12 @@ class Command:
     line: str
     module: str | None
     is_hidden: bool = False
+
+
+class NoProgramError(MertkError):
+    """There is no program of a name that was given on a command line."""
+
+    exit_code = 2
 
 
 COMMANDS = {
@@ -93,11 +100,9 @@ def find_module(words: Sequence[str]) -> tuple[str, list[str]]:
     The module of a program, one's own too, may stand there by its dotted name.
 
     Raises:
-        MertkError: there is no program of this name.
+        NoProgramError: there is no program of this name.
     """
     from importlib.util import find_spec
-
-    from mertk.errors import MertkError
 
     name, *rest = words
     if name in COMMANDS and COMMANDS[name].module:
@@ -107,13 +112,15 @@ def find_module(words: Sequence[str]) -> tuple[str, list[str]]:
         if rest and rest[0] in below:
             return below[rest[0]].module, rest[1:]
         told = refused(rest[0], below) if rest and below else f"expected one of {', '.join(below) or 'none'} behind it"
-        raise MertkError(f"{name}: {told}")
+        raise NoProgramError(f"{name}: {told}")
     try:
         is_module = find_spec(name) is not None
     except (ImportError, ValueError):
         is_module = False
     if not is_module:
-        raise MertkError(f"{name}: no program, expected a command of mertk or a module{nearest(name, COMMANDS) or '.'}")
+        raise NoProgramError(
+            f"{name}: no program, expected a command of mertk or a module{nearest(name, COMMANDS) or '.'}"
+        )
     return name, rest
 
 

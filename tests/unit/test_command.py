@@ -140,3 +140,10 @@ def test_modules_of_launched_programs():
     ]:
         with pytest.raises(MertkError, match=message.replace("?", r"\?")):
             find_module(words)
+
+
+def test_no_program_to_launch_is_wrong_usage(capsys):
+    assert main(["launch", "trian"]) == 2
+    assert "error: trian: no program, expected a command of mertk or a module; did you mean train?" in (
+        capsys.readouterr().err
+    )

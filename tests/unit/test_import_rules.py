@@ -162,6 +162,19 @@ def test_only_commands_and_programs_know_how_data_are_prepared():
     assert found == []
 
 
+def test_functions_take_plain_arguments():
+    """What a program was given ends in its parser; nothing below takes a namespace of argparse."""
+    parsers = {ROOT / "mertk" / f"{name}.py" for name in ("cli", "command", "command_line", "completion")}
+    allowed = parsers | {*(ROOT / "mertk/bin").glob("*.py"), *(ROOT / "mertk/data_prep").rglob("*.py")}
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in set((ROOT / "mertk").rglob("*.py")) - allowed
+        for line, module, _ in imports(path)
+        if module == "argparse"
+    ]
+    assert found == []
+
+
 def test_modules_of_the_project_that_are_imported_exist():
     """Imports inside functions would fail only when the function runs."""
     found = []
