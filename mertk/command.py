@@ -157,7 +157,7 @@ def _head_parser(called: str, commands: Mapping[str, Command]) -> Parser:
     width = max(map(len, listed), default=0) + 2
     lines = "\n".join(f"  {name:{width}}{line}" for name, line in listed.items()) or "  none"
     if commands is COMMANDS:
-        about, what, example = mertk.__doc__.strip().partition("\n")[0], "commands", f"{called} help train"
+        about, what, example = (mertk.__doc__ or "").partition("\n")[0], "commands", f"{called} help train"
     else:
         name = called.split()[-1]
         line = COMMANDS[name].line

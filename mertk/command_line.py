@@ -1,7 +1,7 @@
 """The parser that every program has: it names the nearest valid word, shows defaults, and takes files anywhere.
 
-mertk train --confg a.yaml      unknown option --confg; did you mean --config?
-mertk predict --model A x.wav --device cpu y.wav      x.wav and y.wav, with no `--` between
+`mertk train --confg a.yaml` ends with `unknown option --confg; did you mean --config?`, and
+`mertk predict --model M x.wav --device cpu y.wav` takes both files.
 """
 
 from __future__ import annotations

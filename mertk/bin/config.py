@@ -1,7 +1,7 @@
 """Show a configuration as it is resolved, with the meaning, type and default of every key; or only check it.
 
-Files are merged in their order, then settings. What is shown is a configuration file again. Without any file, the
-defaults are shown. With --check nothing is shown but what is wrong; exit code 1 then, else 0.
+Files are merged in their order, then settings. What is shown is a configuration file again; without any file, it is the
+defaults. With --check nothing is shown but what is wrong with a configuration for training; exit code 1 then, else 0.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from mertk.components import check
+    from mertk.components import CLASS_KEY, check
     from mertk.config import load_config
     from mertk.config_document import document
 
     config = load_config(arguments.words)
-    if config.model:
+    if arguments.check or CLASS_KEY in config.model:  # a part of a configuration can be shown, too
         check(config.model, "model")
     if not arguments.check:
         print(document(config), end="")

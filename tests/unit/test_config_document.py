@@ -122,6 +122,10 @@ def test_a_configuration_is_only_checked(capsys, tmp_path):
         assert main(["--check", path, setting]) == 1
         out, error = capsys.readouterr()
         assert out == "" and message in error
+    assert main(["--check", "training.epochs=3"]) == 1
+    assert "model: the key 'component' is missing" in capsys.readouterr().err
+    assert main(["model.width=3"]) == 0
+    assert "\nmodel:\n  width: 3\n" in capsys.readouterr().out
     assert main(["--check", str(tmp_path / "none.yaml")]) == 1
     assert "none.yaml: no such configuration file" in capsys.readouterr().err
 
