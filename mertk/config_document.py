@@ -106,7 +106,7 @@ def _comment(meaning: Meaning) -> list[str]:
     if meaning is COMPONENT or kind_of(meaning.hint).startswith("mapping"):
         told = meaning.text or inspect.getdoc(meaning.hint) or ""
     else:
-        default = "needed, unless the data tell" if meaning.default is NEEDED else f"default {_flow(meaning.default)}"
+        default = "no default" if meaning.default is NEEDED else f"default {_flow(meaning.default)}"
         told = f"{meaning.text} [{kind_of(meaning.hint)}; {default}]"
     return [f"# {line}" for line in textwrap.wrap(told.strip(), WIDTH, break_long_words=False)]
 

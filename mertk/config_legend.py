@@ -114,7 +114,7 @@ def kind_of(hint: Any) -> str:
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, UnionType):
-        return ", or ".join(map(kind_of, inner))
+        return ", or ".join(dict.fromkeys(map(kind_of, inner)))
     if inspect.isclass(origin) and issubclass(origin, Mapping):
         return f"mapping to {kind_of(inner[1])}" if inner and inner[1] is not Any else "mapping"
     if inspect.isclass(origin) and issubclass(origin, Sequence):

@@ -2,6 +2,7 @@
 
 Files are merged in their order, then settings. What is shown is a configuration file again; without any file, it is the
 defaults. With --check nothing is shown but what is wrong with a configuration for training; exit code 1 then, else 0.
+An argument of a class that has no default must be given, unless the data tell it (widths, classes).
 """
 
 from __future__ import annotations

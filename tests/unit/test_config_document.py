@@ -42,7 +42,7 @@ def sections(section: type = Config) -> set[type]:
 def components(value) -> set[str]:
     """Dotted paths of the classes that settings name."""
     if isinstance(value, dict):
-        own = {value[CLASS_KEY]} if CLASS_KEY in value else set()
+        own = {value[CLASS_KEY]} if value.get(CLASS_KEY) else set()
         return own.union(*map(components, value.values()))
     return set().union(*map(components, value)) if isinstance(value, list) else set()
 
@@ -99,7 +99,7 @@ def test_keys_say_what_they_mean(capsys):
         "passes over the training part, at most [whole number; default 40] epochs: 7 ",
         "products of an interaction head. [whole number; default 512] #projection_dim: 512 ",
         "compute it without gradient. [true or false; default true] freeze_feature_encoder: true ",
-        "C. [whole number; needed, unless the data tell] #num_classes: ",
+        "C. [whole number; no default] #num_classes: ",
         "searched in the names of parameters [text; default ''] pattern: enc ",
         "a term set to null is taken out loss_weights: ce: 1.0 ",
     ):
@@ -185,7 +185,7 @@ def test_classes_in_sections_and_lists_have_their_arguments_explained():
         "arguments": {"left": 3},
         "steps": [{"component": path, "scale": 2.0}],
     }
-    assert "  # what is added, together: twice. [whole number; needed, unless the data tell]\n  left: 3\n" in text
+    assert "  # what is added, together: twice. [whole number; no default]\n  left: 3\n" in text
     assert "  #scale: 1.0\n" in text and "    scale: 2.0\n" in text and "    #shared: []\n" in text
     assert yaml.safe_load(document(Chosen(path)))["arguments"] == {}
     with pytest.raises(MertkError, match="arguments.component: cannot import 'no.such.Class'"):
