@@ -71,7 +71,7 @@ def commands() -> dict[str, str]:
     """Modules by what a user types behind `mertk`."""
     found = {name: command.module for name, command in COMMANDS.items() if command.module}
     found |= {f"extract {name}": command.module for name, command in EXTRACTIONS.items()}
-    prepared = (name for name in programs() if name.startswith("mertk.data_prep."))
+    prepared = (name for name in programs() if re.fullmatch(r"mertk\.data_prep\.\w+", name))
     return found | {f"prepare {name.rpartition('.')[2]}": name for name in prepared}
 
 
@@ -135,9 +135,11 @@ def programs_of_recipe(code: str) -> set[str]:
     code = "\n".join(line for line in code.splitlines() if not line.lstrip().startswith("#"))
     short = {name: name.removeprefix("mertk.") if "data_prep" in name else name for name in programs()}
     waiting, found = {name for name in programs() if re.search(rf"\b{re.escape(short[name])}\b(?!\.)", code)}, set()
-    # Commands stand behind `-m mertk`, `--`, or an array such as "${launch[@]}", or begin such an array.
+    # Commands of one word stand behind `-m mertk`, `--`, or an array such as "${launch[@]}", or begin such an array.
     before = r'(?:-m mertk |-- |@\]\}" |=\(\s*)'
-    waiting |= {module for typed, module in commands().items() if re.search(rf'{before}{typed}(?=[ ")]|$)', code, re.M)}
+    for typed, module in commands().items():
+        if re.search(rf'{"" if " " in typed else before}\b{typed}(?=[ ")]|$)', code, re.MULTILINE):
+            waiting.add(module)
     while waiting:
         program = waiting.pop()
         found.add(program)
