@@ -93,13 +93,13 @@ def run_form(arguments: Any, form: str) -> dict[str, float]:
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("contrastive", __doc__, "--pairs 32768 --processes 8")
-    parser.add_argument("--pairs", type=int, default=32768, help="of the global batch (default: %(default)s)")
-    parser.add_argument("--processes", type=int, default=8, help="that share it (default: %(default)s)")
-    parser.add_argument("--width", type=int, default=512, help="of the embeddings (default: %(default)s)")
-    parser.add_argument("--classes", type=int, default=4, help="(default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=1, help="of each form, in turns (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
-    parser.add_argument("--most_gigabytes", type=float, default=8.0, help="(default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=32768, help="of the global batch")
+    parser.add_argument("--processes", type=int, default=8, help="that share it")
+    parser.add_argument("--width", type=int, default=512, help="of the embeddings")
+    parser.add_argument("--classes", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=1, help="of each form, in turns")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--most_gigabytes", type=float, default=8.0)
     parser.add_argument("--seed", type=int, default=1234)
     parser.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)  # as which this program calls itself
     arguments = parser.parse_args(argv)

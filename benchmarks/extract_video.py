@@ -121,12 +121,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("extract_video", __doc__, "--model base")
     parser.add_argument("--model", choices=SIZES, help="default: large on a GPU, base on CPU")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
-    parser.add_argument("--dialogues", type=int, default=2, help="video files (default: %(default)s)")
-    parser.add_argument("--utterances", type=int, default=2, help="for each of them (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=0.7, help="of an utterance (default: %(default)s)")
+    parser.add_argument("--dialogues", type=int, default=2, help="video files")
+    parser.add_argument("--utterances", type=int, default=2, help="for each of them")
+    parser.add_argument("--seconds", type=float, default=0.7, help="of an utterance")
     parser.add_argument("--batch_frames", type=int, default=256)
     parser.add_argument("--decoders", type=int, help="threads that decode (default: as data_prep.extract_video)")
-    parser.add_argument("--rounds", type=int, default=3, help="of either, in turns (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of either, in turns")
     arguments = parser.parse_args(argv)
 
     from mertk.data.processes import start_processes

@@ -134,8 +134,8 @@ CONTAINERS = {
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, "python -m benchmarks.feature_store --out /tmp/feature_store.json")
-    parser.add_argument("--count", type=int, default=600, help="matrices in the container (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of reading, per container (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=600, help="matrices in the container")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of reading, per container")
     parser.add_argument("--out", type=Path, help="also write the JSON here")
     arguments = parser.parse_args(argv)
 

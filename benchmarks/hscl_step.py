@@ -256,8 +256,8 @@ def ratios(seconds: dict[tuple[str, str], list[float]], kind: str, other: str = 
 def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("hscl_step", __doc__, "--rounds 3")
     parser.add_argument("--batch_size", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=3, help="each with new utterances (default: %(default)s)")
-    parser.add_argument("--utterances", type=int, default=48, help="of drawn lengths in a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="each with new utterances")
+    parser.add_argument("--utterances", type=int, default=48, help="of drawn lengths in a round")
     add_length_options(parser, MEAN_SECONDS, SPREAD_SECONDS)
     parser.add_argument("--threads", type=int, help="of torch (default: the machine's cores)")
     parser.add_argument("--seed", type=int, default=1234)

@@ -81,8 +81,8 @@ def run(code: str, *arguments: str) -> str:
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("import_features", __doc__, "--gigabytes 1")
-    parser.add_argument("--gigabytes", type=float, default=1.0, help="size of the file (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="imports (default: %(default)s)")
+    parser.add_argument("--gigabytes", type=float, default=1.0, help="size of the file")
+    parser.add_argument("--rounds", type=int, default=3, help="imports")
     arguments = parser.parse_args(argv)
 
     baseline = json.loads(run(IMPORT))["bytes"]

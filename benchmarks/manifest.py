@@ -64,8 +64,8 @@ def load_once(folder: Path, count: int) -> dict[str, float]:
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("manifest", __doc__, "--count 1000000")
-    parser.add_argument("--count", type=int, default=1_000_000, help="utterances (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="loads (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=1_000_000, help="utterances")
+    parser.add_argument("--rounds", type=int, default=3, help="loads")
     arguments = parser.parse_args(argv)
 
     with tempfile.TemporaryDirectory() as name:

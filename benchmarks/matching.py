@@ -254,13 +254,13 @@ def over_seeds(
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("matching", __doc__, "--seeds 3")
-    parser.add_argument("--seeds", type=int, default=3, help="of the first part (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="of the first part")
     parser.add_argument("--steps", type=int, nargs="+", default=[200, 400, 800], help="at which to look")
-    parser.add_argument("--held_out", type=int, default=512, help="utterances to ask about (default: %(default)s)")
-    parser.add_argument("--worth_seeds", type=int, default=5, help="of the second part (default: %(default)s)")
-    parser.add_argument("--worth_steps", type=int, default=300, help="(default: %(default)s)")
-    parser.add_argument("--utterances", type=int, default=160, help="few to learn from (default: %(default)s)")
-    parser.add_argument("--processes", type=int, default=2, help="at a time, of one thread each (default: %(default)s)")
+    parser.add_argument("--held_out", type=int, default=512, help="utterances to ask about")
+    parser.add_argument("--worth_seeds", type=int, default=5, help="of the second part")
+    parser.add_argument("--worth_steps", type=int, default=300)
+    parser.add_argument("--utterances", type=int, default=160, help="few to learn from")
+    parser.add_argument("--processes", type=int, default=2, help="at a time, of one thread each")
     arguments = parser.parse_args(argv)
 
     learning = over_seeds(measure_learning, FORMS, arguments.seeds, arguments)

@@ -143,10 +143,10 @@ def measure(arguments: Any) -> Clock:
 def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("tam_ulag_step", __doc__, "--rounds 5")
     parser.add_argument("--batch_size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5, help="each with new utterances (default: %(default)s)")
-    parser.add_argument("--utterances", type=int, default=256, help="of drawn lengths, a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="each with new utterances")
+    parser.add_argument("--utterances", type=int, default=256, help="of drawn lengths, a round")
     add_length_options(parser, MEAN_SECONDS, SPREAD_SECONDS)
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--seed", type=int, default=1234)
     arguments = parser.parse_args(argv)
 

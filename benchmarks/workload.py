@@ -40,8 +40,8 @@ def add_length_options(
     parser.add_argument(
         "--durations", type=Path, metavar="UTT2DUR", help="draw lengths from this file, not from a lognormal"
     )
-    parser.add_argument("--mean_seconds", type=float, default=mean_seconds, help="of the lognormal (%(default)s)")
-    parser.add_argument("--spread_seconds", type=float, default=spread_seconds, help="of the lognormal (%(default)s)")
+    parser.add_argument("--mean_seconds", type=float, default=mean_seconds, help="of the lognormal")
+    parser.add_argument("--spread_seconds", type=float, default=spread_seconds, help="of the lognormal")
 
 
 def draw_seconds(arguments: Any, count: int, random: np.random.Generator, longest: float = MAX_SECONDS) -> np.ndarray:

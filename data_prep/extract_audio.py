@@ -43,7 +43,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
     add_extractor_argument(parser, "AudioExtractor", "librosa for hand-made features (the default)")
     told = "speech encoder of transformers: local folder or hub id (owner/model[@revision])"
-    add("--speech", "--weights", metavar="WEIGHTS", help=told)
+    add("--speech", former="--weights", metavar="WEIGHTS", help=told)
     add(
         "--layer",
         type=int,

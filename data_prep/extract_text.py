@@ -34,7 +34,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with text")
     told = "BERT of transformers: local folder or hub id; for tokens its tokenizer will do"
-    add("--bert", "--weights", metavar="WEIGHTS", help=told)
+    add("--bert", former="--weights", metavar="WEIGHTS", help=told)
     add_extractor_argument(parser, "TextExtractor")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write the tokens to")
     add("--embeddings", type=Path, metavar="DIR", help="feature directory to write the encoder's last states to")

@@ -42,7 +42,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with video.scp and video_segments")
     told = "CLIP model of transformers: local folder or hub id (owner/model[@revision])"
-    add("--clip", "--weights", metavar="WEIGHTS", help=told)
+    add("--clip", former="--weights", metavar="WEIGHTS", help=told)
     add("--side", type=positive_int, metavar="P", help="instead of --clip: grey pictures of P by P pixels")
     add_extractor_argument(parser, "VideoExtractor")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")

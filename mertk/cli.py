@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mertk.caches import choose_caches
+from mertk.command_line import Parser, called
 from mertk.errors import MertkError
 from mertk.names import printable
 
@@ -34,27 +35,23 @@ LAYOUT = "\n\t"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def make_parser(description: str | None, example: str, program_name: str | None = None) -> argparse.ArgumentParser:
+def make_parser(description: str | None, example: str, program_name: str | None = None) -> Parser:
     """A parser whose help keeps the lines of `description` and ends with `example`.
 
     Args:
         description: what the program does; usually the module's docstring.
         example: one or more command lines.
-        program_name: how the program is called; by default `python -m` and the caller's module.
+        program_name: how the program is called; by default as the user did: `mertk NAME`, or `python -m` and the
+            caller's module.
     """
     if program_name is None:
         caller = sys._getframe(1).f_globals.get("__spec__")
-        program_name = f"python -m {caller.name}" if caller else None
+        program_name = called() or (f"python -m {caller.name}" if caller else None)
     indented = "\n".join(f"  {line}" for line in example.strip("\n").splitlines())
-    return argparse.ArgumentParser(
-        prog=program_name,
-        description=description and description.strip(),
-        epilog=f"example:\n{indented}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    return Parser(prog=program_name, description=description and description.strip(), epilog=f"example:\n{indented}")
 
 
-def add_trust_argument(parser: argparse.ArgumentParser) -> None:
+def add_trust_argument(parser: Parser) -> None:
     """The option of programs that load models which may come from elsewhere."""
     parser.add_argument(
         "--trust",
@@ -71,6 +68,14 @@ def share(text: str) -> float:
         if 0 <= float(text) <= 1:
             return float(text)
     raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got {text}")
+
+
+def whole_numbers(text: str) -> list[int]:
+    """Numbers from 0, separated by blanks or commas."""
+    words = text.replace(",", " ").split()
+    if not words or not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f'got {text!r}, expected whole numbers such as "1 2 3"')
+    return [int(word) for word in words]
 
 
 def positive_or_auto(text: str) -> int:
@@ -174,7 +179,7 @@ def _complain(message: str, code: int = 1, trace: str = "") -> int:
 
 
 def _is_first_to_fail() -> bool:
-    """Whether no other process of this launch has told of an error yet; `mertk.bin.launch` says where to look."""
+    """Whether no other process of this launch has told of an error yet; `mertk launch` says where to look."""
     place = os.environ.get(FIRST_ERROR)
     if not place:
         return True

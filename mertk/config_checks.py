@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
+from mertk.spelling import nearest
 
 if TYPE_CHECKING:
     from mertk.config import Config, InputConfig, OptimizerConfig, ScheduleConfig
@@ -70,7 +71,9 @@ def check_values(config: Config) -> None:
     for key, allowed in CHOICES.items():
         value = lookup(config, key)
         if value not in allowed:
-            raise MertkError(f"{key}: got {value!r}, expected one of {', '.join(allowed)}.")
+            raise MertkError(
+                f"{key}: got {value!r}, expected one of {', '.join(allowed)}{nearest(str(value), allowed) or '.'}"
+            )
     for section, allowed in NAMES.items():
         _check_choice(section, getattr(config, section), allowed)
     for section in ("sampler", "schedule"):
@@ -79,7 +82,10 @@ def check_values(config: Config) -> None:
     config.data.inputs = {name: modality for name, modality in config.data.inputs.items() if modality is not None}
     for name, modality in config.data.inputs.items():
         if modality.kind not in ("waveform", "features", "tokens"):
-            raise MertkError(f"data.inputs.{name}.kind: got {modality.kind!r}, expected waveform, features or tokens.")
+            known = nearest(modality.kind, ("waveform", "features", "tokens"))
+            raise MertkError(
+                f"data.inputs.{name}.kind: got {modality.kind!r}, expected waveform, features or tokens{known or '.'}"
+            )
         if modality.normalize and modality.kind != "features":
             raise MertkError(f"data.inputs.{name}.normalize: only features can be normalised, this is {modality.kind}.")
         if modality.audio_policy not in ("convert", "refuse"):
@@ -99,7 +105,7 @@ def _check_choice(section: str, given: OptimizerConfig | ScheduleConfig, allowed
     if given.component is None and given.name not in allowed:
         raise MertkError(
             f"{section}.name: got {given.name!r}, expected one of {', '.join(allowed)}, or a class in "
-            f"{section}.component."
+            f"{section}.component{nearest(str(given.name), allowed) or '.'}"
         )
     if given.component is not None and given.name is not None:
         raise MertkError(f"{section}: name is {given.name!r} and component is {given.component!r}; give one of them.")

@@ -9,11 +9,12 @@ the class they are for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from mertk.content import read_yaml
 from mertk.errors import MertkError
@@ -76,9 +77,21 @@ def merge(base: Any, part: Any, where: str) -> Any:
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         told = str(error).splitlines()[0]
+        if isinstance(error, ConfigKeyError) and "Did you mean" not in told:
+            told += _elsewhere(base, str(error.key))
         if "is not a ListConfig" in told:
             told = "expected a list, such as [a, b]; on a command line in quotes."
         raise MertkError(unveil(f"{where}: {key}{told}")) from error
+
+
+def _elsewhere(base: Any, key: str) -> str:
+    """What is said of a key that is none, but like one of another section: `epochs` is `training.epochs`."""
+    settings = OmegaConf.to_container(base)
+    keys = {
+        name: f"{section}.{name}" for section, values in settings.items() if isinstance(values, dict) for name in values
+    }
+    found = get_close_matches(key, keys, n=1)
+    return f". Did you mean: {keys[found[0]]!r}?" if found else ""
 
 
 def _as_meant(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def joining() -> Iterator[None]:
     hint = "Look for why they did not start; "
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         hint = "If it is to be alone, start it without RANK and WORLD_SIZE in its environment; "
-    hint += "`python -m mertk.bin.launch` starts all of them."
+    hint += "`mertk launch` starts all of them."
     with _default_signals(), watched(told, hint, END_SECONDS):
         yield
 

@@ -213,10 +213,8 @@ def main(argv: list[str] | None = None) -> int:
         "python -m data_prep.synthetic.iemocap",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything (default %(default)s)")
-    parser.add_argument(
-        "--utterances", type=int, default=DEFAULT_UTTERANCES, help="of the four classes (default %(default)s)"
-    )
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything")
+    parser.add_argument("--utterances", type=int, default=DEFAULT_UTTERANCES, help="of the four classes")
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:
         parser.error(f"--seed {arguments.seed}: expected 0 or more")

@@ -173,10 +173,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--corpus", choices=tuple(MINIATURES), required=True, help="whose layout and sizes")
     parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything (default %(default)s)")
-    parser.add_argument(
-        "--utterances", type=int, default=DEFAULT_UTTERANCES, help="in all three parts (default %(default)s)"
-    )
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything")
+    parser.add_argument("--utterances", type=int, default=DEFAULT_UTTERANCES, help="in all three parts")
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:
         parser.error(f"--seed {arguments.seed}: expected 0 or more")

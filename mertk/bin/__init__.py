@@ -1,1 +1,1 @@
-"""Programs, each run as `python -m mertk.bin.NAME`."""
+"""Parsers of the programs: `mertk NAME` (`mertk.command`), also `python -m mertk.bin.NAME`."""

@@ -12,18 +12,20 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or not waited for: run i
 
 from __future__ import annotations
 
-import argparse
+import re
 import time
 from pathlib import Path
 
-from mertk.cli import make_parser, positive_or_auto, program
+from mertk.cli import make_parser, positive_or_auto, program, whole_numbers
 
 EXAMPLE = """\
-python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
+mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --protocol clean --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
-python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
-    --exp exp/iemocap/foal/paper --cmd slurm --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 -- training.epochs=20
+mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
+    --exp exp/iemocap/foal/paper --cmd slurm --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 training.epochs=20
 """
+
+SETTING = re.compile(r"\w+\.[\w.]+=")
 
 
 @program
@@ -32,17 +34,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order"
     )
-    parser.add_argument("--data", type=Path, required=True, help="data directory with folds/ in it")
-    parser.add_argument("--exp", type=Path, required=True, help="experiment directory; runs go below it")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="data directory with folds/ in it")
+    parser.add_argument("--exp", type=Path, required=True, metavar="DIR", help="experiment directory; runs go below it")
     parser.add_argument("--cv", default="session", help="kind of folds (session, speaker)")
-    parser.add_argument("--protocol", default="clean", choices=("clean", "clean-refit", "published"))
-    parser.add_argument("--folds", help='such as "1 2 3"; all by default')
-    parser.add_argument("--seeds", type=seeds, default="1234", help='such as "1 2 3"')
     parser.add_argument(
-        "--num_processes", type=positive_or_auto, default=0, metavar="N", help="of each training, or auto"
+        "--protocol", default="clean", choices=("clean", "clean-refit", "published"), help="how training is stopped"
     )
-    parser.add_argument("--engine", metavar="NAME|YAML", help="of each training, see mertk.bin.launch --help")
-    parser.add_argument("--cmd", default="local", choices=("local", "slurm"), help="where runs are trained (local)")
+    parser.add_argument("--folds", help='such as "1 2 3"; all by default')
+    parser.add_argument("--seeds", type=whole_numbers, default="1234", help='such as "1 2 3"')
+    parser.add_argument(
+        "--num_processes", type=positive_or_auto, default="auto", metavar="N", help="of each training, or auto"
+    )
+    parser.add_argument("--engine", metavar="NAME|YAML", help="of each training, see mertk launch --help")
+    parser.add_argument("--cmd", default="local", choices=("local", "slurm"), help="where runs are trained")
     parser.add_argument(
         "--jobs",
         type=positive_or_auto,
@@ -52,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--slurm",
         nargs="+",
+        default=[],
         metavar="YAML|key=value",
         help="slurm: options of sbatch for each run, such as partition=gpu time=8:00:00",
     )
@@ -65,6 +70,9 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.run.cross_validation import CrossValidation
 
+    # Options of sbatch have no dot in their names, settings have one.
+    slurm = [word for word in arguments.slurm if not SETTING.match(word)]
+    settings = [word for word in arguments.slurm if SETTING.match(word)] + arguments.settings
     started = time.perf_counter()
     planned = CrossValidation(
         arguments.config,
@@ -76,11 +84,11 @@ def main(argv: list[str] | None = None) -> int:
         arguments.seeds,
         arguments.num_processes,
         arguments.engine,
-        arguments.settings,
+        settings,
     )
     runs = planned.runs()
     if arguments.cmd == "slurm":
-        code = planned.train_by_slurm(arguments.slurm or [], arguments.detach)
+        code = planned.train_by_slurm(slurm, arguments.detach)
     elif arguments.jobs in (None, 1):
         code = planned.train_here()
     else:
@@ -88,14 +96,6 @@ def main(argv: list[str] | None = None) -> int:
     if code == 0:
         print(f"{len(runs)} runs in {arguments.exp} ready ({time.perf_counter() - started:.0f} s)")
     return code
-
-
-def seeds(text: str) -> list[int]:
-    """Whole numbers, separated by blanks or commas."""
-    words = text.replace(",", " ").split()
-    if not words or not all(word.isdecimal() for word in words):
-        raise argparse.ArgumentTypeError(f'got {text!r}, expected whole numbers such as "1 2 3"')
-    return [int(word) for word in words]
 
 
 if __name__ == "__main__":

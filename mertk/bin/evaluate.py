@@ -11,13 +11,15 @@ from pathlib import Path
 
 from mertk.cli import add_trust_argument, make_parser, program
 
-EXAMPLE = "python -m mertk.bin.launch mertk.bin.evaluate exp/iemocap/foal/paper"
+EXAMPLE = "mertk launch evaluate exp/iemocap/foal/paper"
 
 
 @program
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
-    parser.add_argument("directories", nargs="+", type=Path, help="run directories, or directories above them")
+    parser.add_argument(
+        "directories", nargs="+", type=Path, metavar="RUN_DIR", help="run directories, or directories above them"
+    )
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to score")
     parser.add_argument("--num_processes", type=int, help="stop unless this many processes run")
     parser.add_argument("--again", action="store_true", help="score runs that have results already")

@@ -13,8 +13,8 @@ from pathlib import Path
 from mertk.cli import make_parser, program
 
 EXAMPLE = """\
-python -m mertk.bin.facts --data data/iemocap
-python -m mertk.bin.facts --config recipes/iemocap/foal/conf/foal.yaml -- data.inputs.video=null"""
+mertk recipe-facts --data data/iemocap
+mertk recipe-facts --config recipes/iemocap/foal/conf/foal.yaml data.inputs.video=null"""
 
 
 @program
@@ -26,6 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if (arguments.data is None) == (arguments.config is None):
         parser.error("expected either --data or --config")
+
+    from mertk.checkup.recipe_facts import facts_of_config, facts_of_data
+
     if arguments.data is not None:
         facts = facts_of_data(arguments.data)
     else:
@@ -33,34 +36,6 @@ def main(argv: list[str] | None = None) -> int:
     for name, value in facts.items():
         print(f"{name}={value}")
     return 0
-
-
-def facts_of_data(directory: Path) -> dict[str, str]:
-    """What is known of a data directory; empty if there is none.
-
-    Raises:
-        MertkError: corpus.json cannot be read.
-    """
-    from mertk.data.manifest import COLUMN_NAMES, read_corpus
-
-    corpus = read_corpus(directory)
-    if not corpus and not any((directory / name).exists() for name in (*COLUMN_NAMES, "folds")):
-        return {}
-    told = {name: str(corpus[name]) for name in ("corpus", "source", "alignment") if corpus.get(name)}
-    return told | {"miniature": "yes" if corpus.get("miniature") else "no"}
-
-
-def facts_of_config(files: list[str], settings: list[str]) -> dict[str, str]:
-    """What is used of a configuration: the kind of each input, and weights.
-
-    Raises:
-        MertkError: as `load_config`.
-    """
-    from mertk.checkup.needs import named_weights, used_inputs
-    from mertk.config import load_config
-
-    config = load_config(files, settings)
-    return used_inputs(config) | dict(named_weights(config.model))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,10 @@ share of the variance that the picture shows and how far apart the groups are in
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from mertk.cli import add_trust_argument, make_parser, program
 
-EXAMPLE = "python -m mertk.bin.plot exp/mosi/hscl/paper/official-clean/fold_1/seed_1111"
+EXAMPLE = "mertk plot exp/mosi/hscl/paper/official-clean/fold_1/seed_1111"
 
 
 @program
@@ -24,12 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 
-    import json
-
-    from mertk.atomic import write_text
     from mertk.report.destination import check_destination
-    from mertk.report.formatting import miniature_mark
-    from mertk.report.projection import plot_projection
+    from mertk.report.representations import write_pictures
     from mertk.run.evaluation import open_run
     from mertk.run.representation import represent
 
@@ -37,16 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     check_destination(out)
     config, saved, part = open_run(arguments.run, arguments.part, arguments.trust)
     stages, labels = represent(config, saved.model, part)
-    document: dict[str, Any] = {"format": 1, "run": str(arguments.run), "part": arguments.part, "count": len(labels)}
-    document |= {"miniature": saved.info["miniature"], "stages": {}}
     about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"
-    about += f" ({miniature_mark(saved.info)})" if saved.info["miniature"] else ""
-    for stage, vectors in stages.items():
-        path = out / f"pca_{stage.replace(' ', '_')}.png"
-        document["stages"][stage] = plot_projection(vectors, labels, f"{stage}: {about}", path)
-        apart = document["stages"][stage]["silhouette_by_name"]
-        print(f"{path}" + ("" if apart is None else f": silhouette by name {apart:.3f}"))
-    write_text(out / "pca.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    for line in write_pictures(stages, labels, about, out, arguments.run, arguments.part, saved.info):
+        print(line)
     return 0
 
 

@@ -14,8 +14,8 @@ from mertk.cli import end_with_parent, make_parser, program
 from mertk.joining import forget_other_launchers
 
 EXAMPLE = """\
-python -m mertk.bin.stage --name "1 manifests" --mark data/iemocap/.done/1 --input /corpora/IEMOCAP/Session1 -- \\
-    python -m data_prep.iemocap --corpus /corpora/IEMOCAP --out data/iemocap"""
+mertk stage --name "1 manifests" --mark data/iemocap/.done/1 --input /corpora/IEMOCAP/Session1 -- \\
+    mertk prepare iemocap --corpus /corpora/IEMOCAP --out data/iemocap"""
 
 
 @program
@@ -34,18 +34,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
     arguments = parser.parse_args(argv)
 
-    from mertk.run.locks import locked
-    from mertk.run.stage import Stage, is_done, run_stage
+    from mertk.run.stage import Stage, complete
 
     # A recipe that is killed must not leave a stage behind that nobody waits for.
     end_with_parent()
     forget_other_launchers()
     read, left = arguments.input, arguments.output
-    stage = Stage(arguments.name, arguments.command, arguments.mark, read, left, arguments.folder)
-    if is_done(stage):  # before the lock, which a folder that may only be read does not take
-        return 0
-    with locked(stage.mark, f"stage {stage.name}"):
-        return 0 if is_done(stage) else run_stage(stage)
+    return complete(Stage(arguments.name, arguments.command, arguments.mark, read, left, arguments.folder))
 
 
 if __name__ == "__main__":

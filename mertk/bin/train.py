@@ -1,6 +1,6 @@
 """Train one model: one fold, one seed.
 
-Run it under `accelerate launch` (or `python -m mertk.bin.launch`, which builds that command); everything else stands in
+Run it under `accelerate launch` (or `mertk launch`, which builds that command); everything else stands in
 the configuration.
 """
 
@@ -11,10 +11,9 @@ import os
 from mertk.cli import FIRST_ERROR, PREEMPTED, end_with_parent, make_parser, program
 
 EXAMPLE = """\
-accelerate launch --config_file accelerate_config.yaml -m mertk.bin.train \\
-    --config recipes/iemocap/foal/conf/foal.yaml \\
-    data.train=train.scp data.validation=validation.scp data.inputs.video.directory=features/video \\
-    run.output_dir=exp/mine
+mertk launch train --config recipes/iemocap/foal/conf/foal.yaml data.train=train.scp data.validation=validation.scp \\
+    data.inputs.video.directory=features/video run.output_dir=exp/mine
+accelerate launch --config_file accelerate_config.yaml -m mertk.bin.train --config ...
 """
 
 

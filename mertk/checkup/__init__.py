@@ -1,1 +1,1 @@
-"""Checks of `mertk.bin.doctor`: is this machine fit for a run, and is there what the run needs?"""
+"""Checks of `mertk doctor`: is this machine fit for a run, and is there what the run needs?"""

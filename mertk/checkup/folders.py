@@ -17,7 +17,7 @@ LEAST_SHARED_GB = 0.25
 def check_writable(directory: Path) -> Finding:
     """Whether files can be made in `directory` (or where it will be made), and how much room there is.
 
-    A directory whose stages are done may be one that is shared to be read (see `mertk.bin.stage`).
+    A directory whose stages are done may be one that is shared to be read (see `mertk stage`).
     """
     import errno
 

@@ -16,7 +16,7 @@ NUM_SESSIONS = 5
 
 def check_config(files: list[str], settings: list[str]) -> tuple[Finding, Config | None]:
     """Whether the configuration can be read; and the configuration, if it can."""
-    from mertk.config import load_config
+    from mertk.config import is_setting, load_config
     from mertk.config_classes import check_classes
     from mertk.errors import MertkError
 
@@ -25,7 +25,8 @@ def check_config(files: list[str], settings: list[str]) -> tuple[Finding, Config
         check_classes(config)
     except MertkError as error:
         return Finding("FAIL", "configuration", str(error)), None
-    return Finding("ok", "configuration", " + ".join([Path(file).name for file in files] + settings)), config
+    told = [word if is_setting(word) else Path(word).name for word in [*files, *settings]]
+    return Finding("ok", "configuration", " + ".join(told)), config
 
 
 def used_inputs(config: Config) -> dict[str, str]:

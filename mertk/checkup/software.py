@@ -87,8 +87,8 @@ def check_codecs() -> Finding:
     return Finding("ok", "sound, video", f"soundfile {soundfile.__version__}, PyAV {av.__version__} with MPEG-4")
 
 
-def check_devices(num_processes: str) -> Iterator[Finding]:
-    """Whether torch and its companions load, and the devices against the number of processes."""
+def check_devices(num_processes: int) -> Iterator[Finding]:
+    """Whether torch and its companions load, and the devices against the number of processes; 0 for any number."""
     try:
         import accelerate
         import torch
@@ -98,7 +98,6 @@ def check_devices(num_processes: str) -> Iterator[Finding]:
         return
     versions = [f"{module.__name__} {module.__version__}" for module in (torch, accelerate, transformers)]
     yield Finding("ok", "libraries", ", ".join(versions))
-    wanted = 0 if num_processes == "auto" else int(num_processes)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     for index in range(count):
         properties = torch.cuda.get_device_properties(index)
@@ -110,10 +109,10 @@ def check_devices(num_processes: str) -> Iterator[Finding]:
     if count == 0:
         yield Finding("ok", "devices", f"no GPU; {cores} cores. Fine for a miniature, too slow for large encoders")
     most = count or cores
-    if wanted > most:
+    if num_processes > most:
         status = "FAIL" if count else "warn"
         yield Finding(
-            status, "processes", f"{wanted} wanted, {most} {'GPUs' if count else 'cores'}; lower --num_processes"
+            status, "processes", f"{num_processes} wanted, {most} {'GPUs' if count else 'cores'}; lower --num_processes"
         )
 
 

@@ -79,7 +79,7 @@ def start_processes(expected: int | None = None) -> Processes:
         raise MertkError(
             f"--num_processes {expected}: {state.num_processes} process(es) started. On CPU, several "
             f"processes need `accelerate launch --multi_gpu --num_processes {expected}` (without --cpu); "
-            "`python -m mertk.bin.launch` takes care of it."
+            "`mertk launch` takes care of it."
         )
     local_count = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if state.num_processes > 1 else 1
     return Processes(state.process_index, state.num_processes, local_count, str(state.device))

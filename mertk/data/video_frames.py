@@ -152,7 +152,7 @@ def _check_rate(path: Path, rate: Fraction, expected: Fraction | None) -> None:
     if expected is not None and not is_of_rate(rate, expected):
         raise VideoError(
             f"video {path} has {float(rate):.3f} frames a second, the others have {float(expected):.3f}; "
-            "convert it, or take frames of one rate from all (data_prep.extract_video --rate_hz).",
+            "convert it, or take frames of one rate from all (mertk extract video --rate_hz).",
             "other_frame_rate",
         )
 

@@ -97,7 +97,7 @@ class PretrainedTextEncoder(nn.Module):
         if tokens.shape[1] > self.num_positions:
             raise MertkError(
                 f"a text of {tokens.shape[1]} tokens, but the text encoder has {self.num_positions} "
-                "positions; make the tokens again with data_prep.extract_text --max_tokens N."
+                "positions; make the tokens again with mertk extract text --max_tokens N."
             )
         if tokens.device.type == "cpu":
             for name, column, count in (("token", 0, config.vocab_size), ("segment", 1, config.type_vocab_size)):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound="Extractor")
 
 #: by modality, the option of programs that says where weights are when they are not where the features were made
-PLACE_OPTIONS = {"audio": "--audio_weights", "video": "--weights", "text": "--tokenizer"}
+PLACE_OPTIONS = {"audio": "--speech", "video": "--clip", "text": "--bert"}
 
 
 class Extractor(ABC):

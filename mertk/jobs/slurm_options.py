@@ -11,7 +11,7 @@ from typing import Any
 from mertk.content import AbsentError, read_yaml
 from mertk.errors import MertkError
 
-TASKS = "Accelerate starts the processes of a run: the recipes' --num_processes, or that of mertk.bin.launch"
+TASKS = "Accelerate starts the processes of a run: the recipes' --num_processes, or that of mertk launch"
 #: options of sbatch that are not the user's to give, and why
 TAKEN = {
     "array": "each run is a task of it; `parallel` is how many run at once",

@@ -27,7 +27,7 @@ def results_document(records: list[Record], pictures: list[str], published: Reco
 def _introduction(records: list[Record]) -> str:
     """How to read the figures."""
     names = _metric_names(records)
-    told = ["Written by `mertk.bin.summarize` from run directories; not edited by hand."]
+    told = ["Written by `mertk summarize` from run directories; not edited by hand."]
     plain = [METRICS[name].heading for name in names if not METRICS[name].is_fraction]
     told.append(f"Percent, but for {', '.join(plain)}." if plain else "Percent.")
     if all(record["fixed_split"] for record in records):

@@ -163,7 +163,7 @@ def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]
             else:
                 unscored[directory] = None
     if not scored:
-        raise MertkError(f"{told}: no scored run; train and score first (stages 3 and 4, mertk.bin.evaluate).")
+        raise MertkError(f"{told}: no scored run; train and score first (stages 3 and 4, mertk evaluate).")
     return list(scored.values()), list(unscored)
 
 
@@ -174,7 +174,7 @@ def read_run(directory: Path) -> ScoredRun:
         MertkError: it cannot be read, or something in it is missing or of another kind than it should be.
     """
     path = directory / "results.json"
-    remedy = "score again with mertk.bin.evaluate --again"
+    remedy = "score again with mertk evaluate --again"
     results = read_json(path, Any, remedy, has_nan=True)  # recalls of before they were null
     problem = _problem(results)
     if problem:

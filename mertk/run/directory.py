@@ -49,8 +49,7 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
         remove_run(run_dir)
     elif is_used(run_dir) and not resume:
         raise MertkError(
-            f"{run_dir} holds an earlier run; mertk.bin.train --resume goes on with it, mertk.bin.train --overwrite "
-            "deletes it."
+            f"{run_dir} holds an earlier run; mertk train --resume goes on with it, mertk train --overwrite deletes it."
         )
     elif is_used(run_dir):
         changes = _find_changes(run_dir, config)
@@ -58,13 +57,13 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     if fixed := [key for key in (*STATE, *LABELS) if any(f"{change}.".startswith(f"{key}.") for change in changes)]:
         raise MertkError(
             f"{run_dir} was started with other settings: {changed}. A run cannot go on with another "
-            f"{', '.join(fixed)}, with mertk.bin.train --force either; give another run.output_dir, or start anew with "
-            "mertk.bin.train --overwrite."
+            f"{', '.join(fixed)}, with mertk train --force either; give another run.output_dir, or start anew with "
+            "mertk train --overwrite."
         )
     if changed and not force:
         raise MertkError(
             f"{run_dir} was started with other settings: {changed}. Go on with those it has, give another "
-            "run.output_dir, go on with the new ones with mertk.bin.train --force, or start anew with mertk.bin.train "
+            "run.output_dir, go on with the new ones with mertk train --force, or start anew with mertk train "
             "--overwrite."
         )
     run_dir.mkdir(parents=True, exist_ok=True)

@@ -39,6 +39,16 @@ class Stage:
     folders: Sequence[Path] = ()
 
 
+def complete(stage: Stage) -> int:
+    """Run a stage unless it is done, and return the exit code; who comes to the same mark meanwhile waits."""
+    from mertk.run.locks import locked
+
+    if is_done(stage):  # before the lock, which a folder that may only be read does not take
+        return 0
+    with locked(stage.mark, f"stage {stage.name}"):
+        return 0 if is_done(stage) else run_stage(stage)
+
+
 def _state(stage: Stage) -> tuple[Dependencies | None, Dependencies, Findings]:
     """What the mark says, what it would have to say, and what is wrong with what was written."""
     from mertk.run.marks import dependencies, read_mark

@@ -152,7 +152,7 @@ def check_started(accelerator: Accelerator, request: Request, num_processes: int
     if request.engine is not None and request.engine != got:
         raise MertkError(
             f"{got} started, but {request.where} asked for {request.engine}. Accelerate starts what it can instead of "
-            "what it was asked for; `python -m mertk.bin.launch --engine NAME` takes care of it."
+            "what it was asked for; `mertk launch --engine NAME` takes care of it."
         )
     check_process_count(accelerator.num_processes, num_processes, "training.num_processes")
     check_process_count(accelerator.num_processes, request.num_processes, f"{request.where} --num_processes")
@@ -168,7 +168,7 @@ def check_process_count(got: int, asked: int | None, setting: str) -> None:
         raise MertkError(
             f"{got} process(es) started, but {setting} asked for {asked}. On CPU, several processes need "
             f"`accelerate launch --multi_gpu --num_processes {asked}` (without --cpu); "
-            "`python -m mertk.bin.launch` takes care of it."
+            "`mertk launch` takes care of it."
         )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 INTRODUCTION = f"""\
 # Back from any interruption
 
-A training that ended before its time goes on when the same command is given again (`--resume` of `mertk.bin.train`,
+A training that ended before its time goes on when the same command is given again (`--resume` of `mertk train`,
 which recipes always give). On the same number of processes it ends with the same losses and weights as if nothing had
 happened: to the last bit on processors, which is what was measured. A GPU adds up some sums in no fixed order, with or
 without an interruption; there, runs agree as well as two uninterrupted ones do.
@@ -39,7 +39,7 @@ without improvement. The order of the data needs no state: it follows from seed,
 - Other settings than before are listed (`key: old -> new`) and refused, unless `--force` is given. The run then goes on
   by the new ones, rates and schedule included; another kind of optimizer, schedule or groups is refused all the same,
   and so is another name: protocol, fold, ablation, seed. environment.json has every session with what it changed.
-  (`mertk.bin.cross_validate`, and so every recipe, trains such a run anew and keeps the old one beside it, as
+  (`mertk cross-validate`, and so every recipe, trains such a run anew and keeps the old one beside it, as
   `.seed_1234.replaced`, `.seed_1234.replaced.2`, ...; nothing deletes these.)
 - What a run reads is known by content, not by place (depends_on.json): in a checkout that was renamed, or from a disk
   that is mounted elsewhere, finished runs are found finished and interrupted ones go on.
@@ -50,7 +50,7 @@ without improvement. The order of the data needs no state: it follows from seed,
 
 SIGTERM or SIGUSR1, to the launcher or to any one process: all processes finish the same step (agreed on about once a
 second), save, and end with exit code {PREEMPTED} (`mertk.cli.PREEMPTED`, the EX_TEMPFAIL of sysexits).
-`mertk.bin.launch` gives it on; `accelerate launch` alone turns every failure into 1. While the validation part is
+`mertk launch` gives it on; `accelerate launch` alone turns every failure into 1. While the validation part is
 scored, the request waits for the end of the epoch.
 
 ## A process dies

@@ -15,9 +15,7 @@ from pathlib import Path
 
 from mertk.cli import FIRST_ERROR, PREEMPTED, end_with_parent, make_parser, program
 
-EXAMPLE = (
-    "python -m mertk.bin.launch --num_processes 2 tests.reliability.training /tmp/run --settings training.epochs=3"
-)
+EXAMPLE = "mertk launch --num_processes 2 tests.reliability.training /tmp/run --settings training.epochs=3"
 
 
 @program

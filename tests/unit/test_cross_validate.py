@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from mertk.bin.cross_validate import main, seeds
-from mertk.cli import PREEMPTED
+from mertk.bin.cross_validate import main
+from mertk.cli import PREEMPTED, whole_numbers
 from mertk.config import load_config
 from mertk.errors import MertkError
 from mertk.run.cross_validation import CrossValidation
@@ -45,10 +45,10 @@ def test_a_refit_is_planned_behind_its_clean_run():
 
 
 def test_seeds_are_whole_numbers():
-    assert seeds("1 2,3") == [1, 2, 3]
+    assert whole_numbers("1 2,3") == [1, 2, 3]
     for wrong in ("", "abc", "-1", "1.5"):
         with pytest.raises(argparse.ArgumentTypeError, match="expected whole numbers"):
-            seeds(wrong)
+            whole_numbers(wrong)
 
 
 def test_folds_are_found_or_refused_by_name(data):
@@ -264,3 +264,33 @@ def test_a_run_whose_model_is_gone_before_it_was_scored_is_trained_again(data, t
     (directory / "trained.json").write_text("{")  # cut by a full disk: the training says again where it ended
     monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda command: 75)
     assert experiment(data, exp).train_run(run) == 75
+
+
+def test_settings_may_follow_the_options_of_sbatch(monkeypatch):
+    seen = {}
+
+    class Seen(CrossValidation):
+        def runs(self):
+            return []
+
+        def train_by_slurm(self, words, detach):
+            seen.update(words=words, settings=self.settings)
+            return 3
+
+    monkeypatch.setattr("mertk.run.cross_validation.CrossValidation", Seen)
+    words = [
+        "--config",
+        "a.yaml",
+        "--data",
+        "d",
+        "--exp",
+        "e",
+        "--cmd",
+        "slurm",
+        "--slurm",
+        "b.yaml",
+        "time=8:00:00",
+        "training.epochs=3",
+    ]
+    assert main([*words, "--detach", "training.seed=1"]) == 3
+    assert seen == {"words": ["b.yaml", "time=8:00:00"], "settings": ["training.epochs=3", "training.seed=1"]}

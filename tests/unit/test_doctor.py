@@ -1,11 +1,15 @@
 import json
+import subprocess
+import sys
 from importlib import metadata
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from mertk.bin import doctor
 from mertk.checkup import folders, needs, software, weights
+from mertk.checkup.examination import makes_speech_features
 from tests.raw_corpus import write_bert
 
 
@@ -254,18 +258,27 @@ def test_features_of_speech_that_cannot_be_compiled(monkeypatch):
 
 def test_features_of_speech_are_tried_where_they_are_made(tmp_path):
     (tmp_path / "Raw").mkdir()
-    assert doctor.makes_speech_features(None, None)
-    assert doctor.makes_speech_features(tmp_path, {"audio": "features"})
-    assert not doctor.makes_speech_features(tmp_path, {"text": "tokens"})
-    assert not doctor.makes_speech_features(tmp_path / "unaligned_50.pkl", {"audio": "features"})
+    assert makes_speech_features(None, None)
+    assert makes_speech_features(tmp_path, {"audio": "features"})
+    assert not makes_speech_features(tmp_path, {"text": "tokens"})
+    assert not makes_speech_features(tmp_path / "unaligned_50.pkl", {"audio": "features"})
 
 
 def test_more_processes_than_cores_is_a_warning_without_gpu(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert [one.status for one in software.check_devices("100000") if one.what == "processes"] == ["warn"]
+    assert [one.status for one in software.check_devices(100000) if one.what == "processes"] == ["warn"]
 
 
 def test_wrong_number_of_processes_is_wrong_usage():
     with pytest.raises(SystemExit) as ended:
         doctor.main(["--num_processes", "0"])
     assert ended.value.code == 2
+
+
+def test_missing_packages_are_listed_by_an_interpreter_that_has_none():
+    """Recipes ask so before there is an environment."""
+    command = [sys.executable, "-S", "-m", "mertk", "doctor", "--missing", "run"]
+    root = Path(__file__).resolve().parents[2]
+    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert told.returncode == 1 and told.stderr == ""
+    assert "torch" in told.stdout.split()

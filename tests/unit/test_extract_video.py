@@ -284,7 +284,7 @@ def test_a_rate_above_that_of_the_video_repeats_frames(data, clip):
 def test_another_frame_rate_is_told_how_to_mend(data, clip, capsys):
     mixed_rates(data)
     assert run(data, clip) == 1
-    assert "take frames of one rate from all (data_prep.extract_video --rate_hz)" in capsys.readouterr().err
+    assert "take frames of one rate from all (mertk extract video --rate_hz)" in capsys.readouterr().err
 
 
 def test_frames_that_wait_to_be_encoded_are_bounded_by_bytes():

@@ -1,4 +1,4 @@
-"""Every program answers --help: at once, with an example."""
+"""Every program answers --help: at once, with an example, by the name that the user typed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from mertk.command import COMMANDS, EXTRACTIONS
 from tests.heavy_packages import HEAVY
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("mertk/bin", "data_prep", "data_prep/synthetic", "benchmarks")
+#: what a user types, and the module of it
+TYPED = {name: command.module for name, command in COMMANDS.items()}
+TYPED |= {f"extract {name}": command.module for name, command in EXTRACTIONS.items()}
 
 
 def programs() -> list[str]:
@@ -24,43 +28,66 @@ def programs() -> list[str]:
     return found
 
 
-def test_programs_are_found():
-    assert {"mertk.bin.train", "mertk.bin.summarize", "data_prep.iemocap"} <= set(programs())
+def exists(module: str | None) -> bool:
+    return module is None or (ROOT / module.replace(".", "/")).with_suffix(".py").exists()
 
 
-@pytest.mark.parametrize("module", programs())
-def test_help_is_quick_and_has_an_example(module):
+def help_of(*words: str) -> str:
+    """What `python -m WORDS --help` prints; nothing heavy may be imported for it."""
     # What was imported, not the clock, decides: a busy machine must not fail the test.
     code = (
         "import runpy, sys\n"
-        "sys.argv = [*sys.argv[:2], '--help']\n"
+        "sys.argv = [*sys.argv[1:], '--help']\n"
         "try:\n"
-        "    runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)\n"
+        "    runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)\n"
         "except SystemExit as ended:\n"
         "    code = ended.code\n"
         f"loaded = sorted({HEAVY!r} & set(sys.modules))\n"
         "print('LOADED', *loaded)\n"
         "sys.exit(code)\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code, module], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
-    )
+    ended = run("-c", code, *words)
     assert ended.returncode == 0, ended.stderr
     text, _, loaded = ended.stdout.rpartition("LOADED")
     assert loaded.split() == []
     assert "example" in text
-    assert module.rpartition(".")[2] in text.partition("example")[2], "the example shows another program"
+    return text
+
+
+def run(*words: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+
+
+def test_programs_are_found():
+    assert {"mertk.bin.train", "mertk.bin.summarize", "data_prep.iemocap"} <= set(programs())
+
+
+def test_every_program_of_mertk_is_a_command():
+    modules = {module for module in programs() if module.startswith("mertk.bin.")}
+    assert modules <= {command.module for command in COMMANDS.values()}
 
 
 @pytest.mark.parametrize("module", programs())
-def test_unknown_option_is_wrong_usage(module):
-    ended = subprocess.run(
-        [sys.executable, "-m", module, "--no_such_option"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
+def test_help_of_a_module_is_quick_and_has_an_example(module):
+    text = help_of(module)
+    assert text.startswith(f"usage: python -m {module} ")
+    typed = [f"mertk {name}" for name, own in TYPED.items() if own == module]
+    last = module.rpartition(".")[2]
+    shown = text.partition("example")[2]
+    assert any(name in shown for name in [*typed, last]), "the example shows another program"
+
+
+@pytest.mark.parametrize("typed", [name for name, module in TYPED.items() if exists(module)])
+def test_help_of_a_command_is_quick_and_says_its_name(typed):
+    text = help_of("mertk", *typed.split())
+    assert text.startswith(f"usage: python -m mertk {typed} ")
+
+
+@pytest.mark.parametrize(
+    "words", [*([module] for module in programs()), *(["mertk", name] for name in ("extract", ""))]
+)
+def test_unknown_option_is_wrong_usage(words):
+    ended = run("-m", *filter(None, words), "--no_such_option")
     assert ended.returncode == 2
     assert "usage:" in ended.stderr
+    assert "unknown option --no_such_option" in ended.stderr

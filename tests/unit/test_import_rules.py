@@ -19,11 +19,13 @@ SMALL = {
     "mertk.batch",
     "mertk.caches",
     "mertk.cli",
+    "mertk.command_line",
     "mertk.content",
     "mertk.errors",
     "mertk.joining",
     "mertk.names",
     "mertk.progress_bar",
+    "mertk.spelling",
     "mertk.veiling",
 }
 
@@ -35,9 +37,9 @@ ALLOWED = {
     "mertk.encoders": {"mertk.distributed", "mertk.nn", "mertk.data"},
     "mertk.data": set(),
     "mertk.features": {"mertk.components", "mertk.config", "mertk.config_merging", "mertk.data", "mertk.encoders"},
-    "mertk.report": {"mertk.metrics"},
+    "mertk.report": {"mertk.metrics", "mertk.run.files"},
     "mertk.jobs": set(),
-    "mertk.checkup": {"mertk.config", "mertk.config_classes", "mertk.encoders", "mertk.features"},
+    "mertk.checkup": {"mertk.data", "mertk.config", "mertk.config_classes", "mertk.encoders", "mertk.features"},
     "mertk.training": {
         "mertk.models.base",
         "mertk.components",
@@ -63,6 +65,10 @@ ALLOWED = {
     },
     "mertk.bin": {
         "mertk.run",
+        "mertk.command",
+        "mertk.completion",
+        "mertk.components",
+        "mertk.config_document",
         "mertk.checkup",
         "mertk.config",
         "mertk.data",
@@ -150,6 +156,30 @@ def test_library_never_imports_what_is_built_on_it():
     assert problems_of("mertk") == []
 
 
+def test_only_commands_and_programs_know_how_data_are_prepared():
+    allowed = {ROOT / "mertk/command.py", *(ROOT / "mertk/bin").glob("*.py"), *(ROOT / "mertk/data_prep").rglob("*.py")}
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {module}"
+        for path in set((ROOT / "mertk").rglob("*.py")) - allowed
+        for line, module, _ in imports(path)
+        if is_below(module, {"mertk.data_prep"})
+    ]
+    assert found == []
+
+
+def test_functions_take_plain_arguments():
+    """What a program was given ends in its parser; nothing below takes a namespace of argparse."""
+    parsers = {ROOT / "mertk" / f"{name}.py" for name in ("cli", "command", "command_line", "completion")}
+    allowed = parsers | {*(ROOT / "mertk/bin").glob("*.py"), *(ROOT / "mertk/data_prep").rglob("*.py")}
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in set((ROOT / "mertk").rglob("*.py")) - allowed
+        for line, module, _ in imports(path)
+        if module == "argparse"
+    ]
+    assert found == []
+
+
 def test_modules_of_the_project_that_are_imported_exist():
     """Imports inside functions would fail only when the function runs."""
     found = []
@@ -165,7 +195,10 @@ def test_modules_of_the_project_that_are_imported_exist():
 
 @pytest.mark.parametrize(
     "package",
-    ["mertk.bin", "mertk.checkup", "mertk.data", "mertk.features", "mertk.report", "mertk.run", "mertk.data_prep"],
+    [
+        *("mertk.bin", "mertk.checkup", "mertk.data", "mertk.features", "mertk.jobs", "mertk.report", "mertk.run"),
+        "mertk.data_prep",
+    ],
 )
 def test_heavy_packages_are_imported_late(package):
     found = [

@@ -1,8 +1,8 @@
 """What a message tells the user to do must be possible from the program that he called: an option that it has.
 
 An option by itself must be one of every program that can come to the message, recipes included, unless the message
-begins with it: then it was given. An option of one program alone stands behind its name (`mertk.bin.evaluate --again`),
-one of the recipes behind that word (`the recipes' --exp`).
+begins with it: then it was given. An option of one program alone stands behind its command (`mertk evaluate --again`)
+or its module's name, one of the recipes behind that word (`the recipes' --exp`).
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from pathlib import Path
 
 import pytest
 
+from mertk.command import COMMANDS, EXTRACTIONS
 from tests.unit.test_import_rules import ROOT, imports, module_name
 
 OPTION = re.compile(r"(?<![\w-])--([a-z]\w*)")
-NAMED = re.compile(r"\b((?:mertk\.bin|data_prep)\.[a-z_]+) --([a-z]\w*)")
+NAMED = re.compile(
+    r"\b((?:mertk\.bin|(?:mertk\.)?data_prep)\.[a-z_]+|mertk (?:(?:prepare|extract) )?[a-z-]+) --([a-z]\w*)"
+)
 OF_RECIPES = re.compile(r"\brecipes?\b[^.;]*? --([a-z]\w*)")
 #: what was given, as `--jobs 3: ...`
 GIVEN = re.compile(r"^(\{\} )?--[a-z]\w*")
 #: programs that are not ours, and what is said of their options
 FOREIGN = re.compile(r"`[^`]*`|pip install [^;]*|--shm-size of Docker|(together with|\(without) --cpu")
-#: a recipe resumes by itself, and sets runs of other settings aside before mertk.bin.train sees them
-BEHIND_RECIPES = {"mertk.run.directory", "mertk.bin.train"}
-#: what the caller of mertk.bin.predict has not: the lists of a corpus, and the stages of a recipe
+#: a recipe resumes by itself, and sets runs of other settings aside before mertk train sees them
+BEHIND_RECIPES = {"mertk.run.directory", "mertk.run.training", "mertk.bin.train"}
+#: what the caller of mertk predict has not: the lists of a corpus, and the stages of a recipe
 OF_CORPORA = re.compile(r"mend (wav\.scp|video\.scp|video_segments)|\(stage \d\)|run stage \d")
-#: modules of which mertk.bin.predict uses nothing that reads a corpus
+#: modules of which mertk predict uses nothing that reads a corpus
 BEHIND_PREDICT = {f"mertk.data.{name}" for name in ("columns", "folds", "inputs", "manifest", "validation")}
 
 
@@ -63,6 +66,22 @@ def programs() -> frozenset[str]:
     )
 
 
+@cache
+def commands() -> dict[str, str]:
+    """Modules by what a user types behind `mertk`."""
+    found = {name: command.module for name, command in COMMANDS.items() if command.module}
+    found |= {f"extract {name}": command.module for name, command in EXTRACTIONS.items()}
+    prepared = (name for name in programs() if re.fullmatch(r"mertk\.data_prep\.\w+", name))
+    return found | {f"prepare {name.rpartition('.')[2]}": name for name in prepared}
+
+
+def program_of(named: str) -> str | None:
+    """The module that a command, or the short name of a module, stands for."""
+    if named.startswith("mertk "):
+        return commands().get(named.removeprefix("mertk "))
+    return named if named.startswith("mertk.") else f"mertk.{named}"
+
+
 def declared(module: str) -> set[str]:
     """Options that are added to a parser in a module."""
     calls = (node for node in ast.walk(tree(module)) if isinstance(node, ast.Call) and node.args)
@@ -83,30 +102,50 @@ def options_of(program: str) -> frozenset[str]:
 @cache
 def recipes() -> dict[str, str]:
     """By recipe, its shell code with what it sources."""
-    common = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "recipes/common").glob("*.sh")}
-    shared = "".join(text for name, text in common.items() if name != "sentiment.sh")
     found = {}
     for path in sorted((ROOT / "recipes").glob("*/*/run.sh")):
-        text = path.read_text(encoding="utf-8")
-        found["/".join(path.parts[-3:-1])] = text + shared + common["sentiment.sh"] * ("sentiment.sh" in text)
+        found["/".join(path.parts[-3:-1])] = "".join(sourced(path, {}).values())
+    return found
+
+
+def sourced(path: Path, before: dict[Path, str]) -> dict[Path, str]:
+    """The code of a script and of those of recipes/common that it sources, by file."""
+    code = path.read_text(encoding="utf-8")
+    found = before | {path: code}
+    kind = re.search(r"\bkind=(\w+)", "".join(found.values()))
+    for name in re.findall(r'^ *source .*?((?:corpora/)?[\w$]+\.sh)"$', code, re.MULTILINE):
+        file = ROOT / "recipes/common" / name.replace("$kind", kind[1] if kind else "")
+        found |= sourced(file, found) if file not in found else {}
     return found
 
 
 def options_of_recipe(code: str) -> set[str]:
-    return {"help"}.union(*(words.split() for words in re.findall(r'\b\w*(?:options|flags|lists)="([\w ]+)"', code)))
+    return {"help"}.union(*(words.split() for words in re.findall(r'\b\w*(?:options|flags|lists)\+?="([\w ]+)"', code)))
 
 
+@cache
+def named_programs(module: str) -> frozenset[str]:
+    """Programs that stand as constants in a module."""
+    return programs() & {node.value for node in ast.walk(tree(module)) if isinstance(node, ast.Constant)}
+
+
+@cache
 def programs_of_recipe(code: str) -> set[str]:
     """Programs that a recipe calls, and those that these call."""
     code = "\n".join(line for line in code.splitlines() if not line.lstrip().startswith("#"))
     short = {name: name.removeprefix("mertk.") if "data_prep" in name else name for name in programs()}
     waiting, found = {name for name in programs() if re.search(rf"\b{re.escape(short[name])}\b(?!\.)", code)}, set()
+    # Commands of one word stand behind `-m mertk`, `--`, or an array such as "${launch[@]}", or begin such an array.
+    before = r'(?:-m mertk |-- |@\]\}" |=\(\s*)'
+    for typed, module in commands().items():
+        if re.search(rf'{"" if " " in typed else before}\b{typed}(?=[ ")]|$)', code, re.MULTILINE):
+            waiting.add(module)
     while waiting:
         program = waiting.pop()
         found.add(program)
-        named = {node.value for node in ast.walk(tree(program)) if isinstance(node, ast.Constant)}
-        waiting |= (named & programs()) - found
-    return found
+        behind = reached(program) - {"mertk.command"}  # which names all of them
+        waiting |= frozenset().union(*map(named_programs, behind)) - found
+    return found & programs()
 
 
 def texts(module: str) -> Iterator[tuple[int, str, bool]]:
@@ -136,9 +175,11 @@ def texts(module: str) -> Iterator[tuple[int, str, bool]]:
 def faults_of(module: str, told: str, of_parser: bool) -> Iterator[str]:
     """Options in a message that somebody who comes to read it does not have."""
     for named, option in NAMED.findall(told):
-        program = named if named.startswith("mertk.") else f"mertk.{named}"
-        if option not in options_of(program):
-            yield f"{program} has no --{option}"
+        program = program_of(named)
+        if program not in programs():
+            yield f"there is no {named}"
+        elif option not in options_of(program):
+            yield f"{named} has no --{option}"
     told = NAMED.sub("", FOREIGN.sub("", GIVEN.sub("", told)))
     for option in OF_RECIPES.findall(told):
         for recipe, code in recipes().items():
@@ -188,7 +229,16 @@ def test_an_option_that_is_not_there_is_found():
     assert "iemocap/foal has no --label_map" in list(
         faults_of("mertk.data_prep.iemocap_corpus", "or --label_map", False)
     )
-    assert list(faults_of("mertk.report.runs", "score again with mertk.bin.evaluate --again", False)) == []
-    assert list(faults_of("mertk.report.runs", "mertk.bin.evaluate --anew", False)) == [
-        "mertk.bin.evaluate has no --anew"
-    ]
+    for named in ("mertk.bin.evaluate", "mertk evaluate"):
+        assert list(faults_of("mertk.report.runs", f"score again with {named} --again", False)) == []
+        assert list(faults_of("mertk.report.runs", f"{named} --anew", False)) == [f"{named} has no --anew"]
+    assert list(faults_of("mertk.report.runs", "mertk extract video --side", False)) == []
+    assert list(faults_of("mertk.report.runs", "mertk extract video --sid", False)) != []
+    assert list(faults_of("mertk.report.runs", "mertk score --again", False)) == ["there is no mertk score"]
+
+
+def test_programs_of_a_recipe_are_found_by_command_and_by_module():
+    calls = 'launch=(launch --n 2)\nrun_stage 2 a -- "${launch[@]}" extract video --data d\n"$python" -m mertk doctor'
+    found = programs_of_recipe(calls + "\nrun_stage 3 b -- mertk.bin.cross_validate\n# mertk.bin.plot, -- predict")
+    names = {name.rpartition(".")[2] for name in found}
+    assert names == {"launch", "extract_video", "doctor", "cross_validate", "train"}

@@ -243,16 +243,16 @@ def test_another_tokenizer_or_encoder_is_refused_and_may_have_moved(corpus, tmp_
     alone = write_bert(tmp_path / "alone", with_weights=False)
     given = ["--model", model, "--text", "hello"]
     assert "weights folder /no/clip not found" in call(capsys, *given, "--", clip)[2]
-    given += ["--weights", corpus / "clip"]
+    given += ["--clip", corpus / "clip"]
     assert "tokenizer '/no/bert': cannot be loaded" in call(capsys, *given, "--", clip)[2]
-    assert call(capsys, *given, "--tokenizer", alone, "--", clip)[0] == 0
+    assert call(capsys, *given, "--bert", alone, "--", clip)[0] == 0
     other = write_bert(tmp_path / "other", with_weights=False)
     for file in ("vocab.txt", "tokenizer.json"):
         (other / file).write_text((other / file).read_text("utf-8").replace("world", "globe"), "utf-8")
-    code, _, error = call(capsys, *given, "--tokenizer", other, "--", clip)
-    assert code == 1 and "not what the text features of the model were made with" in error and "--tokenizer" in error
-    code, _, error = call(capsys, *given[:-1], write_clip(tmp_path / "clip", seed=3), "--tokenizer", alone, "--", clip)
-    assert code == 1 and "not what the video features of the model were made with" in error and "--weights" in error
+    code, _, error = call(capsys, *given, "--bert", other, "--", clip)
+    assert code == 1 and "not what the text features of the model were made with" in error and "--bert" in error
+    code, _, error = call(capsys, *given[:-1], write_clip(tmp_path / "clip", seed=3), "--bert", alone, "--", clip)
+    assert code == 1 and "not what the video features of the model were made with" in error and "--clip" in error
 
 
 def test_another_version_of_librosa_is_refused(corpus, capsys):

@@ -28,9 +28,7 @@ def call(run_dir, settings, resume=False, overwrite=False, force=False):
 
 
 def test_an_earlier_run_is_left_alone_unless_it_is_to_go_on(used):
-    with pytest.raises(
-        MertkError, match="holds an earlier run; mertk.bin.train --resume .* mertk.bin.train --overwrite"
-    ):
+    with pytest.raises(MertkError, match="holds an earlier run; mertk train --resume .* mertk train --overwrite"):
         call(used, config())
     assert call(used, config(), resume=True) == ""
     assert (used / "checkpoints").exists()
@@ -44,7 +42,7 @@ def test_what_does_not_change_the_result_may_differ(used):
 def test_other_settings_are_listed_with_both_values_and_need_force(used):
     changed = config("training.epochs=5", "loss_weights.mem=0.5", "optimizer.max_gradient_norm=1")
     listed = "loss_weights.mem: null -> 0.5, optimizer.max_gradient_norm: null -> 1.0, training.epochs: 3 -> 5"
-    with pytest.raises(MertkError, match=f"with other settings: {listed}. .*mertk.bin.train --force"):
+    with pytest.raises(MertkError, match=f"with other settings: {listed}. .*mertk train --force"):
         call(used, changed, resume=True)
     assert call(used, changed, resume=True, force=True) == listed
 
@@ -58,7 +56,7 @@ def test_other_settings_are_listed_with_both_values_and_need_force(used):
 )
 def test_what_the_saved_state_is_made_of_cannot_be_forced(used, setting):
     key = setting.partition("=")[0]
-    with pytest.raises(MertkError, match=f"{key}: .* with another .*{key}, with mertk.bin.train --force either"):
+    with pytest.raises(MertkError, match=f"{key}: .* with another .*{key}, with mertk train --force either"):
         call(used, config(setting), resume=True, force=True)
 
 
@@ -156,7 +154,7 @@ def test_a_place_that_is_no_directory_is_refused(tmp_path):
 def test_a_run_keeps_its_name(used, setting):
     key = setting.partition("=")[0]
     for force in (False, True):
-        with pytest.raises(MertkError, match=f"{key}: .* with another {key}, with mertk.bin.train --force either"):
+        with pytest.raises(MertkError, match=f"{key}: .* with another {key}, with mertk train --force either"):
             call(used, config(setting), resume=True, force=force)
 
 

@@ -1,0 +1,98 @@
+"""Files to predict: told from models where both stand in a row, and answered one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mertk.errors import MertkError
+from mertk.names import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mertk.run.prediction import Predictor
+
+
+@dataclass
+class Predictions:
+    """What came of the files.
+
+    Attributes:
+        rows: a header and, for each file that was answered, its name and what is told of the answer.
+        notes: what is to be known of answers, a line each.
+        errors: why the other files were not answered, a line each.
+        traces: stack traces of what nobody foresaw.
+    """
+
+    rows: list[list[str]]
+    notes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    traces: list[str] = field(default_factory=list)
+
+
+def separate(words: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
+    """Models and files that stand in a row, as models, files, and what may be meant as either.
+
+    The first is a model, and what holds model.json; a run, whose model lies deeper, and a name of nothing without an
+    ending may be misspelt models. Whatever else there is goes for a file.
+    """
+    models, files, unclear = list(words[:1]), [], []
+    for word in words[1:]:
+        if (word / "model.json").is_file():
+            models.append(word)
+        elif (word / "config.yaml").is_file() or not (word.suffix or word.exists() or word.is_symlink()):
+            unclear.append(word)
+        else:
+            files.append(word)
+    return models, files, unclear
+
+
+def predict_files(
+    predictor: Predictor,
+    files: Sequence[Path],
+    transcripts: Mapping[str, str],
+    text: str | None = None,
+    half: str = "whole",
+) -> Predictions:
+    """Answer each file; what is wrong with one leaves the others alone.
+
+    Args:
+        transcripts: what is said, by file name, see `find_transcript`.
+        text: what is said in every file; None to look into `transcripts` and beside each file.
+        half: whole, left or right, the part of the picture to look at.
+    """
+    from mertk.data.recording import Recording
+    from mertk.data.recording_error import border
+    from mertk.data.transcripts import find_transcript
+    from mertk.progress_bar import progress
+
+    found = Predictions([header(predictor.classes)])
+    for file in progress(files, total=len(files), description="predict"):
+        try:
+            with border(file):
+                words = find_transcript(file, transcripts) if text is None else text
+                recording = Recording(file, words, half)
+                answer = predictor.predict(recording)
+                notes = predictor.notes(recording)
+        except MertkError as error:
+            found.traces += [error.trace] if error.trace else []
+            told = str(error).removeprefix(f"utterance {file.stem}: ").removeprefix(f"{file}: ")
+            found.errors.append(f"{file}: {told}")
+            continue
+        found.notes += [f"{file}: {note}" for note in notes]
+        found.rows.append([printable(str(file)), *columns(answer, predictor.classes)])
+    return found
+
+
+def header(classes: Sequence[str] | None) -> list[str]:
+    """Names of the columns."""
+    return ["file", "intensity"] if classes is None else ["file", "prediction", *classes]
+
+
+def columns(answer: np.ndarray, classes: Sequence[str] | None) -> list[str]:
+    """What is told of an answer: the class and all probabilities, or the intensity."""
+    numbers = [f"{value:.4f}" for value in answer]
+    return numbers if classes is None else [classes[int(answer.argmax())], *numbers]
