@@ -224,6 +224,7 @@ class Config:
     model: dict[str, Any] = field(default_factory=dict)
     #: weight of each loss term; its keys are the model's, a term set to null is taken out
     loss_weights: dict[str, Optional[float]] = field(default_factory=dict)
+
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)

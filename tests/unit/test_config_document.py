@@ -99,7 +99,7 @@ def test_keys_say_what_they_mean(capsys):
         "passes over the training part, at most [whole number; default 40] epochs: 7 ",
         "products of an interaction head. [whole number; default 512] #projection_dim: 512 ",
         "compute it without gradient. [true or false; default true] freeze_feature_encoder: true ",
-        "C. [whole number; no default] #num_classes: ",
+        "C; not for intensities. [whole number, or null; default null] #num_classes: null ",
         "searched in the names of parameters [text; default ''] pattern: enc ",
         "a term set to null is taken out loss_weights: ce: 1.0 ",
     ):
