@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.config_document import document
 
     config = load_config(arguments.words)
-    if arguments.check or config.model:  # a part of a configuration can be shown, too
+    if arguments.check or "component" in config.model:  # a part of a configuration can be shown, too
         check_classes(config)
     if not arguments.check:
         print(document(config), end="")

@@ -71,6 +71,7 @@ ALLOWED = {
         "mertk.config_document",
         "mertk.checkup",
         "mertk.config",
+        "mertk.config_classes",
         "mertk.data",
         "mertk.features",
         "mertk.jobs",
