@@ -73,14 +73,15 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
 
 
 def _forget_earlier(precision: str, on_cpu: bool) -> None:
-    """Let this process train in another precision than before: Accelerate keeps the first one for good."""
+    """Let this process train once more: Accelerate keeps its first precision, and a group that was left, for good."""
     import torch
     from accelerate.state import AcceleratorState, GradientState
 
     state = AcceleratorState._shared_state
     if not state or torch.distributed.is_initialized():
         return
-    if (state.get("_mixed_precision"), state["device"].type == "cpu") != (precision, on_cpu):
+    has_left = state["distributed_type"] != "NO"
+    if has_left or (state.get("_mixed_precision"), state["device"].type == "cpu") != (precision, on_cpu):
         GradientState._reset_state()
         AcceleratorState._reset_state(reset_partial_state=True)
 
