@@ -21,7 +21,7 @@ from mertk.names import printable
 if TYPE_CHECKING:
     import argparse
 
-    import numpy as np
+    from mertk.run.answer import Answer
 
 EXAMPLE = """\
 python -m mertk.bin.predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best interview.mp4
@@ -95,22 +95,24 @@ def main(argv: list[str] | None = None) -> int:
     table = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.audio_weights, arguments.weights, arguments.tokenizer)
     predictor = Predictor(arguments.model, arguments.device, places, arguments.trust)
+    for warning in predictor.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    predictor.prepare()
     lines, told, failed = ["\t".join(header(predictor.classes))], [], []
     for file in progress(arguments.files, total=len(arguments.files), description="predict"):
         try:
             with border(file):
                 words = find_transcript(file, table) if arguments.text is None else arguments.text
                 recording = Recording(file, words, arguments.half)
-                answer = predictor.predict(recording)
-                notes = predictor.notes(recording)
+                answer = predictor.answer(recording)
         except MertkError as error:
             if arguments.debug:
                 sys.stderr.write(error.trace)
             told_of_it = str(error).removeprefix(f"utterance {file.stem}: ").removeprefix(f"{file}: ")
             failed.append(f"error: {file}: {told_of_it}")
             continue
-        told += [f"note: {file}: {note}" for note in notes]
-        lines.append("\t".join([printable(str(file)), *columns(answer, predictor.classes)]))
+        told += [f"note: {file}: {note}" for note in answer.notes]
+        lines.append("\t".join([printable(str(file)), *columns(answer)]))
     text = "\n".join(lines) + "\n"
     if arguments.out is None:
         sys.stdout.write(text)
@@ -125,10 +127,10 @@ def header(classes: list[str] | None) -> list[str]:
     return ["file", "intensity"] if classes is None else ["file", "prediction", *classes]
 
 
-def columns(answer: np.ndarray, classes: list[str] | None) -> list[str]:
+def columns(answer: Answer) -> list[str]:
     """What is told of an answer: the class and all probabilities, or the intensity."""
-    numbers = [f"{value:.4f}" for value in answer]
-    return numbers if classes is None else [classes[int(answer.argmax())], *numbers]
+    numbers = [f"{value:.4f}" for value in answer.values]
+    return numbers if answer.intensity is not None else [",".join(answer.labels), *numbers]
 
 
 if __name__ == "__main__":
