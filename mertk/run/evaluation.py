@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from mertk.config import Config
     from mertk.data.parts import Part
+    from mertk.run.given import Given
     from mertk.training.model_directory import SavedModel
 
 
@@ -106,6 +107,31 @@ def evaluate_run(
     """Score one run; the main process writes the files and gets the results."""
     config, saved, part = open_run(run_dir, part_name, trusted)
     return score_part(accelerator, run_dir, config, saved, part, part_name, tell)
+
+
+def evaluate_given(config: Config, given: Given) -> dict[str, Any] | None:
+    """Score the best model of a run that was just trained on the test rows that are given.
+
+    Returns:
+        what results.json holds; None on other processes than the main one.
+    """
+    import logging
+
+    from mertk.config import TrainingConfig
+    from mertk.data.parts import open_part
+    from mertk.training.accelerator import end_accelerator, start_accelerator
+    from mertk.training.tracking import log_lines
+
+    run_dir = Path(config.run.output_dir)
+    accelerator = start_accelerator(TrainingConfig(num_processes=config.training.num_processes, precision="no"))
+    with log_lines(accelerator.is_main_process, run_dir / "train.log"):
+        saved = given.load(run_dir / "best")
+        info, rows = saved.info, given.rows["test"]
+        part = open_part(config.data, "test", info["task"], info["classes"], info["normalization"], rows=rows)
+        tell = logging.getLogger("mertk.train").info
+        results = score_part(accelerator, run_dir, config, saved, part, "test", tell)
+    end_accelerator(accelerator)
+    return results
 
 
 def score_part(

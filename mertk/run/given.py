@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.rows import Rows
     from mertk.models.base import Model
+    from mertk.training.model_directory import SavedModel
 
 log = logging.getLogger("mertk.train")
 
@@ -64,6 +65,18 @@ class Given:
         rows = self.rows["train"]
         named = config.data.inputs or dict.fromkeys(rows.modalities)
         return {name: given or InputConfig(kind=rows.kinds.get(name, "features")) for name, given in named.items()}
+
+    def load(self, directory: Path) -> SavedModel:
+        """The model that was trained on these, as it was saved: built anew, or where it cannot be, the given one."""
+        from mertk.config import load_config
+        from mertk.training.checkpoint import load_weights
+        from mertk.training.model_directory import SavedModel, load_model, read_usable_info
+
+        config = load_config([directory / "config.yaml"])
+        if self.model is None or find_problem(self.model) is None:
+            return load_model(directory, [config.model["component"]])  # whatever it is, it has just been trained here
+        load_weights(self.model, directory / "model.safetensors")
+        return SavedModel(self.model.eval(), config, read_usable_info(directory))
 
     def check_same(self, run_dir: Path) -> None:
         """Refuse to go on with a run that had another model or other rows, as far as the configuration does not tell.

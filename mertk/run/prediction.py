@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from mertk.data.columns import HALVES
 from mertk.data.recording import Recording
 from mertk.data.recording_error import RecordingError, border
 from mertk.errors import MertkError
@@ -141,10 +142,9 @@ class Predictor:
         Raises:
             MertkError: the recording cannot be read, lacks what the models need, or has no answer that is a number.
         """
-        if half not in ("whole", "left", "right") or on_error not in ("raise", "return"):
-            raise MertkError(
-                f"got half={half!r}, on_error={on_error!r}, expected whole, left or right; raise or return."
-            )
+        for name, value, known in (("half", half, HALVES), ("on_error", on_error, ("raise", "return"))):
+            if value not in known:
+                raise MertkError(f"{name}: got {value!r}, expected one of {', '.join(known)}.")
         if isinstance(given, (str, Path, Recording, Mapping)):
             if not (text is None or isinstance(text, str)):
                 raise MertkError("text: got several, expected what is said in this one recording.")
@@ -218,9 +218,8 @@ class Predictor:
             raise RecordingError(
                 f"arrays: got {', '.join(map(str, given)) or 'none'}, expected {', '.join(self.modalities)}.", "shape"
             )
-        rates = {
-            intake.given.sample_rate_hz for one in self.intakes for intake in one if intake.given.kind == "waveform"
-        }
+        intakes = itertools.chain.from_iterable(self.intakes)
+        rates = {intake.given.sample_rate_hz for intake in intakes if intake.given.kind == "waveform"}
         if len(rates) > 1:
             raise RecordingError(f"the models take sound at {sorted(rates)} Hz; give a Recording, not arrays.", "shape")
         words = Recording(Path("arrays"), given["text"] if isinstance(given.get("text"), str) else None)

@@ -100,6 +100,9 @@ def _train(
             record_end(run_dir, progress, trainer)
     finally:
         trainer.close()
+        # Accelerate has put a forward that casts in the place of the model's own; who gave the model goes on with it.
+        if model.__dict__.pop("_original_forward", None) is not None:
+            del model.forward
     return progress
 
 
