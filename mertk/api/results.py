@@ -140,7 +140,7 @@ def _read_predictions(run: ScoredRun, row: dict[str, Any], part: str) -> pandas.
         if len(fields) != len(names) or tuple(names[:3]) != _OF_AN_UTTERANCE:
             raise MertkError(f"{path}:{number}: got {len(fields)} columns, expected {', '.join(names)}; score again.")
     table = pandas.DataFrame(values, columns=[*_OF_AN_UTTERANCE, *(f"p_{name}" for name in names[3:])])
-    numbers = [*table.columns[3:], *(("truth", "prediction") if run.task == "regression" else ())]
+    numbers = [*table.columns[3:], *(() if names[3:] else ("truth", "prediction"))]
     try:
         table[numbers] = table[numbers].astype(float)
     except ValueError as error:

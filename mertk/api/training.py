@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,8 +110,9 @@ def train(
         note_origin(loaded, files)
     given = Given(model, {name: Rows(part, name) for name, part in parts.items() if part is not None})
     loaded = given.fill_in(loaded)
-    progress = train_run(loaded, resume, overwrite, force, asked_to_stop, given)
-    scored = evaluate_given(loaded, given) if "test" in given.rows and progress.stopped else None
+    with _options_as_arguments():
+        progress = train_run(loaded, resume, overwrite, force, asked_to_stop, given)
+    scored = evaluate_given(loaded, given) if "test" in given.rows and progress.stopped else {}
     directory = Path(loaded.run.output_dir)
     return TrainedRun(
         directory,
@@ -117,8 +120,18 @@ def train(
         progress.best_epoch,
         progress.best_step,
         _metrics_of(directory, progress.best_epoch),
-        scored["metrics"] if scored else {},
+        scored.get("metrics", {}),
     )
+
+
+@contextmanager
+def _options_as_arguments() -> Iterator[None]:
+    """Messages tell what to do with the program; here its options are arguments."""
+    try:
+        yield
+    except MertkError as error:
+        error.args = (re.sub(r"mertk[. ](bin\.)?train --(resume|overwrite|force)", r"\2=True", str(error)),)
+        raise
 
 
 def config_parts(config: Config | Mapping[str, Any] | str | Path | Sequence[str | Path]) -> list[Any]:

@@ -101,7 +101,7 @@ def open_part(
     if rows is None:
         manifest, ids = _read_manifest(config, Path(source))
     else:
-        manifest, ids = rows.manifest(classes or config.classes, task == "regression"), rows.ids
+        manifest, ids = rows.manifest(classes or config.classes), rows.ids
     if not ids:
         raise MertkError(f"data.{part}: {source} names no utterance.")
     if not config.inputs:

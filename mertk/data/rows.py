@@ -103,31 +103,29 @@ class Rows:
                 f"{self.widths[name]}; give all rows the same."
             )
 
-    def manifest(self, classes: Sequence[str] | None, is_number: bool) -> Manifest:
+    def manifest(self, classes: Sequence[str] | None) -> Manifest:
         """The utterances, with their labels as a data directory would have them.
 
         Args:
-            classes: names by index, as training has them; labels that are indices name them, or themselves.
-            is_number: whether labels are intensities, and no indices.
+            classes: names by index, as training has them; labels that are indices, whole numbers from 0, stand for
+                these, or for themselves.
 
         Raises:
             MertkError: an index beyond the classes.
         """
-        columns = {}
-        indices = [label for label in self._labels.values() if isinstance(label, int)]
-        if not is_number and len(indices) == len(self.ids):
-            names = list(classes or map(str, range(max(indices) + 1)))
-            for utterance, label in self._labels.items():
-                if not 0 <= label < len(names):
+        names = None
+        labels = [self._labels[utterance] for utterance in self.ids if utterance in self._labels]
+        if labels and all(isinstance(label, int) and label >= 0 for label in labels):
+            names = list(classes or map(str, range(max(labels) + 1)))
+            for utterance, label in zip(self.ids, labels, strict=True):
+                if label >= len(names):
                     raise MertkError(
                         f"{self.name}: utterance {utterance}: label {label}, expected an index below {len(names)} of "
                         f"the classes {', '.join(names)}."
                     )
-            columns["utt2label"] = [names[self._labels[utterance]] for utterance in self.ids]
-            return Manifest(Path(self.name), self.ids, names, columns=columns)
-        if self._labels:
-            columns["utt2label"] = [str(self._labels[utterance]) for utterance in self.ids]
-        return Manifest(Path(self.name), self.ids, columns=columns)
+            labels = [names[label] for label in labels]
+        columns = {"utt2label": list(map(str, labels))} if labels else {}
+        return Manifest(Path(self.name), self.ids, names, columns=columns)
 
     def input(self, modality: str, config: InputConfig) -> RowInput:
         """One modality of all rows (`mertk.data.inputs.Input`).

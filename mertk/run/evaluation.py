@@ -53,7 +53,7 @@ def evaluate(
                 evaluate_run(accelerator, run_dir, part, trusted, tell)
             elif accelerator.is_main_process:
                 tell(f"{run_dir}: {part} part scored already")
-        end_accelerator(accelerator)
+        end_accelerator(accelerator, leave=whole_process)
     return runs
 
 
@@ -109,16 +109,13 @@ def evaluate_run(
     return score_part(accelerator, run_dir, config, saved, part, part_name, tell)
 
 
-def evaluate_given(config: Config, given: Given) -> dict[str, Any] | None:
-    """Score the best model of a run that was just trained on the test rows that are given.
-
-    Returns:
-        what results.json holds; None on other processes than the main one.
-    """
+def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
+    """Score the best model of a run that was just trained on the test rows that are given; what results.json holds."""
     import logging
 
     from mertk.config import TrainingConfig
     from mertk.data.parts import open_part
+    from mertk.distributed import gather_objects
     from mertk.training.accelerator import end_accelerator, start_accelerator
     from mertk.training.tracking import log_lines
 
@@ -129,8 +126,8 @@ def evaluate_given(config: Config, given: Given) -> dict[str, Any] | None:
         info, rows = saved.info, given.rows["test"]
         part = open_part(config.data, "test", info["task"], info["classes"], info["normalization"], rows=rows)
         tell = logging.getLogger("mertk.train").info
-        results = score_part(accelerator, run_dir, config, saved, part, "test", tell)
-    end_accelerator(accelerator)
+        results = gather_objects(score_part(accelerator, run_dir, config, saved, part, "test", tell))[0]
+    end_accelerator(accelerator, leave=False)
     return results
 
 

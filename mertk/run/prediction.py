@@ -63,7 +63,7 @@ class Predictor:
         if not models:
             raise MertkError("no model is given; expected one or more model directories, such as RUN/best.")
         compute_in_full_float32()
-        self._given = (list(models), device, places, tuple(trusted))
+        self._directories, self._device = list(models), device
         self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.models: list[SavedModel] = [load_model(directory, trusted) for directory in models]
         self.intakes = [intakes_of(saved) for saved in self.models]
@@ -81,11 +81,11 @@ class Predictor:
         self.modalities = tuple(first.config.data.inputs)
         self.warnings = list(_warn_of_miniatures(self.models))
         self.sources: dict[str, Source] = {}
-        self._places = places or Places()
+        self._places, self._trusted = places or Places(), tuple(trusted)
         self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Predictor, self._given
+        return Predictor, (self._directories, self._device, self._places, self._trusted)
 
     def prepare(self) -> None:
         """Load all that recordings need.

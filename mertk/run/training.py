@@ -61,7 +61,7 @@ def train(
         accelerator.wait_for_everyone()
         held.enter_context(log_lines(accelerator.is_main_process, run_dir / "train.log", whole_process))
         progress = _train(config, accelerator, run_dir, resume, changed, asked_to_stop, given)
-        end_accelerator(accelerator)
+        end_accelerator(accelerator, leave=whole_process)
     return progress
 
 

@@ -12,20 +12,14 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 import mertk
-from mertk.config import InputConfig
+from mertk.config import InputConfig, load_config
+from mertk.data.parts import open_part
 from mertk.data.rows import Rows
 from mertk.errors import MertkError
 from mertk.run.given import describe_model, find_problem
 from mertk.training.checkpoint import read_weights
+from tests.given_rows import CONFIG, rows
 from tests.toy import Classifier
-
-CONFIG = {
-    "loss_weights": {"ce": 1.0},
-    "training": {"epochs": 3, "trackers": [], "log_every": 100},
-    "sampler": {"batch_size": 8},
-    "data": {"num_workers": 0},
-    "optimizer": {"learning_rate": 0.02},
-}
 
 
 class Rounding(Classifier):
@@ -33,15 +27,6 @@ class Rounding(Classifier):
 
     def __init__(self, function=torch.round, *more: int):
         super().__init__()
-
-
-def rows(count=24, first=0, label=lambda number: ["sad", "happy"][number % 2]):
-    def frames(number):
-        random = np.random.default_rng(number)
-        return random.normal(1 if number % 2 else -1, 1, size=(random.integers(2, 9), 4))
-
-    numbers = range(first, first + count)
-    return [{"utterance_id": f"u{n:03d}", "video": frames(n), "label": label(n)} for n in numbers]
 
 
 def train(run_dir, model=None, data=None, settings=(), validation=None, **options):
@@ -91,7 +76,7 @@ def test_a_run_goes_on_with_the_same_rows_and_model_alone(tmp_path):
         train(tmp_path / "run", validation=rows(7, 100), **more)
     with pytest.raises(MertkError, match=r"model\.width: 8 -> 9"):
         train(tmp_path / "run", Classifier(width=9), resume=True)
-    with pytest.raises(MertkError, match="holds an earlier run"):
+    with pytest.raises(MertkError, match="earlier run; resume=True goes on with it, overwrite=True deletes it"):
         train(tmp_path / "run")
     assert len(train(tmp_path / "run", **more).history()) == 2
     assert len(train(tmp_path / "run", overwrite=True).history()) == 3
@@ -168,25 +153,33 @@ def test_a_model_of_a_configuration_is_trained_on_rows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("label", "task", "labels", "classes"),
+    ("label", "labels", "classes"),
     [
-        (lambda n: n % 2, "classification", ["0", "1"], ["0", "1"]),
-        (lambda n: np.int64(n % 2), "classification", ["0", "1"], ["0", "1"]),
-        (lambda n: torch.tensor(0.5), "regression", ["0.5", "0.5"], None),
-        (lambda n: n, "regression", ["0", "1"], None),
-        (lambda n: ["sad", "happy"][: n + 1], "classification", ["sad", "sad,happy"], None),
+        (lambda n: n % 2, ["0", "1"], ["0", "1"]),
+        (lambda n: np.int64(2 * n), ["0", "2"], ["0", "1", "2"]),
+        (lambda n: torch.tensor(0.5), ["0.5", "0.5"], None),
+        (lambda n: n - 1, ["-1", "0"], None),
+        (lambda n: ["sad", "happy"][: n + 1], ["sad", "sad,happy"], None),
     ],
 )
-def test_labels_are_names_indices_or_intensities(label, task, labels, classes):
-    manifest = Rows(rows(2, label=label), "train").manifest(None, task == "regression")
+def test_labels_are_names_indices_or_intensities(label, labels, classes):
+    manifest = Rows(rows(2, label=label), "train").manifest(None)
     assert manifest.labels() == labels and manifest.classes == classes
 
 
 def test_indices_are_those_of_the_classes_of_the_training():
     given = Rows(rows(2, label=lambda n: n), "validation")
-    assert given.manifest(["sad", "happy"], False).labels() == ["sad", "happy"]
+    assert given.manifest(["sad", "happy"]).labels() == ["sad", "happy"]
     with pytest.raises(MertkError, match="utterance u001: label 1, expected an index below 1 of the classes sad"):
-        given.manifest(["sad"], False)
+        given.manifest(["sad"])
+
+
+def test_intensities_of_rows_are_numbers(tmp_path):
+    for label, expected in ((lambda n: n % 3, 1.0), (lambda n: n / 2 - 1, -0.5)):
+        data = load_config([{"data": {"inputs": {"video": None}}}]).data
+        data.inputs = {"video": InputConfig()}
+        part = open_part(data, "train", "regression", rows=Rows(rows(3, label=label), "train"))
+        assert part.dataset.labels[1] == expected and part.classes is None
 
 
 FRAMES = np.zeros((3, 4), np.float32)
