@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,14 @@ def evaluate(
     """
     from mertk.run.evaluation import evaluate as evaluate_runs
     from mertk.run.files import PARTS
+    from mertk.run.wording import options_as_arguments
 
     if part not in PARTS:
         raise MertkError(f"part: got {part!r}, expected one of {', '.join(PARTS)}.")
     given = [runs] if isinstance(runs, (str, Path)) else list(runs)
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
-    scored = evaluate_runs([Path(run) for run in given], part, None, again, trusted, log.info)
+    with options_as_arguments():
+        scored = evaluate_runs([Path(run) for run in given], part, None, again, trusted, log.info)
     return read_runs([run.resolve() for run in scored], part)
 
 
@@ -62,7 +64,6 @@ def cross_validate(
     num_processes: int = 0,
     engine: str | None = None,
     jobs: int = 1,
-    trust: str | Sequence[str] = (),
 ) -> pandas.DataFrame:
     """Train and score every fold and seed of an experiment; what is finished, and did not change, is kept.
 
@@ -84,7 +85,6 @@ def cross_validate(
         num_processes: of each training; 0 for one on each GPU, else one.
         engine: of each training (docs/engines.md); None for the default.
         jobs: trainings at once, each on its share of the GPUs; 0 for as many as the GPUs allow.
-        trust: modules or packages besides mertk whose classes the models are made of, for the scoring.
 
     Returns:
         a row a run of these folds and seeds, as `mertk.read_results` has it; a refit's clean runs are among them.
@@ -92,29 +92,42 @@ def cross_validate(
     Raises:
         MertkError: no such folds, or a training that did not end well.
     """
+    from mertk.config import load_config
     from mertk.run.cross_validation import CrossValidation
+    from mertk.run.wording import options_as_arguments
 
+    parts = config_parts(config)
+    loaded = load_config(parts, settings)
     exp, words = Path(exp), None if folds is None else " ".join(map(str, folds))
-    files = _config_files(config, exp)
-    planned = CrossValidation(
-        *(files, Path(data), exp, cv, protocol, words, list(seeds), num_processes, engine, list(settings))
-    )
-    runs = [run.directory(exp) for run in planned.runs()]
+    with options_as_arguments():
+        files = _config_files(parts, exp)
+        planned = CrossValidation(
+            *(files, Path(data), exp, cv, protocol, words, list(seeds), num_processes, engine, list(settings))
+        )
+        runs = [run.directory(exp) for run in planned.runs()]
     code = planned.train_here() if jobs == 1 else planned.train_at_once(jobs)
     if code != 0:
         raise MertkError(
             f"{exp}: a training ended with exit code {code}; its train.log says why. Finished runs are kept, and the "
             "same call goes on with the others."
         )
-    return evaluate(runs, trust=trust)
+    return evaluate(runs, trust=list(_components(loaded.model)))  # they have just been trained
 
 
-def _config_files(config: Config | Mapping[str, Any] | str | Path | Sequence[str | Path], exp: Path) -> list[str]:
+def _config_files(parts: Sequence[Any], exp: Path) -> list[str]:
     """YAML files of a configuration, for programs that are started."""
     from mertk.config import load_config, save_config
 
-    parts = config_parts(config)
     if not any(isinstance(part, Mapping) for part in parts):
         return [str(part) for part in parts]
     save_config(load_config(parts), exp / "given_config.yaml")
     return [str(exp / "given_config.yaml")]
+
+
+def _components(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Dotted paths of the classes that a model is made of."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _components(value)
+        elif name == "component":
+            yield value

@@ -42,11 +42,13 @@ def load(
     """
     from mertk.run.prediction import Predictor
     from mertk.run.recording_inputs import Places
+    from mertk.run.wording import options_as_arguments
 
     directories = [models] if isinstance(models, (str, Path)) else list(models)
     places = Places(*(None if place is None else str(place) for place in (speech, clip, bert)))
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
-    predictor = Predictor([Path(directory) for directory in directories], device, places, trusted)
+    with options_as_arguments():
+        predictor = Predictor([Path(directory) for directory in directories], device, places, trusted)
     for warning in predictor.warnings:
         warnings.warn(warning, stacklevel=2)
     return predictor

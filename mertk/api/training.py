@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,6 +98,7 @@ def train(
     from mertk.run.evaluation import evaluate_given
     from mertk.run.given import Given
     from mertk.run.training import train as train_run
+    from mertk.run.wording import options_as_arguments
 
     parts = {"train": train, "validation": validation, "test": test}
     if train is None and any(part is not None for part in parts.values()):
@@ -110,7 +109,7 @@ def train(
         note_origin(loaded, files)
     given = Given(model, {name: Rows(part, name) for name, part in parts.items() if part is not None})
     loaded = given.fill_in(loaded)
-    with _options_as_arguments():
+    with options_as_arguments():
         progress = train_run(loaded, resume, overwrite, force, asked_to_stop, given)
     scored = evaluate_given(loaded, given) if "test" in given.rows and progress.stopped else {}
     directory = Path(loaded.run.output_dir)
@@ -122,16 +121,6 @@ def train(
         _metrics_of(directory, progress.best_epoch),
         scored.get("metrics", {}),
     )
-
-
-@contextmanager
-def _options_as_arguments() -> Iterator[None]:
-    """Messages tell what to do with the program; here its options are arguments."""
-    try:
-        yield
-    except MertkError as error:
-        error.args = (re.sub(r"mertk[. ](bin\.)?train --(resume|overwrite|force)", r"\2=True", str(error)),)
-        raise
 
 
 def config_parts(config: Config | Mapping[str, Any] | str | Path | Sequence[str | Path]) -> list[Any]:

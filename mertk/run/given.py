@@ -166,6 +166,30 @@ def find_problem(model: Model) -> str | None:
     return None
 
 
+def check_equal_everywhere(model: Model) -> None:
+    """Refuse weights that differ between the processes of a launch, of which some engines would make one model.
+
+    Raises:
+        MertkError: they do.
+    """
+    import torch
+    import xxhash
+
+    from mertk.distributed import gather_objects, world_size
+
+    if world_size() == 1:
+        return
+    digest = xxhash.xxh3_64()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    if len(set(gather_objects(digest.hexdigest()))) > 1:
+        raise MertkError(
+            "model: its weights differ between the processes; call torch.manual_seed with one number on all of them "
+            "before it is built."
+        )
+
+
 def tell_what_is_missing(model: Model) -> None:
     """Log whether the model that is trained can be loaded, and by whom."""
     if problem := find_problem(model):

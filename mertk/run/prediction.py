@@ -16,6 +16,7 @@ from mertk.run.answer import Answer, make_answer
 from mertk.run.device import open_device
 from mertk.run.intakes import Intake, find_lacks, intakes_of, left_out, read_input
 from mertk.run.recording_inputs import Places, Source, open_source
+from mertk.run.wording import options_as_arguments
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,6 +165,7 @@ class Predictor:
                 answers.append(error)
         return answers
 
+    @options_as_arguments()
     def _predict(self, given: Item, text: str | None, half: str) -> Answer:
         if isinstance(given, Mapping):
             with border("the arrays"):

@@ -183,7 +183,7 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
 
     from mertk.components import build
     from mertk.distributed import rank
-    from mertk.run.given import tell_what_is_missing
+    from mertk.run.given import check_equal_everywhere, tell_what_is_missing
     from mertk.training.model_directory import check_saveable
     from mertk.training.randomness import seed_process
 
@@ -193,6 +193,7 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
         check_saveable(model, config)
     else:
         tell_what_is_missing(model := given)
+        check_equal_everywhere(model)
     # Dropout and masks differ between processes from here on.
     seed_process(config.training.seed, rank())
     return model

@@ -22,6 +22,17 @@ def train(folder):
         (folder / f"{name}_{rank}.json").write_text(json.dumps([run.metrics, run.test_metrics, run.best_epoch]))
 
 
+def train_apart(folder):
+    torch.manual_seed(torch.distributed.get_rank())
+    config = CONFIG | {"run": {"output_dir": folder / "apart"}}
+    with pytest.raises(mertk.MertkError, match="its weights differ between the processes"):
+        mertk.train(config, model=Classifier(), train=rows())
+
+
+def test_processes_must_have_equal_weights(tmp_path):
+    run_processes(train_apart, 2, tmp_path)
+
+
 def test_processes_train_one_model_after_the_other(tmp_path):
     for count, name in ((1, "alone"), (2, "together")):
         (tmp_path / name).mkdir()

@@ -50,15 +50,23 @@ def test_a_run_tells_what_it_was_trained_on_and_its_model_is_loaded(tmp_path):
     assert predictor.models[0].config.model == {"component": "tests.toy.Classifier", "dropout": 0.2, "width": 5}
     right = sum(predictor.predict({"video": row["video"]}).label == row["label"] for row in rows(8, 200))
     assert right / 8 == run.test_metrics["wa"]
-    with pytest.raises(MertkError, match=r"tests\.toy\.Classifier' is no class of mertk"):
+    with pytest.raises(MertkError, match=r"tests\.toy\.Classifier' is no class of mertk.* add trust='tests\.toy'\.$"):
         mertk.load(run.model_directory)
+
+
+def interrupt():
+    raise KeyboardInterrupt
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path):
     whole = train(tmp_path / "whole")
+    before = logging.getLogger("mertk").handlers[:]
     steps = iter([False, False, False, False, True])
     stopped = train(tmp_path / "halves", asked_to_stop=lambda: next(steps))
     assert stopped.stopped == "" and stopped.best_epoch == 0
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "halves", resume=True, asked_to_stop=interrupt)
+    assert logging.getLogger("mertk").handlers == before
     halves = train(tmp_path / "halves", resume=True)
     assert halves.stopped == "epochs" and halves.metrics == whole.metrics
     first, second = (read_weights(run.model_directory / "model.safetensors") for run in (whole, halves))

@@ -128,11 +128,9 @@ def test_an_experiment_is_trained_and_scored_by_one_call(data, tmp_path, in_this
         "data": {"num_workers": 0, "inputs": {"video": {"kind": "features"}}},
     }
     exp = tmp_path / "exp/mine"
-    table = mertk.cross_validate(nested, data, exp, ["training.epochs=1"], seeds=[1, 2], trust="tests")
+    table = mertk.cross_validate(nested, data, exp, ["training.epochs=1"], seeds=[1, 2])
     assert table.seed.tolist() == [1, 2] and table.state.tolist() == ["scored"] * 2 and len(in_this_process) == 2
-    again = mertk.cross_validate(
-        nested, data, exp, ["training.epochs=1"], seeds=np.array([1, 2]), folds=[1], trust="tests"
-    )
+    again = mertk.cross_validate(nested, data, exp, ["training.epochs=1"], seeds=np.array([1, 2]), folds=[1])
     assert len(in_this_process) == 2 and again.equals(table)
     rows = mertk.read_results(exp, predictions=True)
     assert len(rows) == 8 and rows.columns[-2:].tolist() == [f"p_{name}" for name in TWO]
@@ -152,9 +150,10 @@ def test_a_training_that_fails_is_an_error(data, tmp_path, monkeypatch):
 
 
 def test_trainings_at_once_are_given_on(data, tmp_path, monkeypatch):
-    asked = []
+    asked, file = [], tmp_path / "a.yaml"
+    file.write_text("training: {epochs: 1}\n")
     monkeypatch.setattr(CrossValidation, "train_at_once", lambda self, jobs: asked.append((self, jobs)) or 3)
     with pytest.raises(MertkError, match="exit code 3"):
-        mertk.cross_validate(["a.yaml"], data, tmp_path, num_processes=2, engine="ddp", jobs=0)
+        mertk.cross_validate([file], data, tmp_path, num_processes=2, engine="ddp", jobs=0)
     ((planned, jobs),) = asked
-    assert (planned.configs, planned.num_processes, planned.engine, jobs) == (["a.yaml"], 2, "ddp", 0)
+    assert (planned.configs, planned.num_processes, planned.engine, jobs) == ([str(file)], 2, "ddp", 0)
