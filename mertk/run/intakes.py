@@ -60,12 +60,11 @@ class Intake:
         return [self.given.kind, *((self.record or {}).get(key) for key in _KIND)]
 
     def cut(self, array: np.ndarray) -> np.ndarray:
-        """The array, cut off where the model's own inputs were."""
+        """The array, cut off where the model's own inputs were; waveforms are when they are read."""
         longest = self.given.max_seconds
-        rate_hz = self.record["rate_hz"] if self.record else self.given.sample_rate_hz
-        if not longest or not rate_hz or not self.is_of_recordings:
+        if self.record is None or not longest or not self.record["rate_hz"]:
             return array
-        return array[: round(longest * rate_hz)]
+        return array[: round(longest * self.record["rate_hz"])]
 
     def standardized(self, array: np.ndarray) -> np.ndarray:
         from mertk.data.inputs import standardize
@@ -80,24 +79,22 @@ class Intake:
         """
         import numpy as np
 
+        kind, rate_hz = self.given.kind, self.given.sample_rate_hz
+        width = {"waveform": None, "tokens": 2}.get(kind, self.width)
         array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-        shape, width = {
-            "waveform": (f"samples (S,) at {self.given.sample_rate_hz} Hz", None),
-            "tokens": ("tokens (T, 2) of whole numbers", 2),
-        }.get(self.given.kind, (f"features (T, {self.width or 'D'})", self.width))
-        is_numbers = array.dtype.kind in ("iu" if self.given.kind == "tokens" else "f")
-        fits = array.ndim == (1 if self.given.kind == "waveform" else 2) and array.shape[-1] == (
-            width or array.shape[-1]
-        )
-        if not (is_numbers and fits and array.size):
+        has_type = array.dtype.kind in ("iu" if kind == "tokens" else "f")
+        has_shape = array.ndim == (1 if kind == "waveform" else 2) and width in (None, array.shape[-1])
+        if not (has_type and has_shape and array.size):
+            told = {"waveform": f"samples (S,) at {rate_hz} Hz, floats", "tokens": "tokens (T, 2), whole numbers"}
+            expected = told.get(kind, f"features (T, {width or 'D'}), floats")
             raise RecordingError(
-                f"{self.modality}: got {array.dtype} of shape {array.shape}, expected {shape}"
-                f"{'' if self.given.kind == 'tokens' else ' of floats'}.",
-                "shape",
+                f"{self.modality}: got {array.dtype} of shape {array.shape}, expected {expected}.", "shape"
             )
         if not np.isfinite(array).all():
             raise RecordingError(f"{self.modality} holds NaN or infinite values.", "not_finite")
-        return array.astype(np.int64 if self.given.kind == "tokens" else np.float32, copy=False)
+        if kind == "waveform" and self.given.max_seconds:
+            array = array[: round(self.given.max_seconds * rate_hz)]
+        return array.astype(np.int64 if kind == "tokens" else np.float32, copy=False)
 
 
 def intakes_of(saved: SavedModel) -> list[Intake]:

@@ -80,7 +80,7 @@ class Predictor:
         self.task: str = first.info["task"]
         self.classes: list[str] | None = first.info["classes"]
         self.modalities = tuple(first.config.data.inputs)
-        self.warnings = list(_warn_of_miniatures(self.models))
+        self.warnings = _tell_of_miniatures(self.models)
         self.sources: dict[str, Source] = {}
         self._places, self._trusted = places or Places(), tuple(trusted)
         self._lock = threading.RLock()
@@ -94,8 +94,9 @@ class Predictor:
         Raises:
             MertkError: features that cannot be made of a recording, or whose encoder is not there or another one.
         """
-        for intake in itertools.chain.from_iterable(self.intakes):
-            self._source(intake)
+        with self._lock:
+            for intake in itertools.chain.from_iterable(self.intakes):
+                self._source(intake)
 
     def _source(self, intake: Intake) -> Source:
         if intake.key not in self.sources:
@@ -170,6 +171,10 @@ class Predictor:
         if isinstance(given, Mapping):
             with border("the arrays"):
                 return self.answer_arrays(given if text is None else {**given, "text": text})
+        if not isinstance(given, (str, Path, Recording)):
+            raise MertkError(
+                f"got a {type(given).__name__}, expected a file, a mertk.Recording, or arrays by modality."
+            )
         recording = given if isinstance(given, Recording) else _recording(given, text, half)
         if isinstance(given, Recording) and text is not None:
             raise MertkError("text: the recording has a transcript of its own; give Recording(..., transcript=text).")
@@ -227,16 +232,17 @@ class Predictor:
         words = Recording(Path("arrays"), given["text"] if isinstance(given.get("text"), str) else None)
         with self._lock:
             of_models = [
-                {
-                    intake.modality: read_input(self._source(intake), "text", words)
-                    if isinstance(given[intake.modality], str) and intake.modality == "text"
-                    else intake.check(given[intake.modality])
-                    for intake in intakes
-                }
+                {intake.modality: self._array(intake, given[intake.modality], words) for intake in intakes}
                 for intakes in self.intakes
             ]
             values, cut = self._average(of_models, "arrays")
         return self._make(values, [*words.notes, *cut])
+
+    def _array(self, intake: Intake, value: Any, words: Recording) -> np.ndarray:
+        """What is given of one modality as an array; made of `words` where it is what is said."""
+        if intake.modality == "text" and isinstance(value, str):
+            return read_input(self._source(intake), "text", words)
+        return intake.check(value)
 
     def _average(self, of_models: list[dict[str, np.ndarray]], name: str) -> tuple[np.ndarray, list[str]]:
         """The mean of what the models say to the arrays of each, and what they do not see of them."""
@@ -283,7 +289,7 @@ def _kinds(intakes: Sequence[Intake]) -> dict[str, list[Any]]:
     return {intake.modality: intake.kind for intake in intakes}
 
 
-def _warn_of_miniatures(models: Sequence[SavedModel]) -> list[str]:
+def _tell_of_miniatures(models: Sequence[SavedModel]) -> list[str]:
     miniatures = [saved.info for saved in models if saved.info["miniature"]]
     what = ", ".join(miniatures[0].get("invented") or ["corpus"]) if miniatures else ""
     return [f"a model is a miniature (invented: {what}); its answers mean nothing"] if miniatures else []

@@ -68,6 +68,8 @@ def test_a_list_has_answers_or_errors(predictor, tmp_path):
     with pytest.raises(MertkError, match=r"absent\.wav: no such file"):
         predictor.predict(files)
     assert predictor.predict([]) == []
+    with pytest.raises(MertkError, match="got a float, expected a file, a mertk.Recording, or arrays by modality"):
+        predictor.predict(np.zeros(400).tolist())
 
 
 def test_sound_in_memory_is_answered_as_that_of_a_file(predictor, samples, tmp_path):
@@ -112,7 +114,7 @@ def test_arrays_are_what_the_model_takes(predictor, samples, tmp_path):
     [
         ({}, "got none, expected audio"),
         ({"audio": [0.1] * 400, "video": []}, "got audio, video, expected audio"),
-        ({"audio": np.zeros((2, 400))}, "got float64 of shape (2, 400), expected samples (S,) at 16000 Hz of floats"),
+        ({"audio": np.zeros((2, 400))}, "got float64 of shape (2, 400), expected samples (S,) at 16000 Hz, floats"),
         ({"audio": np.zeros(400, int)}, "got int64"),
         ({"audio": np.full(400, np.nan)}, "audio holds NaN or infinite values"),
     ],
@@ -150,7 +152,7 @@ def test_words_are_given_beside_the_file_or_among_the_arrays(reader, tmp_path):
     for given, text in ((["a.mp4", "b.mp4"], "hello"), (["a.mp4"], ["x", "y"]), ("a.mp4", ["x"])):
         with pytest.raises(MertkError, match="text: "):
             predictor.predict(given, text)
-    with pytest.raises(MertkError, match=r"text: got float64 of shape \(3, 2\), expected tokens \(T, 2\) of whole"):
+    with pytest.raises(MertkError, match=r"text: got float64 of shape \(3, 2\), expected tokens \(T, 2\), whole"):
         predictor.predict({"text": np.zeros((3, 2))})
     with pytest.raises(MertkError, match="half: got 'top', expected one of left, right, whole"):
         predictor.predict("a.mp4", "hello", half="top")
