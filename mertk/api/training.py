@@ -82,7 +82,8 @@ def train(
         train, validation, test: utterances of one's own, in place of lists in `data`: sequences of dictionaries with
             `utterance_id`, `audio` (S,) or (T, D), `video` (T, D), `text` (T, D) or tokens (T, 2), and `label`, the
             name of a class, its index or an intensity (see `mertk.data.rows`). Validation chooses the best epoch; on
-            the test rows it is scored at the end, which writes results.json and predictions.tsv.
+            the test rows it is scored at the end (a finished run with `resume`), which writes results.json and
+            predictions.tsv.
         resume: go on with what is in `run.output_dir`.
         overwrite: delete an earlier run in `run.output_dir`.
         force: resume although the settings have changed.

@@ -1,8 +1,9 @@
 """What Python code hands to a training as objects, in place of what a configuration names: a model, rows of data.
 
 The configuration of the run is filled in from them, so that the run directory tells what was trained: `model` has the
-class of the model and the arguments it was built with, `data.inputs` what the rows hold. rows_PART.tsv of the run
-directory has a digest of every row. A run goes on with equal rows and an equal model alone.
+class of the model and the arguments it was built with, `data.inputs` what the rows hold. rows_train.tsv and
+rows_validation.tsv of the run directory have a digest of every row. A run goes on with equal rows and an equal model
+alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from mertk.training.model_directory import SavedModel
 
 log = logging.getLogger("mertk.train")
+
+#: parts that decide what is learnt; test rows may come later, or be others
+_LEARNT = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Given:
         """
         if self.model is not None and (problem := find_problem(self.model)):
             raise MertkError(f"{run_dir}: whether its model is the one that is given cannot be told: {problem}")
-        for part in PARTS:
+        for part in _LEARNT:
             path = run_dir / _file_name(part)
             before = _read_digests(path) if path.exists() else {}
             now = self.rows[part].digests if part in self.rows else {}
@@ -103,7 +107,7 @@ class Given:
         """Write what `check_same` compares with."""
         from mertk.atomic import write_text
 
-        for part in PARTS:
+        for part in _LEARNT:
             path = run_dir / _file_name(part)
             if part in self.rows:
                 digests = self.rows[part].digests

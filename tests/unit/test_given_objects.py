@@ -45,7 +45,7 @@ def test_a_run_tells_what_it_was_trained_on_and_its_model_is_loaded(tmp_path):
     run = train(tmp_path / "run", Classifier(width=5), test=rows(8, 200))
     assert run.stopped == "epochs" and run.metrics["ua"] > 0.7 and run.test_metrics["ua"] > 0.7
     assert run.history().set_index("epoch").ua[run.best_epoch] == run.metrics["ua"]
-    assert (tmp_path / "run/results.json").exists() and len((tmp_path / "run/rows_test.tsv").read_text().split()) == 16
+    assert (tmp_path / "run/results.json").exists() and len((tmp_path / "run/rows_train.tsv").read_text().split()) == 48
     predictor = mertk.load(run.model_directory, trust="tests.toy")
     assert predictor.models[0].config.model == {"component": "tests.toy.Classifier", "dropout": 0.2, "width": 5}
     right = sum(predictor.predict({"video": row["video"]}).label == row["label"] for row in rows(8, 200))
@@ -87,6 +87,8 @@ def test_a_run_goes_on_with_the_same_rows_and_model_alone(tmp_path):
     with pytest.raises(MertkError, match="earlier run; resume=True goes on with it, overwrite=True deletes it"):
         train(tmp_path / "run")
     assert len(train(tmp_path / "run", **more).history()) == 2
+    finished = train(tmp_path / "run", test=rows(8, 200), **more)  # nothing is trained, but it is scored
+    assert len(finished.history()) == 2 and finished.test_metrics["ua"] > 0.5
     assert len(train(tmp_path / "run", overwrite=True).history()) == 3
 
 
