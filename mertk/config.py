@@ -241,8 +241,8 @@ INCIDENTAL = {
 }
 
 
-def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Config:
-    """Merge YAML files and `key=value` settings into a checked configuration.
+def load_config(files: Sequence[str | Path | Mapping[str, Any]], settings: Sequence[str] = ()) -> Config:
+    """Merge YAML files, or mappings of what would stand in one, and `key=value` settings into a checked configuration.
 
     On a command line `--config a.yaml epochs=3` the option takes all words that follow; so settings are known by their
     form among the files too. They come before those of `settings`.
@@ -255,12 +255,14 @@ def load_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Co
     return config
 
 
-def merge_config(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Config:
+def merge_config(files: Sequence[str | Path | Mapping[str, Any]], settings: Sequence[str] = ()) -> Config:
     """As `load_config`, whatever the values are."""
     merged = OmegaConf.structured(Config)
     behind = [str(word) for word in files if is_setting(word)]
     for file in files:
-        if not is_setting(file):
+        if isinstance(file, Mapping):
+            merged = merge(merged, veil(dict(file)), "the configuration")
+        elif not is_setting(file):
             merged = merge(merged, read_part(Path(file)), str(file))
     for setting in [*behind, *settings]:
         merged = merge(merged, read_setting(setting), f"setting {setting}")
@@ -299,6 +301,6 @@ def decisive(config: Config) -> dict[str, Any]:
     return settings
 
 
-def is_setting(word: str | Path) -> bool:
+def is_setting(word: str | Path | Mapping[str, Any]) -> bool:
     """Whether a word where files are expected is `key=value`; `exp/lr=0.1/config.yaml` is none."""
     return re.match(r"[A-Za-z_][\w.]*=", str(word)) is not None and not Path(word).is_file()

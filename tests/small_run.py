@@ -1,8 +1,5 @@
 """A data directory on which the real training program takes a second."""
 
-import logging
-from contextlib import contextmanager
-
 import numpy as np
 import soundfile
 
@@ -62,14 +59,3 @@ def small_config(data, run_dir, *settings, protocol="clean", file=None):
     own = [f"data.{part}={fold / f'{part}.ids'}" for part in ("train", "validation", "test")]
     own += [f"data.directory={data}", f"run.output_dir={run_dir}", f"run.protocol={protocol}", "run.cv=session"]
     return load_config([] if file is None else [file], [*SETTINGS, *own, *settings])
-
-
-@contextmanager
-def own_logging():
-    """Around calls of the training program: it sets up the log of its process."""
-    root, before = logging.getLogger(), logging.raiseExceptions
-    level, handlers = root.level, root.handlers[:]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
-    logging.raiseExceptions = before

@@ -7,6 +7,7 @@ results depend on the device as little as they can.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from mertk.cli import add_trust_argument, make_parser, program
@@ -28,7 +29,15 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.run.evaluation import evaluate
 
-    evaluate(arguments.directories, arguments.part, arguments.num_processes, arguments.again, arguments.trust)
+    evaluate(
+        arguments.directories,
+        arguments.part,
+        arguments.num_processes,
+        arguments.again,
+        arguments.trust,
+        tell=functools.partial(print, flush=True),
+        whole_process=True,
+    )
     return 0
 
 

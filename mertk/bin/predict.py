@@ -68,6 +68,9 @@ def main(argv: list[str] | None = None) -> int:
     transcripts = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.speech, arguments.clip, arguments.bert)
     predictor = Predictor(models, arguments.device, places, arguments.trust)
+    for warning in predictor.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    predictor.prepare()
     found = predict_files(predictor, files, transcripts, arguments.text, arguments.half)
     text = "".join("\t".join(row) + "\n" for row in found.rows)
     if arguments.out is None:

@@ -41,7 +41,14 @@ def main(argv: list[str] | None = None) -> int:
         config = load_config(arguments.config, arguments.settings)
         note_origin(config, arguments.config)
         with leaving_the_telling(request):
-            progress = train(config, arguments.resume, arguments.overwrite, arguments.force, lambda: bool(request))
+            progress = train(
+                config,
+                arguments.resume,
+                arguments.overwrite,
+                arguments.force,
+                lambda: bool(request),
+                whole_process=True,
+            )
     return 0 if progress.stopped else PREEMPTED
 
 

@@ -19,6 +19,7 @@ from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.config import DataConfig
+    from mertk.data.rows import Rows
 
 PARTS = ("train", "validation", "test")
 
@@ -78,6 +79,7 @@ def open_part(
     classes: list[str] | None = None,
     normalization: dict[str, Statistics] | None = None,
     seed: int = 0,
+    rows: Rows | None = None,
 ) -> Part:
     """Read the manifest of a part, open its inputs, and leave out what cannot be had.
 
@@ -88,20 +90,27 @@ def open_part(
         normalization: by modality, what the features of inputs with `normalize` are standardised by; the training
             part, for which it is left out, measures its own.
         seed: of the permutation of the labels that training sees, where the configuration asks for one.
+        rows: utterances that are there already, in place of what `config` names.
 
     Raises:
         MertkError: part missing or empty, label unknown, labels that are spellings of one, or more than
             `config.max_lost` of it lost.
     """
-    source = getattr(config, part)
+    source = getattr(config, part) if rows is None else rows.name
     if source is None:
         raise MertkError(f"data.{part} is not set; give a list of utterance ids or a three-column scp file.")
-    manifest, ids = _read_manifest(config, Path(source))
+    if rows is None:
+        manifest, ids = _read_manifest(config, Path(source))
+    else:
+        manifest, ids = rows.manifest(classes or config.classes), rows.ids
     if not ids:
         raise MertkError(f"data.{part}: {source} names no utterance.")
     if not config.inputs:
         raise MertkError("data.inputs is empty; name at least one modality.")
-    inputs = {name: open_input(name, given, manifest, config.directory) for name, given in config.inputs.items()}
+    if rows is None:
+        inputs = {name: open_input(name, given, manifest, config.directory) for name, given in config.inputs.items()}
+    else:
+        inputs = {name: rows.input(name, given) for name, given in config.inputs.items()}
     ledger, kept = _keep_complete(ids, inputs, config, part)
     _normalize(inputs, config, kept, normalization)
     labels = None

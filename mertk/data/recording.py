@@ -5,12 +5,14 @@ Legend: `S` waveform samples, `T` frames, `H` height, `W` width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mertk.data.recording_error import RecordingError
 from mertk.data.samples import check_samples
@@ -37,6 +39,7 @@ class Recording:
     """An audio or video file, what is said in it, and the part of the picture that shows the speaker.
 
     Attributes:
+        samples: sound that is there already (S,) or (S, channels), at `sample_rate_hz`, in place of a file.
         is_silent: the sound, once it was read, was the same number throughout.
         notes: what else was found in reading it that is to be told.
     """
@@ -44,8 +47,48 @@ class Recording:
     file: Path
     transcript: str | None = None
     half: str = "whole"
+    samples: np.ndarray | None = field(default=None, repr=False, compare=False)
+    sample_rate_hz: int = 0
     is_silent: bool = field(default=False, init=False)
     notes: list[str] = field(default_factory=list, init=False)
+
+    @classmethod
+    def of_samples(cls, samples: Any, sample_rate_hz: int, transcript: str | None = None) -> Recording:
+        """Sound that is in memory: samples (S,) or (S, channels), floats from -1 to 1 or whole numbers of 16 bits.
+
+        Raises:
+            RecordingError: something else, or a sample rate that is none.
+        """
+        import numpy as np
+
+        array = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
+        if array.dtype.kind == "f":
+            array = array.astype(np.float32)
+        if array.ndim not in (1, 2) or not array.size or array.dtype not in (np.float32, np.int16):
+            raise RecordingError(
+                f"samples: got {array.dtype} of shape {array.shape}, expected (S,) or (S, channels), floats or int16.",
+                "shape",
+            )
+        if not isinstance(sample_rate_hz, (int, np.integer)) or sample_rate_hz < 1:
+            raise RecordingError(f"sample_rate_hz: got {sample_rate_hz!r}, expected a whole number such as 16000.")
+        return cls(Path("samples"), transcript, samples=array, sample_rate_hz=int(sample_rate_hz))
+
+    @contextmanager
+    def on_disk(self) -> Iterator[Recording]:
+        """The recording anew, with nothing noted yet; inside, sound that is in memory is a file like any other."""
+        if self.samples is None:
+            yield dataclasses.replace(self)
+            return
+        import tempfile
+
+        import numpy as np
+        import soundfile
+
+        subtype = "PCM_16" if self.samples.dtype == np.int16 else "FLOAT"
+        with tempfile.TemporaryDirectory(prefix="mertk_") as folder:
+            file = Path(folder) / "samples.wav"
+            soundfile.write(file, self.samples, self.sample_rate_hz, subtype)
+            yield dataclasses.replace(self, file=file, samples=None)
 
     @cached_property
     def is_video(self) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -30,6 +33,14 @@ class Model(torch.nn.Module, abc.ABC):
     #: What the labels are: "classification" (class indices), "multilabel" (several at once, 1 where present) or
     #: "regression" (intensities). Of the class, the task that a configuration without `model.task` has.
     task: str = "classification"
+    #: what the constructor was called with, by name, defaults too; of a model that is handed to `mertk.train` as an
+    #: object, the configuration says this
+    constructor_arguments: dict[str, Any]
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _noting_arguments(cls.__init__)
 
     @abc.abstractmethod
     def forward(self, batch: Batch) -> Output:
@@ -96,6 +107,22 @@ class Model(torch.nn.Module, abc.ABC):
     def representations(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Vectors to look at (`mertk.bin.plot`): (B, D) by `STAGE/NAME`, one D a stage. By default there are none."""
         return {}
+
+
+def _noting_arguments(constructor: Callable[..., None]) -> Callable[..., None]:
+    """The constructor; the outermost of those that call each other notes what it was called with."""
+    signature = inspect.signature(constructor)
+
+    @functools.wraps(constructor)
+    def construct(self: Model, *given: Any, **named: Any) -> None:
+        if "constructor_arguments" not in self.__dict__:
+            bound = signature.bind(self, *given, **named)
+            bound.apply_defaults()
+            noted = dict(list(bound.arguments.items())[1:])
+            object.__setattr__(self, "constructor_arguments", noted)  # Module's own wants to be built first
+        constructor(self, *given, **named)
+
+    return construct
 
 
 def choose(what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:

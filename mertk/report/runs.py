@@ -167,22 +167,26 @@ def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]
     return list(scored.values()), list(unscored)
 
 
-def read_run(directory: Path) -> ScoredRun:
-    """Read a run's results.json.
+def read_run(directory: Path, name: str = "results.json") -> ScoredRun:
+    """Read a run's results.json, or that of another part.
 
     Raises:
         MertkError: it cannot be read, or something in it is missing or of another kind than it should be.
     """
-    path = directory / "results.json"
+    path = directory / name
     remedy = "score again with mertk evaluate --again"
     results = read_json(path, Any, remedy, has_nan=True)  # recalls of before they were null
     problem = _problem(results)
     if problem:
         raise MertkError(f"{path}: {problem}; {remedy}.")
     convert(results, Results, str(path), remedy, has_nan=True)
-    parents = directory.parents
-    laid_out = directory.name.startswith("seed_") and parents[0].name.startswith("fold_")
-    return ScoredRun(directory, parents[2] if laid_out else directory, results)
+    return ScoredRun(directory, experiment_of(directory), results)
+
+
+def experiment_of(run: Path) -> Path:
+    """The directory that holds all runs of the experiment of a run directory; itself, if it was not laid out so."""
+    laid_out = run.name.startswith("seed_") and run.parent.name.startswith("fold_")
+    return run.parents[2] if laid_out else run
 
 
 def _problem(results: Any) -> str | None:

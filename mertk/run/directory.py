@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
     from mertk.models.base import Model
+    from mertk.run.given import Given
     from mertk.training.progress import Progress
     from mertk.training.trainer import Trainer
 
@@ -30,11 +31,12 @@ LABELS = (
 )
 
 
-def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: bool) -> str:
+def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: bool, given: Given | None = None) -> str:
     """Make the run directory; an earlier run in it is neither overwritten nor mixed with this one unasked.
 
     Args:
         resume: go on with an earlier run; `force`: also when its settings were others; `overwrite`: delete it.
+        given: objects of which the configuration does not tell all.
 
     Returns:
         the settings that differ from those of the run that goes on; empty when none do.
@@ -66,6 +68,8 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
             "run.output_dir, go on with the new ones with mertk train --force, or start anew with mertk train "
             "--overwrite."
         )
+    if given is not None and is_used(run_dir):
+        given.check_same(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     return changed
 

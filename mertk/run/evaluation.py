@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from mertk.config import Config
     from mertk.data.parts import Part
+    from mertk.run.given import Given
     from mertk.training.model_directory import SavedModel
 
 
@@ -20,6 +21,8 @@ def evaluate(
     num_processes: int | None = None,
     again: bool = False,
     trusted: Sequence[str] = (),
+    tell: Callable[[str], object] = print,
+    whole_process: bool = False,
 ) -> list[Path]:
     """Score every finished run at or below `directories`; the directories of all of them.
 
@@ -28,6 +31,8 @@ def evaluate(
         num_processes: how many processes there must be; None for whatever was launched.
         again: also those whose results are there and newer than their model.
         trusted: modules, besides mertk's own, whose classes the models may be made of.
+        tell: gets a line about every run, on the main process.
+        whole_process: the process is there for this alone, and what libraries log goes where our lines go.
 
     Raises:
         MertkError: no finished run, another number of processes, or a run that cannot be scored (see `open_run`).
@@ -35,20 +40,20 @@ def evaluate(
     from mertk.config import TrainingConfig
     from mertk.distributed import gather_objects
     from mertk.training.accelerator import end_accelerator, start_accelerator
-    from mertk.training.tracking import set_up_logging
+    from mertk.training.tracking import log_lines
 
     runs = find_runs(directories)
     accelerator = start_accelerator(TrainingConfig(num_processes=num_processes, precision="no"))
-    set_up_logging(accelerator.is_main_process)
-    todo = [run_dir for run_dir in runs if again or not is_scored(run_dir, part)]
-    # Another process may have looked a moment later, when more was there; all must score the same runs.
-    runs, todo = gather_objects((runs, todo))[0]
-    for run_dir in runs:
-        if run_dir in todo:
-            evaluate_run(accelerator, run_dir, part, trusted)
-        elif accelerator.is_main_process:
-            print(f"{run_dir}: {part} part scored already")
-    end_accelerator(accelerator)
+    with log_lines(accelerator.is_main_process, whole_process=whole_process):
+        todo = [run_dir for run_dir in runs if again or not is_scored(run_dir, part)]
+        # Another process may have looked a moment later, when more was there; all must score the same runs.
+        runs, todo = gather_objects((runs, todo))[0]
+        for run_dir in runs:
+            if run_dir in todo:
+                evaluate_run(accelerator, run_dir, part, trusted, tell)
+            elif accelerator.is_main_process:
+                tell(f"{run_dir}: {part} part scored already")
+        end_accelerator(accelerator, leave=whole_process)
     return runs
 
 
@@ -93,14 +98,53 @@ def predictions_file(run_dir: Path, part: str) -> Path:
 
 
 def evaluate_run(
-    accelerator: Accelerator, run_dir: Path, part_name: str, trusted: Sequence[str] = ()
+    accelerator: Accelerator,
+    run_dir: Path,
+    part_name: str,
+    trusted: Sequence[str] = (),
+    tell: Callable[[str], object] = print,
 ) -> dict[str, Any] | None:
     """Score one run; the main process writes the files and gets the results."""
+    config, saved, part = open_run(run_dir, part_name, trusted)
+    return score_part(accelerator, run_dir, config, saved, part, part_name, tell)
+
+
+def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
+    """Score the best model of a run that was just trained on the test rows that are given; what results.json holds."""
+    import logging
+
+    from mertk.config import TrainingConfig
+    from mertk.data.parts import open_part
+    from mertk.distributed import gather_objects
+    from mertk.training.accelerator import end_accelerator, start_accelerator
+    from mertk.training.tracking import log_lines
+
+    run_dir = Path(config.run.output_dir)
+    accelerator = start_accelerator(TrainingConfig(num_processes=config.training.num_processes, precision="no"))
+    with log_lines(accelerator.is_main_process, run_dir / "train.log"):
+        saved = given.load(run_dir / "best")
+        info, rows = saved.info, given.rows["test"]
+        part = open_part(config.data, "test", info["task"], info["classes"], info["normalization"], rows=rows)
+        tell = logging.getLogger("mertk.train").info
+        results = gather_objects(score_part(accelerator, run_dir, config, saved, part, "test", tell))[0]
+    end_accelerator(accelerator, leave=False)
+    return results
+
+
+def score_part(
+    accelerator: Accelerator,
+    run_dir: Path,
+    config: Config,
+    saved: SavedModel,
+    part: Part,
+    part_name: str,
+    tell: Callable[[str], object] = print,
+) -> dict[str, Any] | None:
+    """Score the model of a run on a part; the main process writes the files and gets the results."""
     from mertk.data.loader import EvaluationLoader
     from mertk.run.description import describe_run
     from mertk.training.scoring import score
 
-    config, saved, part = open_run(run_dir, part_name, trusted)
     loader = EvaluationLoader(
         part.dataset,
         config.training.evaluation_batch_size,
@@ -117,7 +161,7 @@ def evaluate_run(
     results = describe(scores, saved.info, part_name, lost) | {"run": about}
     write_results(run_dir, part_name, results, prediction_rows(scores, saved.info["classes"]))
     shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
-    print(f"{run_dir}: {part_name} {results['count']} utterances, {shown}", flush=True)
+    tell(f"{run_dir}: {part_name} {results['count']} utterances, {shown}")
     return results
 
 

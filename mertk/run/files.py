@@ -15,6 +15,7 @@ PARTS = ("train", "validation", "test")
 FILES = (
     *("config.yaml", "environment.json", "history.jsonl", "trained.json", "depends_on.json", "train.log"),
     *(f"excluded_{part}.tsv" for part in PARTS),
+    *("rows_train.tsv", "rows_validation.tsv"),
     *("results.json", "results_train.json", "results_validation.json"),
     *("predictions.tsv", "predictions_train.tsv", "predictions_validation.tsv"),
 )

@@ -1,63 +1,37 @@
-"""Models of one experiment, and what turns a recording into their input."""
+"""Models of one experiment, and what turns recordings into their answers."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import sys
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+from mertk.data.columns import HALVES
 from mertk.data.recording import Recording
-from mertk.data.recording_error import RecordingError
+from mertk.data.recording_error import RecordingError, border
 from mertk.errors import MertkError
-from mertk.features import Places, Source, longest_seconds, open_source
+from mertk.features import Places, Source, open_source
+from mertk.run.answer import Answer, make_answer
+from mertk.run.device import open_device
+from mertk.run.intakes import Intake, find_lacks, intakes_of, left_out, read_input
+from mertk.run.wording import options_as_arguments
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
-    from mertk.config import InputConfig
     from mertk.training.model_directory import SavedModel
 
-
-#: less is not worth a word, and may be what a codec adds
-_LEAST_LEFT_OUT_SECONDS = 0.1
-
-#: what must be equal of the features of models whose answers are averaged; each cuts and averages them in its own way
-_KIND = ("extractor", "weights_fingerprint", "layer", "dimension")
-
-
-@dataclass
-class _Intake:
-    """What one model takes of one modality.
-
-    Attributes:
-        record: of the feature directory that it was trained on; None for waveforms.
-        key: equal for two models that can share what is read of a recording.
-    """
-
-    modality: str
-    given: InputConfig
-    record: dict[str, Any] | None
-
-    @property
-    def key(self) -> str:
-        waveform = None if self.record else (self.given.sample_rate_hz, self.given.max_seconds)
-        return json.dumps([self.modality, self.record, waveform], sort_keys=True)
-
-    def cut(self, array: np.ndarray) -> np.ndarray:
-        """The array, cut off where the model's own inputs were."""
-        longest = self.given.max_seconds
-        if self.record is None or not longest or not self.record["rate_hz"]:
-            return array
-        return array[: round(longest * self.record["rate_hz"])]
+#: one thing to predict: a file, a recording, or arrays by modality
+Item = str | Path | Recording | Mapping[str, Any]
 
 
 class Predictor:
     """Models of equal task, classes and kinds of input, whose answers are averaged.
+
+    Encoders of features are loaded when the first recording needs them, or by `prepare`. Several threads may use one
+    predictor, which answers one after the other; a copy in another process (by pickle) loads the models again.
 
     Args:
         models: model directories.
@@ -66,64 +40,225 @@ class Predictor:
         trusted: modules, besides mertk's own, whose classes the models may be made of.
 
     Attributes:
+        task: classification, regression, ...
         classes: class names; None when the models tell an intensity.
+        modalities: what the models take.
+        warnings: what is to be known of all answers, in words.
 
     Raises:
-        MertkError: no such model, models that do not go together, features that cannot be made again.
+        MertkError: no such model, or models that do not go together.
     """
 
-    def __init__(self, models: Sequence[Path], device: str | None, places: Places, trusted: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        models: Sequence[Path],
+        device: str | None = None,
+        places: Places | None = None,
+        trusted: Sequence[str] = (),
+    ) -> None:
         import torch
 
         from mertk.numerics import compute_in_full_float32
         from mertk.training.model_directory import load_model
 
+        if not models:
+            raise MertkError("no model is given; expected one or more model directories, such as RUN/best.")
         compute_in_full_float32()
+        self._directories, self._device = list(models), device
         self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.models: list[SavedModel] = [load_model(directory, trusted) for directory in models]
+        self.intakes = [intakes_of(saved) for saved in self.models]
         first = self.models[0]
-        for directory, saved in zip(models, self.models, strict=True):
-            _check_alike(directory, saved, models[0], first)
+        for number, (directory, saved) in enumerate(zip(models, self.models, strict=True)):
+            alike = all(saved.info[key] == first.info[key] for key in ("task", "classes"))
+            if not alike or _kinds(self.intakes[number]) != _kinds(self.intakes[0]):
+                raise MertkError(
+                    f"{directory}: another task, other classes or other features than {models[0]}; give models of one "
+                    "experiment."
+                )
             saved.model.to(self.device)
-        miniatures = [saved.info for saved in self.models if saved.info["miniature"]]
-        if miniatures:
-            what = ", ".join(miniatures[0].get("invented") or ["corpus"])
-            print(f"note: a model is a miniature (invented: {what}); its answers mean nothing", file=sys.stderr)
+        self.task: str = first.info["task"]
         self.classes: list[str] | None = first.info["classes"]
-        self.intakes = [_intakes(saved) for saved in self.models]
-        self.modalities = first.config.data.inputs.keys()
+        self.modalities = tuple(first.config.data.inputs)
+        self.warnings = _tell_of_miniatures(self.models)
         self.sources: dict[str, Source] = {}
-        for intake in itertools.chain.from_iterable(self.intakes):
-            if intake.key not in self.sources:
-                made = open_source(intake.modality, intake.given, intake.record, places, self.device, trusted)
-                self.sources[intake.key] = made
+        self._places, self._trusted = places or Places(), tuple(trusted)
+        self._lock = threading.RLock()
 
-    def predict(self, recording: Recording) -> np.ndarray:
-        """Probabilities (C,) of the classes, or the intensity (1,).
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Predictor, (self._directories, self._device, self._places, self._trusted)
+
+    def prepare(self) -> None:
+        """Load all that recordings need.
+
+        Raises:
+            MertkError: features that cannot be made of a recording, or whose encoder is not there or another one.
+        """
+        with self._lock:
+            for intake in itertools.chain.from_iterable(self.intakes):
+                self._source(intake)
+
+    def _source(self, intake: Intake) -> Source:
+        if intake.key not in self.sources:
+            if not intake.is_of_recordings:
+                raise MertkError(
+                    f"the {intake.modality} features of this model were made by Python code, which nobody noted; give "
+                    f'them as an array: predict({{"{intake.modality}": ...}}).'
+                )
+            made = open_source(intake.modality, intake.given, intake.record, self._places, self.device, self._trusted)
+            self.sources[intake.key] = made
+        return self.sources[intake.key]
+
+    @overload
+    def predict(self, given: Item, text: str | None = None, half: str = "whole") -> Answer: ...
+
+    @overload
+    def predict(
+        self, given: Sequence[Item], text: Sequence[str | None] | None = None, half: str = "whole"
+    ) -> list[Answer]: ...
+
+    @overload
+    def predict(
+        self, given: Sequence[Item], text: Sequence[str | None] | None = None, half: str = "whole", *, on_error: str
+    ) -> list[Answer | MertkError]: ...
+
+    def predict(
+        self,
+        given: Item | Sequence[Item],
+        text: str | Sequence[str | None] | None = None,
+        half: str = "whole",
+        on_error: str = "raise",
+    ) -> Answer | Sequence[Answer | MertkError]:
+        """What the models say of a recording, or of each of a list.
+
+        Args:
+            given: an audio or video file of one speaker; a `Recording`, such as `Recording.of_samples(samples, 44100)`
+                of sound in memory, which is resampled; or arrays by modality as the models take them, before they are
+                standardised: `audio` (S,) at the models' rate or (T, D), `video` (T, D), `text` (T, D), tokens (T, 2),
+                or what is said.
+            text: what is said in a file, or in each of a list; by default what a file of the same name that ends in
+                .txt says.
+            half: of the picture with the speaker: whole, left, right.
+            on_error: what happens to an item of a list that has no answer: `raise`, or `return` the error in its place.
+
+        Raises:
+            MertkError: the recording cannot be read, lacks what the models need, or has no answer that is a number.
+        """
+        for name, value, known in (("half", half, HALVES), ("on_error", on_error, ("raise", "return"))):
+            if value not in known:
+                raise MertkError(f"{name}: got {value!r}, expected one of {', '.join(known)}.")
+        if isinstance(given, (str, Path, Recording, Mapping)):
+            if not (text is None or isinstance(text, str)):
+                raise MertkError("text: got several, expected what is said in this one recording.")
+            return self._predict(given, text, half)
+        items = list(given)
+        if isinstance(text, str) or (text is not None and len(text) != len(items)):
+            raise MertkError(
+                f"text: expected as many as there are recordings ({len(items)}), None where there is none."
+            )
+        answers: list[Answer | MertkError] = []
+        for item, words in zip(items, text or [None] * len(items), strict=True):
+            try:
+                answers.append(self._predict(item, words, half))
+            except MertkError as error:
+                if on_error == "raise":
+                    raise
+                answers.append(error)
+        return answers
+
+    @options_as_arguments()
+    def _predict(self, given: Item, text: str | None, half: str) -> Answer:
+        if isinstance(given, Mapping):
+            with border("the arrays"):
+                return self.answer_arrays(given if text is None else {**given, "text": text})
+        if not isinstance(given, (str, Path, Recording)):
+            raise MertkError(
+                f"got a {type(given).__name__}, expected a file, a mertk.Recording, or arrays by modality."
+            )
+        recording = given if isinstance(given, Recording) else _recording(given, text, half)
+        if isinstance(given, Recording) and text is not None:
+            raise MertkError("text: the recording has a transcript of its own; give Recording(..., transcript=text).")
+        with border(recording.file):
+            if "text" in self.modalities and recording.transcript is None:
+                raise RecordingError(
+                    f"{recording.file}: this model needs what is said; give text=..., or a file of the same name that "
+                    "ends in .txt.",
+                    "no_text",
+                )
+            return self.answer(recording)
+
+    def answer(self, recording: Recording) -> Answer:
+        """What the models say of one recording.
 
         Raises:
             RecordingError: the recording cannot be read, lacks what the models need, or has no answer that is a number.
         """
-        import numpy as np
+        with self._lock, recording.on_disk() as own:
+            return self._answer_recording(own)
 
+    def _answer_recording(self, recording: Recording) -> Answer:
         from mertk.data.recording_file import check_file
 
-        if {"audio", "video"} & self.modalities:  # words may be all that there is
+        if {"audio", "video"} & set(self.modalities):  # words may be all that there is
             check_file(recording.file, "audio")
         arrays: dict[str, np.ndarray] = {}
         for intake in itertools.chain.from_iterable(self.intakes):
             if intake.key not in arrays:
-                arrays[intake.key] = _read(self.sources[intake.key], intake.modality, recording)
-        lacks = _lacks(recording, self.modalities)
+                arrays[intake.key] = read_input(self._source(intake), intake.modality, recording)
+        lacks = find_lacks(recording, self.modalities)
         if len(lacks) == len(self.modalities):
             raise RecordingError(f"{' and '.join(lacks)}, so there is nothing to judge by.", "empty")
-        answers = [
-            self._answer(saved, {intake.modality: intake.cut(arrays[intake.key]) for intake in intakes}, recording)
-            for saved, intakes in zip(self.models, self.intakes, strict=True)
-        ]
-        return np.mean(answers, axis=0)
+        values, cut = self._average(
+            [{intake.modality: arrays[intake.key] for intake in intakes} for intakes in self.intakes],
+            recording.file.stem,
+        )
+        unseen = [part for intakes in self.intakes for part in left_out(intakes, recording)]
+        return self._make(values, [*unseen, *recording.notes, *cut, *lacks])
 
-    def _answer(self, saved: SavedModel, arrays: dict[str, np.ndarray], recording: Recording) -> np.ndarray:
+    def answer_arrays(self, given: Mapping[str, Any]) -> Answer:
+        """What the models say of arrays, by modality as they take them (see `predict`).
+
+        Raises:
+            RecordingError: a modality is missing, or an array has another shape or type than the models take.
+        """
+        if given.keys() != set(self.modalities):
+            raise RecordingError(
+                f"arrays: got {', '.join(map(str, given)) or 'none'}, expected {', '.join(self.modalities)}.", "shape"
+            )
+        intakes = itertools.chain.from_iterable(self.intakes)
+        rates = {intake.given.sample_rate_hz for intake in intakes if intake.given.kind == "waveform"}
+        if len(rates) > 1:
+            raise RecordingError(f"the models take sound at {sorted(rates)} Hz; give a Recording, not arrays.", "shape")
+        words = Recording(Path("arrays"), given["text"] if isinstance(given.get("text"), str) else None)
+        with self._lock:
+            of_models = [
+                {intake.modality: self._array(intake, given[intake.modality], words) for intake in intakes}
+                for intakes in self.intakes
+            ]
+            values, cut = self._average(of_models, "arrays")
+        return self._make(values, [*words.notes, *cut])
+
+    def _array(self, intake: Intake, value: Any, words: Recording) -> np.ndarray:
+        """What is given of one modality as an array; made of `words` where it is what is said."""
+        if intake.modality == "text" and isinstance(value, str):
+            return read_input(self._source(intake), "text", words)
+        return intake.check(value)
+
+    def _average(self, of_models: list[dict[str, np.ndarray]], name: str) -> tuple[np.ndarray, list[str]]:
+        """The mean of what the models say to the arrays of each, and what they do not see of them."""
+        import numpy as np
+
+        answers, notes = [], []
+        for saved, intakes, arrays in zip(self.models, self.intakes, of_models, strict=True):
+            cut = {intake.modality: intake.cut(arrays[intake.modality]) for intake in intakes}
+            for modality, most in getattr(saved.model, "steps", {}).items():  # of a model that cuts off what is longer
+                if len(cut[modality]) > most:
+                    notes.append(f"the model sees {most} of the {len(cut[modality])} steps of its {modality}")
+            row = {intake.modality: intake.standardized(cut[intake.modality]) for intake in intakes}
+            answers.append(self._ask(saved, {"utterance_id": name, "index": 0} | row))
+        return np.mean(answers, axis=0), notes
+
+    def _ask(self, saved: SavedModel, row: dict[str, Any]) -> np.ndarray:
         """What one model says, (C,) or (1,)."""
         import numpy as np
         import torch
@@ -131,11 +266,6 @@ class Predictor:
         from mertk.batch import to_device
         from mertk.data.dataset import collate
 
-        for modality, most in getattr(saved.model, "steps", {}).items():  # of a model that cuts off what is longer
-            if len(arrays[modality]) > most:
-                recording.notes.append(f"the model sees {most} of the {len(arrays[modality])} steps of its {modality}")
-        row: dict[str, Any] = {"utterance_id": recording.file.stem, "index": 0}
-        row |= {modality: _standardized(saved, modality, array) for modality, array in arrays.items()}
         with torch.inference_mode():
             logits = saved.model(to_device(collate([row]), self.device))["logits"].float()
         answer = (logits if self.classes is None else torch.softmax(logits, dim=1))[0].cpu().numpy()
@@ -143,95 +273,23 @@ class Predictor:
             raise RecordingError("the model's answer is NaN or infinite; look at the recording.", "not_finite")
         return answer
 
-    def notes(self, recording: Recording) -> list[str]:
-        """What is to be known of an answer: what the recording has and the models do not see, or lacks."""
-        left_out = [part for intakes in self.intakes for part in _left_out(intakes, recording)]
-        return list(dict.fromkeys([*left_out, *recording.notes, *_lacks(recording, self.modalities)]))
+    def _make(self, values: np.ndarray, notes: Sequence[str]) -> Answer:
+        return make_answer(self.task, self.classes, values, list(dict.fromkeys(notes)))
 
 
-def _intakes(saved: SavedModel) -> list[_Intake]:
-    records = saved.info["feature_records"]
-    return [_Intake(modality, given, records.get(modality)) for modality, given in saved.config.data.inputs.items()]
+def _recording(given: str | Path, text: str | None, half: str) -> Recording:
+    from mertk.data.transcripts import find_transcript
+
+    file = Path(given)
+    return Recording(file, find_transcript(file, {}) if text is None else text, half)
 
 
-def _read(source: Source, modality: str, recording: Recording) -> np.ndarray:
-    """The array of one modality; RecordingError when it is none of numbers."""
-    import numpy as np
-
-    with np.errstate(over="ignore", invalid="ignore"):  # what becomes of it is looked at
-        array = source(recording)
-    if not np.isfinite(array).all():
-        raise RecordingError(
-            f"its {modality} gives NaN or infinite values; look at the recording (samples beyond 1, damage).",
-            "not_finite",
-        )
-    return array
+def _kinds(intakes: Sequence[Intake]) -> dict[str, list[Any]]:
+    """By modality, what a model takes."""
+    return {intake.modality: intake.kind for intake in intakes}
 
 
-def _lacks(recording: Recording, modalities: Collection[str]) -> list[str]:
-    """What is there and empty, in words."""
-    lacks = []
-    if "audio" in modalities and recording.is_silent:
-        lacks.append("its sound is nothing but silence")
-    if "text" in modalities and not (recording.transcript or "").strip():
-        lacks.append("no word of it was given")
-    return lacks
-
-
-def _left_out(intakes: list[_Intake], recording: Recording) -> list[str]:
-    """What a recording that could be read has and a model does not see, in words."""
-    cut: dict[tuple[str, str], list[str]] = {}
-    for intake in intakes:
-        if intake.modality not in ("audio", "video"):
-            continue
-        seen = longest_seconds(intake.given, intake.record)
-        there = recording.seconds(intake.modality)
-        if seen and there and there - seen >= _LEAST_LEFT_OUT_SECONDS:
-            cut.setdefault((f"{seen:g}", f"{there - seen:.1f}"), []).append(intake.modality)
-    return [
-        f"the model sees the first {seen} s of {' and '.join(sorted(names))}; the last {rest} s are left out"
-        for (seen, rest), names in sorted(cut.items())
-    ]
-
-
-def _check_alike(directory: Path, saved: SavedModel, first_directory: Path, first: SavedModel) -> None:
-    if any(saved.info[key] != first.info[key] for key in ("task", "classes")) or _kinds(saved) != _kinds(first):
-        raise MertkError(
-            f"{directory}: another task, other classes or other features than {first_directory}; give models of one "
-            "experiment."
-        )
-
-
-def _kinds(saved: SavedModel) -> dict[str, list[Any]]:
-    """By modality, what the model takes."""
-    return {
-        intake.modality: [intake.given.kind, *((intake.record or {}).get(key) for key in _KIND)]
-        for intake in _intakes(saved)
-    }
-
-
-def _standardized(saved: SavedModel, modality: str, array: np.ndarray) -> np.ndarray:
-    from mertk.data.inputs import standardize
-
-    statistics = (saved.info.get("normalization") or {}).get(modality)
-    return array if statistics is None else standardize(array, statistics)
-
-
-def open_device(name: str) -> torch.device:
-    """The device to compute on.
-
-    Raises:
-        MertkError: there is none of this name here.
-    """
-    import torch
-
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    # torch says AssertionError where it was built without CUDA, RuntimeError elsewhere.
-    except (RuntimeError, AssertionError) as error:
-        told = str(error).splitlines()[0]
-        raise MertkError(
-            f"--device {name}: cannot be used here ({told}); expected cpu, or cuda:N with a GPU."
-        ) from error
-    return device
+def _tell_of_miniatures(models: Sequence[SavedModel]) -> list[str]:
+    miniatures = [saved.info for saved in models if saved.info["miniature"]]
+    what = ", ".join(miniatures[0].get("invented") or ["corpus"]) if miniatures else ""
+    return [f"a model is a miniature (invented: {what}); its answers mean nothing"] if miniatures else []

@@ -11,8 +11,7 @@ from mertk.errors import MertkError
 from mertk.names import printable
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from mertk.run.answer import Answer
     from mertk.run.prediction import Predictor
 
 
@@ -75,15 +74,14 @@ def predict_files(
             with border(file):
                 words = find_transcript(file, transcripts) if text is None else text
                 recording = Recording(file, words, half)
-                answer = predictor.predict(recording)
-                notes = predictor.notes(recording)
+                answer = predictor.answer(recording)
         except MertkError as error:
             found.traces += [error.trace] if error.trace else []
             told = str(error).removeprefix(f"utterance {file.stem}: ").removeprefix(f"{file}: ")
             found.errors.append(f"{file}: {told}")
             continue
-        found.notes += [f"{file}: {note}" for note in notes]
-        found.rows.append([printable(str(file)), *columns(answer, predictor.classes)])
+        found.notes += [f"{file}: {note}" for note in answer.notes]
+        found.rows.append([printable(str(file)), *columns(answer)])
     return found
 
 
@@ -92,7 +90,7 @@ def header(classes: Sequence[str] | None) -> list[str]:
     return ["file", "intensity"] if classes is None else ["file", "prediction", *classes]
 
 
-def columns(answer: np.ndarray, classes: Sequence[str] | None) -> list[str]:
+def columns(answer: Answer) -> list[str]:
     """What is told of an answer: the class and all probabilities, or the intensity."""
-    numbers = [f"{value:.4f}" for value in answer]
-    return numbers if classes is None else [classes[int(answer.argmax())], *numbers]
+    numbers = [f"{value:.4f}" for value in answer.values]
+    return numbers if answer.intensity is not None else [",".join(answer.labels), *numbers]

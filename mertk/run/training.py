@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
     from mertk.models.base import Model
+    from mertk.run.given import Given
     from mertk.training.progress import Progress
 
 
@@ -21,6 +22,8 @@ def train(
     overwrite: bool = False,
     force: bool = False,
     asked_to_stop: Callable[[], bool] = lambda: False,
+    given: Given | None = None,
+    whole_process: bool = False,
 ) -> Progress:
     """Train as `config` says; the run directory is `config.run.output_dir`.
 
@@ -29,15 +32,22 @@ def train(
         overwrite: delete what is in the run directory.
         force: resume although the settings have changed.
         asked_to_stop: whether to save and end before the training is over.
+        given: objects that take the place of what `config` names; it says so already (`Given.fill_in`).
+        whole_process: the process is there for this alone, and what libraries log goes where our lines go.
+
+    Raises:
+        MertkError: what is asked for cannot be trained here, or the run directory is another run's.
     """
     from contextlib import ExitStack
 
     from mertk.run.directory import claim
     from mertk.run.files import check_place
+    from mertk.run.given import Given
     from mertk.run.locks import locked
     from mertk.training.accelerator import end_accelerator, start_accelerator
-    from mertk.training.tracking import set_up_logging
+    from mertk.training.tracking import log_lines
 
+    given = given or Given()
     run_dir = Path(config.run.output_dir)
     check_place(run_dir)
     accelerator = start_accelerator(config.training, run_dir)
@@ -47,11 +57,11 @@ def train(
             # What is left of a launch that was killed may still be saving.
             place = run_dir.resolve()
             held.enter_context(locked(place.with_name(f"{place.name}.training"), f"training in {run_dir}"))
-            changed = claim(run_dir, config, resume, overwrite, force)
+            changed = claim(run_dir, config, resume, overwrite, force, given)
         accelerator.wait_for_everyone()
-        set_up_logging(accelerator.is_main_process, run_dir / "train.log")
-        progress = _train(config, accelerator, run_dir, resume, changed, asked_to_stop)
-        end_accelerator(accelerator)
+        held.enter_context(log_lines(accelerator.is_main_process, run_dir / "train.log", whole_process))
+        progress = _train(config, accelerator, run_dir, resume, changed, asked_to_stop, given)
+        end_accelerator(accelerator, leave=whole_process)
     return progress
 
 
@@ -62,6 +72,7 @@ def _train(
     resume: bool,
     changed: str,
     asked_to_stop: Callable[[], bool],
+    given: Given,
 ) -> Progress:
     """Train in a run directory that is this launch's alone."""
     import logging
@@ -77,39 +88,48 @@ def _train(
         "%d process(es) on %s, engine %s, precision %s",
         *(accelerator.num_processes, accelerator.device, engine_name(accelerator), engine_precision(accelerator)),
     )
-    parts = _open_parts(config)
-    model = _make_model(config, parts["train"])
+    parts = _open_parts(config, given)
+    model = _make_model(config, parts["train"], given.model)
     trainer = _make_trainer(config, accelerator, model, parts, run_dir, asked_to_stop)
-    if resume:
-        trainer.resume()
-    if accelerator.is_main_process and not trainer.progress.stopped:
-        record_run(run_dir, config, accelerator, parts, model, trainer.progress.step, changed)
-    progress = trainer.fit()
-    if accelerator.is_main_process and progress.stopped:
-        record_end(run_dir, progress, trainer)
-    trainer.close()
+    try:
+        if resume:
+            trainer.resume()
+        if accelerator.is_main_process and not trainer.progress.stopped:
+            record_run(run_dir, config, accelerator, parts, model, trainer.progress.step, changed)
+            given.record(run_dir)
+        progress = trainer.fit()
+        if accelerator.is_main_process and progress.stopped:
+            record_end(run_dir, progress, trainer)
+    finally:
+        trainer.close()
+        # Accelerate has put a forward that casts in the place of the model's own; who gave the model goes on with it.
+        if model.__dict__.pop("_original_forward", None) is not None:
+            del model.forward
     return progress
 
 
-def _open_parts(config: Config) -> dict[str, Part]:
+def _open_parts(config: Config, given: Given) -> dict[str, Part]:
     """Open the parts that training reads, after proving that none leaks into another; the test part stays closed."""
     import logging
 
     from mertk.data.parts import open_part
+    from mertk.data.rows import check_rows_apart
     from mertk.data.separation import check_separation
     from mertk.errors import MertkError
 
     log = logging.getLogger("mertk.train")
     if "component" not in config.model:
         raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
-    task = _task(config)
-    for line in check_separation(config.data, config.run.protocol):
+    task = _task(config) if given.model is None else given.model.task
+    rows, seed = given.rows, config.training.seed
+    check_rows_apart(rows)
+    for line in [] if rows else check_separation(config.data, config.run.protocol):
         log.info("%s", line)
-    parts = {"train": open_part(config.data, "train", task, seed=config.training.seed)}
+    parts = {"train": open_part(config.data, "train", task, seed=seed, rows=rows.get("train"))}
     classes = parts["train"].classes
-    if config.data.validation is not None:
-        normalization = parts["train"].normalization()
-        parts["validation"] = open_part(config.data, "validation", task, classes, normalization, config.training.seed)
+    if config.data.validation is not None or "validation" in rows:
+        normalization, own = parts["train"].normalization(), rows.get("validation")
+        parts["validation"] = open_part(config.data, "validation", task, classes, normalization, seed, own)
         _check_monitor(config, parts["validation"], task)
     elif config.schedule.name == "plateau" and config.schedule.reduce_at is None:
         raise MertkError("schedule.name: plateau watches a validation part; set data.validation or schedule.reduce_at.")
@@ -159,18 +179,23 @@ def _task(config: Config) -> str:
     return task
 
 
-def _make_model(config: Config, part: Part) -> Model:
-    """The model with weights that depend on the seed alone, not on the process."""
+def _make_model(config: Config, part: Part, given: Model | None) -> Model:
+    """The model that is given, or one with weights that depend on the seed alone, not on the process."""
     import torch
 
     from mertk.components import build
     from mertk.distributed import rank
+    from mertk.run.given import check_equal_everywhere, tell_what_is_missing
     from mertk.training.model_directory import check_saveable
     from mertk.training.randomness import seed_process
 
-    torch.manual_seed(config.training.seed)
-    model = build(config.model, "model", part.facts())
-    check_saveable(model, config)
+    if given is None:
+        torch.manual_seed(config.training.seed)
+        model = build(config.model, "model", part.facts())
+        check_saveable(model, config)
+    else:
+        tell_what_is_missing(model := given)
+        check_equal_everywhere(model)
     # Dropout and masks differ between processes from here on.
     seed_process(config.training.seed, rank())
     return model
@@ -228,7 +253,7 @@ def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
 
     invented = find_invented(part, model)
     return {
-        "task": _task(config),
+        "task": model.task,
         "classes": part.classes,
         "label_map": part.manifest.corpus.get("label_map"),
         "metrics": part.metric_set,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import warnings
@@ -73,27 +74,45 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
 
 
 def _forget_earlier(precision: str, on_cpu: bool) -> None:
-    """Let this process train in another precision than before: Accelerate keeps the first one for good."""
+    """Let this process train once more: Accelerate keeps its first precision, and a group that was left, for good."""
     import torch
     from accelerate.state import AcceleratorState, GradientState
 
     state = AcceleratorState._shared_state
-    if not state or torch.distributed.is_initialized():
+    if not state:
         return
-    if (state.get("_mixed_precision"), state["device"].type == "cpu") != (precision, on_cpu):
+    is_in_group = torch.distributed.is_initialized()
+    has_left = state["distributed_type"] != "NO" and not is_in_group
+    if has_left or (state.get("_mixed_precision"), state["device"].type == "cpu") != (precision, on_cpu):
         GradientState._reset_state()
-        AcceleratorState._reset_state(reset_partial_state=True)
+        AcceleratorState._reset_state(reset_partial_state=not is_in_group)
 
 
-def end_accelerator(accelerator: Accelerator) -> None:
+def end_accelerator(accelerator: Accelerator, leave: bool = True) -> None:
     """Wait for the other processes, close the trackers and leave the group; nobody may hold the model any more.
 
     A model in DDP holds the group of processes, and gloo's threads end with it. One that is still letting go of a
     tensor while Python ends would bring the process down (SIGABRT), with all the work done.
+
+    Args:
+        leave: now, and not when Python ends: no process can come back into a group that it left.
     """
     accelerator.wait_for_everyone()
     accelerator.free_memory()  # collects garbage too
-    accelerator.end_training()
+    if leave:
+        accelerator.end_training()
+    else:
+        for tracker in accelerator.trackers:
+            tracker.finish()
+        atexit.unregister(_leave)
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def is_on_cpu() -> bool:

@@ -172,12 +172,12 @@ def read_usable_info(directory: Path) -> dict[str, Any]:
     elif facts.get("num_classes", len(classes or ())) != len(classes or ()):
         wrong = f"facts.num_classes is {facts['num_classes']}, and there are {len(classes or ())} classes"
     for modality, record in records.items():
-        width = record and record["dimension"]
+        width = record["dimension"] if record else facts.get(f"{modality}_dim")
         if record and facts.get(f"{modality}_dim", width) != width:
             wrong = f"facts.{modality}_dim is {facts[f'{modality}_dim']}, and feature_records say {width}"
         statistics = (info.get("normalization") or {}).get(modality)
         if statistics and any(len(statistics[name]) != width for name in ("mean", "std")):
-            wrong = f"normalization.{modality} is not of the {width} features that feature_records say"
+            wrong = f"normalization.{modality} is not of the {width} features of a frame"
     if wrong:
         raise MertkError(f"{path}: {wrong}; {_REMEDY}.")
     return info

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,23 +34,41 @@ RUN_NAME_KEYWORDS = {
 LONGEST_NAME = 128
 
 
-def set_up_logging(is_main: bool, file: Path | None = None) -> None:
-    """Log lines to the terminal and to `file` from the main process; other processes only speak of trouble."""
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+@contextlib.contextmanager
+def log_lines(is_main: bool, file: Path | None = None, whole_process: bool = False) -> Iterator[None]:
+    """Within, log lines go to the terminal and to `file` from the main process; others only speak of trouble.
+
+    Args:
+        whole_process: what other libraries log is told too, in our form, as a program likes it. Otherwise the logging
+            of the process stays as it is: lines of mertk go to `file` too, and to the terminal if nobody set up a
+            place for them, and a level that was set for the logger `mertk` stays.
+    """
+    logger = logging.getLogger(None if whole_process else "mertk")
+    handlers: list[logging.Handler] = []
+    if whole_process or not logger.hasHandlers():
+        handlers.append(logging.StreamHandler(sys.stderr))
     if is_main and file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(file, encoding="utf-8", errors="backslashreplace"))
-    logging.basicConfig(
-        level=logging.INFO if is_main else logging.ERROR,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%Y-%m-%d %H:%M:%S",
-        handlers=handlers,
-        force=True,
-    )
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    before = logger.handlers[:], logger.level, logging.raiseExceptions
+    logger.handlers[:] = handlers if whole_process else [*logger.handlers, *handlers]
+    if whole_process or logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO if is_main else logging.ERROR)
     # A log file on a full disk would print a stack trace for every line it does not take.
     logging.raiseExceptions = False
-    for name in ("httpx", "urllib3", "matplotlib", "accelerate"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    if whole_process:
+        for name in ("httpx", "urllib3", "matplotlib", "accelerate"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            with contextlib.suppress(OSError):  # what a full disk did not take
+                handler.close()
+        logger.handlers[:], level, logging.raiseExceptions = before
+        logger.setLevel(level)
 
 
 class Tracking:
@@ -144,7 +163,8 @@ class Tracking:
         else:
             from tqdm.contrib.logging import logging_redirect_tqdm
 
-            with logging_redirect_tqdm(loggers=[logging.getLogger()]):
+            loggers = [one for one in (logging.getLogger(), logging.getLogger("mertk")) if one.handlers]
+            with logging_redirect_tqdm(loggers=loggers):
                 self.log.info(message, *values)
 
     def close(self) -> None:

@@ -39,11 +39,13 @@ def main(argv: list[str] | None = None) -> int:
 def train(arguments: argparse.Namespace, request):
     from mertk.config import TrainingConfig
     from mertk.training.accelerator import end_accelerator, start_accelerator
+    from mertk.training.tracking import log_lines
 
     accelerator = start_accelerator(TrainingConfig())
     trainer = prepare(arguments, request)
-    progress = trainer.fit(resume=True)
-    trainer.close()
+    with log_lines(accelerator.is_main_process, arguments.run_dir / "train.log", whole_process=True):
+        progress = trainer.fit(resume=True)
+        trainer.close()
     del trainer
     end_accelerator(accelerator)
     return progress
@@ -54,7 +56,6 @@ def prepare(arguments: argparse.Namespace, request):
     from mertk.training.checkpoint import save_weights
     from mertk.training.directories import write_directory
     from mertk.training.randomness import seed_process
-    from mertk.training.tracking import set_up_logging
     from tests.toy import make_trainer
 
     agreement.SECONDS = 0.1
@@ -67,7 +68,6 @@ def prepare(arguments: argparse.Namespace, request):
         width=20_000,
         asked_to_stop=lambda: bool(request),
     )
-    set_up_logging(trainer.accelerator.is_main_process, run_dir / "train.log")
     trainer.saver._save_best = lambda weights, progress: write_directory(
         run_dir / "best", lambda folder: save_weights(weights, folder / "model.safetensors")
     )

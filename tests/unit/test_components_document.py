@@ -4,7 +4,7 @@ import re
 
 from mertk.run.training import train
 from mertk.training.checkpoint import all_checkpoints
-from tests.small_run import own_logging, small_config, write_data, write_recordings
+from tests.small_run import small_config, write_data, write_recordings
 
 
 def test_the_example_trains(checkout, tmp_path, monkeypatch):
@@ -19,7 +19,6 @@ def test_the_example_trains(checkout, tmp_path, monkeypatch):
     config = small_config(
         tmp_path / "data", tmp_path / "run", model, "data.inputs.audio.sample_rate_hz=1000", file=tmp_path / "mine.yaml"
     )
-    with own_logging():
-        assert train(config).stopped == "epochs"
+    assert train(config).stopped == "epochs"
     assert all_checkpoints(tmp_path / "run" / "checkpoints")
     assert type(config.data.inputs["audio"].augmentation[0]["amplitude"]) is float

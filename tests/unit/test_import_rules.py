@@ -63,6 +63,7 @@ ALLOWED = {
         "mertk.metrics",
         "mertk.provenance",
     },
+    "mertk.api": {"mertk.config", "mertk.data", "mertk.models.base", "mertk.report", "mertk.run"},
     "mertk.bin": {
         "mertk.run",
         "mertk.command",
@@ -197,7 +198,16 @@ def test_modules_of_the_project_that_are_imported_exist():
 @pytest.mark.parametrize(
     "package",
     [
-        *("mertk.bin", "mertk.checkup", "mertk.data", "mertk.features", "mertk.jobs", "mertk.report", "mertk.run"),
+        *(
+            "mertk.api",
+            "mertk.bin",
+            "mertk.checkup",
+            "mertk.data",
+            "mertk.features",
+            "mertk.jobs",
+            "mertk.report",
+            "mertk.run",
+        ),
         "mertk.data_prep",
     ],
 )

@@ -16,7 +16,6 @@ from mertk.bin import predict
 from mertk.data.recording import Recording
 from mertk.data.recording_error import MachineError
 from mertk.data.recording_file import has_picture
-from mertk.features import Places
 from mertk.names import printable
 from mertk.run.prediction import Predictor
 from tests.listening_model import CLASSES, save_listener
@@ -129,21 +128,21 @@ def test_a_text_or_a_photograph_is_no_video(tmp_path):
 @pytest.mark.parametrize("fault", [KeyError("title"), MemoryError(), RuntimeError("CUDA error: busy")])
 def test_whatever_goes_wrong_in_one_file_leaves_the_others_alone(model, tmp_path, monkeypatch, capsys, fault):
     files = [write_tone(tmp_path / f"{name}.wav") for name in "abc"]
-    predict_one = Predictor.predict
+    predict_one = Predictor.answer
 
     def fail_once(self, recording):
         if recording.file == files[1]:
             raise fault
         return predict_one(self, recording)
 
-    monkeypatch.setattr(Predictor, "predict", fail_once)
+    monkeypatch.setattr(Predictor, "answer", fail_once)
     code, rows, errors = call(capsys, "--model", model, "--", *files)
     assert code == 1 and [row[0] for row in rows] == [str(files[0]), str(files[2])]
     assert errors[str(files[1])].startswith(type(fault).__name__)
 
 
 def test_debug_shows_the_trace(model, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(Predictor, "predict", lambda *_: {}["title"])
+    monkeypatch.setattr(Predictor, "answer", lambda *_: {}["title"])
     predict.main(["--model", str(model), "--debug", str(write_tone(tmp_path / "a.wav"))])
     assert "Traceback" in capsys.readouterr().err
 
@@ -164,11 +163,12 @@ def test_answers_that_are_no_numbers_are_errors(model, tmp_path, capsys, monkeyp
 
 
 def test_features_that_are_no_numbers_are_errors(model, tmp_path, monkeypatch):
-    predictor = Predictor([model], "cpu", Places())
+    predictor = Predictor([model], "cpu")
+    predictor.prepare()
     (key,) = predictor.sources
     predictor.sources[key] = lambda _: np.array([0.1, np.inf], dtype=np.float32)
     with pytest.raises(ValueError, match="its audio gives NaN or infinite values"):
-        predictor.predict(Recording(write_tone(tmp_path / "good.wav")))
+        predictor.answer(Recording(write_tone(tmp_path / "good.wav")))
 
 
 def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path, capsys):
@@ -287,7 +287,7 @@ def test_a_machine_at_fault_is_an_error_of_the_file(model, tmp_path, monkeypatch
     def fail(*_):
         raise MachineError("a GPU out of memory")
 
-    monkeypatch.setattr(Predictor, "predict", fail)
+    monkeypatch.setattr(Predictor, "answer", fail)
     files = [write_tone(tmp_path / f"{name}.wav") for name in "ab"]
     code, rows, errors = call(capsys, "--model", model, *files)
     assert code == 1 and rows == [] and len(errors) == 2

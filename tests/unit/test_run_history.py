@@ -16,14 +16,8 @@ from mertk.run.evaluation import open_run
 from mertk.run.training import train
 from mertk.training.accelerator import start_accelerator
 from mertk.training.checkpoint import read_weights, save_weights
-from tests.small_run import own_logging, small_config, write_data
+from tests.small_run import small_config, write_data
 from tests.toy import Classifier
-
-
-@pytest.fixture(autouse=True)
-def logs():
-    with own_logging():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from mertk.data.manifest import load_manifest
 from mertk.errors import MertkError
 from mertk.run.data_origin import corpus_of, find_invented
 from mertk.run.description import read_record
+from mertk.run.device import open_device
 from mertk.run.evaluation import find_runs
-from mertk.run.prediction import open_device
 from mertk.training.accelerator import check_trackers
 
 
@@ -83,7 +83,7 @@ def test_what_is_missing_in_a_run_directory_is_named(tmp_path):
 
 def test_a_device_that_is_not_there_is_refused():
     assert open_device("cpu").type == "cpu"
-    with pytest.raises(MertkError, match="--device abacus: cannot be used here"):
+    with pytest.raises(MertkError, match="device abacus: cannot be used here"):
         open_device("abacus")
 
 

@@ -1,5 +1,7 @@
 """Where the trackers of Accelerate put a run."""
 
+import io
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +10,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mertk.config import as_dict, load_config
-from mertk.training.tracking import Tracking
+from mertk.training.tracking import Tracking, log_lines
 
 RUN = ["run.recipe=iemocap/foal", "run.cv=session", "run.protocol=clean", "run.fold=3"]
 
@@ -92,3 +94,33 @@ def test_no_tracker_is_made_that_was_not_asked_for(tmp_path, stand_in):
     track(tmp_path, ["wandb"], step=0, loss=0.5)
     assert len(stand_in.made) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_has_the_log_of_its_process_to_itself_while_it_works(tmp_path, capsys):
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, logging.raiseExceptions
+    with log_lines(True, tmp_path / "run/train.log", whole_process=True):
+        logging.getLogger("mertk.train").info("one")
+        logging.getLogger("somebody.else").warning("two")
+        logging.getLogger("httpx").info("three")
+    assert (root.handlers, root.level, logging.raiseExceptions) == before
+    with log_lines(False, tmp_path / "run/train.log", whole_process=True):
+        logging.getLogger("mertk.train").warning("four")
+    lines = (tmp_path / "run/train.log").read_text().splitlines()
+    assert [line.split(" ", 2)[2] for line in lines] == ["INFO one", "WARNING two"]
+    assert [line.split(" ", 2)[2] for line in capsys.readouterr().err.splitlines()] == ["INFO one", "WARNING two"]
+
+
+def test_in_a_notebook_our_lines_alone_are_shown_unless_their_place_is_chosen(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    own, foreign = logging.getLogger("mertk.train"), logging.getLogger("somebody.else")
+    with log_lines(True, tmp_path / "train.log"):
+        own.info("one")
+        foreign.info("two")
+    assert capsys.readouterr().err.endswith("INFO one\n") and logging.getLogger("mertk").handlers == []
+    chosen = logging.StreamHandler(io.StringIO())
+    logging.getLogger().addHandler(chosen)
+    with log_lines(True, tmp_path / "train.log"):
+        own.info("three")
+    assert chosen.stream.getvalue() == "three\n" and capsys.readouterr().err == ""
+    assert (tmp_path / "train.log").read_text().count("INFO") == 2

@@ -8,7 +8,7 @@ import torch
 from mertk.data.manifest_writer import write_manifest
 from mertk.run.training import train
 from mertk.training.model_directory import load_model
-from tests.small_run import own_logging, small_config, write_data
+from tests.small_run import small_config, write_data
 
 HSCL = (
     "model={component: mertk.models.hscl.HSCL, task: classification, modalities: [video], terms: [task], "
@@ -35,8 +35,7 @@ def data(tmp_path):
 
 @pytest.mark.parametrize("settings", [HSCL, TAM_ULAG], ids=["hscl", "tam_ulag"])
 def test_a_method_of_intensities_trains_for_classes(data, tmp_path, settings):
-    with own_logging():
-        train(small_config(data, tmp_path / "run", *settings))
+    train(small_config(data, tmp_path / "run", *settings))
     saved = load_model(tmp_path / "run/best")
     assert (saved.info["task"], saved.model.task) == ("classification", "classification")
     assert saved.info["classes"] == ["angry", "sad"]
@@ -52,8 +51,7 @@ def test_a_method_of_classes_trains_for_intensities(data, tmp_path):
     labels = {name: str((0.5, -1.5)[number % 2]) for number, name in enumerate(ids)}
     (data / "classes.txt").unlink()
     write_manifest(data, {"utt2label": labels, "utt2spk": {name: name for name in ids}}, None, {"corpus": "toy"})
-    with own_logging():
-        train(small_config(data, tmp_path / "run", *FOAL))
+    train(small_config(data, tmp_path / "run", *FOAL))
     saved = load_model(tmp_path / "run/best")
     assert (saved.info["task"], saved.info["classes"], saved.model.task) == ("regression", None, "regression")
     assert "class_counts" not in saved.info["facts"]

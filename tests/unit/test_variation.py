@@ -16,7 +16,7 @@ from mertk.errors import MertkError
 from mertk.run.training import train
 from mertk.training.batches import make_variation
 from mertk.training.checkpoint import all_checkpoints, read_weights
-from tests.small_run import own_logging, small_config, write_data, write_recordings
+from tests.small_run import small_config, write_data, write_recordings
 
 NOISE = "mertk.data.augmentation.Noise"
 RATE = 1000
@@ -220,8 +220,7 @@ def test_a_wrong_augmentation_names_its_key(augmentation, message):
 def listen(data, run_dir, *settings, resume=False):
     model = "model={component: tests.toy.Listener}"
     sound = ("data.inputs.audio.kind=waveform", f"data.inputs.audio.sample_rate_hz={RATE}")
-    with own_logging():
-        train(small_config(data, run_dir, model, *sound, *settings), resume=resume, force=True)
+    train(small_config(data, run_dir, model, *sound, *settings), resume=resume, force=True)
     return read_weights(all_checkpoints(run_dir / "checkpoints")[-1] / "model.safetensors")
 
 
