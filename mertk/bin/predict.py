@@ -21,8 +21,6 @@ from mertk.names import printable
 if TYPE_CHECKING:
     import argparse
 
-    import numpy as np
-
 EXAMPLE = """\
 python -m mertk.bin.predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best interview.mp4
 python -m mertk.bin.predict --model MODEL --half left --out emotions.tsv recordings/*.avi
@@ -95,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     table = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.audio_weights, arguments.weights, arguments.tokenizer)
     predictor = Predictor(arguments.model, arguments.device, places, arguments.trust)
-    lines, told, failed = ["\t".join(header(predictor.classes))], [], []
+    lines, told, failed = ["\t".join(["file", *predictor.task.answer_header(predictor.classes)])], [], []
     for file in progress(arguments.files, total=len(arguments.files), description="predict"):
         try:
             with border(file):
@@ -110,7 +108,8 @@ def main(argv: list[str] | None = None) -> int:
             failed.append(f"error: {file}: {told_of_it}")
             continue
         told += [f"note: {file}: {note}" for note in notes]
-        lines.append("\t".join([printable(str(file)), *columns(answer, predictor.classes)]))
+        columns = predictor.task.answer_columns(answer, predictor.classes)
+        lines.append("\t".join([printable(str(file)), *columns]))
     text = "\n".join(lines) + "\n"
     if arguments.out is None:
         sys.stdout.write(text)
@@ -119,16 +118,6 @@ def main(argv: list[str] | None = None) -> int:
     for message in [*told, *failed]:
         print(printable(message), file=sys.stderr)
     return 1 if failed else 0
-
-
-def header(classes: list[str] | None) -> list[str]:
-    return ["file", "intensity"] if classes is None else ["file", "prediction", *classes]
-
-
-def columns(answer: np.ndarray, classes: list[str] | None) -> list[str]:
-    """What is told of an answer: the class and all probabilities, or the intensity."""
-    numbers = [f"{value:.4f}" for value in answer]
-    return numbers if classes is None else [classes[int(answer.argmax())], *numbers]
 
 
 if __name__ == "__main__":

@@ -86,9 +86,9 @@ def check_out(out: Path, names: list[str]) -> None:
 
 def picture_names(records: list[dict[str, Any]]) -> list[str]:
     """`confusion.png` or `scatter.png` for the first record; the others carry their name."""
-    from mertk.report.experiments import REPORTS
+    from mertk.tasks import find_task
 
-    stems = [REPORTS[record["task"]].picture for record in records]
+    stems = [find_task(record["task"]).report.picture for record in records]
     names = [f"-{file_name(record['name'])}" for record in records]
     return [f"{stem}{name}.png" for stem, name in zip(stems, ["", *names[1:]], strict=True)]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from mertk.config import InputConfig
+    from mertk.tasks import Task
     from mertk.training.model_directory import SavedModel
 
 
@@ -66,7 +67,8 @@ class Predictor:
         trusted: modules, besides mertk's own, whose classes the models may be made of.
 
     Attributes:
-        classes: class names; None when the models tell an intensity.
+        task: of the models; it says what an answer comes to.
+        classes: class names; None when the task has none.
 
     Raises:
         MertkError: no such model, models that do not go together, features that cannot be made again.
@@ -76,6 +78,7 @@ class Predictor:
         import torch
 
         from mertk.numerics import compute_in_full_float32
+        from mertk.tasks import find_task
         from mertk.training.model_directory import load_model
 
         compute_in_full_float32()
@@ -89,6 +92,7 @@ class Predictor:
         if miniatures:
             what = ", ".join(miniatures[0].get("invented") or ["corpus"])
             print(f"note: a model is a miniature (invented: {what}); its answers mean nothing", file=sys.stderr)
+        self.task: Task = find_task(first.info["task"])
         self.classes: list[str] | None = first.info["classes"]
         self.intakes = [_intakes(saved) for saved in self.models]
         self.modalities = first.config.data.inputs.keys()
@@ -99,7 +103,7 @@ class Predictor:
                 self.sources[intake.key] = made
 
     def predict(self, recording: Recording) -> np.ndarray:
-        """Probabilities (C,) of the classes, or the intensity (1,).
+        """What the models say on average (C,), as their task has it: probabilities, or the intensity.
 
         Raises:
             RecordingError: the recording cannot be read, lacks what the models need, or has no answer that is a number.
@@ -138,7 +142,7 @@ class Predictor:
         row |= {modality: _standardized(saved, modality, array) for modality, array in arrays.items()}
         with torch.inference_mode():
             logits = saved.model(to_device(collate([row]), self.device))["logits"].float()
-        answer = (logits if self.classes is None else torch.softmax(logits, dim=1))[0].cpu().numpy()
+        answer = self.task.answer(logits)[0].cpu().numpy()
         if not np.isfinite(answer).all():
             raise RecordingError("the model's answer is NaN or infinite; look at the recording.", "not_finite")
         return answer

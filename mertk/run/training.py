@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
     from mertk.models.base import Model
+    from mertk.tasks import Task
     from mertk.training.progress import Progress
 
 
@@ -100,22 +101,20 @@ def _open_parts(config: Config) -> dict[str, Part]:
     log = logging.getLogger("mertk.train")
     if "component" not in config.model:
         raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
-    task = _task(config)
-    for line in check_separation(config.data, config.run.protocol):
+    task = find_task_of(config)
+    for line in check_separation(config.data, config.run.protocol, task):
         log.info("%s", line)
     parts = {"train": open_part(config.data, "train", task, seed=config.training.seed)}
     classes = parts["train"].classes
     if config.data.validation is not None:
         normalization = parts["train"].normalization()
         parts["validation"] = open_part(config.data, "validation", task, classes, normalization, config.training.seed)
-        _check_monitor(config, parts["validation"], task)
+        _check_monitor(config, parts["validation"])
     elif config.schedule.name == "plateau" and config.schedule.reduce_at is None:
         raise MertkError("schedule.name: plateau watches a validation part; set data.validation or schedule.reduce_at.")
-    if classes is not None:
-        present = set(parts["train"].dataset.labels.tolist())
-        absent = [name for index, name in enumerate(classes) if index not in present]
-        if absent:
-            raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
+    absent = [name for name, count in parts["train"].class_counts().items() if not count]
+    if absent:
+        raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
     if config.data.directory is not None and not parts["train"].manifest.corpus:
         log.warning(
             "%s has no corpus.json: nobody knows whether it is a miniature, and it is scored by the metrics that all "
@@ -128,33 +127,37 @@ def _open_parts(config: Config) -> dict[str, Part]:
     return parts
 
 
-def _check_monitor(config: Config, part: Part, task: str) -> None:
+def _check_monitor(config: Config, part: Part) -> None:
     """Refuse an unknown metric before anything is trained, not after the first epoch."""
     import numpy as np
 
     from mertk.errors import MertkError
-    from mertk.metrics import measure
 
     labels, monitor = part.dataset.labels, config.training.monitor
     if labels is None:
         raise MertkError(f"{config.data.validation}: its utterances have no labels; give a manifest with utt2label.")
-    outputs = np.zeros((len(labels), len(part.classes or [0])))
-    known = sorted(measure(labels, outputs, task, part.metric_set))
+    outputs = np.zeros((len(labels), part.task.num_outputs(part.classes)))
+    known = sorted(part.task.measure(labels, outputs, part.metric_set))
     losses = ["loss", *(f"{name}_loss" for name, weight in config.loss_weights.items() if weight is not None)]
     if monitor not in (*known, *losses):
         raise MertkError(f"training.monitor: got {monitor!r}, expected one of {', '.join([*known, *losses])}.")
 
 
-def _task(config: Config) -> str:
-    """What the model's class is for: classification or regression."""
+def find_task_of(config: Config) -> Task:
+    """What the model is trained for.
+
+    Raises:
+        MertkError: `model.component` is no model, or `model.task` no task.
+    """
     from mertk.components import find_class
     from mertk.errors import MertkError
+    from mertk.tasks import task_of_model
 
     path = config.model["component"]
-    task = getattr(find_class(path, "model"), "task", None)
-    if task is None:
+    published = getattr(find_class(path, "model"), "task", None)
+    if published is None:
         raise MertkError(f"model.component: {path} is no model, for it says no task; see mertk.models.base.Model.")
-    return task
+    return task_of_model(config.model, published)
 
 
 def _make_model(config: Config, part: Part) -> Model:
@@ -184,16 +187,15 @@ def _make_trainer(
 ) -> Any:
     from mertk.data.loader import EvaluationLoader, TrainingLoader
     from mertk.data.sampler import BatchPlan
-    from mertk.metrics import measure
     from mertk.training.engines import engine_name
     from mertk.training.model_directory import save_model
     from mertk.training.trainer import Trainer
 
-    training, classes = parts["train"].dataset, parts["train"].classes
-    balanced = config.sampler.balanced and classes is not None
+    training, task = parts["train"].dataset, parts["train"].task
+    balanced = config.sampler.balanced and training.labels is not None
     plan = BatchPlan(
         training.lengths(),
-        training.labels if balanced else None,
+        task.sampling_groups(training.labels) if balanced else None,
         config.sampler.batch_size,
         config.sampler.length_pool,
         config.training.seed,
@@ -215,7 +217,7 @@ def _make_trainer(
         TrainingLoader(training, plan, **place),
         EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **scoring) if validation else None,
         validation.dataset.ids if validation else [],
-        lambda scores: measure(scores.labels, scores.logits, model.task, validation.metric_set),
+        lambda scores: task.measure(scores.labels, scores.logits, validation.metric_set),
         lambda weights, progress: save_model(
             run_dir / "best",
             model,
@@ -233,7 +235,7 @@ def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
 
     invented = find_invented(part, model)
     return {
-        "task": _task(config),
+        "task": part.task.name,
         "classes": part.classes,
         "label_map": part.manifest.corpus.get("label_map"),
         "metrics": part.metric_set,

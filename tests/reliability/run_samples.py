@@ -73,7 +73,7 @@ def results(folder: Path) -> Sample:
 
 
 def results_of_intensities(folder: Path) -> Sample:
-    from mertk.metrics import find_metric_set, regression_metrics
+    from mertk.metrics import find_intensity_set, regression_metrics
     from mertk.report.experiments import collect
 
     directory = folder / "official-clean" / "fold_1" / "seed_1"
@@ -81,7 +81,7 @@ def results_of_intensities(folder: Path) -> Sample:
     about |= {"seed": 1, "miniature": False, "permuted_labels": False, "num_folds": 1}
     truth, given = np.float32([-2, -1, 0.5, 1, 3]), np.float32([-1.5, -1, 1, 0.5, 2])
     measured = regression_metrics(truth, given, "mosi")
-    metrics = {name: measured.get(name) for name in find_metric_set("regression", "mosi").names}
+    metrics = {name: measured.get(name) for name in find_intensity_set("mosi").names}
     content = {"task": "regression", "count": 5, "run": about, "metric_set": "mosi", "metrics": metrics}
     rows = "".join(f"u{row}\t{pair[0]}\t{pair[1]}\n" for row, pair in enumerate(zip(truth, given, strict=True)))
     write(directory / "config.yaml", "run: {}\n")

@@ -1,4 +1,7 @@
-"""Who may import whom: `bin -> training -> models.base <- models -> losses, nn -> distributed, batch`."""
+"""Who may import whom: `bin -> run -> training -> models.base <- models -> losses, nn -> distributed, batch`.
+
+Tasks stand below the data: what a label is they alone know.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,18 @@ SMALL = {
     "mertk.veiling",
 }
 
+#: of the report, what writes tables and draws pictures whatever is told in them
+WRITING = ("figures", "formatting", "plots", "predictions")
+
 #: what the modules of a package may import from the project, besides SMALL and themselves
 ALLOWED = {
     "mertk.nn": {"mertk.distributed"},
     "mertk.losses": {"mertk.distributed", "mertk.nn"},
     "mertk.models": {"mertk.distributed", "mertk.nn", "mertk.losses"},
     "mertk.encoders": {"mertk.distributed", "mertk.nn", "mertk.data"},
-    "mertk.data": set(),
-    "mertk.report": {"mertk.metrics"},
+    "mertk.data": {"mertk.tasks"},
+    "mertk.tasks": {"mertk.metrics", "mertk.data.labels", *(f"mertk.report.{name}" for name in WRITING)},
+    "mertk.report": {"mertk.metrics", "mertk.tasks"},
     "mertk.jobs": set(),
     "mertk.checkup": {"mertk.components", "mertk.config", "mertk.encoders"},
     "mertk.training": {
@@ -43,8 +50,8 @@ ALLOWED = {
         "mertk.config",
         "mertk.data",
         "mertk.distributed",
-        "mertk.metrics",
         "mertk.provenance",
+        "mertk.tasks",
     },
     "mertk.run": {
         "mertk.training",
@@ -55,8 +62,8 @@ ALLOWED = {
         "mertk.distributed",
         "mertk.encoders",
         "mertk.jobs",
-        "mertk.metrics",
         "mertk.provenance",
+        "mertk.tasks",
     },
     "mertk.bin": {
         "mertk.run",
@@ -65,6 +72,7 @@ ALLOWED = {
         "mertk.data",
         "mertk.jobs",
         "mertk.report",
+        "mertk.tasks",
         "mertk.training.signals",
     },
     "mertk.data_prep": {"mertk.data", "mertk.encoders"},
@@ -159,7 +167,8 @@ def test_modules_of_the_project_that_are_imported_exist():
 
 
 @pytest.mark.parametrize(
-    "package", ["mertk.bin", "mertk.checkup", "mertk.data", "mertk.report", "mertk.run", "mertk.data_prep"]
+    "package",
+    ["mertk.bin", "mertk.checkup", "mertk.data", "mertk.report", "mertk.run", "mertk.tasks", "mertk.data_prep"],
 )
 def test_heavy_packages_are_imported_late(package):
     found = [
@@ -169,6 +178,22 @@ def test_heavy_packages_are_imported_late(package):
         if at_top and is_below(module, HEAVY)
     ]
     assert found == []
+
+
+def test_tasks_can_be_imported_first():
+    """What they import when they are imported must not import them: not even by way of a package."""
+    top = {module for path in files_below("mertk.tasks") for _, module, at_top in imports(path) if at_top}
+    back = []
+    waiting = {module for module in top if is_below(module, {"mertk"}) and not is_below(module, {"mertk.tasks"})}
+    seen = set(waiting)
+    while waiting:
+        path = (ROOT / waiting.pop().replace(".", "/")).with_suffix(".py")
+        path = path if path.exists() else path.with_suffix("") / "__init__.py"
+        found = {module for _, module, at_top in imports(path) if at_top and is_below(module, {"mertk"})}
+        back += [f"{path.relative_to(ROOT)}: {module}" for module in found if is_below(module, {"mertk.tasks"})]
+        waiting |= found - seen
+        seen |= found
+    assert back == []
 
 
 def test_batch_and_small_helpers_are_light():
