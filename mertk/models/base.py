@@ -15,15 +15,15 @@ class Model(torch.nn.Module, abc.ABC):
     """A method of emotion recognition.
 
     The constructor takes plain arguments, which are the keys of `model:` in the recipe's YAML. Arguments of these
-    names are filled from the data when the YAML leaves them out: `num_classes`, `num_train_utterances`,
-    `audio_dim`, `video_dim`, `text_dim` (width of the feature directories in use), `audio_steps`, `video_steps`,
-    `text_steps` (frames, or tokens, of the longest sequence in them). A mapping with the key `component` is built first
-    and handed over as an object (an encoder, say).
+    names are filled from the data when the YAML leaves them out: `num_classes`, `class_counts` (utterances of each
+    class in the training part), `num_train_utterances`, `audio_dim`, `video_dim`, `text_dim` (width of the feature
+    directories in use), `audio_steps`, `video_steps`, `text_steps` (frames, or tokens, of the longest sequence in
+    them). A mapping with the key `component` is built first and handed over as an object (an encoder, say).
 
     Across processes every method sees its local rows; what needs the others' comes from `mertk.distributed`.
     """
 
-    #: "classification" (labels are class indices) or "regression" (labels are floats).
+    #: name of the task that it was published for (`mertk.tasks`); an argument `task` decides where it is given
     task: str = "classification"
 
     @abc.abstractmethod

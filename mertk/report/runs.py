@@ -12,10 +12,8 @@ from msgspec import Meta
 from mertk.content import Count, convert, read_json
 from mertk.errors import MertkError
 from mertk.report.formatting import short_setting
-from mertk.tasks import TASKS
+from mertk.tasks import FIRST_TASK, TASKS
 
-#: what files of before there were several tasks are of
-FIRST_TASK = "classification"
 #: what all runs of one record have in common
 SHARED = ("recipe", "variant", "ablation", "cv", "protocol", "miniature", "permuted_labels")
 #: keys of a run's results.json and their types; the summary of an experiment, of the same name, has other keys

@@ -17,10 +17,11 @@ from mertk.tasks.regression import Regression
 if TYPE_CHECKING:
     from mertk.metrics import Metric
 
-__all__ = ["METRICS", "TASKS", "Task", "find_task", "is_smaller_better", "task_of_corpus", "task_of_model"]
-
 #: by the name that configurations, model.json, results.json and corpus.json give it
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
+
+#: the task of results.json of before there were several
+FIRST_TASK = "classification"
 
 #: the metrics of all tasks by name, in the order of the tables
 METRICS: dict[str, Metric] = {name: metric for task in TASKS.values() for name, metric in task.metrics.items()}
