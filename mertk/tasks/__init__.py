@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from mertk.errors import MertkError
 from mertk.tasks.base import Task
 from mertk.tasks.classification import Classification
+from mertk.tasks.multilabel import MultiLabel
 from mertk.tasks.regression import Regression
 
 if TYPE_CHECKING:
     from mertk.metrics import Metric
 
 #: by the name that configurations, model.json, results.json and corpus.json give it
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
+TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression(), MultiLabel())}
 
 #: the task of results.json of before there were several
 FIRST_TASK = "classification"
