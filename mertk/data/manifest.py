@@ -137,7 +137,9 @@ class Manifest:
 
     def class_names(self) -> list[str]:
         """The class names in the labels of all utterances, one after another."""
-        return [name for label in self.labels() for name in self.task.names_in(label)]
+        labels = self.labels()
+        names = {label: self.task.names_in(label) for label in set(labels)}
+        return [name for label in labels for name in names[label]]
 
     def subset(self, ids: Iterable[str]) -> Manifest:
         """The manifest of some of the utterances (sorted).

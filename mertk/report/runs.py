@@ -187,7 +187,7 @@ def _problem(results: Any) -> str | None:
         return f"got {results!r:.40}, expected an object"
     name = results.get("task", FIRST_TASK)
     if not isinstance(name, str) or name not in TASKS:
-        return f"task is {name!r:.40}, expected {' or '.join(TASKS)}"
+        return f"task is {name!r:.40}, expected one of {', '.join(TASKS)}"
     task = TASKS[name]
     for key, kind in {**RUN_KEYS, **task.report.needed}.items():
         if key not in results:

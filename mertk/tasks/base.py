@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mertk.data.labels import is_number, respell, twin_of
+from mertk.tasks.label_text import split_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +57,10 @@ class Task(abc.ABC):
             return None
         twin = twin_of(label, classes)
         hint = f"; it is {twin} in another spelling, write it alike" if twin else ""
+        if set(names := split_names(label)) <= set(classes) and len(names) > 1:
+            hint = (
+                '; utterances that may have several labels are a task of their own, "task": "multilabel" in corpus.json'
+            )
         return f"label {label!r:.80} is not in classes.txt ({', '.join(classes)}){hint}"
 
     def respell(self, labels: Sequence[str], classes: Classes) -> list[str]:

@@ -167,6 +167,10 @@ def read_usable_info(directory: Path) -> dict[str, Any]:
     path = directory / "model.json"
     info = convert(read_info(directory), UsableInfo, str(path), _REMEDY)
     facts, classes, records = info["facts"], info["classes"], info["feature_records"]
+    odd = [name for name, value in facts.items() if isinstance(value, list) != (name == "class_counts")]
+    if odd:
+        expected = "a list of numbers" if odd[0] == "class_counts" else "a number"
+        raise MertkError(f"{path}: facts.{odd[0]} is {facts[odd[0]]!r:.40}, expected {expected}; {_REMEDY}.")
     try:
         wrong = find_task(info["task"]).model_problem(classes, facts)
     except MertkError as error:
