@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
             failed.append(f"error: {file}: {told_of_it}")
             continue
         told += [f"note: {file}: {note}" for note in notes]
-        columns = predictor.task.answer_columns(answer, predictor.classes)
+        columns = predictor.task.answer_columns(predictor.task.tell(answer, predictor.classes))
         lines.append("\t".join([printable(str(file)), *columns]))
     text = "\n".join(lines) + "\n"
     if arguments.out is None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from mertk.metrics import Metric, MetricSet
+    from mertk.tasks.answer import Answer
     from mertk.tasks.report import TaskReport
 
 Classes = Sequence[str] | None
@@ -164,13 +165,13 @@ class Task(abc.ABC):
         """Header and rows of predictions.tsv: utterance, truth, prediction, and what else there is."""
 
     @abc.abstractmethod
-    def decide(self, answer: np.ndarray, classes: Classes) -> Any:
-        """What an answer (C,) comes to: the name of a class, an intensity, ..."""
+    def tell(self, values: np.ndarray, classes: Classes, notes: Sequence[str] = ()) -> Answer:
+        """What the values (C,) of an `answer`, or the mean of several, come to."""
 
     @abc.abstractmethod
     def answer_header(self, classes: Classes) -> list[str]:
         """Headings of `answer_columns`."""
 
-    @abc.abstractmethod
-    def answer_columns(self, answer: np.ndarray, classes: Classes) -> list[str]:
-        """An answer (C,) in a table of recordings."""
+    def answer_columns(self, answer: Answer) -> list[str]:
+        """An answer in a table of recordings."""
+        return [*answer.labels, *(f"{value:.4f}" for value in answer.values)]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mertk.metrics import CLASS_METRICS, CLASS_SET, MetricSet
+from mertk.tasks.answer import Answer
 from mertk.tasks.base import Classes, Task
 from mertk.tasks.class_names import find_class_names, unknown_class
 from mertk.tasks.classification_report import ClassificationReport
@@ -96,13 +97,11 @@ class Classification(Task):
             rows.append([utterance, classes[label], classes[row.argmax()], *(f"{value:.6f}" for value in row)])
         return rows
 
-    def decide(self, answer: np.ndarray, classes: Classes) -> str:
-        """The name of the class."""
-        return classes[int(answer.argmax())]
+    def tell(self, values: np.ndarray, classes: Classes, notes: Sequence[str] = ()) -> Answer:
+        """The most probable class."""
+        label = classes[int(values.argmax())]
+        return Answer((label,), dict(zip(classes, values.tolist(), strict=True)), notes=tuple(notes))
 
     def answer_header(self, classes: Classes) -> list[str]:
-        return ["prediction", *classes]
-
-    def answer_columns(self, answer: np.ndarray, classes: Classes) -> list[str]:
         """The class, and the probability of each."""
-        return [self.decide(answer, classes), *(f"{value:.4f}" for value in answer)]
+        return ["prediction", *classes]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.data.labels import respell
 from mertk.errors import MertkError
 from mertk.metrics import MetricSet
+from mertk.tasks.answer import Answer
 from mertk.tasks.base import Classes, Task
 from mertk.tasks.class_names import find_class_names, unknown_class
 from mertk.tasks.label_text import NO_LABEL, SEPARATOR, join_names, split_names
@@ -134,16 +135,17 @@ class MultiLabel(Task):
             rows.append([utterance, *told, *(f"{value:.6f}" for value in row)])
         return rows
 
-    def decide(self, answer: np.ndarray, classes: Classes) -> list[str]:
-        """The names of the labels."""
-        return _names(answer > THRESHOLD, classes)
+    def tell(self, values: np.ndarray, classes: Classes, notes: Sequence[str] = ()) -> Answer:
+        """All labels that are more probable than not."""
+        labels = tuple(_names(values > THRESHOLD, classes))
+        return Answer(labels, dict(zip(classes, values.tolist(), strict=True)), notes=tuple(notes))
 
     def answer_header(self, classes: Classes) -> list[str]:
+        """The labels, and the probability of each."""
         return ["prediction", *classes]
 
-    def answer_columns(self, answer: np.ndarray, classes: Classes) -> list[str]:
-        """The labels, and the probability of each."""
-        return [join_names(self.decide(answer, classes)), *(f"{value:.4f}" for value in answer)]
+    def answer_columns(self, answer: Answer) -> list[str]:
+        return [join_names(answer.labels), *(f"{value:.4f}" for value in answer.values)]
 
 
 def _names(chosen: np.ndarray, classes: Classes) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.data.labels import is_number
 from mertk.errors import MertkError
 from mertk.metrics import INTENSITY_METRICS, MetricSet, find_intensity_set
+from mertk.tasks.answer import Answer
 from mertk.tasks.base import Classes, Task
 from mertk.tasks.regression_report import RegressionReport
 
@@ -82,12 +83,8 @@ class Regression(Task):
         told = [[np.format_float_positional(value, trim="0") for value in side] for side in (truth, logits[:, 0])]
         return [["utterance", "truth", "prediction"], *map(list, zip(ids, *told, strict=True))]
 
-    def decide(self, answer: np.ndarray, classes: Classes) -> float:
-        """The intensity."""
-        return float(answer[0])
+    def tell(self, values: np.ndarray, classes: Classes, notes: Sequence[str] = ()) -> Answer:
+        return Answer(intensity=float(values[0]), notes=tuple(notes))
 
     def answer_header(self, classes: Classes) -> list[str]:
         return ["intensity"]
-
-    def answer_columns(self, answer: np.ndarray, classes: Classes) -> list[str]:
-        return [f"{value:.4f}" for value in answer]

@@ -113,25 +113,29 @@ def test_labels_become_arrays_and_words_again(name):
 
 
 ANSWERS = {
-    "classification": ([[0.0, 2.0]], "b", ["prediction", "a", "b"], ["b", "0.1192", "0.8808"]),
-    "regression": ([[-1.25]], -1.25, ["intensity"], ["-1.2500"]),
-    "multilabel": ([[2.0, 0.1]], ["a", "b"], ["prediction", "a", "b"], ["a,b", "0.8808", "0.5250"]),
+    "classification": ([[0.0, 2.0]], ("b",), ["prediction", "a", "b"], ["b", "0.1192", "0.8808"]),
+    "regression": ([[-1.25]], (), ["intensity"], ["-1.2500"]),
+    "multilabel": ([[2.0, 0.1]], ("a", "b"), ["prediction", "a", "b"], ["a,b", "0.8808", "0.5250"]),
 }
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_logits_become_an_answer(name):
-    task, (logits, decision, header, columns) = find_task(name), ANSWERS[name]
+    task, (logits, labels, header, columns) = find_task(name), ANSWERS[name]
     classes = task.find_classes(CASES[name][0], None, "refuse", "train.ids")
     answer = task.answer(torch.tensor(logits))[0].numpy()
     assert len(answer) == task.num_outputs(classes)
-    assert task.decide(answer, classes) == decision
+    told = task.tell(answer, classes, ["silence"])
+    assert (told.labels, told.notes) == (labels, ("silence",))
+    assert told.values == pytest.approx(answer.tolist())
+    assert list(told.probabilities) == list(classes or ())
+    assert (told.intensity is None) == bool(classes)
     assert task.answer_header(classes) == header
-    assert task.answer_columns(answer, classes) == columns
-    (told, row) = task.prediction_rows(
+    assert task.answer_columns(told) == columns
+    heading, row = task.prediction_rows(
         ["x"], task.read_labels({"x": CASES[name][0][0]}, ["x"], classes, ""), np.array(logits), classes
     )
-    assert told[:3] == ["utterance", "truth", "prediction"] and len(row) == len(told)
+    assert heading[:3] == ["utterance", "truth", "prediction"] and len(row) == len(heading)
 
 
 def test_the_task_of_a_model_is_its_argument_or_what_it_was_published_for():
