@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 
+from mertk.bin.evaluate import main as evaluate
+from mertk.bin.summarize import main as summarize
 from mertk.config import load_config
+from mertk.data.manifest import write_manifest
 from mertk.errors import MertkError
-from mertk.run.training import find_task_of
+from mertk.run.training import find_task_of, train
 from mertk.tasks import METRICS, TASKS, find_task, task_of_corpus, task_of_model
 from mertk.training.model_directory import read_usable_info
+from tests import small_run
 from tests.toy import Classifier
 from tests.unit.test_import_rules import ROOT
 
@@ -190,3 +195,26 @@ def test_a_model_that_contradicts_itself_is_refused(tmp_path, edit, message):
     (tmp_path / "model.json").write_text(json.dumps(info))
     with pytest.raises(MertkError, match=message):
         read_usable_info(tmp_path)
+
+
+def test_the_task_of_the_documentation_trains_and_is_reported(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "tasks.md").read_text("utf-8"), re.S)
+    names: dict = {}
+    exec(code, names)
+    monkeypatch.setitem(TASKS, "polarity", names["Polarity"]())
+    ids = [f"u{number:03d}" for number in range(24)]
+    labels = {name: ("-0.5", "1.25")[number % 2] for number, name in enumerate(ids)}
+    small_run.write_data(tmp_path / "data")
+    (tmp_path / "data" / "classes.txt").unlink()
+    write_manifest(tmp_path / "data", {"utt2label": labels, "utt2spk": {name: name for name in ids}}, None, {})
+    exp = tmp_path / "exp"
+    run = exp / "session-clean" / "fold_1" / "seed_1234"
+    model = "model={component: tests.unit.test_tasks.AnyTask, task: polarity}"
+    with small_run.own_logging():
+        train(small_run.small_config(tmp_path / "data", run, model, "optimizer.learning_rate=0.05"))
+        assert evaluate([str(exp), "--trust", "tests"]) == 0
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    assert (results["task"], results["classes"]) == ("polarity", ["negative", "positive"])
+    assert [sum(row) for row in results["confusion"]] == [2, 2]
+    assert summarize([str(exp), "--out", str(tmp_path / "out")]) == 0
+    assert "| negative |" in (tmp_path / "out" / "RESULTS.md").read_text("utf-8")
