@@ -30,7 +30,7 @@ from mertk.data.name_lists import read_classes, read_ids, write_ids
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
 from mertk.data.validation import validate_directory
 from mertk.errors import MertkError
-from mertk.tasks import Task, task_of_corpus
+from mertk.tasks import Task, find_task, task_of_corpus
 
 __all__ = [
     "COLUMN_NAMES",
@@ -219,11 +219,14 @@ def _from_directory(path: Path, need: Sequence[str], join: bool, task: Task | No
 
 
 def read_corpus(directory: Path) -> dict[str, Any]:
-    """Content of corpus.json, empty when there is none; MertkError when it is not a JSON object."""
+    """Content of corpus.json, empty when there is none; MertkError when it is no JSON object, or its task is none."""
     path = directory / "corpus.json"
     if not path.is_file():
         return {}
-    return read_json(path, Corpus, "run stage 1 again")
+    corpus = read_json(path, Corpus, "run stage 1 again")
+    if corpus.get("task") is not None:
+        find_task(corpus["task"], f"{path}: task")
+    return corpus
 
 
 def _from_three_columns(path: Path, join: bool, task: Task | None) -> Manifest:

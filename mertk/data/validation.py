@@ -64,7 +64,7 @@ def validate_directory(path: str | Path, check_files: bool = True, deep: bool = 
         if not (path / name).is_file():
             problems.append(Problem(str(path / name), 0, "", "the file is missing; run stage 1"))
     corpus = _corpus(path, problems)
-    task = _guarded(path / "corpus.json", lambda: task_of_corpus(corpus, classes), problems)
+    task = task_of_corpus(corpus, classes)
     names = [name for name in COLUMN_NAMES if (path / name).is_file()]
     columns = {name: _read_column(path / name, classes, task, problems) for name in names}
     problems += _differing_ids(columns)
@@ -90,7 +90,7 @@ def _corpus(path: Path, problems: list[Problem]) -> dict[str, Any]:
     return _guarded(path / "corpus.json", lambda: read_corpus(path), problems) or {}
 
 
-def _read_column(file: Path, classes: list[str] | None, task: Task | None, problems: list[Problem]) -> Column:
+def _read_column(file: Path, classes: list[str] | None, task: Task, problems: list[Problem]) -> Column:
     """A column file and, among the problems, its own; nothing of one that cannot be read."""
     ids, values, own = _guarded(file, lambda: inspect_column(file, classes, task=task), problems) or ([], [], [])
     problems += own

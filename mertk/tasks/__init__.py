@@ -28,14 +28,14 @@ FIRST_TASK = "classification"
 METRICS: dict[str, Metric] = {name: metric for task in TASKS.values() for name, metric in task.metrics.items()}
 
 
-def find_task(name: Any) -> Task:
-    """The task of a name.
+def find_task(name: Any, where: str = "task") -> Task:
+    """The task of a name; `where` is what messages call its source.
 
     Raises:
         MertkError: there is none of this name.
     """
     if not isinstance(name, str) or name not in TASKS:
-        raise MertkError(f"task: got {name!r:.80}, expected one of {', '.join(TASKS)}.")
+        raise MertkError(f"{where}: got {name!r:.80}, expected one of {', '.join(TASKS)}.")
     return TASKS[name]
 
 
@@ -49,7 +49,7 @@ def task_of_model(arguments: Mapping[str, Any], published: str) -> Task:
     Raises:
         MertkError: there is no such task.
     """
-    return find_task(arguments.get("task") or published)
+    return find_task(arguments.get("task") or published, "model.task")
 
 
 def task_of_corpus(corpus: Mapping[str, Any], classes: Sequence[str] | None) -> Task:

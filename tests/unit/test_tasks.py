@@ -147,7 +147,9 @@ def test_the_task_of_a_model_is_its_argument_or_what_it_was_published_for():
     assert task_of_model({}, "regression").name == "regression"
     assert task_of_model({"task": None}, "regression").name == "regression"
     assert task_of_model({"task": "multilabel"}, "regression").name == "multilabel"
-    with pytest.raises(MertkError, match="task: got 'ranking', expected one of classification, regression, multilabel"):
+    with pytest.raises(
+        MertkError, match="model.task: got 'ranking', expected one of classification, regression, multilabel"
+    ):
         task_of_model({"task": "ranking"}, "regression")
 
 
