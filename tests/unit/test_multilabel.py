@@ -69,9 +69,12 @@ def test_a_report_joins_the_counts(trained, tmp_path):
     assert (tmp_path / "labels.png").stat().st_size > 5000
 
 
-def test_the_metrics_of_labels_can_choose_the_best_epoch(tmp_path):
-    config = load_config([], [*SETTINGS, *write_data(tmp_path / "data"), f"run.output_dir={tmp_path / 'run'}"])
-    config.training.monitor = "ua"
+def test_an_unknown_metric_is_refused_before_training_and_the_model_says_what_labels_are(tmp_path):
+    parts = write_data(tmp_path / "data")
+    (tmp_path / "data" / "corpus.json").write_text("{}")
+    config = load_config(
+        [], [*SETTINGS, *parts, f"run.output_dir={tmp_path / 'run'}", "run.protocol=clean", "training.monitor=ua"]
+    )
     known = "exact_match, f1_macro, f1_micro, f1_sides, weighted_accuracy, loss, binary_loss"
     with own_logging(), pytest.raises(MertkError, match=f"training.monitor: got 'ua', expected one of {known}"):
         train(config)
