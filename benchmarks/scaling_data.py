@@ -27,6 +27,7 @@ import json, sys, time
 import numpy as np
 from mertk.config import DataConfig, InputConfig
 from mertk.data.parts import open_part
+from mertk.tasks import find_task
 from mertk.data.sampler import BatchPlan
 directory, batch_size = sys.argv[1], int(sys.argv[2])
 def timed(work):
@@ -35,7 +36,7 @@ def timed(work):
     return value, time.process_time() - start
 before = peak()
 config = DataConfig(directory=directory, train=directory + "/train.ids", inputs=dict(video=InputConfig()))
-part, opening = timed(lambda: open_part(config, "train", "classification"))
+part, opening = timed(lambda: open_part(config, "train", find_task("classification")))
 lengths, measuring = timed(part.dataset.lengths)
 after = peak()
 plan = BatchPlan(lengths, part.dataset.labels, batch_size)

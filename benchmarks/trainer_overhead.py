@@ -146,10 +146,11 @@ def measure_waiting(arguments: Any, folder: Path) -> list[dict[str, Any]]:
     from mertk.data.loader import TrainingLoader
     from mertk.data.parts import open_part
     from mertk.data.sampler import BatchPlan
+    from mertk.tasks import find_task
 
     write_data(arguments, folder, scaled(arguments.divide_widths, 1)["video"])
     config = make_config(arguments, folder, arguments.epochs)
-    dataset = open_part(config.data, "train", "classification").dataset
+    dataset = open_part(config.data, "train", find_task("classification")).dataset
     plan = BatchPlan(
         dataset.lengths(), dataset.labels, config.sampler.batch_size, config.sampler.length_pool, arguments.seed
     )

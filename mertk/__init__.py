@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mertk.data.recording import Recording
     from mertk.errors import MertkError
     from mertk.models.base import Model
-    from mertk.run.answer import Answer
     from mertk.run.prediction import Predictor
+    from mertk.tasks.answer import Answer
 
 __version__ = "0.1.0"
 
@@ -41,7 +41,7 @@ __all__ = [
 
 #: the module that each name is from
 _HOMES = {
-    "Answer": "mertk.run.answer",
+    "Answer": "mertk.tasks.answer",
     "Config": "mertk.config",
     "MertkError": "mertk.errors",
     "Model": "mertk.models.base",

@@ -13,11 +13,11 @@ A batch is a plain dictionary:
 | `audio_lengths`    | (B,) int64           | samples or frames that are real; the rest is padding and holds 0   |
 | `video`, `text`    | (B, T, D)            | features, each with its own `video_lengths`, `text_lengths`        |
 | `text`             | (B, T, 2) int64      | or tokens: id and segment of each; padding holds 0                 |
-| `labels`           | (B,) int64 / float32 | class index, or intensity; absent when predicting                  |
+| `labels`           | (B, ...)             | as the task has them (`mertk.tasks`); absent when predicting       |
 | `shared_seed`      | int                  | equal on all processes of a step, different between steps          |
 | `epoch`            | int                  | epochs that are over; only in training                             |
 
-`Output` is a dictionary of tensors too; `logits` (B, C) is always there, (B, 1) for regression.
+`Output` is a dictionary of tensors too; `logits` (B, C) is always there, as many as the task asks for.
 """
 
 from __future__ import annotations

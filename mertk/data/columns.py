@@ -14,9 +14,10 @@ from itertools import islice, repeat
 from operator import lt
 from pathlib import Path
 
-from mertk.data.labels import respell, twin_of
+from mertk.data.labels import is_number
 from mertk.data.text_file import BYTE_ORDER_MARK, line_end_hint, read_lines, read_text
 from mertk.errors import MertkError
+from mertk.tasks import Task, task_of_corpus
 
 #: every column a data directory may have
 COLUMN_NAMES = (
@@ -68,11 +69,12 @@ class Problem:
         return f"{place}: {self.utterance}: {self.message}" if self.utterance else f"{place}: {self.message}"
 
 
-def value_problem(name: str, value: str, classes: Collection[str] | None) -> str | None:
+def value_problem(name: str, value: str, classes: Collection[str] | None, task: Task | None = None) -> str | None:
     """What is wrong with one value of column `name`, or None.
 
     Args:
-        classes: names allowed in `utt2label`; None when labels are intensities.
+        classes: names allowed in `utt2label`; None when there is no classes.txt.
+        task: what its labels are; None for classes where there are any, and intensities otherwise.
     """
     if value != value.strip() or any(control in value for control in _CONTROLS):
         message = (
@@ -85,13 +87,7 @@ def value_problem(name: str, value: str, classes: Collection[str] | None) -> str
     if name in _NAMES:
         return None if len(fields) == 1 else f"expected one name without blanks, got {value!r:.80}"
     if name == "utt2label":
-        if classes is None:
-            return None if is_number(value) else f"label {value!r:.80} is neither a number nor is there a classes.txt"
-        if value in classes:
-            return None
-        twin = twin_of(value, classes)
-        hint = f"; it is {twin} in another spelling, write it alike" if twin else ""
-        return f"label {value!r:.80} is not in classes.txt ({', '.join(classes)}){hint}"
+        return (task or task_of_corpus({}, classes)).label_problem(value, classes)
     if name in UNIMODAL_LABELS:
         return None if is_number(value) else f"expected an intensity as a number, got {value!r:.80}"
     if name == "utt2dur":
@@ -118,14 +114,6 @@ def id_problem(utterance: str) -> str | None:
     return f"the name of the utterance holds an invisible character, U+{ord(odd):04X}"
 
 
-def is_number(text: str) -> bool:
-    """Whether `text` is a finite number."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
 def _segment_problem(fields: list[str]) -> str | None:
     if len(fields) != 3 or not (is_number(fields[0]) and is_number(fields[1])):
         return f"expected `start_seconds end_seconds half`, got {' '.join(fields)!r}"
@@ -137,7 +125,9 @@ def _segment_problem(fields: list[str]) -> str | None:
     return None
 
 
-def column_problems(path: Path, classes: Collection[str] | None, join: bool = False) -> list[Problem]:
+def column_problems(
+    path: Path, classes: Collection[str] | None, join: bool = False, task: Task | None = None
+) -> list[Problem]:
     """Every fault of one column file, line by line; see `read_column` for the arguments."""
     problems = []
     first_line: dict[str, int] = {}
@@ -145,10 +135,12 @@ def column_problems(path: Path, classes: Collection[str] | None, join: bool = Fa
     if read_text(path, _decoding(path)).startswith(BYTE_ORDER_MARK):
         message = "the file begins with a byte order mark, as Windows writes it; save it as UTF-8 without one (BOM)"
         problems.append(Problem(str(path), 1, "", message))
+    task = task or task_of_corpus({}, classes)
     for number, line in enumerate(read_lines(path, _decoding(path)), start=1):
+        line = _unified(path, line, task)
         utterance, _, value = line.partition(" ")
         if join:
-            (value,) = _spelt(path, [value], classes)
+            (value,) = _spelt(path, [value], classes, task)
 
         def add(message: str, number: int = number, utterance: str = utterance) -> None:
             problems.append(Problem(str(path), number, utterance, message))
@@ -163,7 +155,7 @@ def column_problems(path: Path, classes: Collection[str] | None, join: bool = Fa
             add(f"not sorted: it comes after {previous}; sort the file by code point (LC_ALL=C sort)")
         first_line.setdefault(utterance, number)
         previous = max(previous, utterance)
-        message = value_problem(path.name, value, classes)
+        message = value_problem(path.name, value, classes, task)
         if message:
             add(message)
     if not first_line and not problems:
@@ -171,21 +163,28 @@ def column_problems(path: Path, classes: Collection[str] | None, join: bool = Fa
     return problems
 
 
-def _spelt(path: Path, values: list[str], classes: Collection[str] | None) -> list[str]:
-    return respell(values, list(classes)) if path.name == "utt2label" and classes is not None else values
+def _unified(path: Path, text: str, task: Task) -> str:
+    return task.unify(text) if path.name == "utt2label" else text
 
 
-def read_column(path: Path, classes: Collection[str] | None = None, join: bool = False) -> tuple[list[str], list[str]]:
+def _spelt(path: Path, values: list[str], classes: Collection[str] | None, task: Task) -> list[str]:
+    return task.respell(values, list(classes)) if path.name == "utt2label" and classes is not None else values
+
+
+def read_column(
+    path: Path, classes: Collection[str] | None = None, join: bool = False, task: Task | None = None
+) -> tuple[list[str], list[str]]:
     """Utterances and values of one column file, checked.
 
     Args:
-        classes: names allowed in `utt2label`; None when labels are intensities.
+        classes: names allowed in `utt2label`; None when there is no classes.txt.
         join: take labels that are another spelling of a class as that class.
+        task: what labels are (see `value_problem`).
 
     Raises:
         MertkError: the first fault, as `file:line: utterance: message`.
     """
-    ids, values, problems = inspect_column(path, classes, join)
+    ids, values, problems = inspect_column(path, classes, join, task)
     if problems:
         more = f" ({len(problems) - 1} more like it in this file)" if len(problems) > 1 else ""
         raise MertkError(f"{problems[0]}{more}. Mend the file or make it again (stage 1).")
@@ -193,13 +192,14 @@ def read_column(path: Path, classes: Collection[str] | None = None, join: bool =
 
 
 def inspect_column(
-    path: Path, classes: Collection[str] | None = None, join: bool = False
+    path: Path, classes: Collection[str] | None = None, join: bool = False, task: Task | None = None
 ) -> tuple[list[str], list[str], list[Problem]]:
     """Utterances, values and every fault of one column file; of a faulty one as its lines have them.
 
     Arguments as those of `read_column`.
     """
-    text = read_text(path, _decoding(path))
+    task = task or task_of_corpus({}, classes)
+    text = _unified(path, read_text(path, _decoding(path)), task)
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -211,12 +211,14 @@ def inspect_column(
         once: dict[str, str] = {}
         values = list(map(once.setdefault, values, values))  # one string per distinct value
     if join:
-        values = _spelt(path, values, classes)
-    sound = _sound(path.name, text, ids, values, classes)
-    return ids, values, [] if sound else column_problems(path, classes, join)
+        values = _spelt(path, values, classes, task)
+    sound = _sound(path.name, text, ids, values, classes, task)
+    return ids, values, [] if sound else column_problems(path, classes, join, task)
 
 
-def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Collection[str] | None) -> bool:
+def _sound(
+    name: str, text: str, ids: list[str], values: list[str], classes: Collection[str] | None, task: Task
+) -> bool:
     """Whether a column file has no fault; bulk operations only, see `column_problems` for the words."""
     if not ids or "" in ids or any(part in text for part in ("\t", "\r", "\0", " \n")) or text.endswith(" "):
         return False
@@ -245,7 +247,7 @@ def _sound(name: str, text: str, ids: list[str], values: list[str], classes: Col
         return min(seconds) > 0 and all(map(math.isfinite, seconds))
     if name in ("utt2vad", "video_segments"):
         return _triples_sound(name, values)
-    return not any(value_problem(name, value, classes) for value in set(values))
+    return not any(value_problem(name, value, classes, task) for value in set(values))
 
 
 def _triples_sound(name: str, values: list[str]) -> bool:

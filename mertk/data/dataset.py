@@ -21,7 +21,7 @@ class UtteranceDataset:
     Args:
         ids: utterance ids of the part.
         inputs: by modality.
-        labels: (N,) class indices (int64) or intensities (float32); None when predicting.
+        labels: (N, ...) as the task has them (`mertk.tasks`); None when predicting.
         cache_megabytes: decoded inputs kept in memory by each worker, oldest out first.
     """
 

@@ -207,7 +207,7 @@ def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
     parts = {"training": fold.train, "validation": fold.validation, "test": fold.test}
     manifests = {part: manifest.subset(ids) for part, ids in parts.items()}
     trained, tested = manifests["training"], manifests["test"]
-    labels = {part: some.labels() for part, some in manifests.items()} if manifest.classes is not None else {}
+    labels = {part: some.class_names() for part, some in manifests.items()} if manifest.classes is not None else {}
     if protocol == "published":
         if set(fold.validation) != set(fold.test):
             raise MertkError(f"{fold.name}: under protocol published validation must be the test part; make it again.")

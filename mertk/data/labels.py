@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -31,6 +32,14 @@ def normal_form(label: str) -> str:
     text = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
     text = unicodedata.normalize("NFKC", " ".join(text.split()).casefold())
     return repr(float(text)) if _NUMBER.fullmatch(text) else text
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def find_twins(labels: Iterable[str]) -> list[list[str]]:

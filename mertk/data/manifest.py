@@ -7,10 +7,11 @@ corpus.json is what a data directory says about itself; training copies it into 
 tells what a reader of the figures must know of it. Whoever writes a data directory gives `corpus` (its name),
 `miniature` (whether the recordings or features are invented), `count` (utterances), `parts` (utterances of train,
 validation and test, where the corpus has a split of its own), `left_out` (how many were not taken, by reason, as
-`Ledger.counts` has them) and `warnings`: sentences without a full stop on everything that sets this data apart from the
-corpus as others know it, such as counts or a checksum that are not the published ones, or transcripts that are cut.
-What was warned of on the terminal stands there too. `published` names the published feature file that the data came
-from, null for any other file; more keys are welcome.
+`Ledger.counts` has them), `task` (what the labels are, see `mertk.tasks`; classes or intensities need not be named) and
+`warnings`: sentences without a full stop on everything that sets this data apart from the corpus as others know it,
+such as counts or a checksum that are not the published ones, or transcripts that are cut. What was warned of on the
+terminal stands there too. `published` names the published feature file that the data came from, null for any other
+file; more keys are welcome.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from typing import Any, TypedDict
 
 from mertk.content import read_json
 from mertk.data.columns import COLUMN_NAMES, Problem, read_column
-from mertk.data.labels import one_spelling, respell, twin_of
+from mertk.data.labels import one_spelling, twin_of
 from mertk.data.manifest_writer import check_same_ids, write_manifest
 from mertk.data.name_lists import read_classes, read_ids, write_ids
 from mertk.data.scp import read_three_column_scp, write_three_column_scp
 from mertk.data.validation import validate_directory
 from mertk.errors import MertkError
+from mertk.tasks import Task, find_task, task_of_corpus
 
 __all__ = [
     "COLUMN_NAMES",
@@ -48,6 +50,7 @@ class Corpus(TypedDict, total=False):
     """What corpus.json says, as far as it is read again."""
 
     metrics: str | None
+    task: str | None
     miniature: bool
 
 
@@ -59,6 +62,7 @@ class Manifest:
         ids: utterances, sorted by code point.
         classes: class names in the order of their indices; None for intensities, or when no classes.txt says so.
         corpus: content of corpus.json; empty when there is none.
+        task: what the labels are.
         join: whether labels are taken as their class is spelt.
     """
 
@@ -70,12 +74,14 @@ class Manifest:
         corpus: dict[str, Any] | None = None,
         columns: dict[str, list[str]] | None = None,
         join: bool = False,
+        task: Task | None = None,
     ) -> None:
         self.source = source
         self.ids = ids
         self.classes = classes
         self.corpus = corpus or {}
         self.join = join
+        self.task = task or task_of_corpus(self.corpus, classes)
         self._columns = columns or {}
         self._whole: Manifest | None = None
         self._positions: list[int] = []
@@ -103,7 +109,7 @@ class Manifest:
             if self._whole is not None:
                 self._columns[name] = list(map(self._whole.column(name).__getitem__, self._positions))
             elif self.has(name):
-                ids, values = read_column(self.source / name, self.classes, self.join)
+                ids, values = read_column(self.source / name, self.classes, self.join, self.task)
                 check_same_ids(self.source / name, ids, self.ids)
                 self._columns[name] = values
             else:
@@ -129,6 +135,12 @@ class Manifest:
         """Label of each utterance, aligned with `ids`."""
         return self.column("utt2label")
 
+    def class_names(self) -> list[str]:
+        """The class names in the labels of all utterances, one after another."""
+        labels = self.labels()
+        names = {label: self.task.names_in(label) for label in set(labels)}
+        return [name for label in labels for name in names[label]]
+
     def subset(self, ids: Iterable[str]) -> Manifest:
         """The manifest of some of the utterances (sorted).
 
@@ -147,7 +159,7 @@ class Manifest:
                 f"{len(unknown)} of {len(wanted)} utterances are not in {self.source}, the first is {unknown[0]}; "
                 "the list belongs to another data directory, or the manifest was made anew: make the folds again."
             )
-        part = Manifest(self.source, wanted, self.classes, self.corpus, join=self.join)
+        part = Manifest(self.source, wanted, self.classes, self.corpus, join=self.join, task=self.task)
         part._whole = self
         part._positions = positions
         return part
@@ -159,7 +171,10 @@ class Manifest:
 
 
 def load_manifest(
-    path: str | Path, need: Sequence[str] = ("wav.scp", "utt2label"), join_labels: bool = False
+    path: str | Path,
+    need: Sequence[str] = ("wav.scp", "utt2label"),
+    join_labels: bool = False,
+    task: Task | None = None,
 ) -> Manifest:
     """Open a data directory or a three-column scp file (`utterance path label`).
 
@@ -168,15 +183,16 @@ def load_manifest(
     Args:
         need: columns that are read and checked at once; others are when they are first used.
         join_labels: take labels that are another spelling of a class (`mertk.data.labels`) as that class.
+        task: what the labels are read as; None for what the corpus says (`mertk.tasks.task_of_corpus`).
 
     Raises:
         MertkError: the path or a needed column is missing, or a file is faulty (names file, line and utterance).
     """
     path = Path(path)
     if path.is_file():
-        manifest = _from_three_columns(path, join_labels)
+        manifest = _from_three_columns(path, join_labels, task)
     elif path.is_dir():
-        manifest = _from_directory(path, need, join_labels)
+        manifest = _from_directory(path, need, join_labels, task)
     else:
         raise MertkError(
             f"{path} does not exist; expected a data directory (made by stage 1) or a three-column scp file."
@@ -191,31 +207,38 @@ def _read_classes(path: Path, join: bool) -> list[str] | None:
     return one_spelling(classes) if classes and join else classes
 
 
-def _from_directory(path: Path, need: Sequence[str], join: bool) -> Manifest:
+def _from_directory(path: Path, need: Sequence[str], join: bool, task: Task | None) -> Manifest:
     classes = _read_classes(path / "classes.txt", join)
     first = next((name for name in (*need, "utt2label", *COLUMN_NAMES) if (path / name).is_file()), None)
     if first is None:
         raise MertkError(f"{path} has none of the files of a data directory ({', '.join(COLUMN_NAMES)}); run stage 1.")
-    ids, values = read_column(path / first, classes, join)
-    return Manifest(path, ids, classes, read_corpus(path), {first: values}, join)
+    corpus = read_corpus(path)
+    task = task or task_of_corpus(corpus, classes)
+    ids, values = read_column(path / first, classes, join, task)
+    return Manifest(path, ids, classes, corpus, {first: values}, join, task)
 
 
 def read_corpus(directory: Path) -> dict[str, Any]:
-    """Content of corpus.json, empty when there is none; MertkError when it is not a JSON object."""
+    """Content of corpus.json, empty when there is none; MertkError when it is no JSON object, or its task is none."""
     path = directory / "corpus.json"
     if not path.is_file():
         return {}
-    return read_json(path, Corpus, "run stage 1 again")
+    corpus = read_json(path, Corpus, "run stage 1 again")
+    if corpus.get("task") is not None:
+        find_task(corpus["task"], f"{path}: task")
+    return corpus
 
 
-def _from_three_columns(path: Path, join: bool) -> Manifest:
+def _from_three_columns(path: Path, join: bool, task: Task | None) -> Manifest:
     rows = sorted(read_three_column_scp(path), key=itemgetter(0))
     beside = path.with_name("classes.txt")
     classes = _read_classes(beside, join)
     labels = [row[2] for row in rows]
+    task = task or task_of_corpus({}, classes)
     if classes is not None:
-        labels = respell(labels, classes) if join else labels
-        for row, label in zip(rows, labels, strict=True):
+        labels = task.respell(labels, classes) if join else labels
+        named = ((row, name) for row, label in zip(rows, labels, strict=True) for name in task.names_in(label))
+        for row, label in named:
             if label not in classes:
                 twin = twin_of(label, classes)
                 hint = f" (it is {twin} in another spelling, which data.similar_labels=join would see)" if twin else ""
@@ -223,4 +246,4 @@ def _from_three_columns(path: Path, join: bool) -> Manifest:
                     f"{path}: {row[0]}: label {label!r} is not in {beside} ({', '.join(classes)}); mend either{hint}."
                 )
     columns = {"wav.scp": [row[1] for row in rows], "utt2label": labels}
-    return Manifest(path, [row[0] for row in rows], classes, {}, columns, join)
+    return Manifest(path, [row[0] for row in rows], classes, {}, columns, join, task)

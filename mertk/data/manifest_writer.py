@@ -9,6 +9,7 @@ from typing import Any
 
 from mertk.data.columns import COLUMN_NAMES, format_column, id_problem, value_problem
 from mertk.errors import MertkError
+from mertk.tasks import Task, task_of_corpus
 
 
 def write_manifest(
@@ -27,7 +28,7 @@ def write_manifest(
     from mertk.data.building import building
 
     directory = Path(directory)
-    check_columns(directory, columns, classes)
+    check_columns(directory, columns, classes, task_of_corpus(corpus, classes))
     with building(directory) as temporary:
         for name, column in columns.items():
             (temporary / name).write_text(format_column(column), encoding="utf-8", errors="surrogateescape")
@@ -42,7 +43,9 @@ def write_corpus(directory: Path, corpus: dict[str, Any]) -> None:
     (directory / "corpus.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
-def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None) -> None:
+def check_columns(
+    directory: Path, columns: dict[str, dict[str, str]], classes: Sequence[str] | None, task: Task
+) -> None:
     """Raise MertkError when columns could not be read back as they are."""
     expected: list[str] | None = None
     for name, column in columns.items():
@@ -58,7 +61,8 @@ def check_columns(directory: Path, columns: dict[str, dict[str, str]], classes: 
                 raise MertkError(
                     f"{path}: utterance {utterance!r} is empty or holds blanks or what nobody sees; rename it."
                 )
-            message = value_problem(name, column[utterance], classes) or _encoding_problem(name, column[utterance])
+            value = column[utterance]
+            message = value_problem(name, value, classes, task) or _encoding_problem(name, value)
             if message:
                 raise MertkError(f"{path}: {utterance}: {message}.")
     if not expected:

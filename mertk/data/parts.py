@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mertk.data.columns import is_number
 from mertk.data.dataset import UtteranceDataset
 from mertk.data.inputs import Input, Statistics, measure_statistics, open_input
-from mertk.data.labels import check_twins, one_spelling, respell, twin_of
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import Manifest, load_manifest, read_ids
 from mertk.errors import MertkError
@@ -20,6 +17,7 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     from mertk.config import DataConfig
     from mertk.data.rows import Rows
+    from mertk.tasks import Task
 
 PARTS = ("train", "validation", "test")
 
@@ -29,33 +27,30 @@ class Part:
     """One part, ready to be read.
 
     Attributes:
+        task: what its labels are.
         manifest_ids: every utterance that the part names; `dataset.ids` are those whose inputs exist.
         ledger: why the others were left out.
     """
 
     dataset: UtteranceDataset
+    task: Task
     manifest: Manifest
     manifest_ids: list[str]
     classes: list[str] | None
     ledger: Ledger = field(default_factory=Ledger)
 
-    def facts(self) -> dict[str, int | list[int]]:
+    def facts(self) -> dict[str, Any]:
         """What a model's constructor may ask for (see `mertk.models.base.Model`)."""
         inputs = self.dataset.inputs.items()
         facts = {f"{name}_dim": source.width for name, source in inputs if source.width}
         facts |= {f"{name}_steps": source.steps for name, source in inputs if source.steps}
         facts["num_train_utterances"] = len(self.dataset)
-        if self.classes is not None:
-            facts["num_classes"] = len(self.classes)
-            facts["class_counts"] = list(self.class_counts().values())
-        return facts
+        return facts | self.task.facts(self.dataset.labels, self.classes)
 
     def class_counts(self) -> dict[str, int]:
         """Utterances of each class, as the labels are that training sees; empty without classes."""
-        if self.classes is None or self.dataset.labels is None:
-            return {}
-        counts = Counter(self.dataset.labels.tolist())
-        return {name: counts[index] for index, name in enumerate(self.classes)}
+        labels = self.dataset.labels
+        return {} if labels is None else self.task.count_classes(labels, self.classes)
 
     def normalization(self) -> dict[str, Statistics]:
         """By modality, what the features are standardised by; for `open_part` of the other parts."""
@@ -64,7 +59,7 @@ class Part:
 
     @property
     def metric_set(self) -> str | None:
-        """How the corpus is scored (see `mertk.metrics.measure`); None for the common metrics of its task."""
+        """How the corpus is scored (see `mertk.tasks.Task.measure`); None for the common metrics of its task."""
         return self.manifest.corpus.get("metrics")
 
     def feature_records(self) -> dict[str, dict | None]:
@@ -75,7 +70,7 @@ class Part:
 def open_part(
     config: DataConfig,
     part: str,
-    task: str,
+    task: Task,
     classes: list[str] | None = None,
     normalization: dict[str, Statistics] | None = None,
     seed: int = 0,
@@ -85,7 +80,7 @@ def open_part(
 
     Args:
         part: train, validation or test.
-        task: classification or regression (what the labels are).
+        task: what the labels are.
         classes: class names by index, as training has them; found in the data when empty.
         normalization: by modality, what the features of inputs with `normalize` are standardised by; the training
             part, for which it is left out, measures its own.
@@ -100,9 +95,9 @@ def open_part(
     if source is None:
         raise MertkError(f"data.{part} is not set; give a list of utterance ids or a three-column scp file.")
     if rows is None:
-        manifest, ids = _read_manifest(config, Path(source))
+        manifest, ids = _read_manifest(config, Path(source), task)
     else:
-        manifest, ids = rows.manifest(classes or config.classes), rows.ids
+        manifest, ids = rows.manifest(task, classes or config.classes), rows.ids
     if not ids:
         raise MertkError(f"data.{part}: {source} names no utterance.")
     if not config.inputs:
@@ -115,13 +110,13 @@ def open_part(
     _normalize(inputs, config, kept, normalization)
     labels = None
     if manifest.has("utt2label"):
-        if task == "classification":
-            classes = classes or _classes(manifest, config.classes or manifest.classes, config, source)
-        labels = _labels(manifest, kept, classes, task, config, source)
+        given = config.classes or manifest.classes
+        classes = classes or task.find_classes(manifest.labels(), given, config.similar_labels, source)
+        labels = _read_labels(manifest, kept, classes, task, config, source)
     if config.permute_training_labels and part != "test" and labels is not None:
         labels = np.random.default_rng(seed).permutation(labels)
     dataset = UtteranceDataset(kept, inputs, labels, config.cache_megabytes)
-    return Part(dataset, manifest, ids, classes if task == "classification" else None, ledger)
+    return Part(dataset, task, manifest, ids, classes, ledger)
 
 
 def _normalize(
@@ -132,13 +127,13 @@ def _normalize(
             source.statistics = measure_statistics(source, ids) if normalization is None else normalization[name]
 
 
-def _read_manifest(config: DataConfig, source: Path) -> tuple[Manifest, list[str]]:
+def _read_manifest(config: DataConfig, source: Path, task: Task) -> tuple[Manifest, list[str]]:
     join = config.similar_labels == "join"
     if config.directory is None:
-        manifest = load_manifest(source, join_labels=join)
+        manifest = load_manifest(source, join_labels=join, task=task)
         return manifest, manifest.ids
     ids = read_ids(source)
-    return load_manifest(config.directory, need=("utt2label",), join_labels=join).subset(ids), ids
+    return load_manifest(config.directory, need=("utt2label",), join_labels=join, task=task).subset(ids), ids
 
 
 def _keep_complete(ids: list[str], inputs: dict[str, Input], config: DataConfig, part: str) -> tuple[Ledger, list[str]]:
@@ -154,48 +149,10 @@ def _keep_complete(ids: list[str], inputs: dict[str, Input], config: DataConfig,
     return ledger, kept
 
 
-def _classes(manifest: Manifest, given: list[str] | None, config: DataConfig, source: str) -> list[str]:
-    """Class names by index: those given, else the labels, sorted; each once, whatever its spellings."""
-    if config.similar_labels == "join":
-        return one_spelling(given) if given else sorted(set(respell(manifest.labels(), None)))
-    counts = Counter(manifest.labels())
-    if config.similar_labels == "refuse":
-        names = {name: counts[name] for name in given} if given else counts
-        remedy = (
-            "Spell them alike (utt2label, classes.txt, data.classes, or the scp files), or set "
-            "data.similar_labels=join, or keep where they are classes of their own."
-        )
-        check_twins(names, source, remedy)
-    return given or sorted(counts)
-
-
-def _labels(
-    manifest: Manifest, ids: list[str], classes: list[str] | None, task: str, config: DataConfig, source: str
+def _read_labels(
+    manifest: Manifest, ids: list[str], classes: list[str] | None, task: Task, config: DataConfig, source: str
 ) -> np.ndarray:
     values = manifest.labels()
-    if task == "classification" and config.similar_labels == "join":
-        values = respell(values, classes)
-    label_of = dict(zip(manifest.ids, values, strict=True))
-    if task == "regression":
-        return _intensities(label_of, ids, source)
-    index = {name: position for position, name in enumerate(classes or [])}
-    for utterance in ids:
-        label = label_of[utterance]
-        if label not in index:
-            twin = twin_of(label, index)
-            hint = f" It is {twin} in another spelling; data.similar_labels=join counts the two as one." if twin else ""
-            raise MertkError(
-                f"{source}: utterance {utterance} has the label {label!r}, expected one of {', '.join(index)}. "
-                f"Training and other parts must use the same label map.{hint}"
-            )
-    return np.array([index[label_of[utterance]] for utterance in ids], dtype=np.int64)
-
-
-def _intensities(label_of: dict[str, str], ids: list[str], source: str) -> np.ndarray:
-    for utterance in ids:
-        if not is_number(label_of[utterance]):
-            raise MertkError(
-                f"{source}: utterance {utterance} has the label {label_of[utterance]!r}, expected a number; the model "
-                "estimates intensities, model.component chooses another."
-            )
-    return np.array([float(label_of[utterance]) for utterance in ids], dtype=np.float32)
+    if config.similar_labels == "join":
+        values = task.respell(values, classes)
+    return task.read_labels(dict(zip(manifest.ids, values, strict=True)), ids, classes, source)

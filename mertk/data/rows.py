@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from mertk.batch import MODALITIES
 from mertk.data.manifest import Manifest
 from mertk.errors import MertkError
+from mertk.tasks.label_text import join_names
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mertk.config import InputConfig
     from mertk.data.inputs import Statistics
+    from mertk.tasks import Task
 
 #: keys of a row that are no modality
 _OTHER_KEYS = ("utterance_id", "label", "index")
@@ -103,10 +105,11 @@ class Rows:
                 f"{self.widths[name]}; give all rows the same."
             )
 
-    def manifest(self, classes: Sequence[str] | None) -> Manifest:
+    def manifest(self, task: Task, classes: Sequence[str] | None) -> Manifest:
         """The utterances, with their labels as a data directory would have them.
 
         Args:
+            task: what the labels are.
             classes: names by index, as training has them; labels that are indices, whole numbers from 0, stand for
                 these, or for themselves.
 
@@ -125,7 +128,7 @@ class Rows:
                     )
             labels = [names[label] for label in labels]
         columns = {"utt2label": list(map(str, labels))} if labels else {}
-        return Manifest(Path(self.name), self.ids, names, columns=columns)
+        return Manifest(Path(self.name), self.ids, names, columns=columns, task=task)
 
     def input(self, modality: str, config: InputConfig) -> RowInput:
         """One modality of all rows (`mertk.data.inputs.Input`).
@@ -235,8 +238,8 @@ def _kind_of(array: np.ndarray) -> tuple[str, int | None]:
 def _as_label(value: Any, where: str) -> str | int | float:
     """The name of a class, several with commas between them, its index, or an intensity."""
     value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-    if isinstance(value, (list, tuple)) and value and all(isinstance(name, str) for name in value):
-        return ",".join(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+        return join_names(value)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value == "":
         raise MertkError(f"{where}: label is {value!r:.40}, expected the name of a class, its index, or an intensity.")
     return value

@@ -13,24 +13,26 @@ from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.config import DataConfig
+    from mertk.tasks import Task
 
 
-def check_separation(config: DataConfig, protocol: str) -> list[str]:
+def check_separation(config: DataConfig, protocol: str, task: Task | None = None) -> list[str]:
     """Check the parts that a configuration names; returns lines for the log.
 
     With a data directory, utterances, speakers, sessions, dialogues and audio files are compared, and shared videos
-    counted; three-column scp files only tell utterances and audio files.
+    counted; three-column scp files only tell utterances and audio files. `task` is what their labels are read as.
 
     Raises:
         MertkError: something is in two parts that the protocol keeps apart.
     """
     if config.directory is not None:
-        return _check_directory(config, protocol)
-    return _check_scp_files(config, protocol)
+        return _check_directory(config, protocol, task)
+    return _check_scp_files(config, protocol, task)
 
 
-def _check_directory(config: DataConfig, protocol: str) -> list[str]:
-    manifest = load_manifest(config.directory, need=("utt2label",), join_labels=config.similar_labels == "join")
+def _check_directory(config: DataConfig, protocol: str, task: Task | None) -> list[str]:
+    join = config.similar_labels == "join"
+    manifest = load_manifest(config.directory, need=("utt2label",), join_labels=join, task=task)
     parts = [read_ids(path) if path else [] for path in (config.train, config.validation, config.test)]
     if protocol == "custom":
         _check_custom(config, dict(zip(("train", "validation", "test"), map(set, parts), strict=True)))
@@ -47,9 +49,9 @@ def _check_directory(config: DataConfig, protocol: str) -> list[str]:
     return lines
 
 
-def _check_scp_files(config: DataConfig, protocol: str) -> list[str]:
+def _check_scp_files(config: DataConfig, protocol: str, task: Task | None) -> list[str]:
     manifests = {
-        name: load_manifest(path, join_labels=config.similar_labels == "join")
+        name: load_manifest(path, join_labels=config.similar_labels == "join", task=task)
         for name, path in (("train", config.train), ("validation", config.validation), ("test", config.test))
         if path is not None
     }

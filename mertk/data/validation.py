@@ -19,6 +19,7 @@ from mertk.data.columns import (
 from mertk.data.labels import find_twins
 from mertk.data.name_lists import read_classes
 from mertk.errors import MertkError
+from mertk.tasks import Task, task_of_corpus
 
 if TYPE_CHECKING:
     from mertk.data.feature_store import FeatureStore
@@ -62,16 +63,18 @@ def validate_directory(path: str | Path, check_files: bool = True, deep: bool = 
     for name in REQUIRED:
         if not (path / name).is_file():
             problems.append(Problem(str(path / name), 0, "", "the file is missing; run stage 1"))
-    columns = {name: _read_column(path / name, classes, problems) for name in COLUMN_NAMES if (path / name).is_file()}
-    problems += _differing_ids(columns)
     corpus = _corpus(path, problems)
+    task = task_of_corpus(corpus, classes)
+    names = [name for name in COLUMN_NAMES if (path / name).is_file()]
+    columns = {name: _read_column(path / name, classes, task, problems) for name in names}
+    problems += _differing_ids(columns)
     if classes is None:
         problems += _label_range_problems(path, corpus, columns)
     if check_files:
         problems += _missing_files(columns)
     if not problems:  # folds and features can only be held against a sound manifest
         values = {name: column.values for name, column in columns.items()}
-        manifest = Manifest(path, columns["utt2label"].ids, classes, corpus, values)
+        manifest = Manifest(path, columns["utt2label"].ids, classes, corpus, values, task=task)
         problems += _fold_problems(manifest) + _feature_problems(manifest, deep)
     return problems
 
@@ -87,9 +90,9 @@ def _corpus(path: Path, problems: list[Problem]) -> dict[str, Any]:
     return _guarded(path / "corpus.json", lambda: read_corpus(path), problems) or {}
 
 
-def _read_column(file: Path, classes: list[str] | None, problems: list[Problem]) -> Column:
+def _read_column(file: Path, classes: list[str] | None, task: Task, problems: list[Problem]) -> Column:
     """A column file and, among the problems, its own; nothing of one that cannot be read."""
-    ids, values, own = _guarded(file, lambda: inspect_column(file, classes), problems) or ([], [], [])
+    ids, values, own = _guarded(file, lambda: inspect_column(file, classes, task=task), problems) or ([], [], [])
     problems += own
     return Column(file, ids, values)
 

@@ -36,11 +36,13 @@ class MetricSet:
     main: tuple[str, ...]
 
 
-METRICS = {
+CLASS_METRICS = {
     "ua": Metric("UA", "mean of the classes' recalls"),
     "wa": Metric("WA", "share of utterances that are right"),
     "f1_weighted": Metric("F1 weighted", "F1 of the classes, averaged by their counts"),
     "f1_macro": Metric("F1 macro", "F1 of the classes, averaged evenly"),
+}
+INTENSITY_METRICS = {
     "acc2_has0": Metric("Acc2 has0", "share whose side is right, negative against zero and positive"),
     "f1_has0": Metric("F1 has0", "F1 of these two classes, averaged by their counts"),
     "acc2_non0": Metric("Acc2 non0", "share whose side is right, negative against positive, truths of 0 left out"),
@@ -55,8 +57,8 @@ METRICS = {
     "ccc": Metric("CCC", "concordance correlation", is_fraction=False),
 }
 
-CLASSES = MetricSet(("ua", "wa", "f1_weighted", "f1_macro"), ("ua", "wa"))
-INTENSITIES = {
+CLASS_SET = MetricSet(("ua", "wa", "f1_weighted", "f1_macro"), ("ua", "wa"))
+INTENSITY_SETS = {
     None: MetricSet(("mae", "corr", "ccc"), ("mae", "corr", "ccc")),
     "mosi": MetricSet(
         ("acc2_has0", "f1_has0", "acc2_non0", "f1_non0", "acc3", "acc5", "acc7", "mae", "corr", "ccc"),
@@ -66,24 +68,13 @@ INTENSITIES = {
 }
 
 
-def find_metric_set(task: str, metric_set: str | None = None) -> MetricSet:
-    """The metrics of a task; intensities have several sets.
+def find_intensity_set(name: str | None = None) -> MetricSet:
+    """The metrics that intensities of a corpus are scored by; None for those that all corpora share.
 
     Raises:
         MertkError: there is no such set.
     """
-    if task == "classification":
-        return CLASSES
-    if metric_set not in INTENSITIES:
-        known = ", ".join(name for name in INTENSITIES if name)
-        raise MertkError(f"metric set {metric_set!r}: expected {known} or none (`metrics` in corpus.json).")
-    return INTENSITIES[metric_set]
-
-
-def is_smaller_better(name: str) -> bool:
-    """Whether a smaller value is the better one: errors and losses.
-
-    >>> is_smaller_better("mae"), is_smaller_better("fusion_loss"), is_smaller_better("corr")
-    (True, True, False)
-    """
-    return METRICS[name].is_smaller_better if name in METRICS else name.endswith("loss")
+    if name not in INTENSITY_SETS:
+        known = ", ".join(known for known in INTENSITY_SETS if known)
+        raise MertkError(f"metric set {name!r}: expected {known} or none (`metrics` in corpus.json).")
+    return INTENSITY_SETS[name]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mertk.metrics.catalogue import find_metric_set
+from mertk.metrics.catalogue import find_intensity_set
 from mertk.metrics.classification import classification_metrics
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def regression_metrics(truth: np.ndarray, prediction: np.ndarray, metric_set: st
     """
     import numpy as np
 
-    names = find_metric_set("regression", metric_set).names
+    names = find_intensity_set(metric_set).names
     # The field compares in single precision, where 0.1 read from a file is the 0.1 of a cut.
     truth, prediction = np.asarray(truth, dtype=np.float32), np.asarray(prediction, dtype=np.float32)
     if truth.shape != prediction.shape or truth.ndim != 1:

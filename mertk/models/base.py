@@ -30,8 +30,7 @@ class Model(torch.nn.Module, abc.ABC):
     batch normalisation the trainer takes care on GPUs; elsewhere several processes refuse it.
     """
 
-    #: What the labels are: "classification" (class indices), "multilabel" (several at once, 1 where present) or
-    #: "regression" (intensities). Of the class, the task that a configuration without `model.task` has.
+    #: name of the task that it was published for (`mertk.tasks`); an argument `task` decides where it is given
     task: str = "classification"
     #: what the constructor was called with, by name, defaults too; of a model that is handed to `mertk.train` as an
     #: object, the configuration says this

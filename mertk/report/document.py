@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mertk.metrics import METRICS
-from mertk.report.experiments import REPORTS
-from mertk.report.formatting import Record, describe, join_paragraphs, metric_set_of
+from mertk.report.figures import metric_set_of
+from mertk.report.formatting import Record, describe, join_paragraphs
 from mertk.report.origin import origin
 from mertk.report.published import published_table
 from mertk.report.tables import ablation_table, overview, run_table
+from mertk.tasks import METRICS, find_task
 
 
 def results_document(records: list[Record], pictures: list[str], published: Record | None) -> str:
@@ -53,6 +53,7 @@ def _legend(records: list[Record]) -> str:
 
 def details(record: Record, picture: str) -> str:
     """Runs, picture and origin of one record."""
+    report = find_task(record["task"]).report
     split = "one fixed split" if record["fixed_split"] else f"folds by {record['cv']}"
     return join_paragraphs(
         [
@@ -60,8 +61,8 @@ def details(record: Record, picture: str) -> str:
             f"Recipe {record['recipe']}, variant {record['variant']}, ablation {record['ablation']}, "
             f"protocol {record['protocol']}, {split}, seeds {', '.join(map(str, record['seeds']))}.",
             run_table(record),
-            *REPORTS[record["task"]].tables(record),
-            f"![{REPORTS[record['task']].caption} of {record['name']}]({picture})",
+            *report.tables(record),
+            f"![{report.caption} of {record['name']}]({picture})",
             origin(record),
         ]
     )

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
-from mertk.report.classification_report import ClassificationReport
-from mertk.report.regression_report import RegressionReport
 from mertk.report.runs import SHARED, ScoredRun, find_runs
-from mertk.report.task_report import Predictions, Record, TaskReport
+from mertk.tasks import find_task
+from mertk.tasks.report import Predictions, Record
 
-REPORTS: dict[str, TaskReport] = {"classification": ClassificationReport(), "regression": RegressionReport()}
 PROTOCOLS = ("clean", "clean-refit", "published", "custom")
 #: what may differ between runs, so that all values are listed
 LISTED = (
@@ -42,7 +40,7 @@ class Experiment:
 
     def plot(self, title: str, path: Path) -> None:
         """Draw the picture of the task."""
-        REPORTS[self.record["task"]].plot(self.record, self.predictions, title, path)
+        find_task(self.record["task"]).report.plot(self.record, self.predictions, title, path)
 
 
 def collect(directories: Sequence[Path]) -> list[Experiment]:
@@ -94,7 +92,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
     runs = sorted(runs, key=lambda run: (run.about["seed"], run.about["fold"]))
     _check_alike(runs)
     first = runs[0]
-    report = REPORTS[first.task]
+    report = find_task(first.task).report
     predictions = [report.read_predictions(run) for run in runs]
     _check_apart(runs, predictions)
     mean, std = _spread(runs)

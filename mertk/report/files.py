@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
-from mertk.report.experiments import REPORTS, collect
+from mertk.report.experiments import collect
+from mertk.tasks import find_task
 
 #: characters of a record's name in the name of its picture
 LONGEST_NAME = 120
@@ -73,7 +74,7 @@ def check_out(out: Path, names: list[str]) -> None:
 
 def picture_names(records: list[dict[str, Any]]) -> list[str]:
     """`confusion.png` or `scatter.png` for the first record; the others carry their name."""
-    stems = [REPORTS[record["task"]].picture for record in records]
+    stems = [find_task(record["task"]).report.picture for record in records]
     names = [f"-{file_name(record['name'])}" for record in records]
     return [f"{stem}{name}.png" for stem, name in zip(stems, ["", *names[1:]], strict=True)]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mertk.metrics import METRICS
 from mertk.report.deviations import conditions, deviations
-from mertk.report.formatting import Record, describe, difference, figure, headings, markdown_table, spread
+from mertk.report.figures import difference, figure, headings, spread
+from mertk.report.formatting import Record, describe, markdown_table
+from mertk.tasks import METRICS
 
 
 def published_table(records: list[Record], published: Record | None) -> str:

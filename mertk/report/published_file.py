@@ -8,8 +8,8 @@ from typing import Any
 
 from mertk.content import read_yaml
 from mertk.errors import MertkError
-from mertk.metrics import METRICS
 from mertk.report.formatting import Record
+from mertk.tasks import METRICS
 
 KEYS = ("source", "note", "measured_on", "inputs", "rows")
 ROW_KEYS = ("name", "ablation", "variants", "measured_on", "inputs", "figures")
@@ -26,7 +26,7 @@ def read_published(path: Path) -> Record:
 
     The file has `source` and `note` (sentences) and `rows`, each with
 
-        name, figures   what it is called, and {METRIC: number}; metrics are those of `mertk.metrics.METRICS`,
+        name, figures   what it is called, and {METRIC: number}; metrics are those of `mertk.tasks.METRICS`,
                         accuracies, recalls and F1 in percent
         ablation        of which our runs are held against it (full)
         variants        which of our variants are the same method; a row without any only stands in the table

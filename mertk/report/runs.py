@@ -11,15 +11,13 @@ from msgspec import Meta
 
 from mertk.content import Count, convert, read_json
 from mertk.errors import MertkError
-from mertk.metrics import find_metric_set
 from mertk.report.formatting import short_setting
+from mertk.tasks import FIRST_TASK, TASKS
 
-TASKS = ("classification", "regression")
 #: what all runs of one record have in common
 SHARED = ("recipe", "variant", "ablation", "cv", "protocol", "miniature", "permuted_labels")
 #: keys of a run's results.json and their types; the summary of an experiment, of the same name, has other keys
 RUN_KEYS = {"count": int, "metrics": dict, "run": dict}
-CLASS_KEYS = {"classes": list, "confusion": list}
 #: numbers of folds begin at 1; a report looks for each that is missing
 Fold = Annotated[int, Meta(ge=0, le=10_000)]
 
@@ -85,9 +83,6 @@ class Results(_Results, total=False):
 
     part: str
     not_scored: list[str]
-    classes: list[str]
-    confusion: list[list[Count]]
-    recall: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -116,8 +111,8 @@ class ScoredRun:
 
     @property
     def task(self) -> str:
-        """Files of before there were intensities do not name it."""
-        return self.results.get("task", "classification")
+        """The name of the task."""
+        return self.results.get("task", FIRST_TASK)
 
     @property
     def metric_set(self) -> str | None:
@@ -126,7 +121,7 @@ class ScoredRun:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        return find_metric_set(self.task, self.metric_set).names
+        return TASKS[self.task].metric_set(self.metric_set).names
 
     @property
     def metrics(self) -> dict[str, float | None]:
@@ -179,7 +174,8 @@ def read_run(directory: Path, name: str = "results.json") -> ScoredRun:
     problem = _problem(results)
     if problem:
         raise MertkError(f"{path}: {problem}; {remedy}.")
-    convert(results, Results, str(path), remedy, has_nan=True)
+    for kind in (Results, TASKS[results.get("task", FIRST_TASK)].report.kind):
+        convert(results, kind, str(path), remedy, has_nan=True)
     return ScoredRun(directory, experiment_of(directory), results)
 
 
@@ -193,18 +189,18 @@ def _problem(results: Any) -> str | None:
     """What is wrong with the content of a results.json; None when nothing is."""
     if not isinstance(results, dict):
         return f"got {results!r:.40}, expected an object"
-    task = results.get("task", "classification")
-    if task not in TASKS:
-        return f"task is {task!r}, expected {' or '.join(TASKS)}"
-    for key, kind in (RUN_KEYS | (CLASS_KEYS if task == "classification" else {})).items():
+    name = results.get("task", FIRST_TASK)
+    if not isinstance(name, str) or name not in TASKS:
+        return f"task is {name!r:.40}, expected one of {', '.join(TASKS)}"
+    task = TASKS[name]
+    for key, kind in {**RUN_KEYS, **task.report.needed}.items():
         if key not in results:
             return f"lacks {key}"
         if not isinstance(results[key], kind):
             return f"{key} is {results[key]!r:.40}, expected {'a number' if kind is int else f'a {kind.__name__}'}"
-    if task == "classification":
-        size = len(results["classes"])
-        if [len(row) if isinstance(row, list) else None for row in results["confusion"]] != [size] * size:
-            return f"confusion is not a matrix of {size} x {size}"
+    problem = task.report.problem(results)
+    if problem:
+        return problem
     about = results["run"]
     missing = [key for key in SHARED if key not in about]
     missing += [key for key in ("fold", "seed") if not isinstance(about.get(key), int)]
@@ -214,7 +210,7 @@ def _problem(results: Any) -> str | None:
     if not isinstance(metric_set, str | None):
         return f"metric_set is {metric_set!r:.40}, expected text or null"
     try:
-        names = find_metric_set(task, metric_set).names
+        names = task.metric_set(metric_set).names
     except MertkError as error:
         return str(error).rstrip(".")
     return _metric_problem(results["metrics"], names)

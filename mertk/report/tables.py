@@ -5,22 +5,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from mertk.metrics import METRICS
+from mertk.report.figures import difference, figure, headings, metric_set_of, spread
 from mertk.report.formatting import (
     Record,
     describe,
-    difference,
     experiment_of,
-    figure,
-    headings,
     invented_kinds,
     join_paragraphs,
     markdown_table,
-    metric_set_of,
     names_weights,
     short_setting,
-    spread,
 )
+from mertk.tasks import METRICS
 
 NOT_COMPARABLE = "are not to be held against published ones"
 SPREAD = " mean ± std"

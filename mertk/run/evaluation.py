@@ -116,6 +116,7 @@ def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
     from mertk.config import TrainingConfig
     from mertk.data.parts import open_part
     from mertk.distributed import gather_objects
+    from mertk.tasks import find_task
     from mertk.training.accelerator import end_accelerator, start_accelerator
     from mertk.training.tracking import log_lines
 
@@ -124,7 +125,9 @@ def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
     with log_lines(accelerator.is_main_process, run_dir / "train.log"):
         saved = given.load(run_dir / "best")
         info, rows = saved.info, given.rows["test"]
-        part = open_part(config.data, "test", info["task"], info["classes"], info["normalization"], rows=rows)
+        part = open_part(
+            config.data, "test", find_task(info["task"]), info["classes"], info["normalization"], rows=rows
+        )
         tell = logging.getLogger("mertk.train").info
         results = gather_objects(score_part(accelerator, run_dir, config, saved, part, "test", tell))[0]
     end_accelerator(accelerator, leave=False)
@@ -159,7 +162,8 @@ def score_part(
     lost = sorted(set(part.manifest_ids) - set(scores.ids))
     about = describe_run(run_dir, config, saved.info) | {"scoring": describe_scoring(accelerator)}
     results = describe(scores, saved.info, part_name, lost) | {"run": about}
-    write_results(run_dir, part_name, results, prediction_rows(scores, saved.info["classes"]))
+    rows = part.task.prediction_rows(scores.ids, scores.labels, scores.logits, saved.info["classes"])
+    write_results(run_dir, part_name, results, rows)
     shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
     tell(f"{run_dir}: {part_name} {results['count']} utterances, {shown}")
     return results
@@ -178,13 +182,15 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
     from mertk.config import load_config
     from mertk.data.parts import open_part
     from mertk.run.compatibility import check_data, check_features, check_metrics, check_same_run
+    from mertk.tasks import find_task
     from mertk.training.model_directory import load_model
 
     config = load_config([run_dir / "config.yaml"])
     saved = load_model(run_dir / "best", trusted)
     check_same_run(config, saved.config, run_dir)
     info, seed = saved.info, config.training.seed
-    part = open_part(config.data, part_name, info["task"], info["classes"], info.get("normalization", {}), seed)
+    task, normalization = find_task(info["task"]), info.get("normalization", {})
+    part = open_part(config.data, part_name, task, info["classes"], normalization, seed)
     check_features(info["feature_records"], part.feature_records(), run_dir)
     check_metrics(info, part, run_dir)
     check_data(config, run_dir)
@@ -193,33 +199,19 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
 
 def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> dict[str, Any]:
     """Metrics of the scores; `lost` are utterances of the manifest that could not be scored."""
-    from mertk.metrics import find_metric_set, measure
+    from mertk.tasks import find_task
 
-    task, metric_set = info["task"], info.get("metrics")
-    measured = measure(scores.labels, scores.logits, task, metric_set)
+    task, metric_set = find_task(info["task"]), info.get("metrics")
+    measured = task.measure(scores.labels, scores.logits, metric_set)
     return {
         "format": 1,
         "part": part,
-        "task": task,
+        "task": task.name,
         "count": len(scores.ids),
         "not_scored": lost,
         # A metric that no utterance counts for is null.
-        "metrics": {name: measured.get(name) for name in find_metric_set(task, metric_set).names},
-    } | (describe_classes(scores, info["classes"]) if info["classes"] else {"metric_set": metric_set})
-
-
-def describe_classes(scores: Any, classes: list[str]) -> dict[str, Any]:
-    """Recall of each class, and the confusion matrix (C, C), rows truth."""
-    from mertk.metrics import confusion_matrix, recall_per_class
-
-    prediction = scores.logits.argmax(axis=1)
-    recall = recall_per_class(scores.labels, prediction, len(classes))
-    return {
-        "classes": classes,
-        # A class without an utterance in this part has no recall; JSON has no NaN.
-        "recall": {name: float(value) if value == value else None for name, value in zip(classes, recall, strict=True)},
-        "confusion": confusion_matrix(scores.labels, prediction, len(classes)).tolist(),
-    }
+        "metrics": {name: measured.get(name) for name in task.metric_set(metric_set).names},
+    } | task.results(scores.labels, scores.logits, info["classes"], metric_set)
 
 
 def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
@@ -227,25 +219,6 @@ def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
     from mertk.provenance import environment
 
     return environment() | {"num_processes": accelerator.num_processes, "device": str(accelerator.device)}
-
-
-def prediction_rows(scores: Any, classes: list[str] | None) -> list[list[str]]:
-    """Header and rows of predictions.tsv: class names and probabilities, or intensities."""
-    import numpy as np
-
-    rows = [["utterance", "truth", "prediction", *(classes or [])]]
-    if classes is None:
-        # The shortest digits that give the same float32 again.
-        told = [
-            [np.format_float_positional(value, trim="0") for value in side]
-            for side in (scores.labels, scores.logits[:, 0])
-        ]
-        return rows + [list(row) for row in zip(scores.ids, *told, strict=True)]
-    exponents = np.exp(scores.logits - scores.logits.max(axis=1, keepdims=True))
-    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
-    for utterance, truth, row in zip(scores.ids, scores.labels, probabilities, strict=True):
-        rows.append([utterance, classes[truth], classes[row.argmax()], *(f"{value:.6f}" for value in row)])
-    return rows
 
 
 def write_results(run_dir: Path, part: str, results: dict[str, Any], rows: list[list[str]]) -> None:

@@ -13,7 +13,6 @@ from mertk.data.recording import Recording
 from mertk.data.recording_error import RecordingError, border
 from mertk.errors import MertkError
 from mertk.features import Places, Source, open_source
-from mertk.run.answer import Answer, make_answer
 from mertk.run.device import open_device
 from mertk.run.intakes import Intake, find_lacks, intakes_of, left_out, read_input
 from mertk.run.wording import options_as_arguments
@@ -21,6 +20,8 @@ from mertk.run.wording import options_as_arguments
 if TYPE_CHECKING:
     import numpy as np
 
+    from mertk.tasks import Task
+    from mertk.tasks.answer import Answer
     from mertk.training.model_directory import SavedModel
 
 #: one thing to predict: a file, a recording, or arrays by modality
@@ -44,6 +45,8 @@ class Predictor:
         classes: class names; None when the models tell an intensity.
         modalities: what the models take.
         warnings: what is to be known of all answers, in words.
+        task: of the models; it says what an answer comes to.
+        classes: class names; None when the task has none.
 
     Raises:
         MertkError: no such model, or models that do not go together.
@@ -59,6 +62,7 @@ class Predictor:
         import torch
 
         from mertk.numerics import compute_in_full_float32
+        from mertk.tasks import find_task
         from mertk.training.model_directory import load_model
 
         if not models:
@@ -77,7 +81,7 @@ class Predictor:
                     "experiment."
                 )
             saved.model.to(self.device)
-        self.task: str = first.info["task"]
+        self.task: Task = find_task(first.info["task"])
         self.classes: list[str] | None = first.info["classes"]
         self.modalities = tuple(first.config.data.inputs)
         self.warnings = _tell_of_miniatures(self.models)
@@ -268,13 +272,13 @@ class Predictor:
 
         with torch.inference_mode():
             logits = saved.model(to_device(collate([row]), self.device))["logits"].float()
-        answer = (logits if self.classes is None else torch.softmax(logits, dim=1))[0].cpu().numpy()
+        answer = self.task.answer(logits)[0].cpu().numpy()
         if not np.isfinite(answer).all():
             raise RecordingError("the model's answer is NaN or infinite; look at the recording.", "not_finite")
         return answer
 
     def _make(self, values: np.ndarray, notes: Sequence[str]) -> Answer:
-        return make_answer(self.task, self.classes, values, list(dict.fromkeys(notes)))
+        return self.task.tell(values, self.classes, list(dict.fromkeys(notes)))
 
 
 def _recording(given: str | Path, text: str | None, half: str) -> Recording:

@@ -11,7 +11,6 @@ from mertk.errors import MertkError
 from mertk.names import printable
 
 if TYPE_CHECKING:
-    from mertk.run.answer import Answer
     from mertk.run.prediction import Predictor
 
 
@@ -68,7 +67,8 @@ def predict_files(
     from mertk.data.transcripts import find_transcript
     from mertk.progress_bar import progress
 
-    found = Predictions([header(predictor.classes)])
+    task = predictor.task
+    found = Predictions([["file", *task.answer_header(predictor.classes)]])
     for file in progress(files, total=len(files), description="predict"):
         try:
             with border(file):
@@ -81,16 +81,5 @@ def predict_files(
             found.errors.append(f"{file}: {told}")
             continue
         found.notes += [f"{file}: {note}" for note in answer.notes]
-        found.rows.append([printable(str(file)), *columns(answer)])
+        found.rows.append([printable(str(file)), *task.answer_columns(answer)])
     return found
-
-
-def header(classes: Sequence[str] | None) -> list[str]:
-    """Names of the columns."""
-    return ["file", "intensity"] if classes is None else ["file", "prediction", *classes]
-
-
-def columns(answer: Answer) -> list[str]:
-    """What is told of an answer: the class and all probabilities, or the intensity."""
-    numbers = [f"{value:.4f}" for value in answer.values]
-    return numbers if answer.intensity is not None else [",".join(answer.labels), *numbers]

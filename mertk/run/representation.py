@@ -47,7 +47,7 @@ def represent(config: Config, model: Model, part: Part) -> tuple[Stages, list[st
             check_rows(rows, model, len(part.dataset))
             for name, row in rows.items():
                 found.setdefault(name, []).append(row)
-            labels += label_names(batch, part.classes)
+            labels += label_names(batch, part)
     return by_stage({name: np.concatenate(rows) for name, rows in found.items()}), labels
 
 
@@ -80,14 +80,11 @@ def check_rows(rows: dict[str, np.ndarray], model: Model, num_utterances: int) -
         raise MertkError(f"the model's representation {broken[0]} is NaN or infinite for some utterances; train again.")
 
 
-def label_names(batch: dict[str, Any], classes: list[str] | None) -> list[str]:
-    """The class of each utterance of a batch, or the sign of its intensity."""
+def label_names(batch: dict[str, Any], part: Part) -> list[str]:
+    """What each utterance of a batch was labelled, in a word."""
     if "labels" not in batch:
         return ["no label"] * len(batch["utterance_ids"])
-    labels = batch["labels"].tolist()
-    if classes is not None:
-        return [classes[label] for label in labels]
-    return ["negative" if label < 0 else "positive" if label > 0 else "zero" for label in labels]
+    return part.task.label_names(batch["labels"].numpy(), part.classes)
 
 
 def by_stage(vectors: dict[str, np.ndarray]) -> Stages:

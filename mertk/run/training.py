@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mertk.data.parts import Part
     from mertk.models.base import Model
     from mertk.run.given import Given
+    from mertk.tasks import Task
     from mertk.training.progress import Progress
 
 
@@ -116,28 +117,27 @@ def _open_parts(config: Config, given: Given) -> dict[str, Part]:
     from mertk.data.rows import check_rows_apart
     from mertk.data.separation import check_separation
     from mertk.errors import MertkError
+    from mertk.tasks import find_task
 
     log = logging.getLogger("mertk.train")
     if "component" not in config.model:
         raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
-    task = _task(config) if given.model is None else given.model.task
+    task = find_task_of(config) if given.model is None else find_task(given.model.task)
     rows, seed = given.rows, config.training.seed
     check_rows_apart(rows)
-    for line in [] if rows else check_separation(config.data, config.run.protocol):
+    for line in [] if rows else check_separation(config.data, config.run.protocol, task):
         log.info("%s", line)
     parts = {"train": open_part(config.data, "train", task, seed=seed, rows=rows.get("train"))}
     classes = parts["train"].classes
     if config.data.validation is not None or "validation" in rows:
         normalization, own = parts["train"].normalization(), rows.get("validation")
         parts["validation"] = open_part(config.data, "validation", task, classes, normalization, seed, own)
-        _check_monitor(config, parts["validation"], task)
+        _check_monitor(config, parts["validation"])
     elif config.schedule.name == "plateau" and config.schedule.reduce_at is None:
         raise MertkError("schedule.name: plateau watches a validation part; set data.validation or schedule.reduce_at.")
-    if classes is not None:
-        present = set(parts["train"].dataset.labels.tolist())
-        absent = [name for index, name in enumerate(classes) if index not in present]
-        if absent:
-            raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
+    absent = [name for name, count in parts["train"].class_counts().items() if not count]
+    if absent:
+        raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
     if config.data.directory is not None and not parts["train"].manifest.corpus:
         log.warning(
             "%s has no corpus.json: nobody knows whether it is a miniature, and it is scored by the metrics that all "
@@ -150,33 +150,37 @@ def _open_parts(config: Config, given: Given) -> dict[str, Part]:
     return parts
 
 
-def _check_monitor(config: Config, part: Part, task: str) -> None:
+def _check_monitor(config: Config, part: Part) -> None:
     """Refuse an unknown metric before anything is trained, not after the first epoch."""
     import numpy as np
 
     from mertk.errors import MertkError
-    from mertk.metrics import measure
 
     labels, monitor = part.dataset.labels, config.training.monitor
     if labels is None:
         raise MertkError(f"{config.data.validation}: its utterances have no labels; give a manifest with utt2label.")
-    outputs = np.zeros((len(labels), len(part.classes or [0])))
-    known = sorted(measure(labels, outputs, task, part.metric_set))
+    outputs = np.zeros((len(labels), part.task.num_outputs(part.classes)))
+    known = sorted(part.task.measure(labels, outputs, part.metric_set))
     losses = ["loss", *(f"{name}_loss" for name, weight in config.loss_weights.items() if weight is not None)]
     if monitor not in (*known, *losses):
         raise MertkError(f"training.monitor: got {monitor!r}, expected one of {', '.join([*known, *losses])}.")
 
 
-def _task(config: Config) -> str:
-    """What the model is for: the `task` of the configuration, otherwise that of the model's class."""
+def find_task_of(config: Config) -> Task:
+    """What the model is trained for.
+
+    Raises:
+        MertkError: `model.component` is no model, or `model.task` no task.
+    """
     from mertk.components import find_class
     from mertk.errors import MertkError
+    from mertk.tasks import task_of_model
 
     path = config.model["component"]
-    task = config.model.get("task") or getattr(find_class(path, "model"), "task", None)
-    if task is None:
+    published = getattr(find_class(path, "model"), "task", None)
+    if published is None:
         raise MertkError(f"model.component: {path} is no model, for it says no task; see mertk.models.base.Model.")
-    return task
+    return task_of_model(config.model, published)
 
 
 def _make_model(config: Config, part: Part, given: Model | None) -> Model:
@@ -210,14 +214,13 @@ def _make_trainer(
     asked_to_stop: Callable[[], bool],
 ) -> Any:
     from mertk.data.loader import EvaluationLoader
-    from mertk.metrics import measure
     from mertk.training.batches import training_loader
     from mertk.training.engines import engine_name
     from mertk.training.model_directory import save_model
     from mertk.training.trainer import Trainer
 
-    training = parts["train"].dataset
-    groups = training.labels if parts["train"].classes is not None else None
+    training, task = parts["train"].dataset, parts["train"].task
+    groups = None if training.labels is None else task.sampling_groups(training.labels)
     place = {
         "num_workers": config.data.num_workers,
         "rank": accelerator.process_index,
@@ -235,7 +238,7 @@ def _make_trainer(
         training_loader(config, training, groups, **place),
         EvaluationLoader(validation.dataset, config.training.evaluation_batch_size, **scoring) if validation else None,
         validation.dataset.ids if validation else [],
-        lambda scores: measure(scores.labels, scores.logits, model.task, validation.metric_set),
+        lambda scores: task.measure(scores.labels, scores.logits, validation.metric_set),
         lambda weights, progress: save_model(
             run_dir / "best",
             model,
@@ -253,7 +256,7 @@ def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
 
     invented = find_invented(part, model)
     return {
-        "task": model.task,
+        "task": part.task.name,
         "classes": part.classes,
         "label_map": part.manifest.corpus.get("label_map"),
         "metrics": part.metric_set,

@@ -12,13 +12,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.components import CLASS_KEY, build
 from mertk.config import Config, load_config, save_config
 from mertk.content import AbsentError, Count, Positive, convert, read_json
 from mertk.data.feature_record import FeatureRecord
 from mertk.errors import MertkError, first_line
+from mertk.tasks import find_task
 from mertk.training.checkpoint import load_weights, save_weights
 from mertk.training.directories import standing, write_directory
 
@@ -45,7 +46,7 @@ class ModelInfo(TypedDict):
 
 
 class _UsableInfo(ModelInfo):
-    task: Literal["classification", "regression"]
+    task: str
     classes: list[str] | None
     facts: dict[str, Positive | list[Count]]
     feature_records: dict[str, FeatureRecord | None]
@@ -166,11 +167,14 @@ def read_usable_info(directory: Path) -> dict[str, Any]:
     path = directory / "model.json"
     info = convert(read_info(directory), UsableInfo, str(path), _REMEDY)
     facts, classes, records = info["facts"], info["classes"], info["feature_records"]
-    wrong = None
-    if (info["task"] == "classification") != bool(classes) or len(set(classes or ())) != len(classes or ()):
-        wrong = f"classes are {classes!r:.80}, and the task is {info['task']}"
-    elif facts.get("num_classes", len(classes or ())) != len(classes or ()):
-        wrong = f"facts.num_classes is {facts['num_classes']}, and there are {len(classes or ())} classes"
+    odd = [name for name, value in facts.items() if isinstance(value, list) != (name == "class_counts")]
+    if odd:
+        expected = "a list of numbers" if odd[0] == "class_counts" else "a number"
+        raise MertkError(f"{path}: facts.{odd[0]} is {facts[odd[0]]!r:.40}, expected {expected}; {_REMEDY}.")
+    try:
+        wrong = find_task(info["task"]).model_problem(classes, facts)
+    except MertkError as error:
+        wrong = str(error).rstrip(".")
     for modality, record in records.items():
         width = record["dimension"] if record else facts.get(f"{modality}_dim")
         if record and facts.get(f"{modality}_dim", width) != width:

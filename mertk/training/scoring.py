@@ -26,7 +26,7 @@ class Scores:
 
     Attributes:
         logits: (N, C) float32.
-        labels: (N,) truth; None when there is none.
+        labels: (N, ...) truth; None when there is none.
         losses: mean of each loss term over the utterances.
     """
 

@@ -14,7 +14,7 @@ import torch
 from mertk.batch import Batch, to_device
 from mertk.config import Config, as_dict
 from mertk.errors import MertkError
-from mertk.metrics import is_smaller_better
+from mertk.tasks import is_smaller_better
 from mertk.training.agreement import Agreement
 from mertk.training.batch_norm import share_batch_norm
 from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mertk.metrics import measure
+from mertk.tasks import find_task
 
 CASES = json.loads((Path(__file__).parent / "sentiment_metrics.json").read_text(encoding="utf-8"))
 #: metric set by corpus
@@ -37,6 +37,6 @@ def test_there_are_cases_of_every_corpus():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_published_metric_is_ours(case, dtype):
     truth, prediction = (np.array(case[side], dtype=dtype) for side in ("truth", "prediction"))
-    ours = measure(truth, prediction[:, None], "regression", SETS[case["dataset"]])
+    ours = find_task("regression").measure(truth, prediction[:, None], SETS[case["dataset"]])
     expected = {NAMES[name]: value for name, value in case["metrics"].items()}
     assert {name: round(ours[name], 4) for name in expected} == expected

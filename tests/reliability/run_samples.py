@@ -73,7 +73,7 @@ def results(folder: Path) -> Sample:
 
 
 def results_of_intensities(folder: Path) -> Sample:
-    from mertk.metrics import find_metric_set, regression_metrics
+    from mertk.metrics import find_intensity_set, regression_metrics
     from mertk.report.experiments import collect
 
     directory = folder / "official-clean" / "fold_1" / "seed_1"
@@ -81,7 +81,7 @@ def results_of_intensities(folder: Path) -> Sample:
     about |= {"seed": 1, "miniature": False, "permuted_labels": False, "num_folds": 1}
     truth, given = np.float32([-2, -1, 0.5, 1, 3]), np.float32([-1.5, -1, 1, 0.5, 2])
     measured = regression_metrics(truth, given, "mosi")
-    metrics = {name: measured.get(name) for name in find_metric_set("regression", "mosi").names}
+    metrics = {name: measured.get(name) for name in find_intensity_set("mosi").names}
     content = {"task": "regression", "count": 5, "run": about, "metric_set": "mosi", "metrics": metrics}
     rows = "".join(f"u{row}\t{pair[0]}\t{pair[1]}\n" for row, pair in enumerate(zip(truth, given, strict=True)))
     write(directory / "config.yaml", "run: {}\n")
@@ -90,6 +90,33 @@ def results_of_intensities(folder: Path) -> Sample:
         write(directory / "predictions.tsv", f"utterance\ttruth\tprediction\n{rows}"),
     ]
     return Sample(files, lambda: collect([folder]))
+
+
+def results_of_labels(folder: Path) -> Sample:
+    import numpy as np
+
+    from mertk.report.document import results_document
+    from mertk.report.experiments import collect
+    from mertk.tasks import find_task
+
+    task, classes = find_task("multilabel"), ["angry", "sad"]
+    directory = folder / "official-clean" / "fold_1" / "seed_1"
+    about = {"recipe": "r", "variant": "paper", "ablation": "full", "cv": "official", "protocol": "clean", "fold": 1}
+    about |= {"seed": 1, "miniature": False, "permuted_labels": False, "num_folds": 1}
+    truth, logits = np.float32([[1, 1], [0, 0], [0, 1], [1, 0]]), np.float32([[2, 1], [-1, 2], [-3, 1], [1, -1]])
+    content = {"task": "multilabel", "count": 4, "run": about, "metrics": task.measure(truth, logits)}
+    rows = task.prediction_rows(list("abcd"), truth, logits, classes)
+    write(directory / "config.yaml", "run: {}\n")
+    files = [
+        write(directory / "results.json", content | task.results(truth, logits, classes, None)),
+        write(directory / "predictions.tsv", "".join("\t".join(row) + "\n" for row in rows)),
+    ]
+
+    def read() -> None:
+        records = [experiment.record for experiment in collect([folder])]
+        results_document(records, ["labels.png"] * len(records), None)
+
+    return Sample(files, read)
 
 
 def published_figures(folder: Path) -> Sample:

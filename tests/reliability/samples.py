@@ -25,6 +25,7 @@ SAMPLES: dict[str, Callable[[Path], Sample]] = {
     "model directory": run_samples.model_directory,
     "results of classes": run_samples.results,
     "results of intensities": run_samples.results_of_intensities,
+    "results of labels": run_samples.results_of_labels,
     "published figures": run_samples.published_figures,
     "marks": run_samples.marks,
     "trained.json and environment.json": run_samples.trained_run,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mertk.metrics import classification_metrics, regression_metrics
-from mertk.run.evaluation import describe, prediction_rows, write_results
+from mertk.run.evaluation import describe, write_results
+from mertk.tasks import find_task
 from mertk.training.scoring import Scores
 
 
@@ -34,7 +35,8 @@ def test_a_metric_that_no_utterance_counts_for_is_null(intensities):
 
 
 def test_intensities_are_written_to_the_last_bit(intensities):
-    header, *rows = prediction_rows(intensities, None)
+    answers = intensities.ids, intensities.labels, intensities.logits
+    header, *rows = find_task("regression").prediction_rows(*answers, None)
     assert header == ["utterance", "truth", "prediction"]
     assert rows[0] == ["a", "-2.6666667", "-1.2345678"]
     assert rows[2][1] == "0.1"
@@ -49,7 +51,8 @@ def test_classes_are_told_with_recall_and_confusion(tmp_path):
     assert results["metrics"] == classification_metrics(np.array([0, 0]), np.array([0, 2]), 3)
     assert results["recall"] == {"happy": 0.5, "angry": None, "sad": None}
     assert results["confusion"] == [[1, 0, 1], [0, 0, 0], [0, 0, 0]]
-    write_results(tmp_path, "validation", results, prediction_rows(scores, classes))
+    rows = find_task("classification").prediction_rows(scores.ids, scores.labels, scores.logits, classes)
+    write_results(tmp_path, "validation", results, rows)
     header, first, _ = (tmp_path / "predictions_validation.tsv").read_text().splitlines()
     assert header == "utterance\ttruth\tprediction\thappy\tangry\tsad"
     assert first.split("\t")[:4] == ["a", "happy", "happy", "0.786986"]

@@ -1,4 +1,7 @@
-"""Who may import whom: `bin -> training -> models.base <- models -> losses, nn -> distributed, batch`."""
+"""Who may import whom: `bin -> run -> training -> models.base <- models -> losses, nn -> distributed, batch`.
+
+Tasks stand below the data: what a label is they alone know.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +32,19 @@ SMALL = {
     "mertk.veiling",
 }
 
+#: of the report, what writes tables and draws pictures whatever is told in them
+WRITING = ("figures", "formatting", "plots", "predictions")
+
 #: what the modules of a package may import from the project, besides SMALL and themselves
 ALLOWED = {
     "mertk.nn": {"mertk.distributed"},
     "mertk.losses": {"mertk.distributed", "mertk.nn"},
     "mertk.models": {"mertk.distributed", "mertk.nn", "mertk.losses"},
     "mertk.encoders": {"mertk.distributed", "mertk.nn", "mertk.data"},
-    "mertk.data": set(),
+    "mertk.data": {"mertk.tasks"},
+    "mertk.tasks": {"mertk.metrics", "mertk.data.labels", *(f"mertk.report.{name}" for name in WRITING)},
     "mertk.features": {"mertk.components", "mertk.config", "mertk.config_merging", "mertk.data", "mertk.encoders"},
-    "mertk.report": {"mertk.metrics", "mertk.run.files"},
+    "mertk.report": {"mertk.metrics", "mertk.run.files", "mertk.tasks"},
     "mertk.jobs": set(),
     "mertk.checkup": {"mertk.data", "mertk.config", "mertk.config_classes", "mertk.encoders", "mertk.features"},
     "mertk.training": {
@@ -46,8 +53,8 @@ ALLOWED = {
         "mertk.config",
         "mertk.data",
         "mertk.distributed",
-        "mertk.metrics",
         "mertk.provenance",
+        "mertk.tasks",
     },
     "mertk.run": {
         "mertk.training",
@@ -60,8 +67,8 @@ ALLOWED = {
         "mertk.encoders",
         "mertk.features",
         "mertk.jobs",
-        "mertk.metrics",
         "mertk.provenance",
+        "mertk.tasks",
     },
     "mertk.api": {"mertk.config", "mertk.data", "mertk.models.base", "mertk.report", "mertk.run"},
     "mertk.bin": {
@@ -77,6 +84,7 @@ ALLOWED = {
         "mertk.features",
         "mertk.jobs",
         "mertk.report",
+        "mertk.tasks",
         "mertk.training.signals",
     },
     "mertk.data_prep": {"mertk.components", "mertk.config_merging", "mertk.data", "mertk.encoders", "mertk.features"},
@@ -207,6 +215,7 @@ def test_modules_of_the_project_that_are_imported_exist():
             "mertk.jobs",
             "mertk.report",
             "mertk.run",
+            "mertk.tasks",
         ),
         "mertk.data_prep",
     ],
@@ -219,6 +228,22 @@ def test_heavy_packages_are_imported_late(package):
         if at_top and is_below(module, HEAVY)
     ]
     assert found == []
+
+
+def test_tasks_can_be_imported_first():
+    """What they import when they are imported must not import them: not even by way of a package."""
+    top = {module for path in files_below("mertk.tasks") for _, module, at_top in imports(path) if at_top}
+    back = []
+    waiting = {module for module in top if is_below(module, {"mertk"}) and not is_below(module, {"mertk.tasks"})}
+    seen = set(waiting)
+    while waiting:
+        path = (ROOT / waiting.pop().replace(".", "/")).with_suffix(".py")
+        path = path if path.exists() else path.with_suffix("") / "__init__.py"
+        found = {module for _, module, at_top in imports(path) if at_top and is_below(module, {"mertk"})}
+        back += [f"{path.relative_to(ROOT)}: {module}" for module in found if is_below(module, {"mertk.tasks"})]
+        waiting |= found - seen
+        seen |= found
+    assert back == []
 
 
 def test_batch_and_small_helpers_are_light():

@@ -12,6 +12,7 @@ from mertk.data.manifest import load_manifest, read_three_column_scp, validate_d
 from mertk.data.parts import open_part
 from mertk.data.separation import check_separation
 from mertk.errors import MertkError
+from mertk.tasks import find_task
 from tests.unit.iemocap_tree import write_wav
 
 SPELLINGS = ["happy", "Happy", "HAPPY", "happy\u200b", "\ufeffhappy", "\uff48appy", "happy_"]
@@ -63,25 +64,25 @@ def test_twins_of_a_part_are_refused_with_their_counts(tmp_path: Path) -> None:
     scp_file(tmp_path, ["happy", "Happy", "sad", "happy", "sad", "SAD"])
     told = "spellings of one: 'Happy' .1. and 'happy' .2.; 'SAD' .1. and 'sad' .2."
     with pytest.raises(MertkError, match=f"{told}.*data.similar_labels=join, or keep"):
-        open_part(configure(tmp_path), "train", "classification")
+        open_part(configure(tmp_path), "train", find_task("classification"))
 
 
 def test_twins_are_joined_or_kept_by_option(tmp_path: Path) -> None:
     scp_file(tmp_path, ["happy", "Happy", "sad", "happy", "sad", "SAD"])
     scp_file(tmp_path, ["HAPPY", "sad"], "validation")
     joined = configure(tmp_path, "data.similar_labels=join")
-    part = open_part(joined, "train", "classification")
+    part = open_part(joined, "train", find_task("classification"))
     assert part.classes == ["happy", "sad"]
     assert part.dataset.labels.tolist() == [0, 0, 1, 0, 1, 1]
     assert part.class_counts() == {"happy": 3, "sad": 3}
-    assert open_part(joined, "validation", "classification", part.classes).dataset.labels.tolist() == [0, 1]
-    kept = open_part(configure(tmp_path, "data.similar_labels=keep"), "train", "classification")
+    assert open_part(joined, "validation", find_task("classification"), part.classes).dataset.labels.tolist() == [0, 1]
+    kept = open_part(configure(tmp_path, "data.similar_labels=keep"), "train", find_task("classification"))
     assert kept.class_counts() == {"Happy": 1, "SAD": 1, "happy": 2, "sad": 2}
 
 
 def test_classes_of_a_run_that_is_there_are_taken_as_they_are(tmp_path: Path) -> None:
     scp_file(tmp_path, ["happy", "Happy"])
-    part = open_part(configure(tmp_path), "train", "classification", ["Happy", "happy"])
+    part = open_part(configure(tmp_path), "train", find_task("classification"), ["Happy", "happy"])
     assert part.dataset.labels.tolist() == [1, 0]
 
 
@@ -89,17 +90,17 @@ def test_another_spelling_in_another_part_is_told(tmp_path: Path) -> None:
     scp_file(tmp_path, ["happy", "sad"])
     scp_file(tmp_path, ["Happy", "sad"], "validation")
     config = configure(tmp_path)
-    part = open_part(config, "train", "classification")
+    part = open_part(config, "train", find_task("classification"))
     with pytest.raises(MertkError, match="label 'Happy', expected one of happy, sad.* It is happy in another spelling"):
-        open_part(config, "validation", "classification", part.classes)
+        open_part(config, "validation", find_task("classification"), part.classes)
 
 
 def test_classes_beside_a_list_are_joined_too(tmp_path: Path) -> None:
     scp_file(tmp_path, ["happy", "Happy", "sad"])
     (tmp_path / "classes.txt").write_text("sad\nhappy\n")
     with pytest.raises(MertkError, match="label 'Happy' is not in .*classes.txt .*it is happy in another spelling"):
-        open_part(configure(tmp_path), "train", "classification")
-    part = open_part(configure(tmp_path, "data.similar_labels=join"), "train", "classification")
+        open_part(configure(tmp_path), "train", find_task("classification"))
+    part = open_part(configure(tmp_path, "data.similar_labels=join"), "train", find_task("classification"))
     assert (part.classes, part.dataset.labels.tolist()) == (["sad", "happy"], [1, 1, 0])
 
 
@@ -111,10 +112,10 @@ def test_labels_of_a_data_directory_are_joined(tmp_path: Path) -> None:
     (tmp_path / "train.ids").write_text("a\nb\n")
     given = [f"data.directory={tmp_path}/data", f"data.train={tmp_path}/train.ids", "data.inputs.audio.kind=waveform"]
     with pytest.raises(MertkError, match="utt2label:1: a: label 'Happy' is not in classes.txt .*write it alike"):
-        open_part(load_config([], given).data, "train", "classification")
+        open_part(load_config([], given).data, "train", find_task("classification"))
     config = load_config([], [*given, "data.similar_labels=join"]).data
     assert check_separation(config, "custom")
-    assert open_part(config, "train", "classification").class_counts() == {"happy": 1, "sad": 1}
+    assert open_part(config, "train", find_task("classification")).class_counts() == {"happy": 1, "sad": 1}
     assert load_manifest(tmp_path / "data", join_labels=True).labels() == ["happy", "sad"]
     (tmp_path / "data" / "classes.txt").write_text("happy\nHappy\nsad\n")
     assert load_manifest(tmp_path / "data", join_labels=True).classes == ["happy", "sad"]
@@ -125,7 +126,7 @@ def test_labels_of_a_data_directory_are_joined(tmp_path: Path) -> None:
 def test_intensities_that_are_words_are_refused(tmp_path: Path) -> None:
     scp_file(tmp_path, ["1.5", "happy"])
     with pytest.raises(MertkError, match="utterance train1 has the label 'happy', expected a number"):
-        open_part(configure(tmp_path), "train", "regression")
+        open_part(configure(tmp_path), "train", find_task("regression"))
 
 
 @pytest.mark.parametrize(("encoding", "end"), [("utf-8-sig", "\n"), ("utf-8", "\r\n"), ("utf-8-sig", "\t\r\n")])

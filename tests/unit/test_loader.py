@@ -13,6 +13,7 @@ from mertk.data.parts import open_part
 from mertk.data.sampler import BatchPlan
 from mertk.data.waveform import read_waveform
 from mertk.errors import MertkError
+from mertk.tasks import find_task
 
 
 class Frames:
@@ -190,7 +191,7 @@ def scp_part(tmp_path, labels, **settings):
 
 
 def test_a_three_column_scp_is_a_part(tmp_path):
-    part = open_part(scp_part(tmp_path, ["sad", "ang", "sad"]), "train", "classification")
+    part = open_part(scp_part(tmp_path, ["sad", "ang", "sad"]), "train", find_task("classification"))
     assert part.classes == ["ang", "sad"]
     assert part.dataset.labels.tolist() == [1, 0, 1]
     assert part.facts() == {"num_train_utterances": 3, "num_classes": 2, "class_counts": [1, 2]}
@@ -200,14 +201,14 @@ def test_a_three_column_scp_is_a_part(tmp_path):
 def test_a_label_outside_the_classes_names_the_utterance(tmp_path):
     config = scp_part(tmp_path, ["sad", "hap"], **{"data.classes": "[sad,ang]"})
     with pytest.raises(MertkError, match=r"utterance utt1 has the label 'hap', expected one of sad, ang"):
-        open_part(config, "train", "classification")
+        open_part(config, "train", find_task("classification"))
 
 
 def test_permuted_labels_keep_their_counts_but_not_their_places(tmp_path):
     labels = ["a", "b", "c", "d"] * 5
-    plain = open_part(scp_part(tmp_path, labels), "train", "classification").dataset.labels
+    plain = open_part(scp_part(tmp_path, labels), "train", find_task("classification")).dataset.labels
     permuted = open_part(
-        scp_part(tmp_path, labels, **{"data.permute_training_labels": "true"}), "train", "classification"
+        scp_part(tmp_path, labels, **{"data.permute_training_labels": "true"}), "train", find_task("classification")
     ).dataset.labels
     assert sorted(plain) == sorted(permuted)
     assert (plain != permuted).any()

@@ -4,16 +4,14 @@ from sklearn import metrics as reference
 
 from mertk.errors import MertkError
 from mertk.metrics import (
-    METRICS,
     classification_metrics,
     confusion_matrix,
-    find_metric_set,
-    is_smaller_better,
-    measure,
+    find_intensity_set,
     metrics_of_confusion,
     recall_per_class,
     regression_metrics,
 )
+from mertk.tasks import METRICS, find_task, is_smaller_better
 
 
 @pytest.fixture
@@ -64,13 +62,13 @@ def test_folds_add_up(answers):
 
 
 def test_measure_takes_the_largest_logit():
-    scores = measure(np.array([0, 1]), np.array([[2.0, -1.0], [0.5, 0.4]]), "classification")
+    scores = find_task("classification").measure(np.array([0, 1]), np.array([[2.0, -1.0], [0.5, 0.4]]))
     assert scores["wa"] == 0.5
 
 
 def test_regression():
     truth, prediction = np.array([-1.0, 0.0, 2.0]), np.array([[-0.5], [0.5], [1.0]])
-    scores = measure(truth, prediction, "regression")
+    scores = find_task("regression").measure(truth, prediction)
     assert scores["mae"] == pytest.approx(2 / 3)
     assert scores["corr"] == pytest.approx(np.corrcoef(truth, prediction[:, 0])[0, 1])
     assert regression_metrics(truth, np.zeros(3))["corr"] == 0.0
@@ -91,8 +89,8 @@ def test_impossible_input_is_refused(truth, prediction, message):
 
 
 def test_unknown_task_is_refused():
-    with pytest.raises(ValueError, match="expected classification or regression"):
-        measure(np.array([0]), np.array([[1.0]]), "ranking")
+    with pytest.raises(MertkError, match="task: got 'ranking', expected one of classification, regression"):
+        find_task("ranking")
 
 
 def intensities(*values):
@@ -149,25 +147,25 @@ def test_constant_answers_have_no_correlation(metric_set):
 
 def test_a_metric_that_no_utterance_counts_for_is_left_out():
     scores = regression_metrics(np.zeros(3), intensities(-1, 0, 1), "mosi")
-    assert scores.keys() == set(find_metric_set("regression", "mosi").names) - {"acc2_non0", "f1_non0"}
+    assert scores.keys() == set(find_intensity_set("mosi").names) - {"acc2_non0", "f1_non0"}
     assert all(np.isfinite(value) for value in scores.values())
 
 
 @pytest.mark.parametrize("metric_set", [None, "mosi", "sims"])
 def test_every_metric_is_in_the_catalogue(metric_set):
-    names = find_metric_set("regression", metric_set).names
+    names = find_intensity_set(metric_set).names
     assert tuple(regression_metrics(intensities(-1, 1), intensities(0, 1), metric_set)) == names
     assert set(names) <= set(METRICS)
-    assert set(find_metric_set("regression", metric_set).main) <= set(names)
+    assert set(find_intensity_set(metric_set).main) <= set(names)
 
 
 def test_classes_are_in_the_catalogue(answers):
-    assert tuple(classification_metrics(*answers, 4)) == find_metric_set("classification").names
+    assert tuple(classification_metrics(*answers, 4)) == find_task("classification").metric_set().names
 
 
 def test_unknown_metric_set_is_refused():
     with pytest.raises(MertkError, match="metric set 'mosy': expected mosi, sims or none"):
-        measure(intensities(1, 2), intensities(1, 2)[:, None], "regression", "mosy")
+        find_task("regression").measure(intensities(1, 2), intensities(1, 2)[:, None], "mosy")
 
 
 def test_errors_and_losses_are_better_when_smaller():

@@ -14,6 +14,7 @@ from mertk.errors import MertkError
 from mertk.models.base import Model
 from mertk.report.projection import plot_projection, silhouette
 from mertk.run.representation import by_stage, check_rows, label_names
+from mertk.tasks import find_task
 from tests.toy import Frames
 
 
@@ -64,7 +65,9 @@ def show(tmp_path, monkeypatch):
         numbers = np.arange(48)
         labels = numbers % 2 if classes else (numbers % 3 - 1).astype(np.float32)
         part = SimpleNamespace(
-            dataset=UtteranceDataset(list(frames.frames), {"video": frames}, labels), classes=classes
+            dataset=UtteranceDataset(list(frames.frames), {"video": frames}, labels),
+            task=find_task(model.task if classes is None else "classification"),
+            classes=classes,
         )
         config = load_config([], ["data.num_workers=0", "training.evaluation_batch_size=7", "run.recipe=mosi/hscl"])
         saved = SimpleNamespace(model=model, info={"miniature": True})
@@ -131,11 +134,13 @@ def test_vectors_of_a_stage_must_be_comparable():
 
 def test_labels_are_classes_or_signs():
     ids = ["a", "b", "c"]
+    signs = SimpleNamespace(task=find_task("regression"), classes=None)
+    emotions = SimpleNamespace(task=find_task("classification"), classes=["sad", "happy"])
     batch = {"utterance_ids": ids, "labels": torch.tensor([-0.2, 0.0, 3.0])}
-    assert label_names(batch, None) == ["negative", "zero", "positive"]
+    assert label_names(batch, signs) == ["negative", "zero", "positive"]
     batch = {"utterance_ids": ids, "labels": torch.tensor([1, 0, 1])}
-    assert label_names(batch, ["sad", "happy"]) == ["happy", "sad", "happy"]
-    assert label_names({"utterance_ids": ids}, None) == ["no label"] * 3
+    assert label_names(batch, emotions) == ["happy", "sad", "happy"]
+    assert label_names({"utterance_ids": ids}, signs) == ["no label"] * 3
 
 
 def test_one_group_has_no_silhouette(tmp_path):

@@ -15,7 +15,8 @@ import mertk
 from mertk.data.manifest import write_manifest
 from mertk.data_prep import extract_text
 from mertk.errors import MertkError
-from mertk.run.answer import Answer, make_answer
+from mertk.tasks import find_task
+from mertk.tasks.answer import Answer
 from tests.listening_model import CLASSES, save_listener
 from tests.odd_files import write_tone
 from tests.raw_corpus import write_bert
@@ -199,7 +200,7 @@ def test_what_is_no_model_is_refused(tmp_path):
 
 
 def test_several_classes_may_hold_at_once():
-    answer = make_answer("multilabel", ["happy", "sad", "angry"], np.array([0.5, 0.9, 0.1]))
+    answer = find_task("multilabel").tell(np.array([0.5, 0.9, 0.1]), ["happy", "sad", "angry"])
     assert answer.labels == ("happy", "sad") and answer.label is None
-    assert str(answer) == "happy (0.50), sad (0.90)" and str(Answer()) == "no class"
-    assert str(make_answer("regression", None, np.array([-1.25]))) == "-1.25"
+    assert str(answer) == "happy (0.50), sad (0.90)" and str(Answer()) == "no label"
+    assert str(find_task("regression").tell(np.array([-1.25]), None)) == "-1.25"

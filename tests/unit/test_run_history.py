@@ -14,6 +14,7 @@ from mertk.errors import MertkError
 from mertk.run import directory as run_directory
 from mertk.run.evaluation import open_run
 from mertk.run.training import train
+from mertk.tasks import find_task
 from mertk.training.accelerator import start_accelerator
 from mertk.training.checkpoint import read_weights, save_weights
 from tests.small_run import small_config, write_data
@@ -113,7 +114,7 @@ def test_a_permuted_control_is_scored_against_the_labels_it_was_trained_on(data,
     run = tmp_path / "run"
     config = small_config(data, run, "data.permute_training_labels=true", "training.seed=5")
     train(config)
-    seen = open_part(config.data, part, "classification", seed=5).dataset.labels.tolist()
+    seen = open_part(config.data, part, find_task("classification"), seed=5).dataset.labels.tolist()
     assert open_run(run, part, ("tests",))[2].dataset.labels.tolist() == seen
 
 

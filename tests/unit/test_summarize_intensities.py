@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mertk.bin.summarize import main
-from mertk.metrics import find_metric_set, regression_metrics
+from mertk.metrics import find_intensity_set, regression_metrics
 from tests.scored_runs import fails
 
 PUBLISHED = """\
@@ -32,7 +32,7 @@ def write_run(experiment, seed=1, fold=1, metric_set="mosi", noise=0.8, count=60
     run |= {"versions": {"python": "3.11.7"}, "hardware": {"cpu": "A processor", "cores": 2, "gpus": []}}
     run |= {"features": {"text": {"extractor": "mmsa", "weights_fingerprint": "sha256:" + "f" * 64}}} | about
     measured = regression_metrics(truth, prediction, metric_set)
-    metrics = {name: measured.get(name) for name in find_metric_set("regression", metric_set).names}
+    metrics = {name: measured.get(name) for name in find_intensity_set(metric_set).names}
     results = {"format": 1, "part": "test", "task": "regression", "count": count, "not_scored": [], "run": run}
     results |= {"metric_set": metric_set, "metrics": metrics} | (edit or {})
     directory = experiment / f"{run['cv']}-{run['protocol']}" / f"fold_{fold}" / f"seed_{seed}"

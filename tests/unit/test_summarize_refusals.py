@@ -64,7 +64,7 @@ def test_utterance_tested_in_two_folds_is_an_error(tmp_path, capsys):
         ({"metrics": None}, "metrics is None, expected a dict"),
         ({"metrics": {"ua": 1.0}}, "metrics lacks wa"),
         ({"metrics": dict.fromkeys(("ua", "wa", "f1_weighted", "f1_macro"), "0.5")}, "metrics.ua is '0.5'"),
-        ({"task": "ranking"}, "task is 'ranking', expected classification or regression"),
+        ({"task": "ranking"}, "task is 'ranking', expected one of classification, regression, multilabel"),
         ({"confusion": [[1, 2], [3]]}, "confusion is not a matrix of 4 x 4"),
         ({"count": "many"}, "count is 'many', expected a number"),
         ({"run": {}}, "run lacks recipe"),

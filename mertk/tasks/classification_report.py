@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from mertk.content import Count
 from mertk.errors import MertkError
 from mertk.report.formatting import markdown_table, percent
 from mertk.report.predictions import read_predictions
-from mertk.report.runs import ScoredRun
-from mertk.report.task_report import Predictions, Record, TaskReport, runs_by_seed
+from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
+
+if TYPE_CHECKING:
+    from mertk.report.runs import ScoredRun
+
+
+class ClassResults(TypedDict, total=False):
+    """What results.json of a run tells of classes."""
+
+    classes: list[str]
+    confusion: list[list[Count]]
+    recall: dict[str, float | None]
 
 
 class ClassificationReport(TaskReport):
@@ -17,6 +29,14 @@ class ClassificationReport(TaskReport):
 
     picture = "confusion"
     caption = "confusion matrix"
+    needed = {"classes": list, "confusion": list}
+    kind = ClassResults
+
+    def problem(self, results: Mapping[str, Any]) -> str | None:
+        size = len(results["classes"])
+        if [len(row) if isinstance(row, list) else None for row in results["confusion"]] != [size] * size:
+            return f"confusion is not a matrix of {size} x {size}"
+        return None
 
     def read_predictions(self, run: ScoredRun) -> Predictions:
         path = run.directory / "predictions.tsv"
@@ -31,7 +51,7 @@ class ClassificationReport(TaskReport):
         if counts != run.results["confusion"]:
             raise MertkError(
                 f"{path}: does not add up to the confusion matrix of results.json; score again with "
-                "mertk.bin.evaluate --again."
+                "mertk evaluate --again."
             )
         return found
 

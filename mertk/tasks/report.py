@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from mertk.report.runs import ScoredRun
+if TYPE_CHECKING:
+    from mertk.report.runs import ScoredRun
 
 Record = dict[str, Any]
 #: truth and prediction by utterance; None where a run has no predictions.tsv
@@ -15,11 +16,22 @@ Predictions = dict[str, tuple[Any, Any]] | None
 
 
 class TaskReport(abc.ABC):
-    """The part of a report that depends on what was predicted: classes or intensities."""
+    """The part of a report that depends on what was predicted.
 
-    #: stem of the picture's file name, and what it shows
-    picture: str
-    caption: str
+    Attributes:
+        picture: stem of the picture's file name; `caption` is what it shows.
+        needed: keys of its own that a results.json must have, and their types.
+        kind: of what it adds to a results.json, a TypedDict of optional keys.
+    """
+
+    picture: ClassVar[str]
+    caption: ClassVar[str]
+    needed: ClassVar[Mapping[str, type]] = {}
+    kind: ClassVar[type] = TypedDict("Nothing", {})
+
+    def problem(self, results: Mapping[str, Any]) -> str | None:
+        """What is wrong with a results.json that has what is `needed`, or None."""
+        return None
 
     @abc.abstractmethod
     def read_predictions(self, run: ScoredRun) -> Predictions:

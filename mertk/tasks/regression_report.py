@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.errors import MertkError
-from mertk.report.formatting import spread
 from mertk.report.predictions import read_predictions
-from mertk.report.runs import ScoredRun
-from mertk.report.task_report import Predictions, Record, TaskReport, runs_by_seed
+from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mertk.report.runs import ScoredRun
 
 
 class RegressionReport(TaskReport):
@@ -29,18 +29,18 @@ class RegressionReport(TaskReport):
     def read_predictions(self, run: ScoredRun) -> Predictions:
         path = run.directory / "predictions.tsv"
         if not path.is_file():
-            raise MertkError(f"{path}: not found; score again with mertk.bin.evaluate --again.")
+            raise MertkError(f"{path}: not found; score again with mertk evaluate --again.")
         found = read_predictions(path, _finite, "intensities")
         if len(found) != run.results["count"]:
             raise MertkError(
                 f"{path}: {len(found)} utterances, {run.results['count']} in results.json; "
-                "score again with mertk.bin.evaluate --again."
+                "score again with mertk evaluate --again."
             )
         for name, value in _measure([found], run.metric_set).items():
             if run.metrics[name] is None or not math.isclose(value, run.metrics[name], rel_tol=1e-6, abs_tol=1e-6):
                 raise MertkError(
                     f"{path}: {name} is {value:.6f}, but {run.metrics[name]} in results.json; "
-                    "score again with mertk.bin.evaluate --again."
+                    "score again with mertk evaluate --again."
                 )
         return found
 
@@ -64,6 +64,7 @@ class RegressionReport(TaskReport):
         return []
 
     def plot(self, record: Record, predictions: Sequence[Predictions], title: str, path: Path) -> None:
+        from mertk.report.figures import spread
         from mertk.report.plots import plot_scatter
 
         told = [f"MAE {spread(record, 'mae')}", f"Corr {spread(record, 'corr')}"]

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
-
-#: of several classes that may hold at once, those that are at least as likely as not
-_LIKELY = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What models say of one recording: a class, several classes, or an intensity.
+    """What models say of one recording: a class, several labels, or an intensity. A task makes it (`Task.tell`).
 
     Attributes:
-        labels: the class, or those of several that hold (none may); empty where the answer is an intensity.
+        labels: the class, or those of several labels that hold (none may); empty where the answer is an intensity.
         probabilities: of all classes, by name; empty where the answer is an intensity.
         intensity: None where the answer is of classes.
         notes: what is to be known of the answer, in words: what the models do not see, silence.
@@ -48,21 +41,4 @@ class Answer:
     def __str__(self) -> str:
         if self.intensity is not None:
             return f"{self.intensity:.2f}"
-        return ", ".join(f"{name} ({self.probabilities[name]:.2f})" for name in self.labels) or "no class"
-
-
-def make_answer(task: str, classes: Sequence[str] | None, values: np.ndarray, notes: Sequence[str] = ()) -> Answer:
-    """The answer of which `values` (C,) are the probabilities of the classes, or (1,) the intensity.
-
-    >>> import numpy as np
-    >>> make_answer("classification", ["happy", "sad"], np.array([0.4, 0.6])).label
-    'sad'
-    """
-    numbers = values.tolist()
-    if classes is None:
-        return Answer(intensity=numbers[0], notes=tuple(notes))
-    if task == "classification":
-        labels = (classes[int(values.argmax())],)
-    else:
-        labels = tuple(name for name, value in zip(classes, numbers, strict=True) if value >= _LIKELY)
-    return Answer(labels, dict(zip(classes, numbers, strict=True)), notes=tuple(notes))
+        return ", ".join(f"{name} ({self.probabilities[name]:.2f})" for name in self.labels) or "no label"

@@ -1,0 +1,43 @@
+"""How the values of metrics are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mertk.report.formatting import Record, percent
+from mertk.tasks import METRICS, find_task
+
+if TYPE_CHECKING:
+    from mertk.metrics import MetricSet
+
+
+def figure(name: str, value: float | None) -> str:
+    """The value of a metric: fractions in percent, other numbers as they are.
+
+    >>> figure("ua", 0.8012), figure("mae", 0.716), figure("corr", None)
+    ('80.12', '0.7160', '-')
+    """
+    if value is None or METRICS[name].is_fraction:
+        return percent(value)
+    return f"{value:.4f}"
+
+
+def difference(name: str, value: float) -> str:
+    """The difference of two values of a metric, in points of percent for fractions."""
+    return f"{100 * value:+.2f}" if METRICS[name].is_fraction else f"{value:+.4f}"
+
+
+def spread(record: Record, name: str) -> str:
+    """Mean of a metric over the runs of a record, with its standard deviation where there is one."""
+    mean, std = record["mean"][name], record["std"][name]
+    return figure(name, mean) + ("" if std is None else f" ± {figure(name, std)}")
+
+
+def metric_set_of(record: Record) -> MetricSet:
+    """The metrics of a record."""
+    return find_task(record["task"]).metric_set(record.get("metric_set"))
+
+
+def headings(names: Sequence[str], suffix: str = "") -> list[str]:
+    return [METRICS[name].heading + suffix for name in names]
