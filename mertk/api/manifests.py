@@ -50,7 +50,7 @@ def read_manifest(path: str | Path) -> pandas.DataFrame:
     columns = {_NAMES.get(name, name): manifest.column(name) for name in names}
     table = pandas.DataFrame(columns, index=pandas.Index(manifest.ids, name="utterance"))
     labels = [name for name in columns if name.startswith("label")]
-    numbers = [] if manifest.classes else [name for name in labels if all(map(is_number, columns[name]))]
+    numbers = [name for name in labels if manifest.task.has_numbers and all(map(is_number, columns[name]))]
     numbers += [name for name in ("seconds",) if name in columns]
     table[numbers] = table[numbers].astype(float)
     table.attrs |= {"classes": manifest.classes, "corpus": manifest.corpus}

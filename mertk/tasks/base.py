@@ -29,10 +29,12 @@ class Task(abc.ABC):
     Attributes:
         name: what files and configurations call it.
         metrics: all that it may be measured by.
+        has_numbers: whether labels are numbers rather than names.
         report: its part of RESULTS.md.
     """
 
     name: ClassVar[str]
+    has_numbers: ClassVar[bool] = False
     metrics: ClassVar[Mapping[str, Metric]]
     report: ClassVar[TaskReport]
 

@@ -24,6 +24,7 @@ class Regression(Task):
     """How strong it is."""
 
     name = "regression"
+    has_numbers = True
     metrics = INTENSITY_METRICS
     report = RegressionReport()
 

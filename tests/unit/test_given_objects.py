@@ -17,6 +17,7 @@ from mertk.data.parts import open_part
 from mertk.data.rows import Rows
 from mertk.errors import MertkError
 from mertk.run.given import describe_model, find_problem
+from mertk.tasks import find_task
 from mertk.training.checkpoint import read_weights
 from tests.given_rows import CONFIG, rows
 from tests.toy import Classifier
@@ -173,22 +174,22 @@ def test_a_model_of_a_configuration_is_trained_on_rows(tmp_path):
     ],
 )
 def test_labels_are_names_indices_or_intensities(label, labels, classes):
-    manifest = Rows(rows(2, label=label), "train").manifest(None)
+    manifest = Rows(rows(2, label=label), "train").manifest(find_task("classification"), None)
     assert manifest.labels() == labels and manifest.classes == classes
 
 
 def test_indices_are_those_of_the_classes_of_the_training():
     given = Rows(rows(2, label=lambda n: n), "validation")
-    assert given.manifest(["sad", "happy"]).labels() == ["sad", "happy"]
+    assert given.manifest(find_task("classification"), ["sad", "happy"]).labels() == ["sad", "happy"]
     with pytest.raises(MertkError, match="utterance u001: label 1, expected an index below 1 of the classes sad"):
-        given.manifest(["sad"])
+        given.manifest(find_task("classification"), ["sad"])
 
 
 def test_intensities_of_rows_are_numbers(tmp_path):
     for label, expected in ((lambda n: n % 3, 1.0), (lambda n: n / 2 - 1, -0.5)):
         data = load_config([{"data": {"inputs": {"video": None}}}]).data
         data.inputs = {"video": InputConfig()}
-        part = open_part(data, "train", "regression", rows=Rows(rows(3, label=label), "train"))
+        part = open_part(data, "train", find_task("regression"), rows=Rows(rows(3, label=label), "train"))
         assert part.dataset.labels[1] == expected and part.classes is None
 
 

@@ -70,7 +70,7 @@ ALLOWED = {
         "mertk.provenance",
         "mertk.tasks",
     },
-    "mertk.api": {"mertk.config", "mertk.data", "mertk.models.base", "mertk.report", "mertk.run"},
+    "mertk.api": {"mertk.config", "mertk.data", "mertk.features", "mertk.models.base", "mertk.report", "mertk.run"},
     "mertk.bin": {
         "mertk.run",
         "mertk.command",

@@ -17,7 +17,6 @@ from mertk.errors import MertkError
 from mertk.run.training import train
 from mertk.tasks import find_task
 from mertk.tasks.multilabel_metrics import count_labels, metrics_of_label
-from tests.small_run import own_logging
 from tests.tones import SETTINGS, TONES_HZ, write_data, write_tones
 
 TASK = find_task("multilabel")
@@ -30,12 +29,11 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tones")
     parts = write_data(folder / "data")
     exp = folder / "exp"
-    with own_logging():
-        for seed in (1, 2):
-            run = exp / "session-clean" / "fold_1" / f"seed_{seed}"
-            about = [f"run.output_dir={run}", "run.protocol=clean", "run.cv=session", f"training.seed={seed}"]
-            train(load_config([], [*SETTINGS, *parts, *about]))
-        assert evaluate([str(exp), "--trust", "tests"]) == 0
+    for seed in (1, 2):
+        run = exp / "session-clean" / "fold_1" / f"seed_{seed}"
+        about = [f"run.output_dir={run}", "run.protocol=clean", "run.cv=session", f"training.seed={seed}"]
+        train(load_config([], [*SETTINGS, *parts, *about]))
+    assert evaluate([str(exp), "--trust", "tests"]) == 0
     return exp
 
 
@@ -76,7 +74,7 @@ def test_an_unknown_metric_is_refused_before_training_and_the_model_says_what_la
         [], [*SETTINGS, *parts, f"run.output_dir={tmp_path / 'run'}", "run.protocol=clean", "training.monitor=ua"]
     )
     known = "exact_match, f1_macro, f1_micro, f1_sides, weighted_accuracy, loss, binary_loss"
-    with own_logging(), pytest.raises(MertkError, match=f"training.monitor: got 'ua', expected one of {known}"):
+    with pytest.raises(MertkError, match=f"training.monitor: got 'ua', expected one of {known}"):
         train(config)
 
 

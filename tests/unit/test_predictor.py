@@ -200,7 +200,7 @@ def test_what_is_no_model_is_refused(tmp_path):
 
 
 def test_several_classes_may_hold_at_once():
-    answer = find_task("multilabel").tell(np.array([0.5, 0.9, 0.1]), ["happy", "sad", "angry"])
+    answer = find_task("multilabel").tell(np.array([0.6, 0.9, 0.1]), ["happy", "sad", "angry"])
     assert answer.labels == ("happy", "sad") and answer.label is None
-    assert str(answer) == "happy (0.50), sad (0.90)" and str(Answer()) == "no label"
+    assert str(answer) == "happy (0.60), sad (0.90)" and str(Answer()) == "no label"
     assert str(find_task("regression").tell(np.array([-1.25]), None)) == "-1.25"

@@ -212,9 +212,8 @@ def test_the_task_of_the_documentation_trains_and_is_reported(tmp_path, monkeypa
     exp = tmp_path / "exp"
     run = exp / "session-clean" / "fold_1" / "seed_1234"
     model = "model={component: tests.unit.test_tasks.AnyTask, task: polarity}"
-    with small_run.own_logging():
-        train(small_run.small_config(tmp_path / "data", run, model, "optimizer.learning_rate=0.05"))
-        assert evaluate([str(exp), "--trust", "tests"]) == 0
+    train(small_run.small_config(tmp_path / "data", run, model, "optimizer.learning_rate=0.05"))
+    assert evaluate([str(exp), "--trust", "tests"]) == 0
     results = json.loads((run / "results.json").read_text("utf-8"))
     assert (results["task"], results["classes"]) == ("polarity", ["negative", "positive"])
     assert [sum(row) for row in results["confusion"]] == [2, 2]
