@@ -22,9 +22,9 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     import numpy as np
 
+    from mertk.data.corpus_files import CorpusFiles
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.recording_error import RecordingError
-    from mertk.data_prep.corpus_files import CorpusFiles
     from mertk.data_prep.extraction_plan import Utterance
 
 EXAMPLE = (
@@ -68,7 +68,7 @@ class OpenFaceImport(Extraction):
 
     @cached_property
     def files(self) -> CorpusFiles:
-        from mertk.data_prep.corpus_files import CorpusFiles
+        from mertk.data.corpus_files import CorpusFiles
 
         return CorpusFiles(self.arguments.csv)
 
@@ -86,7 +86,7 @@ class OpenFaceImport(Extraction):
 
     def tell_files(self) -> None:
         """Print how many files there were, and how many of them no utterance asks for."""
-        from mertk.data_prep.corpus_files import told
+        from mertk.data.corpus_files import told
 
         print(told(self.files.counts()), flush=True)
 

@@ -46,6 +46,22 @@ class BadRow(Exception):
         self.reason = reason
 
 
+def find_table(corpus: Path, given: Path | None) -> Path:
+    """The table of labels: the one that was given, or label.csv of the corpus.
+
+    Raises:
+        MertkError: there is no such file.
+    """
+    table = given or corpus / "label.csv"
+    if not table.is_file():
+        there = ", ".join(sorted(file.name for file in table.parent.glob("*.[cC][sS][vV]"))) or "no table"
+        raise MertkError(
+            f"{table}: no such file, there is {there} beside it; rename the table, or give its name to "
+            "data_prep.raw_video --labels."
+        )
+    return table
+
+
 def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], int]:
     """Clips of the table in its order, and how many rows it has; rows that cannot be used go to the ledger.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mertk.checkup.finding import Finding
 from mertk.checkup.folders import check_caches, check_temporary, check_writable
-from mertk.checkup.needs import check_config, check_corpus, named_weights, used_inputs
+from mertk.checkup.needs import check_config, named_weights, used_inputs
 from mertk.checkup.software import (
     check_codecs,
     check_devices,
@@ -91,8 +91,10 @@ def examine(arguments: argparse.Namespace) -> Iterator[Finding]:
             inputs = used_inputs(config)
             weights += [value for _, value in named_weights(config.model)]
     if arguments.corpus:
-        sessions = map(int, (arguments.sessions or "").replace(",", " ").split())
-        yield check_corpus(arguments.corpus, inputs, list(sessions), arguments.labels)
+        from mertk.data_prep.corpora import check_corpus
+
+        sessions = list(map(int, (arguments.sessions or "").replace(",", " ").split()))
+        yield check_corpus(arguments.corpus, inputs, sessions=sessions, labels=arguments.labels)
     yield check_codecs()
     yield from check_devices(arguments.num_processes)
     if makes_speech_features(arguments.corpus, inputs):
