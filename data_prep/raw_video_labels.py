@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.data.columns import LABEL_RANGES, is_number
+from mertk.data.columns import is_number
 from mertk.data.ledger import Ledger
 from mertk.data.text_file import read_text
 from mertk.errors import MertkError
+from mertk.metrics.catalogue import LABEL_RANGES
 
 STAGE = "manifests"
 REQUIRED = ("video_id", "clip_id", "text", "label", "mode")

@@ -65,6 +65,9 @@ INTENSITIES = {
     "sims": MetricSet(("acc2", "f1", "acc3", "acc5", "mae", "corr", "ccc"), ("acc2", "f1", "acc5", "mae", "corr")),
 }
 
+#: scale of the intensities that a set of metrics is for
+LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
+
 
 def find_metric_set(task: str, metric_set: str | None = None) -> MetricSet:
     """The metrics of a task; intensities have several sets.
