@@ -93,8 +93,9 @@ class DataDirectory:
                 continue
             if options.get("within") is None:
                 most_left_out = max(most_left_out, *(fold.info["left_out"] for fold in folds))
-            for fold in folds if keys is not None else ():
-                fold.info = {key: fold.info[key] for key in keys}
+            if keys is not None:
+                for fold in folds:
+                    fold.info = {key: fold.info[key] for key in keys}
             self.write_folds(folds)
         if most_left_out:
             self.warn(

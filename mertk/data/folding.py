@@ -33,7 +33,7 @@ class TooFewGroups(MertkError):
 
 def make_folds(
     manifest: Manifest,
-    column: str | None = "session",
+    column: str | None = "speaker",
     k: int | None = None,
     protocol: str = "clean",
     *,

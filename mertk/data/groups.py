@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from itertools import chain, compress
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -115,34 +114,33 @@ def divide(manifest: Manifest, grouping: Grouping, k: int) -> list[list[str]]:
             f"{manifest.source}: {k} folds of {len(grouping.names)} groups; expected a number of folds from 2 to that "
             "of the groups."
         )
-    for splitter in _splitters(_strata(manifest), len(grouping.names), k):
+    for rows_of in _splits(_strata(manifest), grouping.codes, k):
         part_of = np.zeros(len(grouping.names), dtype=np.int64)
-        for number, rows in enumerate(splitter(grouping.codes)):
-            part_of[grouping.codes[rows]] = number
-        parts: list[list[str]] = [[] for _ in range(k)]
-        for name, part in zip(grouping.names, part_of.tolist(), strict=True):
-            parts[part].append(name)
+        for part, rows in enumerate(rows_of):
+            part_of[grouping.codes[rows]] = part
+        parts = [list(compress(grouping.names, (part_of == part).tolist())) for part in range(k)]
         if all(parts):
             break
-    return parts
+    return sorted(parts)
 
 
-def _splitters(strata: np.ndarray, num_groups: int, k: int) -> Iterator[Callable[[np.ndarray], Iterable[np.ndarray]]]:
-    """Functions from (N,) groups to the rows of each of k parts, the best one first.
+def _splits(strata: np.ndarray, codes: np.ndarray, k: int) -> Iterator[list[np.ndarray]]:
+    """For each of k parts the rows of its utterances, the best division first.
 
-    The last one only looks at sizes, and leaves no part empty; the others may, of few groups that differ very much.
+    The last one looks at sizes alone and leaves no part empty; the first may, of few groups that differ very much.
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
-    def split(splitter: Any, groups: np.ndarray) -> Iterator[np.ndarray]:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The least populated class")  # it is spread as far as it goes
-            yield from (rows for _, rows in splitter.split(strata, strata, groups))
-
     counts = np.bincount(strata)
     if len(counts) > 1 and counts.max() >= k:  # otherwise there is nothing to balance by
-        yield partial(split, StratifiedKFold(k) if num_groups == len(strata) else StratifiedGroupKFold(k))
-    yield partial(split, GroupKFold(k))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")  # it is spread as far as it goes
+            if np.bincount(codes).max() == 1:
+                splits = list(StratifiedKFold(k).split(strata, strata))
+            else:
+                splits = list(StratifiedGroupKFold(k).split(strata, strata, codes))
+        yield [rows for _, rows in splits]
+    yield [rows for _, rows in GroupKFold(k).split(strata, groups=codes)]
 
 
 def _strata(manifest: Manifest) -> np.ndarray:
