@@ -133,13 +133,17 @@ def prepare(
     return load_manifest(out, need=("utt2label",))
 
 
+def recognises(corpus: Path, **_: object) -> bool:
+    """Whether it looks like IEMOCAP."""
+    from mertk.data_prep.iemocap_corpus import NUM_SESSIONS
+
+    return any((corpus / f"Session{number}").is_dir() for number in range(1, NUM_SESSIONS + 1))
+
+
 def check(
-    corpus: Path,
-    inputs: Mapping[str, str] | None = None,
-    sessions: Collection[int] | None = None,
-    **_: object,
-) -> Finding | None:
-    """Whether the folders that are used are there; None where it does not look like IEMOCAP at all.
+    corpus: Path, inputs: Mapping[str, str] | None = None, sessions: Collection[int] | None = None, **_: object
+) -> Finding:
+    """Whether the folders that are used are there.
 
     Args:
         inputs: what is used of each modality (`mertk.checkup.needs.used_inputs`); None for all that there is.
@@ -147,14 +151,12 @@ def check(
     """
     from mertk.data_prep.iemocap_corpus import NUM_SESSIONS
 
-    folders = [f"Session{number}" for number in sorted(sessions or range(1, NUM_SESSIONS + 1))]
-    if not any((corpus / f"Session{number}").is_dir() for number in range(1, NUM_SESSIONS + 1)):
-        return None
     parts = ["dialog/EmoEvaluation", "sentences/wav"]
     if inputs is None or inputs.get("video") == "features":
         parts.append("dialog/avi/DivX")
     if inputs is None or "text" in inputs:
         parts.append("dialog/transcriptions")
+    folders = [f"Session{number}" for number in sorted(sessions or range(1, NUM_SESSIONS + 1))]
     missing = [f"{folder}/{part}" for folder in folders for part in parts if not (corpus / folder / part).is_dir()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

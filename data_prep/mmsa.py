@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
 #: what `mertk.data_prep.corpora` says is looked for
-EXPECTED = "CMU-MOSI, CMU-MOSEI or CH-SIMS: a feature file (.pkl)"
+EXPECTED = "a feature file (.pkl) of CMU-MOSI, CMU-MOSEI or CH-SIMS"
 
 EXAMPLE = """
 python -m data_prep.mmsa --features MOSI/Processed/unaligned_50.pkl --corpus mosi --out data/mosi
@@ -130,10 +130,15 @@ def prepare(
     return load_manifest(out, need=("utt2label",))
 
 
-def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) -> Finding | None:
-    """What a feature file weighs; None of anything else."""
+def recognises(corpus: Path, **_: object) -> bool:
+    """Whether it is a file; which one, reading it tells."""
+    return corpus.is_file()
+
+
+def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) -> Finding:
+    """What the feature file weighs."""
     if not corpus.is_file():
-        return None
+        return Finding("FAIL", "corpus", f"{corpus}: is a folder; expected {EXPECTED}")
     return Finding("ok", "corpus", f"{corpus}: a feature file of {corpus.stat().st_size / 1e6:.0f} MB")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
 #: what `mertk.data_prep.corpora` says is looked for
-EXPECTED = "RAVDESS: a folder with Actor_01, Actor_02, ..."
+EXPECTED = "RAVDESS, a folder with Actor_01, Actor_02, ..."
 
 EXAMPLE = "python -m data_prep.ravdess --corpus /corpora/ravdess --out data/ravdess"
 
@@ -105,10 +105,21 @@ def _write_scp_files(folds: Path, manifest: Manifest) -> None:
         file.with_name("classes.txt").write_text(text, encoding="utf-8")
 
 
-def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) -> Finding | None:
-    """Whether there are folders of actors; None where there are none."""
-    actors = sorted(corpus.glob("[Aa]ctor*[0-9]"))
-    return Finding("ok", "corpus", f"{corpus}: folders of {len(actors)} actors") if actors else None
+def recognises(corpus: Path, **_: object) -> bool:
+    """Whether it looks like RAVDESS."""
+    return bool(_find_actors(corpus))
+
+
+def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) -> Finding:
+    """Whether there are folders of actors; recordings elsewhere are found all the same."""
+    actors = _find_actors(corpus)
+    if actors:
+        return Finding("ok", "corpus", f"{corpus}: folders of {len(actors)} actors")
+    return Finding("warn", "corpus", f"{corpus}: no folder called Actor_01 or the like; is it {EXPECTED}?")
+
+
+def _find_actors(corpus: Path) -> list[Path]:
+    return sorted(path for path in corpus.glob("[Aa]ctor*[0-9]") if path.is_dir())
 
 
 @cli.program

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
 #: what `mertk.data_prep.corpora` says is looked for
-EXPECTED = "CMU-MOSI, CMU-MOSEI or CH-SIMS: a folder with label.csv and Raw/VIDEO/CLIP.mp4"
+EXPECTED = "CMU-MOSI, CMU-MOSEI or CH-SIMS, a folder with label.csv and Raw/VIDEO/CLIP.mp4"
 
 EXAMPLE = """
 python -m data_prep.raw_video --corpus /corpora/MOSI --out data/mosi_raw --name mosi
@@ -113,18 +113,19 @@ def prepare(
     return load_manifest(out, need=("utt2label",))
 
 
-def check(
-    corpus: Path, inputs: Mapping[str, str] | None = None, labels: Path | None = None, **_: object
-) -> Finding | None:
-    """Whether there are labels, and recordings unless text alone is used; None where there is neither.
+def recognises(corpus: Path, labels: Path | None = None, **_: object) -> bool:
+    """Whether there are a table of labels or clips."""
+    return corpus.is_dir() and ((labels or corpus / "label.csv").is_file() or (corpus / "Raw").is_dir())
+
+
+def check(corpus: Path, inputs: Mapping[str, str] | None = None, labels: Path | None = None, **_: object) -> Finding:
+    """Whether there are labels, and recordings unless text alone is used.
 
     Args:
         inputs: what is used of each modality (`mertk.checkup.needs.used_inputs`); None for all that there is.
         labels: the table of labels; None for label.csv of the corpus.
     """
     table, clips = labels or corpus / "label.csv", corpus / "Raw"
-    if not corpus.is_dir() or not (table.is_file() or clips.is_dir()):
-        return None
     if inputs is not None and set(inputs) == {"text"} and table.is_file():
         return Finding("ok", "corpus", f"{table}: of which the text is used")
     missing = [str(path) for path in (table, clips) if not path.exists()]

@@ -37,6 +37,7 @@ python -m mertk.bin.doctor --corpus /corpora/IEMOCAP_full_release --writable dat
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     parser.add_argument("--corpus", type=Path, metavar="PATH", help="corpus to look into")
+    parser.add_argument("--corpus_name", metavar="NAME", help="which it must be, such as iemocap (whichever it is)")
     parser.add_argument("--config", nargs="+", metavar="YAML", help="configuration of the run, files merged in order")
     parser.add_argument(
         "--weights", nargs="+", default=[], metavar="WEIGHTS", help="hub ids or folders that are needed"
@@ -94,7 +95,8 @@ def examine(arguments: argparse.Namespace) -> Iterator[Finding]:
         from mertk.data_prep.corpora import check_corpus
 
         sessions = list(map(int, (arguments.sessions or "").replace(",", " ").split()))
-        yield check_corpus(arguments.corpus, inputs, sessions=sessions, labels=arguments.labels)
+        options = {"sessions": sessions, "labels": arguments.labels}
+        yield check_corpus(arguments.corpus, inputs, arguments.corpus_name, **options)
     yield check_codecs()
     yield from check_devices(arguments.num_processes)
     if makes_speech_features(arguments.corpus, inputs):

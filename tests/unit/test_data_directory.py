@@ -109,13 +109,13 @@ def test_another_corpus_is_not_written_over(tmp_path: Path) -> None:
 
 def test_corpora_are_those_that_can_be_prepared() -> None:
     assert set(corpora.corpus_names()) == set(NEEDED)
-    for module in corpora.corpora():
-        assert callable(module.main) and callable(module.check) and module.EXPECTED
+    for module in map(corpora.find_corpus, NEEDED):
+        assert callable(module.recognises) and callable(module.main) and callable(module.check) and module.EXPECTED
 
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_a_function_takes_what_its_program_takes(name: str) -> None:
-    (module,) = (module for module in corpora.corpora() if module.__name__.endswith(f".{name}"))
+    module = corpora.find_corpus(name)
     options = vars(module.parse_arguments(NEEDED[name]))
     if "no_video" in options:
         options["video"] = not options.pop("no_video")
@@ -140,5 +140,11 @@ def test_a_folder_that_no_corpus_knows_is_told_what_was_looked_for(tmp_path: Pat
     finding = corpora.check_corpus(tmp_path)
     assert finding.status == "FAIL"
     assert "iemocap (IEMOCAP_full_release, unpacked); mmsa (" in finding.told
+    assert corpora.check_corpus(tmp_path, name="ravdess").status == "warn"
+    assert "Session1/dialog/EmoEvaluation and 19 more missing" in corpora.check_corpus(tmp_path, name="iemocap").told
+    assert "label.csv missing" in corpora.check_corpus(tmp_path, name="raw_video").told
+    assert "is a folder; expected a feature file" in corpora.check_corpus(tmp_path, name="mmsa").told
+    with pytest.raises(MertkError, match="corpus 'mine' is not known; expected one of iemocap, mmsa, ravdess, raw_vi"):
+        corpora.check_corpus(tmp_path, name="mine")
     (tmp_path / "Actor_01").mkdir()
     assert corpora.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: folders of 1 actors")
