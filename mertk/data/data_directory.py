@@ -11,7 +11,7 @@ Nothing that something else has made is written over, and no fold is written in 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,14 +104,19 @@ class DataDirectory:
             )
 
     def add_official_folds(
-        self, train: Iterable[str], validation: Iterable[str], test: Iterable[str], noted: Sequence[str] = ()
+        self,
+        train: Iterable[str],
+        validation: Iterable[str],
+        test: Iterable[str],
+        share: Collection[str] = (),
+        noted: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """Write the parts that a corpus comes with as one fold of each protocol that they allow.
 
-        Arguments, what is returned and what is raised as those of `write_folds`.
+        Arguments, what is returned and what is raised as those of `make_official_fold` and `write_folds`.
         """
         parts = [list(train), list(validation), list(test)]
-        folds = [make_official_fold(*parts, protocol=protocol) for protocol in OFFICIAL_PROTOCOLS]
+        folds = [make_official_fold(*parts, protocol, share) for protocol in OFFICIAL_PROTOCOLS]
         return [report for fold in folds for report in self.write_folds([fold], noted)]
 
     def write_folds(self, folds: Sequence[Fold], noted: Sequence[str] = ()) -> list[dict[str, Any]]:

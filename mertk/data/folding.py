@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mertk.data.folds import APART, PROTOCOLS, Fold
+from mertk.data.folds import APART, PROTOCOLS, Fold, check_share
 from mertk.data.groups import UTTERANCE, Grouping, arrange, divide, find_column, group_by
 from mertk.data.manifest import Manifest
 from mertk.data.overlap import count_overlap
@@ -99,9 +99,9 @@ def _check_choices(
         raise MertkError(f"protocol {protocol!r} is not known; expected one of {', '.join(PROTOCOLS)}.")
     if [k, within, groups].count(None) < 2:
         raise MertkError("a number of folds (k), groups of one's own and within exclude each other; give one of them.")
-    unknown = sorted(set(share) - set(APART))
-    if unknown or column in share:
-        raise MertkError(f"folds by {column}: parts cannot share {', '.join(unknown) or column} on purpose.")
+    check_share(share)
+    if column in share:
+        raise MertkError(f"share: the parts of folds by {column} cannot share a {column}.")
 
 
 def _check_enough(manifest: Manifest, protocol: str, blocks: Sequence[str], kind: str) -> None:

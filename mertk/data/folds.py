@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -72,23 +72,40 @@ class Fold:
 
 
 def make_official_fold(
-    train: Iterable[str], validation: Iterable[str], test: Iterable[str], protocol: str = "clean"
+    train: Iterable[str],
+    validation: Iterable[str],
+    test: Iterable[str],
+    protocol: str = "clean",
+    share: Collection[str] = (),
 ) -> Fold:
     """The one fold of a corpus that comes with its own parts.
 
     Args:
         protocol: clean, or clean-refit, which trains on training and validation together.
+        share: what the parts are known to share, of `APART`.
 
     Raises:
-        MertkError: unknown protocol.
+        MertkError: unknown protocol, or something that parts may share anyway.
     """
     if protocol not in OFFICIAL_PROTOCOLS:
         raise MertkError(f"protocol {protocol!r}: official parts have {' and '.join(OFFICIAL_PROTOCOLS)} only.")
+    check_share(share)
     fold = Fold(sorted(train), sorted(validation), sorted(test))
     if protocol == "clean-refit":
         fold.train, fold.validation = sorted([*fold.train, *fold.validation]), []
     fold.info = {"cv": "official", "protocol": protocol, "fold": 1, "counts": fold.counts()}
+    if share:
+        fold.info["may_share"] = sorted(share)
     return fold
+
+
+def check_share(share: Collection[str]) -> None:
+    """Raise MertkError unless all of it is what parts do not share by themselves."""
+    unknown = sorted(set(share) - set(APART))
+    if unknown:
+        raise MertkError(
+            f"share: {', '.join(unknown)} is none of {', '.join(APART)}, which parts may share on purpose."
+        )
 
 
 def write_folds(directory: str | Path, folds: Sequence[Fold]) -> None:

@@ -268,6 +268,18 @@ def test_official_parts_know_no_selection_on_the_test_part() -> None:
         make_official_fold(["a"], ["b"], ["c"], "published")
 
 
+def test_official_parts_share_what_they_are_known_to_share() -> None:
+    ids = ["a", "b", "c"]
+    columns = {"utt2label": ["0"] * 3, "utt2spk": ["me"] * 3, "utt2session": ids}
+    manifest = Manifest(Path("tiny"), ids, None, {}, columns)
+    with pytest.raises(MertkError, match="speaker me is in the training part"):
+        check_parts(manifest, make_official_fold(["a"], ["b"], ["c"]))
+    report = check_parts(manifest, make_official_fold(["a"], ["b"], ["c"], share=["speaker"]))
+    assert report["checked"] == ["utterance", "session"]
+    with pytest.raises(MertkError, match="share: video is none of speaker, session, dialogue, recording"):
+        make_official_fold(["a"], ["b"], ["c"], share=["video"])
+
+
 def test_shared_videos_are_counted_and_shared_utterances_refused() -> None:
     manifest = clips("a1 a2 a3 b1 b2 c1")
     fold = make_official_fold(["a1", "b1"], ["a2"], ["a3", "b2", "c1"])
