@@ -33,7 +33,7 @@ write_file(Path(sys.argv[1]), float(sys.argv[2]))
 #: what a process of its own runs; without --features it ends when everything is imported
 IMPORT = """\
 import json, resource, sys, time
-from mertk.data_prep import mmsa, mmsa_directory
+from mertk.data_prep import mmsa, mmsa_directory, mmsa_features
 start = time.perf_counter()
 code = mmsa.main(sys.argv[1:]) if len(sys.argv) > 1 else 0
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mertk.data_prep.corpus_files import CorpusFiles
+from mertk.data.corpus_files import CorpusFiles
 from mertk.errors import MertkError
 
 #: codes of the majority emotion; xxx where the raters did not agree
@@ -27,6 +27,7 @@ EMOTIONS = ("neu", "hap", "exc", "ang", "sad", "fru", "sur", "fea", "dis", "oth"
 NUM_SESSIONS = 5
 
 _UTTERANCE = re.compile(r"(?P<session>Ses\d\d)(?P<left>[FM])_(?P<scene>\w+)_(?P<speaker>[FM])\d+")
+_SCRIPT = re.compile(r"script[\d_]*")
 _SESSION = re.compile(r"Ses\d\d")
 _TURN = re.compile(
     r"\[\s*(?P<start>[^\s\]]+)\s*-\s*(?P<end>[^\s\]]+)\s*\]\s+(?P<utterance>\S+)\s+(?P<emotion>\S+)\s+"
@@ -60,6 +61,16 @@ class Turn:
     def speaker(self) -> str:
         """Session and the letter of the last field: Ses01F_impro01_M003 is spoken by Ses01_M."""
         return f"{self.session}_{self.utterance.rpartition('_')[2][0]}"
+
+    @property
+    def script(self) -> str | None:
+        """Which script the dialogue performs, None if it is improvised; a letter after its name marks another take.
+
+        >>> [Turn(f"Ses05M_{scene}_F000", 0, 1, "neu", (2, 2, 2), "").script for scene in ("script01_1b", "impro01")]
+        ['script01_1', None]
+        """
+        match = _SCRIPT.search(self.dialogue)
+        return match.group() if match else None
 
     @property
     def half(self) -> str:

@@ -9,10 +9,18 @@ folds/official-clean and folds/official-clean-refit. All of it is written, or no
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mertk import cli
+from mertk.checkup.finding import Finding
+
+if TYPE_CHECKING:
+    from mertk.data.manifest import Manifest
+
+#: what `mertk.data_prep.corpora` says is looked for
+EXPECTED = "a feature file (.pkl) of CMU-MOSI, CMU-MOSEI or CH-SIMS"
 
 EXAMPLE = """
 python -m data_prep.mmsa --features MOSI/Processed/unaligned_50.pkl --corpus mosi --out data/mosi
@@ -50,15 +58,98 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def prepare(
+    features: Path,
+    out: Path,
+    corpus: str,
+    alignment: str | None = None,
+    infinite: str = "zero",
+    bad_length: str = "refuse",
+    max_contradicting: float = 0.2,
+    max_lost: float = 0.01,
+) -> Manifest:
+    """Read a feature file, and write the data directory `out` with features and the official split.
+
+    Args:
+        corpus: mosi, mosei or sims.
+        alignment: unaligned or aligned, to refuse a file of the other kind.
+        infinite: put zero in the place of NaN and infinite values, or refuse them.
+        bad_length: refuse or drop utterances with impossible lengths.
+        max_contradicting: share of utterances in which the file may contradict itself.
+        max_lost: share that may be left out.
+
+    Raises:
+        MertkError: see `read_feature_file`; lengths or values that are refused; a file that contradicts itself; too
+            much lost; something else in the way at `out`. Nothing is written then.
+    """
+    from mertk.data.data_directory import OWN_FILES, building_data_directory, is_miniature
+    from mertk.data.destination import check_destination
+    from mertk.data.manifest import load_manifest
+    from mertk.data_prep.mmsa_directory import (
+        STAGE,
+        check_features,
+        describe_file,
+        drop_bad_lengths,
+        find_silent,
+        make_columns,
+    )
+    from mertk.data_prep.mmsa_features import write_features
+    from mertk.data_prep.mmsa_file import read_feature_file
+    from mertk.data_prep.mmsa_frames import settle_frames
+    from mertk.data_prep.mmsa_labels import compare_labels, scale_remarks
+    from mertk.data_prep.mmsa_notes import check_notes
+    from mertk.data_prep.mmsa_published import CORPORA, recognise
+    from mertk.data_prep.mmsa_validation import split_off_validation
+    from mertk.errors import MertkError
+
+    path = features.absolute()
+    metrics, miniature = CORPORA[corpus].metrics, is_miniature(path)
+    own_files = (*OWN_FILES, "features")
+    check_destination(out, corpus, miniature, own_files)
+    check_features(out)
+    file = read_feature_file(path, metrics)
+    notes = [*settle_frames(file.parts), *compare_labels(file.parts), *find_silent(file.parts)]
+    if recognise(corpus, file.sha1, file.sha256)[0] is None:
+        check_notes(notes, sum(part.count for part in file.parts), max_contradicting, path)
+    ledger = drop_bad_lengths(file.parts, path, bad_length, max_lost)
+    remarks = [*file.remarks, split_off_validation(file.parts, path)]
+    remarks += [] if miniature else scale_remarks(file.parts, metrics)
+    record = describe_file(file, path, corpus, miniature)
+    record["warnings"][1:1] = [*filter(None, remarks), *map(str, notes)]  # behind the checksum
+    record["left_out"] = ledger.counts()
+    if alignment not in (None, record["alignment"]):
+        raise MertkError(
+            f"{path} holds {record['alignment']} features, {alignment} ones were asked for; give the other "
+            "file of the corpus, or ask for these (the recipes' --features)."
+        )
+    columns, parts = make_columns(file.parts), {part.name: [part.ids[row] for row in part.rows] for part in file.parts}
+    with building_data_directory(out, columns, record, None, ledger, stage=STAGE, replaces=own_files) as directory:
+        write_features(directory.path / "features", file, record, infinite)
+        report, *_ = directory.add_official_folds(**parts, noted=("shared_videos", "scripted_overlap"))
+        record["shared_videos"] = report["shared_videos"]
+    return load_manifest(out, need=("utt2label",))
+
+
+def recognises(corpus: Path, **_: object) -> bool:
+    """Whether it is a file; which one, reading it tells."""
+    return corpus.is_file()
+
+
+def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) -> Finding:
+    """What the feature file weighs."""
+    if not corpus.is_file():
+        return Finding("FAIL", "corpus", f"{corpus}: is a folder; expected {EXPECTED}")
+    return Finding("ok", "corpus", f"{corpus}: a feature file of {corpus.stat().st_size / 1e6:.0f} MB")
+
+
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data_prep.corpus_files import told, utterance_counts
-    from mertk.data_prep.mmsa_directory import import_file
+    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.data_directory import tell_warnings
 
-    corpus, ledger = import_file(arguments)
-    for warning in corpus["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
+    corpus = prepare(**vars(arguments)).corpus
+    tell_warnings(corpus)
     print(f"{arguments.features}: " + ("a MINIATURE" if corpus["miniature"] else corpus["file"]))
     counts = ", ".join(f"{count} {part}" for part, count in corpus["parts"].items())
     print(f"{arguments.out}: {corpus['count']} utterances ({counts}), {corpus['alignment']}")
@@ -66,7 +157,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"  {modality}: {width} features, up to {corpus['sequence_lengths'][modality]} steps")
     for pair, videos in corpus["shared_videos"].items():
         print(f"  {pair} share {videos['count']} videos, such as {videos['example']}")
-    seen = told(utterance_counts(corpus["count"], ledger), "utterances")
+    seen = told(utterance_counts(corpus), "utterances")
     print(f"  {seen}; see {arguments.out / 'excluded.tsv'}")
     return 0
 

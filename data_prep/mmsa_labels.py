@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mertk.data.columns import LABEL_RANGES
 from mertk.data_prep.mmsa_file import CLASS_KEYS, LABEL_KEYS, UNIMODAL_LABEL_KEYS, Part
 from mertk.data_prep.mmsa_notes import Note
+from mertk.metrics.catalogue import LABEL_RANGES
 
 _WORDS = {"negative": -1, "neutral": 0, "positive": 1}
 #: numbers of the classes, to what is added to make signs of them

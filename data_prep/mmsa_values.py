@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mertk.data.columns import LABEL_RANGES
 from mertk.data_prep.safe_pickle import shown
 from mertk.errors import MertkError
+from mertk.metrics.catalogue import LABEL_RANGES
 
 
 def read_strings(values: Any, where: str, ids: list[str] | None = None) -> list[str]:

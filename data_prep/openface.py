@@ -23,11 +23,11 @@ from mertk.features.extraction import Extraction
 if TYPE_CHECKING:
     import numpy as np
 
+    from mertk.data.corpus_files import CorpusFiles
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.processes import Processes
     from mertk.data.recording_error import RecordingError
-    from mertk.data_prep.corpus_files import CorpusFiles
     from mertk.features.extraction_plan import Utterance
 
 EXAMPLE = (
@@ -92,7 +92,7 @@ class OpenFaceImport(Extraction):
 
     @cached_property
     def files(self) -> CorpusFiles:
-        from mertk.data_prep.corpus_files import CorpusFiles
+        from mertk.data.corpus_files import CorpusFiles
 
         return CorpusFiles(self.csv)
 
@@ -110,7 +110,7 @@ class OpenFaceImport(Extraction):
 
     def tell_files(self) -> None:
         """Print how many files there were, and how many of them no utterance asks for."""
-        from mertk.data_prep.corpus_files import told
+        from mertk.data.corpus_files import told
 
         print(told(self.files.counts()), flush=True)
 

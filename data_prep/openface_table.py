@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mertk.data.corpus_files import find_near
 from mertk.data.recording_error import RecordingError
-from mertk.data_prep.corpus_files import find_near
 
 #: columns before the features
 FIRST_COLUMNS = ("frame", "face_id", "timestamp", "confidence", "success")

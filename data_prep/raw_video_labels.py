@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.data.columns import LABEL_RANGES, is_number
+from mertk.data.columns import is_number
 from mertk.data.ledger import Ledger
 from mertk.data.text_file import read_text
 from mertk.errors import MertkError
+from mertk.metrics.catalogue import LABEL_RANGES
 
 STAGE = "manifests"
 REQUIRED = ("video_id", "clip_id", "text", "label", "mode")
@@ -44,6 +45,22 @@ class BadRow(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+def find_table(corpus: Path, given: Path | None) -> Path:
+    """The table of labels: the one that was given, or label.csv of the corpus.
+
+    Raises:
+        MertkError: there is no such file.
+    """
+    table = given or corpus / "label.csv"
+    if not table.is_file():
+        there = ", ".join(sorted(file.name for file in table.parent.glob("*.[cC][sS][vV]"))) or "no table"
+        raise MertkError(
+            f"{table}: no such file, there is {there} beside it; rename the table, or give its name to "
+            "data_prep.raw_video --labels."
+        )
+    return table
 
 
 def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], int]:

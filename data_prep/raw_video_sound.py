@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from mertk.data.corpus_files import find_file, find_near
+from mertk.data.ledger import Ledger
 from mertk.data.recording_error import RecordingError, attempt
 from mertk.data.samples import check_samples
-from mertk.data_prep.corpus_files import find_file, find_near
-from mertk.data_prep.raw_video_labels import Clip
+from mertk.data_prep.raw_video_labels import STAGE, Clip
 from mertk.features.worker_threads import map_in_threads
+from mertk.progress_bar import progress
 
 SAMPLE_RATE_HZ = 16000
 SUFFIX = ".mp4"
@@ -28,16 +30,25 @@ class ClipFiles:
     wav_seconds: float
 
 
-def read_all(
-    clips: Sequence[Clip], corpus: Path, out: Path, num_threads: int | None
-) -> Iterator[tuple[Clip, ClipFiles | RecordingError]]:
-    """Files of every clip, its sound extracted to `out`/wav unless it is there, or why it cannot be used."""
+def read_files(
+    clips: Sequence[Clip], corpus: Path, out: Path, ledger: Ledger, num_threads: int | None
+) -> dict[str, ClipFiles]:
+    """Files of the clips that can be used, by utterance, their sound extracted to `out`/wav unless it is there.
+
+    Why others cannot be used goes to the ledger.
+    """
     num_threads = num_threads or os.cpu_count() or 1
 
     def read(clip: Clip) -> tuple[Clip, ClipFiles | RecordingError]:
         return clip, attempt(lambda: read_clip(clip, corpus, out), corpus / "Raw" / clip.video, clip.utterance)
 
-    return map_in_threads(read, clips, num_threads)
+    files = {}
+    for clip, result in progress(map_in_threads(read, clips, num_threads), len(clips), "sound"):
+        if isinstance(result, RecordingError):
+            ledger.add(clip.utterance, STAGE, result.reason, f"{clip.place}: {result}")
+        else:
+            files[clip.utterance] = result
+    return files
 
 
 def read_clip(clip: Clip, corpus: Path, out: Path) -> ClipFiles:

@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
     add("--corpus", type=Path, metavar="PATH", help="corpus to look into")
+    add("--corpus_name", metavar="NAME", help="which it must be, such as iemocap (whichever it is)")
     add("--config", nargs="+", default=[], metavar="YAML", help="configuration of the run, files merged in order")
     add("--clip", metavar="WEIGHTS", help="CLIP model, for features of pictures: hub id or folder")
     add("--speech", metavar="WEIGHTS", nargs="+", default=[], former="--weights", help="the same of speech encoders")
@@ -47,14 +48,15 @@ def main(argv: list[str] | None = None) -> int:
         return 1 if missing else 0
 
     from mertk.checkup.examination import examine
-    from mertk.checkup.needs import check_corpus
+    from mertk.data_prep.corpora import check_corpus
 
+    named, own = arguments.corpus_name, {"sessions": arguments.sessions, "labels": arguments.labels}
     worst = 0
     for finding in examine(
         arguments.config,
         arguments.settings,
         arguments.corpus,
-        lambda corpus, inputs: check_corpus(corpus, inputs, arguments.sessions, arguments.labels),
+        lambda corpus, inputs: check_corpus(corpus, inputs, named, **own),
         arguments.writable,
         arguments.num_processes,
         arguments.clip,

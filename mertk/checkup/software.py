@@ -73,7 +73,7 @@ def check_versions() -> Finding:
 
 
 def check_codecs() -> Finding:
-    """Whether the libraries that read sound and pictures load, with the codecs that IEMOCAP needs."""
+    """Whether the libraries that read sound and pictures load, with the codecs of older corpora."""
     try:
         import av
         import soundfile

@@ -40,8 +40,6 @@ HALVES = ("left", "right", "whole")
 
 #: intensities that raters gave to one modality alone
 UNIMODAL_LABELS = ("utt2label_audio", "utt2label_video", "utt2label_text")
-#: intensities of the corpora whose corpus.json names these sets of metrics
-LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
 
 #: characters that no line of a column file holds
 _CONTROLS = ("\t", "\r", "\n", "\0")

@@ -1,15 +1,13 @@
-"""Which utterances train, select and test: by session, by speaker or as published, under named protocols.
+"""Which utterances train, select and test, under named protocols; and the proof that nothing crosses between them.
 
-| protocol      | training            | validation               | test      |
-|---------------|---------------------|--------------------------|-----------|
-| `clean`       | all other sessions  | the session after test's | session k |
-| `clean-refit` | every other session | none                     | session k |
-| `published`   | every other session | the test part itself     | session k |
+| protocol      | training          | validation             | test    |
+|---------------|-------------------|------------------------|---------|
+| `clean`       | all other groups  | the group after test's | group k |
+| `clean-refit` | every other group | none                   | group k |
+| `published`   | every other group | the test part itself   | group k |
 
-By speaker, the test part is one speaker. Both speakers of a session are in the audio and in the picture of each of
-its dialogues, so the partner of the test speaker is left out of every part, and validation is a whole session.
 `clean-refit` takes the number of steps from the `clean` run of the same fold. `published` is what released code often
-does: it picks the best epoch on the test part, so its scores are too good.
+does: it picks the best epoch on the test part, so its scores are too good. What a group is, `mertk.data.folding` says.
 
 Corpora that come with parts of their own have one fold, cross-validation `official`, whose `clean-refit` trains on
 the training and validation parts together. Their parts may share videos, which is told and not refused.
@@ -19,26 +17,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, compress
+from itertools import combinations
 from pathlib import Path
 from typing import Any, TypedDict
 
-import numpy as np
-
 from mertk.content import read_json
+from mertk.data.groups import find_column
 from mertk.data.manifest import Manifest
 from mertk.data.name_lists import read_ids
-from mertk.data.scripts import overlap_of, scripted_overlap
+from mertk.data.overlap import SCRIPT_COUNTS, count_overlap
 from mertk.errors import MertkError
 
-CROSS_VALIDATIONS = ("session", "speaker")
 PROTOCOLS = ("clean", "clean-refit", "published")
 OFFICIAL_PROTOCOLS = ("clean", "clean-refit")
 
-#: columns whose values may not be shared between parts, and what they are called in messages
-_APART = {"utt2spk": "speaker", "utt2session": "session", "utt2dialogue": "dialogue", "wav.scp": "audio file"}
+#: what parts may not share (`mertk.data.groups`)
+APART = ("speaker", "session", "dialogue", "recording")
+#: how messages call what a column says, where it is not called so
+_WORDS = {"wav.scp": "audio file", "video.scp": "video file"}
 
 
 class FoldInfo(TypedDict, total=False):
@@ -47,6 +45,9 @@ class FoldInfo(TypedDict, total=False):
     cv: str
     protocol: str
     fold: int
+    counts: dict[str, int]
+    scripted_overlap: dict[str, Any]
+    may_share: list[str]
 
 
 @dataclass
@@ -65,89 +66,46 @@ class Fold:
         cv, protocol, number = (self.info.get(key, "?") for key in keys)
         return f"{cv}-{protocol} fold {number}"
 
-
-def make_folds(manifest: Manifest, cv: str = "session", protocol: str = "clean") -> list[Fold]:
-    """Folds of a cross-validation, numbered from 1 in the order of the sessions or speakers.
-
-    Raises:
-        MertkError: unknown cv or protocol, or too few sessions for it.
-    """
-    if cv not in CROSS_VALIDATIONS:
-        raise MertkError(f"cross-validation {cv!r} is not known; expected one of {', '.join(CROSS_VALIDATIONS)}.")
-    if protocol not in PROTOCOLS:
-        raise MertkError(f"protocol {protocol!r} is not known; expected one of {', '.join(PROTOCOLS)}.")
-    sessions, session_of = _numbered(manifest.column("utt2session"))
-    speakers, speaker_of = _numbered(manifest.column("utt2spk"))
-    needed = 3 if protocol == "clean" else 2
-    if len(sessions) < needed:
-        raise MertkError(
-            f"{manifest.source}: protocol {protocol} needs at least {needed} sessions, there are {len(sessions)} "
-            f"({', '.join(sessions)}); add sessions to the corpus or choose another protocol."
-        )
-    pairs = sorted(set(zip(session_of.tolist(), speaker_of.tolist(), strict=True)))
-    tests = [(session, None) for session in range(len(sessions))] if cv == "session" else pairs
-    folds = []
-    for number, (test_session, test_speaker) in enumerate(tests, start=1):
-        in_session = session_of == test_session
-        is_test = in_session if test_speaker is None else in_session & (speaker_of == test_speaker)
-        is_validation = {
-            "clean": session_of == (test_session + 1) % len(sessions),
-            "clean-refit": np.zeros_like(is_test),
-            "published": is_test,
-        }[protocol]
-        masks = {
-            "train": ~in_session & ~is_validation,
-            "validation": is_validation,
-            "test": is_test,
-            "left_out": in_session & ~is_test,
-        }
-        ids = {part: list(compress(manifest.ids, mask.tolist())) for part, mask in masks.items()}
-        sessions_in = {part: [sessions[code] for code in np.unique(session_of[mask])] for part, mask in masks.items()}
-        speakers_in = {part: [speakers[code] for code in np.unique(speaker_of[mask])] for part, mask in masks.items()}
-        fold = Fold(ids["train"], ids["validation"], ids["test"], {"cv": cv, "protocol": protocol, "fold": number})
-        fold.info |= {
-            "test_sessions": sessions_in["test"],
-            "test_speakers": speakers_in["test"],
-            "validation_sessions": sessions_in["validation"],
-            "train_sessions": sessions_in["train"],
-            "left_out": len(ids["left_out"]),
-            "left_out_speakers": speakers_in["left_out"],
-            "counts": _counts(fold),
-            "scripted_overlap": scripted_overlap(manifest, fold.train, fold.test),
-        }
-        folds.append(fold)
-    return folds
-
-
-def _numbered(column: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Distinct values, sorted, and (N,) the number of each."""
-    names = sorted(set(column))
-    number_of = {name: number for number, name in enumerate(names)}
-    return names, np.array(list(map(number_of.__getitem__, column)), dtype=np.int64)
+    def counts(self) -> dict[str, int]:
+        """Number of utterances of each part."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
 
 
 def make_official_fold(
-    train: Iterable[str], validation: Iterable[str], test: Iterable[str], protocol: str = "clean"
+    train: Iterable[str],
+    validation: Iterable[str],
+    test: Iterable[str],
+    protocol: str = "clean",
+    share: Collection[str] = (),
 ) -> Fold:
     """The one fold of a corpus that comes with its own parts.
 
     Args:
         protocol: clean, or clean-refit, which trains on training and validation together.
+        share: what the parts are known to share, of `APART`.
 
     Raises:
-        MertkError: unknown protocol.
+        MertkError: unknown protocol, or something that parts may share anyway.
     """
     if protocol not in OFFICIAL_PROTOCOLS:
         raise MertkError(f"protocol {protocol!r}: official parts have {' and '.join(OFFICIAL_PROTOCOLS)} only.")
+    check_share(share)
     fold = Fold(sorted(train), sorted(validation), sorted(test))
     if protocol == "clean-refit":
         fold.train, fold.validation = sorted([*fold.train, *fold.validation]), []
-    fold.info = {"cv": "official", "protocol": protocol, "fold": 1, "counts": _counts(fold)}
+    fold.info = {"cv": "official", "protocol": protocol, "fold": 1, "counts": fold.counts()}
+    if share:
+        fold.info["may_share"] = sorted(share)
     return fold
 
 
-def _counts(fold: Fold) -> dict[str, int]:
-    return {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}
+def check_share(share: Collection[str]) -> None:
+    """Raise MertkError unless all of it is what parts do not share by themselves."""
+    unknown = sorted(set(share) - set(APART))
+    if unknown:
+        raise MertkError(
+            f"share: {', '.join(unknown)} is none of {', '.join(APART)}, which parts may share on purpose."
+        )
 
 
 def write_folds(directory: str | Path, folds: Sequence[Fold]) -> None:
@@ -177,13 +135,22 @@ def read_fold(directory: str | Path) -> Fold:
         available = sorted(entry.name for entry in directory.parent.glob("*")) if directory.parent.is_dir() else []
         hint = f"there is {', '.join(available)}" if available else "run stage 1 to make the folds"
         raise MertkError(f"{directory}: no such fold; {hint}.")
-    info = read_json(directory / "fold.json", FoldInfo, "run stage 1 again")
+    info = read_fold_info(directory / "fold.json")
     validation = directory / "validation.ids"
     has_validation = validation.is_file() or info.get("protocol") != "clean-refit"
     return Fold(
         read_ids(directory / "train.ids"), read_ids(validation) if has_validation else [],
         read_ids(directory / "test.ids"), info,
     )  # fmt: skip
+
+
+def read_fold_info(file: Path) -> FoldInfo:
+    """Content of a fold.json.
+
+    Raises:
+        MertkError: it is missing or faulty.
+    """
+    return read_json(file, FoldInfo, "run stage 1 again")
 
 
 def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
@@ -195,8 +162,9 @@ def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
 
     Returns:
         report: `checked` (what was compared), `counts` and `classes` by part, `left_out` (utterances in no part),
-        `absent_in_test` and `absent_in_validation` (classes), `scripted_overlap` (see `mertk.data.scripts`)
-        and, where videos are known, `shared_videos`: by pair of parts that share any, their `count` and an `example`.
+        `absent_in_test` and `absent_in_validation` (classes), `scripted_overlap` (see `mertk.data.overlap`),
+        where videos are known, `shared_videos`: by pair of parts that share any, their `count` and an `example`, and
+        `shared`: the same of what the fold says that its parts may share.
 
     Raises:
         MertkError: an utterance, speaker, session, dialogue or audio file in two parts, an empty part, an unknown
@@ -213,28 +181,35 @@ def check_parts(manifest: Manifest, fold: Fold) -> dict[str, Any]:
             raise MertkError(f"{fold.name}: under protocol published validation must be the test part; make it again.")
         del manifests["validation"]
     _check_apart(fold.name, "utterance", {part: (some.ids, some.ids) for part, some in manifests.items()})
-    columns = [name for name in _APART if manifest.has(name)]
-    for name in columns:
-        values = {part: (some.column(name), some.ids) for part, some in manifests.items()}
-        _check_apart(fold.name, _APART[name], values)
+    may_share = fold.info.get("may_share", [])
+    columns = {name: column for name in APART if (column := find_column(manifest, name))}
+    checked = {_WORDS.get(column, name): column for name, column in columns.items() if name not in may_share}
+    for word, column in checked.items():
+        values = {part: (some.column(column), some.ids) for part, some in manifests.items()}
+        _check_apart(fold.name, word, values)
     report: dict[str, Any] = {
         "fold": fold.name,
-        "checked": ["utterance", *(_APART[name] for name in columns)],
+        "checked": ["utterance", *checked],
         "counts": {part: len(ids) for part, ids in parts.items()},
         "left_out": len(manifest) - sum(map(len, manifests.values())),
     }
     if manifest.classes is not None:
         report |= _check_classes(manifest.classes, fold, labels)
-    report["scripted_overlap"] = overlap_of(trained, tested)
+    noted = fold.info.get("scripted_overlap", {})
+    scripts = {name: noted[name] for name in SCRIPT_COUNTS if name in noted}
+    report["scripted_overlap"] = scripts | count_overlap(trained, tested)
     if manifest.has("utt2video"):
-        report["shared_videos"] = _shared_videos({part: some.column("utt2video") for part, some in manifests.items()})
+        report["shared_videos"] = _shared(manifests, "utt2video")
+    report["shared"] = {name: _shared(manifests, columns[name]) for name in may_share if name in columns}
     return report
 
 
-def _shared_videos(videos: dict[str, list[str]]) -> dict[str, Any]:
+def _shared(manifests: Mapping[str, Manifest], column: str) -> dict[str, Any]:
+    """By pair of parts that share values of a column, their number and one of them."""
     found = {}
-    for first, second in combinations(videos, 2):
-        shared = set(videos[first]).intersection(videos[second])
+    values = {part: set(some.column(column)) for part, some in manifests.items()}
+    for first, second in combinations(values, 2):
+        shared = values[first] & values[second]
         if shared:
             found[f"{first} and {second}"] = {"count": len(shared), "example": min(shared)}
     return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mertk.data.folds import Fold, check_parts
+from mertk.data.folds import Fold, check_parts, read_fold_info
 from mertk.data.manifest import load_manifest
 from mertk.data.name_lists import read_ids
-from mertk.data.scripts import tell_overlap
+from mertk.data.overlap import tell_overlap
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -37,16 +37,31 @@ def _check_directory(config: DataConfig, protocol: str, task: Task | None) -> li
     if protocol == "custom":
         _check_custom(config, dict(zip(("train", "validation", "test"), map(set, parts), strict=True)))
         return ["protocol custom: only utterances were compared between the parts"]
-    info = {"protocol": protocol, "cv": "run", "fold": Path(config.train or "").parent.name}
-    report = check_parts(manifest, Fold(*parts, info))
+    fold = Fold(*parts, {"protocol": protocol, "cv": "run", "fold": Path(config.train or "").parent.name})
+    fold.info |= _noted(config, fold)
+    report = check_parts(manifest, fold)
     lines = [f"parts are apart by {', '.join(report['checked'])}; {report['left_out']} utterances are in no part"]
     lines += tell_overlap(report["scripted_overlap"])
     for pair, videos in report.get("shared_videos", {}).items():
         hint = ": test speakers may be known from training" if pair == "training and test" else ""
         lines.append(f"{pair} share {videos['count']} videos, such as {videos['example']}{hint}")
+    for shared, pairs in report["shared"].items():
+        for pair, found in pairs.items():
+            lines.append(f"{pair} share {found['count']} {shared}s, such as {found['example']}, as the folds were made")
     if protocol == "published":
         lines.append("protocol published: the best epoch is chosen ON THE TEST PART; its scores are too good")
     return lines
+
+
+def _noted(config: DataConfig, fold: Fold) -> dict[str, Any]:
+    """What only the maker of the folds knew, where the parts are those that fold.json beside them counts."""
+    folders = {Path(path).parent for path in (config.train, config.validation, config.test) if path}
+    file = folders.pop() / "fold.json" if len(folders) == 1 else None
+    if file is None or not file.is_file():
+        return {}
+    info = read_fold_info(file)
+    keys = ("scripted_overlap", "may_share") if info.get("counts") == fold.counts() else ()
+    return {key: info[key] for key in keys if key in info}
 
 
 def _check_scp_files(config: DataConfig, protocol: str, task: Task | None) -> list[str]:

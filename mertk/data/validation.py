@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.data.columns import (
     COLUMN_NAMES,
-    LABEL_RANGES,
     UNIMODAL_LABELS,
     Problem,
     inspect_column,
@@ -19,6 +18,7 @@ from mertk.data.columns import (
 from mertk.data.labels import find_twins
 from mertk.data.name_lists import read_classes
 from mertk.errors import MertkError
+from mertk.metrics.catalogue import LABEL_RANGES
 from mertk.tasks import Task, task_of_corpus
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _line_numbers(ids: list[str]) -> dict[str, int]:
 
 
 def _label_range_problems(path: Path, corpus: dict[str, Any], columns: dict[str, Column]) -> list[Problem]:
-    """Intensities outside the scale of the corpus that corpus.json names."""
+    """Intensities outside the scale of the metrics that corpus.json names."""
     metrics = corpus.get("metrics")
     if metrics is None:
         return []

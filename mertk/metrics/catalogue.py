@@ -67,6 +67,9 @@ INTENSITY_SETS = {
     "sims": MetricSet(("acc2", "f1", "acc3", "acc5", "mae", "corr", "ccc"), ("acc2", "f1", "acc5", "mae", "corr")),
 }
 
+#: scale of the intensities that a set of metrics is for
+LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
+
 
 def find_intensity_set(name: str | None = None) -> MetricSet:
     """The metrics that intensities of a corpus are scored by; None for those that all corpora share.

@@ -61,7 +61,8 @@ def unfinished_features(folder: Path) -> Sample:
 
 
 def data_directory(folder: Path) -> Sample:
-    from mertk.data.folds import check_parts, make_folds, read_fold, write_folds
+    from mertk.data.folding import make_folds
+    from mertk.data.folds import check_parts, read_fold, write_folds
     from mertk.data.manifest import load_manifest, validate_directory
 
     columns = {
@@ -81,7 +82,7 @@ def data_directory(folder: Path) -> Sample:
     ]
     files.append(write(folder / "classes.txt", "".join(f"{name}\n" for name in CLASSES)))
     files.append(write(folder / "corpus.json", {"miniature": True, "metrics": None}))
-    write_folds(folder / "folds" / "session-clean", make_folds(load_manifest(folder), "session", "clean"))
+    write_folds(folder / "folds" / "session-clean", make_folds(load_manifest(folder), "session"))
     fold = folder / "folds" / "session-clean" / "1"
     files += sorted(fold.iterdir())
 
@@ -91,7 +92,7 @@ def data_directory(folder: Path) -> Sample:
         for column in columns:
             manifest.column(column)
         check_parts(manifest, read_fold(fold))
-        make_folds(manifest, "speaker", "published")
+        make_folds(manifest, "speaker", protocol="published", within="session")
 
     return Sample(files, read)
 

@@ -1,4 +1,4 @@
-"""data_prep.corpus_files: what is in a corpus is found in any case and behind links, and nothing goes uncounted."""
+"""mertk.data.corpus_files: what is in a corpus is found in any case and behind links, and nothing goes uncounted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mertk.data_prep.corpus_files import CorpusFiles, told
+from mertk.data.corpus_files import CorpusFiles, told
 from mertk.errors import MertkError
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mertk.data.destination import check_destination
 from mertk.data_prep import iemocap, mmsa, ravdess, raw_video
-from mertk.data_prep.destination import check_destination
 from mertk.errors import MertkError
 
 PROGRAMS = {

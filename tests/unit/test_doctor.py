@@ -10,6 +10,7 @@ import pytest
 from mertk.bin import doctor
 from mertk.checkup import folders, needs, software, weights
 from mertk.checkup.examination import makes_speech_features
+from mertk.data_prep import corpora
 from tests.raw_corpus import write_bert
 
 
@@ -89,13 +90,13 @@ def test_little_room(tmp_path, monkeypatch):
 
 
 def test_corpus(tmp_path):
-    assert "no such file or directory" in needs.check_corpus(tmp_path / "none").told
+    assert "no such file or directory" in corpora.check_corpus(tmp_path / "none").told
     for session in range(1, 6):
         for part in ("dialog/EmoEvaluation", "dialog/transcriptions", "dialog/avi/DivX", "sentences/wav"):
             (tmp_path / f"Session{session}" / part).mkdir(parents=True)
-    assert needs.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: 5 sessions")
+    assert corpora.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: 5 sessions")
     (tmp_path / "Session4/dialog/avi/DivX").rmdir()
-    assert "Session4/dialog/avi/DivX missing" in needs.check_corpus(tmp_path).told
+    assert "Session4/dialog/avi/DivX missing" in corpora.check_corpus(tmp_path).told
 
 
 def test_of_a_corpus_only_what_is_used_must_be_there(tmp_path):
@@ -103,31 +104,31 @@ def test_of_a_corpus_only_what_is_used_must_be_there(tmp_path):
         for part in ("dialog/EmoEvaluation", "sentences/wav"):
             (tmp_path / f"Session{session}" / part).mkdir(parents=True)
     both, sound = {"audio": "waveform", "video": "features"}, {"audio": "waveform"}
-    assert "Session1/dialog/avi/DivX and 1 more missing" in needs.check_corpus(tmp_path, both, [1, 2]).told
-    assert needs.check_corpus(tmp_path, sound, [1, 2]) == ("ok", "corpus", f"{tmp_path}: 2 sessions")
-    assert needs.check_corpus(tmp_path, both | {"video": "given"}, [1, 2]).status == "ok"
-    assert needs.check_corpus(tmp_path, sound).status == "FAIL"
+    assert "Session1/dialog/avi/DivX and 1 more missing" in corpora.check_corpus(tmp_path, both, sessions=[1, 2]).told
+    assert corpora.check_corpus(tmp_path, sound, sessions=[1, 2]) == ("ok", "corpus", f"{tmp_path}: 2 sessions")
+    assert corpora.check_corpus(tmp_path, both | {"video": "given"}, sessions=[1, 2]).status == "ok"
+    assert corpora.check_corpus(tmp_path, sound).status == "FAIL"
     table = tmp_path / "sims"
     table.mkdir()
     (table / "label.csv").touch()
-    assert needs.check_corpus(table, {"text": "tokens"}).status == "ok"
-    assert "Raw missing" in needs.check_corpus(table, {"text": "tokens", "audio": "features"}).told
+    assert corpora.check_corpus(table, {"text": "tokens"}).status == "ok"
+    assert "Raw missing" in corpora.check_corpus(table, {"text": "tokens", "audio": "features"}).told
     (table / "label.csv").rename(tmp_path / "other.csv")
     (table / "Raw").mkdir()
-    assert "label.csv missing" in needs.check_corpus(table).told
-    assert needs.check_corpus(table, labels=tmp_path / "other.csv").status == "ok"
+    assert "label.csv missing" in corpora.check_corpus(table).told
+    assert corpora.check_corpus(table, labels=tmp_path / "other.csv").status == "ok"
 
 
 def test_a_feature_file_and_recordings_are_corpora_too(tmp_path):
     file = tmp_path / "unaligned_50.pkl"
     file.write_bytes(b"0" * 2_000_000)
-    assert needs.check_corpus(file) == ("ok", "corpus", f"{file}: a feature file of 2 MB")
+    assert corpora.check_corpus(file) == ("ok", "corpus", f"{file}: a feature file of 2 MB")
     clip = tmp_path / "Raw/video_1/1.mp4"
     clip.parent.mkdir(parents=True)
     clip.touch()
-    assert "label.csv missing" in needs.check_corpus(tmp_path).told
+    assert "label.csv missing" in corpora.check_corpus(tmp_path).told
     (tmp_path / "label.csv").touch()
-    assert needs.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: 1 recordings")
+    assert corpora.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: 1 recordings")
 
 
 def test_weights_named_in_a_configuration_are_found():

@@ -6,18 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mertk.data.folds import (
-    CROSS_VALIDATIONS,
-    PROTOCOLS,
-    Fold,
-    check_parts,
-    make_folds,
-    make_official_fold,
-    read_fold,
-    write_folds,
-)
+from mertk.data import folding
+from mertk.data.folds import PROTOCOLS, Fold, check_parts, make_official_fold, read_fold, write_folds
 from mertk.data.manifest import Manifest
-from mertk.data.scripts import normalize, scripted_overlap
+from mertk.data.overlap import count_overlap, normalize
 from mertk.errors import MertkError
 
 SESSIONS = [f"Ses0{number}" for number in range(1, 6)]
@@ -45,11 +37,18 @@ def make_manifest(sessions: list[str] = SESSIONS) -> Manifest:
     return Manifest(Path("tiny"), [row[0] for row in rows], list(CLASSES), {}, columns)
 
 
+def make_folds(manifest: Manifest, cv: str, protocol: str) -> list[Fold]:
+    """Folds of a corpus whose speakers meet in sessions and which performs scripts."""
+    scripts = {utterance: "script01_1" for utterance in manifest.ids if "script01_1" in utterance}
+    within = "session" if cv == "speaker" else None
+    return folding.make_folds(manifest, cv, protocol=protocol, within=within, scripts=scripts)
+
+
 def values(manifest: Manifest, ids: list[str], name: str) -> set[str]:
     return set(manifest.subset(ids).column(name))
 
 
-@pytest.mark.parametrize("cv", CROSS_VALIDATIONS)
+@pytest.mark.parametrize("cv", ["session", "speaker"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_utterance_is_tested_once_and_nothing_crosses(cv: str, protocol: str) -> None:
     manifest = make_manifest()
@@ -123,7 +122,8 @@ def test_folds_are_read_back_as_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cv", "protocol", "sessions", "pattern"),
     [
-        ("dialogue", "clean", 5, "cross-validation 'dialogue' is not known; expected one of session, speaker"),
+        ("room", "clean", 5, "folds by 'room' are not known; expected one of speaker, session, .*, utterance"),
+        ("video", "clean", 5, "tiny has no column utt2video, which folds by video need; add it, or make folds by sp"),
         ("session", "dirty", 5, "protocol 'dirty' is not known; expected one of clean, clean-refit, published"),
         ("session", "clean", 2, r"clean needs at least 3 sessions, there are 2 \(Ses01, Ses02\)"),
         ("speaker", "published", 1, r"published needs at least 2 sessions, there are 1"),
@@ -227,7 +227,9 @@ def test_scripted_sentences_that_cross_are_counted() -> None:
     }
     manifest.column("text")[manifest.ids.index(fold.test[0])] = "Yes."
     manifest.column("text")[manifest.ids.index(fold.train[0])] = "yes"
-    overlap = scripted_overlap(manifest, fold.train, fold.test)
+    overlap = count_overlap(manifest.subset(fold.train), manifest.subset(fold.test))
+    assert "test_scripted" not in overlap
+    assert check_parts(manifest, fold)["scripted_overlap"]["test_scripted"] == 4, "as fold.json has it"
     assert overlap["test_transcript_in_training"] == 5
     assert overlap["test_long_transcript_in_training"] == 4
 
@@ -264,6 +266,18 @@ def test_official_parts_make_one_fold(tmp_path: Path, protocol: str) -> None:
 def test_official_parts_know_no_selection_on_the_test_part() -> None:
     with pytest.raises(MertkError, match="official parts have clean and clean-refit only"):
         make_official_fold(["a"], ["b"], ["c"], "published")
+
+
+def test_official_parts_share_what_they_are_known_to_share() -> None:
+    ids = ["a", "b", "c"]
+    columns = {"utt2label": ["0"] * 3, "utt2spk": ["me"] * 3, "utt2session": ids}
+    manifest = Manifest(Path("tiny"), ids, None, {}, columns)
+    with pytest.raises(MertkError, match="speaker me is in the training part"):
+        check_parts(manifest, make_official_fold(["a"], ["b"], ["c"]))
+    report = check_parts(manifest, make_official_fold(["a"], ["b"], ["c"], share=["speaker"]))
+    assert report["checked"] == ["utterance", "session"]
+    with pytest.raises(MertkError, match="share: video is none of speaker, session, dialogue, recording"):
+        make_official_fold(["a"], ["b"], ["c"], share=["video"])
 
 
 def test_shared_videos_are_counted_and_shared_utterances_refused() -> None:

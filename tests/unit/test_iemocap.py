@@ -236,7 +236,7 @@ def test_interruption_leaves_the_former_directory_as_it_was(corpus: Path, monkey
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mertk.data_prep.iemocap_directory.write_folds", interrupt)
+    monkeypatch.setattr("mertk.data.data_directory.write_folds", interrupt)
     assert prepare(corpus, "--label_map", "four") == 130
     assert {file: file.read_bytes() for file in data.rglob("*") if file.is_file()} == before
     assert [entry.name for entry in corpus.parent.iterdir() if "building" in entry.name] == []

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mertk.data.folds import check_parts, make_folds, read_fold
+from mertk.data.folding import make_folds
+from mertk.data.folds import check_parts, read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, validate_directory
 from mertk.data_prep import iemocap
@@ -55,7 +56,7 @@ def test_full_corpus_gives_the_known_counts(tmp_path: Path, capsys: pytest.Captu
         assert len(fold.train) == 5531 - test - validation
         assert check_parts(manifest, fold)["scripted_overlap"]["test_scripted"] > 0
         assert len(read_fold(data / "folds" / "session-clean-refit" / str(number)).train) == 5531 - test
-    by_speaker = make_folds(manifest, "speaker", "clean")
+    by_speaker = make_folds(manifest, "speaker", within="session")
     assert len(by_speaker) == 10
     assert sum(len(fold.test) for fold in by_speaker) == 5531
     for fold in by_speaker:

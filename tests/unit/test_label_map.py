@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mertk.data.label_map import load_label_map
+from mertk.data_prep.iemocap import LABEL_MAPS
 from mertk.data_prep.iemocap_corpus import EMOTIONS
-from mertk.data_prep.iemocap_directory import LABEL_MAPS
 from mertk.errors import MertkError
 
 

@@ -13,7 +13,7 @@ from mertk.data.feature_store import FeatureStore, FeatureWriter
 from mertk.data.folds import read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest
-from mertk.data_prep import mmsa, mmsa_directory
+from mertk.data_prep import mmsa, mmsa_features
 from tests.unit.mmsa_content import left_behind, make_content, run
 
 
@@ -170,7 +170,7 @@ def test_an_interruption_leaves_the_old_directory_as_it_was(tmp_path, monkeypatc
             raise KeyboardInterrupt
         original(self, utterance, features, source)
 
-    monkeypatch.setattr(mmsa_directory.FeatureWriter, "write", interrupted)
+    monkeypatch.setattr(mmsa_features.FeatureWriter, "write", interrupted)
     content = make_content()
     content["train"]["id"][0] = "new$_$1"
     assert run(tmp_path, content) == 130

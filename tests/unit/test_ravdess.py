@@ -12,7 +12,7 @@ from mertk.data.folds import check_parts, read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, read_three_column_scp, validate_directory
 from mertk.data_prep import ravdess
-from mertk.data_prep.ravdess_directory import CLASSES, group_actors
+from mertk.data_prep.ravdess_corpus import CLASSES, group_actors
 from mertk.errors import MertkError
 from tests.unit.iemocap_tree import write_wav
 

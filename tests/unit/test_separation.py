@@ -1,5 +1,7 @@
 """What is proved before training, and what is told: of three-column scp files, and of a data directory."""
 
+from pathlib import Path
+
 import pytest
 
 from mertk.config import load_config
@@ -53,4 +55,45 @@ def test_videos_that_official_parts_share_are_told(tmp_path):
     assert lines[1] == "1 transcripts of the test part occur in training too, 1 of them of 4 words or more"
     (folder / "test.ids").write_text("a1\nc1\n")
     with pytest.raises(MertkError, match="utterance a1 is in the training part"):
+        check_separation(config, "clean")
+
+
+@pytest.fixture
+def fold(tmp_path):
+    """A function from what fold.json says besides to a configuration of one fold by dialogue of one speaker."""
+
+    def make(**info):
+        ids = ("a1", "a2", "b1", "c1")
+        columns = {"utt2label": dict.fromkeys(ids, "0.5"), "utt2spk": dict.fromkeys(ids, "me")}
+        columns["utt2dialogue"] = {name: name[0] for name in ids}
+        write_manifest(tmp_path, columns, None, {})
+        made = make_official_fold(["a1", "a2"], ["b1"], ["c1"])
+        made.info |= info
+        write_folds(tmp_path / "folds" / "dialogue-clean", [made])
+        folder = tmp_path / "folds" / "dialogue-clean" / "1"
+        settings = [f"data.{part}={folder / part}.ids" for part in ("train", "validation", "test")]
+        return load_config([], [f"data.directory={tmp_path}", *settings]).data
+
+    return make
+
+
+def test_what_parts_share_on_purpose_is_told_and_anything_else_refused(fold):
+    assert check_separation(fold(may_share=["speaker"]), "clean") == [
+        "parts are apart by utterance, dialogue; 0 utterances are in no part",
+        "training and validation share 1 speakers, such as me, as the folds were made",
+        "training and test share 1 speakers, such as me, as the folds were made",
+        "validation and test share 1 speakers, such as me, as the folds were made",
+    ]
+    for wrong in ({}, {"may_share": ["session"]}):
+        with pytest.raises(MertkError, match="speaker me is in the training part"):
+            check_separation(fold(**wrong), "clean")
+
+
+def test_scripts_are_told_of_the_parts_that_fold_json_counts_alone(fold):
+    scripts = {"test_scripted": 1, "test_script_in_training": 1, "scripts": ["script01"]}
+    config = fold(may_share=["speaker"], scripted_overlap=scripts)
+    told = "1 of 1 scripted utterances of the test part are of scripts that training has too: script01"
+    assert told in check_separation(config, "clean")
+    Path(config.train).write_text("a1\n", encoding="utf-8")
+    with pytest.raises(MertkError, match="speaker me is in the training part"):
         check_separation(config, "clean")

@@ -138,7 +138,7 @@ else
 fi
 
 [[ -z $made ]] || run_stage 0 corpus "$data/.done/0_corpus" --input "$root"/data_prep/synthetic/*.py --output "$corpus/MINIATURE.json" "$corpus" -- data_prep.synthetic.iemocap --out "$corpus"
-run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" --writable "$data" "$exp" --num_processes "$num_processes" "${encoders[@]}" ${sessions:+--sessions "$sessions"} --config "${configs[@]}" -- "${settings[@]}"
+run_stage 0 environment "$exp/.done/0_environment.$(uname -n)" --input "$root/constraints.txt" "${configs[@]}" -- mertk.bin.doctor --corpus "$corpus" --corpus_name iemocap --writable "$data" "$exp" --num_processes "$num_processes" "${encoders[@]}" ${sessions:+--sessions "$sessions"} --config "${configs[@]}" -- "${settings[@]}"
 run_stage 1 manifests "$data/.done/1_manifests" --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" --folder "$data" -- data_prep.iemocap --corpus "$corpus" --out "$data" "${lost[@]}" "${preparing[@]}"
 [[ ${#made_features[@]} == 0 ]] || run_stage 2 features "${made_features[@]}" --input "$data/.done/1_manifests" --output "$folder"{/features.scp,} -- "${launch[@]}" data_prep.extract_video --data "$data" "${making[@]}" --out "$folder" "${lost[@]}"
 run_stage 3 train "$exp/.done/3_train_$part" --input "$data/.done/1_manifests" "${made_features[@]}" "${configs[@]}" --output "${runs[@]/%//trained.json}" "${runs[@]/%//best/model.json}" -- mertk.bin.cross_validate --config "${configs[@]}" --data "$data" --exp "$exp" --cv "$cv" --protocol "$protocol" --folds "$folds" --seeds "$seeds" --num_processes "$num_processes" "${independent[@]}" -- "${placing[@]}" "${settings[@]}"

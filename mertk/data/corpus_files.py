@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -176,16 +176,17 @@ def walk(folder: Path, below: bool = True) -> Iterator[Path]:
                 (linked if is_link else waiting).append(path)
 
 
-def write_ledger(path: Path, ledger: Ledger, files: CorpusFiles, stage: str) -> None:
-    """Write what became of the utterances, and below it of the files."""
+def write_ledger(path: Path, ledger: Ledger, files: CorpusFiles | None, stage: str) -> None:
+    """Write what became of the utterances, and below it of the files where any were looked through."""
     whole = Ledger()
-    whole.entries = [*ledger, *files.entries(stage)]
+    whole.entries = [*ledger, *(files.entries(stage) if files is not None else ())]
     whole.write(path)
 
 
-def utterance_counts(taken: int, ledger: Ledger) -> dict[str, Any]:
-    """Counts of utterances as `CorpusFiles.counts` has them of files; the ledger has one line for each left out."""
-    return {"seen": taken + len(ledger), "taken": taken, "left_out": ledger.counts()}
+def utterance_counts(corpus: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts of utterances as `CorpusFiles.counts` has them of files, from the content of a corpus.json."""
+    taken, left_out = corpus["count"], corpus["left_out"]
+    return {"seen": taken + sum(left_out.values()), "taken": taken, "left_out": left_out}
 
 
 def told(counts: dict[str, Any], what: str = "files") -> str:

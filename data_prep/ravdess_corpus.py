@@ -1,4 +1,4 @@
-"""Read the names of RAVDESS recordings, group the actors, and write the folds."""
+"""What the names of RAVDESS recordings say, and groups of its actors."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
-from mertk.data.building import building
-from mertk.data.folds import PROTOCOLS, Fold, check_parts, write_folds
-from mertk.data.ledger import Ledger
-from mertk.data.manifest import COLUMN_NAMES, load_manifest, write_manifest
-from mertk.data.scp import write_three_column_scp
-from mertk.data_prep.corpus_files import CorpusFiles, told, write_ledger
-from mertk.data_prep.destination import check_destination
+from mertk.data.corpus_files import CorpusFiles, told
 from mertk.errors import MertkError
-from mertk.names import printable
 
 #: third field of a recording's name; the values are the classes, in this order
 EMOTIONS = {
@@ -32,14 +24,13 @@ EMOTIONS = {
     "08": "surprised",
 }
 STATEMENTS = {"01": "kids are talking by the door", "02": "dogs are sitting by the door"}
-STAGE = "manifests"
 SPEECH = "01"  # second field; 02 is song
 #: recordings of speech of each actor, and actors, as published
 RECORDINGS_PER_ACTOR, NUM_ACTORS = 60, 24
 SUFFIXES = (".wav", ".flac")
 CLASSES = tuple(EMOTIONS.values())
-#: what a run replaces in a data directory that is already there
-OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds")
+#: what fold.json says, in the order in which it always has
+FOLD_KEYS = ("cv", "protocol", "fold", "train_speakers", "validation_speakers", "test_speakers", "left_out")
 _NAME = re.compile(r"-".join([r"([0-9]{2})"] * 7))
 _FOLDER = re.compile(r"actor[ _-]?0*([0-9]+)", re.IGNORECASE)
 
@@ -51,51 +42,6 @@ class Recording:
     emotion: str
     words: str
     actor: str
-
-
-def prepare(root: Path, out: Path, num_folds: int = 6) -> dict[str, Any]:
-    """Write the data directory `out` with its folds; returns the content of corpus.json.
-
-    Raises:
-        MertkError: no recording, a name or emotion code that is not RAVDESS', a recording given twice, an unreadable
-            recording, too few actors, or something else in the way at `out`.
-    """
-    check_destination(out, "ravdess", False, OWN_FILES)
-    recordings, files = read_recordings(root.absolute())
-    seconds = {recording.utterance: _seconds(recording) for recording in recordings}
-    groups = group_actors(sorted({recording.actor for recording in recordings}), num_folds)
-    emotions = Counter(recording.emotion for recording in recordings)
-    corpus = {
-        "format": 1,
-        "corpus": "ravdess",
-        "source": printable(str(root.absolute())),
-        "miniature": False,
-        "count": len(recordings),
-        "counts": {name: emotions[name] for name in CLASSES},
-        "groups": groups,
-        "files": files.counts(),
-        "left_out": files.counts()["left_out"],
-        "warnings": _warnings(recordings, files),
-    }
-    columns = {
-        "wav.scp": {recording.utterance: str(recording.path) for recording in recordings},
-        "text": {recording.utterance: recording.words for recording in recordings},
-        "utt2spk": {recording.utterance: recording.actor for recording in recordings},
-        "utt2label": {recording.utterance: recording.emotion for recording in recordings},
-        "utt2dur": {utterance: f"{duration:.4f}" for utterance, duration in seconds.items()},
-    }
-    with building(out, replaces=OWN_FILES) as temporary:
-        write_manifest(temporary, columns, CLASSES, corpus)
-        write_ledger(temporary / "excluded.tsv", Ledger(), files, STAGE)
-        manifest = load_manifest(temporary)
-        for protocol in PROTOCOLS:
-            folds = make_actor_folds(recordings, groups, protocol)
-            for fold in folds:
-                check_parts(manifest, fold)
-            write_folds(temporary / "folds" / f"speaker-{protocol}", folds)
-            for fold in folds:
-                _write_scp_files(temporary / "folds" / f"speaker-{protocol}" / str(fold.info["fold"]), fold, recordings)
-    return corpus
 
 
 def read_recordings(root: Path) -> tuple[list[Recording], CorpusFiles]:
@@ -143,7 +89,7 @@ def _seen(files: CorpusFiles) -> str:
     return told(files.counts()).capitalize() + (f"; other files: {suffixes}." if suffixes else ".")
 
 
-def _warnings(recordings: Sequence[Recording], files: CorpusFiles) -> list[str]:
+def find_warnings(recordings: Sequence[Recording], files: CorpusFiles) -> list[str]:
     """What sets the recordings apart from RAVDESS as published."""
     found = []
     counts = Counter(recording.actor for recording in recordings)
@@ -178,7 +124,7 @@ def _folder_actor(path: Path) -> str | None:
     return f"Actor_{int(match[1]):02d}" if match else None
 
 
-def _seconds(recording: Recording) -> float:
+def measure_seconds(recording: Recording) -> float:
     from mertk.data.recording_error import RecordingError
     from mertk.data.sound_file import measure_sound
 
@@ -208,40 +154,3 @@ def group_actors(actors: Sequence[str], num_groups: int) -> list[list[str]]:
     for position, pair in enumerate(pairs):
         groups[position * num_groups // len(pairs)] += pair
     return groups
-
-
-def make_actor_folds(recordings: Sequence[Recording], groups: Sequence[Sequence[str]], protocol: str) -> list[Fold]:
-    """One fold a group, in the protocols of `mertk.data.folds` with groups of actors for sessions."""
-    group_of = {actor: number for number, group in enumerate(groups) for actor in group}
-    folds = []
-    for test_group in range(len(groups)):
-        validation_group = (test_group + 1) % len(groups) if protocol == "clean" else None
-        fold = Fold([], [], [])
-        for recording in recordings:
-            group = group_of[recording.actor]
-            part = fold.train
-            if group == test_group:
-                part = fold.test
-            elif group == validation_group:
-                part = fold.validation
-            part.append(recording.utterance)
-        if protocol == "published":
-            fold.validation = list(fold.test)
-        named = {
-            "train_speakers": [a for a in group_of if group_of[a] not in (test_group, validation_group)],
-            "validation_speakers": [] if validation_group is None else list(groups[validation_group]),
-            "test_speakers": list(groups[test_group]),
-        }
-        if protocol == "published":
-            named["validation_speakers"] = named["test_speakers"]
-        fold.info = {"cv": "speaker", "protocol": protocol, "fold": test_group + 1, **named, "left_out": 0}
-        folds.append(fold)
-    return folds
-
-
-def _write_scp_files(folder: Path, fold: Fold, recordings: Sequence[Recording]) -> None:
-    row_of = {r.utterance: (r.utterance, str(r.path), r.emotion) for r in recordings}
-    for part in ("train", "validation", "test"):
-        if getattr(fold, part):
-            write_three_column_scp(folder / f"{part}.scp", [row_of[utterance] for utterance in getattr(fold, part)])
-    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8")
