@@ -47,14 +47,13 @@ def as_published(model: FoalNet) -> FoalNet:
 
     from mertk.nn.pooling import masked_mean
 
-    plain = model._attend
+    plain = model.attend_pairs
 
-    def attend(stack: Any, asking: str, other: str, inputs: Any, negatives: Any) -> tuple[torch.Tensor, Callable]:
-        for_classifier, looked_at = plain(stack, asking, other, inputs, None)
-        if negatives is None:
+    def attend(stack: Any, asking: Any, looked_into: Any, taken: Any) -> tuple[torch.Tensor, Callable]:
+        for_classifier, looked_at = plain(stack, asking, looked_into, None)
+        if taken is None:
             return for_classifier, looked_at
-        (frames, lengths), (context, context_lengths) = inputs[asking], inputs[other]
-        taken = negatives[other]
+        (frames, lengths), (context, context_lengths) = asking, looked_into
         frames, lengths = torch.cat([frames, frames]), torch.cat([lengths, lengths])
         contexts = torch.cat([context, context[taken]]), torch.cat([context_lengths, context_lengths[taken]])
         return torch.cat([for_classifier, masked_mean(stack(frames, *contexts), lengths)]), looked_at
@@ -71,7 +70,7 @@ def as_published(model: FoalNet) -> FoalNet:
                 channels = layer.activation(layer.layer_norm(channels.transpose(1, 2)).transpose(1, 2))
         return channels.transpose(1, 2)
 
-    model._attend = attend
+    model.attend_pairs = attend
     model.audio_matching.forward = split(model.audio_matching)
     model.video_matching.forward = split(model.video_matching)
     front_end = model.audio_encoder.model.feature_extractor

@@ -82,6 +82,9 @@ class FoalNet(Model):
         MertkError: arguments that do not fit together.
     """
 
+    #: how true and mismatched pairs pass the attention (a benchmark replaces it by the published way)
+    attend_pairs = staticmethod(attend_pairs)
+
     def __init__(
         self,
         num_classes: int | None = None,
@@ -183,8 +186,8 @@ class FoalNet(Model):
         if self.training and self.has_matching:
             counts = distributed.row_counts(len(batch["labels"]), batch["labels"].device)
             videos, audios, output["has_negative"] = self.draw_negatives(batch, output, counts)
-        pooled_audio, seen_video = attend_pairs(self.audio_to_video, inputs["audio"], inputs["video"], videos)
-        pooled_video, heard_audio = attend_pairs(self.video_to_audio, inputs["video"], inputs["audio"], audios)
+        pooled_audio, seen_video = self.attend_pairs(self.audio_to_video, inputs["audio"], inputs["video"], videos)
+        pooled_video, heard_audio = self.attend_pairs(self.video_to_audio, inputs["video"], inputs["audio"], audios)
         if "has_negative" in output:
             output["audio_matching"] = self._match(self.audio_matching, pooled_audio, seen_video)
             output["video_matching"] = self._match(self.video_matching, pooled_video, heard_audio)

@@ -101,7 +101,7 @@ def test_tokens_of_another_encoder_are_refused_before_it_fails(bert, tmp_path):
     """A text longer than the encoder has positions for is one message."""
     from mertk.features.text_states import TextStates
 
-    with pytest.raises(MertkError, match="again with data_prep.extract_text --max_tokens"):
+    with pytest.raises(MertkError, match="again with mertk extract text --max_tokens"):
         TextStates(str(bert), max_tokens=30).encode("good " * 40)
 
 
