@@ -13,8 +13,8 @@ FOAL = "iemocap/foal"
 #: a Python that writes the stages down instead of running them
 STAND_IN = """#!/bin/sh
 case "$*" in
-    *mertk.bin.stage*) for word; do printf '%s\\036' "$word"; done; echo ;;
-    *mertk.bin.summarize* | *mertk.bin.doctor*--missing*) ;;
+    "-m mertk stage "* | "-m mertk summarize "*) for word; do printf '%s\\036' "$word"; done; echo ;;
+    "-m mertk doctor --missing "*) ;;
     *) exec "$PYTHON" "$@" ;;
 esac
 """
@@ -25,10 +25,14 @@ class StagedRecipe:
 
     Attributes:
         errors: what the last call wrote to stderr.
+        stages: the words of each stage of the last call, in order, of the same name too.
+        summaries: what each call of summarize was given.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.errors = folder, ""
+        self.stages: list[list[str]] = []
+        self.summaries: list[list[str]] = []
         python = folder / "bin" / "python3"
         python.parent.mkdir()
         python.write_text(STAND_IN, encoding="utf-8")
@@ -45,7 +49,9 @@ class StagedRecipe:
         if ended.returncode:
             return ended.returncode, ended.stderr
         lines = [line.split("\x1e")[:-1] for line in ended.stdout.split("\n") if "\x1e" in line]
-        return {words[words.index("--name") + 1]: words for words in lines}
+        self.stages = [words for words in lines if words[2] == "stage"]
+        self.summaries = [words[3:] for words in lines if words[2] == "summarize"]
+        return {words[words.index("--name") + 1]: words for words in self.stages}
 
 
 def config_names(words):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from mertk.run.earlier_commands import as_spelt_now
 from tests.recipes.stages import FOAL, ROOT, config_names, data_directory, option
 
 # What a run needs.
@@ -62,7 +63,7 @@ def test_of_recordings_only_what_is_used_is_made_and_checked_before(recipe, tmp_
 
 def test_small_encoders_need_no_weights(recipe):
     stages = recipe(FOAL, "--variant", "small")
-    assert config_names(stages["3 train"]) == ["small.yaml", "miniature.yaml", "full.yaml"]
+    assert config_names(stages["3 train"]) == ["foal.yaml", "small.yaml", "miniature.yaml", "full.yaml"]
     words = {word for words in stages.values() for word in words}
     assert not {"--weights", "--clip"} & words and not any(".weights=" in word for word in words)
     pictures = ROOT / "data/iemocap_miniature/features/pictures"
@@ -151,19 +152,21 @@ def test_wrong_values_are_told(recipe, name, arguments, message):
     assert code == 2 and message in told
 
 
-def test_commands_without_the_new_options_are_those_of_marks_that_are_there(recipe):
+def test_commands_are_those_of_marks_that_are_there(recipe):
     """A mark keeps the command of its stage: another one would make finished stages run again."""
     stages = recipe(FOAL, "--data", "/d", "--exp", "/e")
     told = [" ".join(words[words.index("--") + 2 :]) for words in stages.values()]
+    mark = ["python", "-m", "data_prep.iemocap", "--corpus", "/d/corpus", "--out", "/d"]
+    assert as_spelt_now(mark) == ["python", *told[2].split()]
     corpus, conf = "/d/corpus", ROOT / "recipes/iemocap/foal/conf"
     configs = f"{conf}/foal.yaml {conf}/miniature.yaml {conf}/ablation/full.yaml"
     assert told[2:4] == [
-        f"-m data_prep.iemocap --corpus {corpus} --out /d",
-        "-m mertk.bin.launch --num_processes auto data_prep.extract_video --data /d "
+        f"-m mertk prepare iemocap --corpus {corpus} --out /d",
+        "-m mertk launch --num_processes auto extract video --data /d "
         f"--weights {corpus}/models/clip --out /d/features/video",
     ]
     assert re.fullmatch(
-        rf"-m mertk.bin.cross_validate --config {configs} --data /d --exp /e --cv session --protocol clean "
+        rf"-m mertk cross-validate --config {configs} --data /d --exp /e --cv session --protocol clean "
         rf"--folds 1 2 3 4 5 --seeds 1234 .* -- model.audio_encoder.weights='{corpus}/models/wavlm'",
         told[4],
     )
