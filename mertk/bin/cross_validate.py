@@ -16,13 +16,14 @@ import argparse
 import time
 from pathlib import Path
 
+from mertk.bin.launch import add_engine_arguments
 from mertk.cli import make_parser, positive_or_auto, program
 
 EXAMPLE = """\
 python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --protocol clean --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
 python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
-    --exp exp/iemocap/foal/paper --cmd slurm --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 -- training.epochs=20
+    --exp exp/iemocap/foal/paper --cmd slurm --slurm partition=gpu gpus-per-node=1 -- training.epochs=20
 """
 
 
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--num_processes", type=positive_or_auto, default=0, metavar="N", help="of each training, or auto"
     )
-    parser.add_argument("--engine", metavar="NAME|YAML", help="of each training, see mertk.bin.launch --help")
+    add_engine_arguments(parser)
     parser.add_argument("--cmd", default="local", choices=("local", "slurm"), help="where runs are trained (local)")
     parser.add_argument(
         "--jobs",
@@ -63,8 +64,15 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.cmd == "local" and (arguments.slurm or arguments.detach):
         parser.error("--slurm and --detach need --cmd slurm")
 
-    from mertk.run.cross_validation import CrossValidation
+    if arguments.num_machines and (arguments.cmd == "slurm" or arguments.jobs not in (None, 1)):
+        parser.error("--num_machines is for runs that are trained one after the other, without --cmd slurm and --jobs")
 
+    from mertk.run.cross_validation import CrossValidation
+    from mertk.run.engine_file import Machines
+
+    machines = Machines(
+        arguments.num_machines, arguments.machine_rank, arguments.main_process_ip, arguments.main_process_port
+    )
     started = time.perf_counter()
     planned = CrossValidation(
         arguments.config,
@@ -77,6 +85,8 @@ def main(argv: list[str] | None = None) -> int:
         arguments.num_processes,
         arguments.engine,
         arguments.settings,
+        machines,
+        arguments.offload,
     )
     runs = planned.runs()
     if arguments.cmd == "slurm":

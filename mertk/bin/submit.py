@@ -12,8 +12,8 @@ from pathlib import Path
 from mertk.cli import make_parser, program
 
 EXAMPLE = """\
-python -m mertk.bin.submit --folder exp/jobs --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 -- \\
-    mertk.bin.launch data_prep.extract_video --data data/iemocap --out data/iemocap/features/video"""
+mertk submit --folder exp/jobs --slurm mertk/conf/slurm.yaml partition=gpu gpus-per-node=1 -- \\
+    launch extract video --data data/iemocap --out data/iemocap/features/video"""
 
 
 @program
@@ -30,13 +30,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("arguments", nargs="*", help="its arguments")
     arguments = parser.parse_args(argv)
 
+    from mertk.command import find_module
     from mertk.jobs.job import Job
     from mertk.jobs.slurm import run_jobs
     from mertk.jobs.slurm_options import read_options
 
     words = [arguments.module, *arguments.arguments]
     name = arguments.name or program_name(words)
-    job = Job(name, (sys.executable, "-m", *words), arguments.folder / f"{name}.log")
+    module, given = find_module(words)
+    job = Job(name, (sys.executable, "-m", module, *given), arguments.folder / f"{name}.log")
     code = run_jobs([job], arguments.folder, read_options(arguments.slurm))
     if code == 0:
         print(f"{name}: what it said is in {job.log}")
@@ -46,12 +48,15 @@ def main(argv: list[str] | None = None) -> int:
 def program_name(words: list[str]) -> str:
     """The program that a command is about, which with a launcher is not the first.
 
-    >>> program_name(["mertk.bin.launch", "--num_processes", "2", "data_prep.extract_video", "--data", "data"])
+    >>> program_name(["launch", "--num_processes", "2", "extract", "video", "--data", "data"])
     'extract_video'
     """
-    modules = [word for word in words if word.startswith(("mertk.", "data_prep."))]
-    last = [word for word in modules if word != "mertk.bin.launch"] or words
-    return last[0].rpartition(".")[2]
+    from mertk.command import MODULES, find_module
+
+    names = {*MODULES, "extract", "prepare"} - {"launch"}
+    own = [number for number, word in enumerate(words) if word in names or word.startswith(("mertk.", "data_prep."))]
+    own = [number for number in own if words[number] != "mertk.bin.launch"]
+    return find_module(words[own[0] if own else 0 :])[0].rpartition(".")[2]
 
 
 if __name__ == "__main__":

@@ -51,7 +51,16 @@ def outcome(folder):
 
 def test_two_machines_of_two_processes_are_four_processes(tmp_path):
     finish(start(tmp_path / "one"))
-    meeting = ("--engine", "ddp_two_machines", "--main_process_ip", "127.0.0.1", "--main_process_port", free_port())
+    meeting = (
+        "--engine",
+        "ddp",
+        "--num_machines",
+        2,
+        "--main_process_ip",
+        "127.0.0.1",
+        "--main_process_port",
+        free_port(),
+    )
     first, second = ([*map(str, meeting), "--machine_rank", str(rank)] for rank in (0, 1))
     launches = [start(tmp_path / "two", *first)]
     time.sleep(2)  # the first machine is where they meet, so it comes first

@@ -90,13 +90,8 @@ def node(tmp_path):
     bodies = {
         "scontrol": 'if [ "$1" = show ]; then printf "node3\\nnode4\\nnode7\\n"; else echo "scontrol $*"; fi',
         "srun": 'shift; SLURM_NODEID=0 "$@"; SLURM_NODEID=1 "$@"',
-        "python": 'printf "<%s>" "$@"; echo; grep num_machines: "$6"; exit "${CODE:-0}"',
+        "python": 'printf "<%s>" "$@"; echo; exit "${CODE:-0}"',
     }
-    ready = tmp_path / "conf" / "accelerate"
-    ready.mkdir(parents=True)
-    for engine in ("ddp", "fsdp2"):
-        (ready / f"{engine}_two_machines.yaml").write_text(f"# {engine}\nnum_machines: 2\nmachine_rank: 0\n")
-
     for name, body in bodies.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / name).chmod(0o755)
@@ -122,12 +117,10 @@ def test_the_job_script_starts_a_launcher_on_each_node(node):
     first, *launchers = ended.stdout.splitlines()
     assert first.endswith("24 processes on node3 node4 node7, the first is node3:20041")
     shared = (
-        f"<--engine><{node}/mertk_41.yaml><--num_processes><24><--main_process_ip><node3><--main_process_port><20041>"
-        "<mertk.bin.train><--resume><--config><a b.yaml><--><x=1>"
+        "<--engine><ddp><--num_processes><24><--num_machines><3><--main_process_ip><node3><--main_process_port><20041>"
+        "<train><--resume><--config><a b.yaml><--><x=1>"
     )
-    assert launchers[::2] == [f"<-m><launch><--machine_rank><{rank}>{shared}" for rank in (0, 1)]
-    assert launchers[1::2] == ["num_machines: 3"] * 2
-    assert not (node / "mertk_41.yaml").exists()
+    assert launchers == [f"<-m><mertk><launch><--machine_rank><{rank}>{shared}" for rank in (0, 1)]
 
 
 def test_the_job_script_takes_one_process_a_node_without_gpus(node):
