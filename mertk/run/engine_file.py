@@ -58,10 +58,8 @@ def accelerate_arguments(
     """
     file = engine_file(engine)
     settings = read_engine(file)
-    kind, num_machines = (
-        KINDS[settings["distributed_type"]],
-        _first(machines.num_machines, settings.get("num_machines"), 1),
-    )
+    kind = KINDS[settings["distributed_type"]]
+    num_machines = settings.get("num_machines", 1) if machines.num_machines is None else machines.num_machines
     if num_machines < 1:
         raise MertkError(f"--num_machines {num_machines}: expected a number from 1.")
     is_single = engine is not None and settings["distributed_type"] == "NO"
