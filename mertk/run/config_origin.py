@@ -9,8 +9,8 @@ from typing import Any
 
 from mertk.config import Config, decisive, is_setting, merge_config
 from mertk.run.marks import differences, value_at
+from mertk.run.recipes import RECIPES
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 #: what says which run of an experiment it is, and on which data
 OWN_TO_A_RUN = {"data.directory", "data.train", "data.validation", "data.test", "training.seed"}
 #: what a refit takes from its clean run
@@ -55,14 +55,13 @@ def _is_shared(file: Path) -> bool:
 
 def _originals(files: list[Path], recipe: str) -> list[Path]:
     """The files of the package that those of a copied recipe were made of; others as they are."""
-    ours = RECIPES.resolve()
-    if not (ours / recipe / "run.sh").is_file():
+    if not (RECIPES / recipe / "run.sh").is_file():
         return files
     found = []
     for file in files:
         below = file.absolute().as_posix().rpartition("/conf/")[2]
-        places = [file.resolve(), *(ours / folder / "conf" / below for folder in (recipe, "common"))]
-        found += [place for place in places if place.is_relative_to(ours) and place.is_file()][:1]
+        places = [file.resolve(), *(RECIPES / folder / "conf" / below for folder in (recipe, "common"))]
+        found += [place for place in places if place.is_relative_to(RECIPES) and place.is_file()][:1]
     return found or files
 
 

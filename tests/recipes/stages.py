@@ -38,14 +38,15 @@ class StagedRecipe:
         python.write_text(STAND_IN, encoding="utf-8")
         python.chmod(0o755)
 
-    def __call__(self, name: str, *arguments):
+    def __call__(self, name: str | Path, *arguments):
         """The stages by name, each a list of words; or exit code and message if it was not 0."""
         variables = os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "PYTHON": sys.executable}
-        command = ["bash", str(ROOT / "recipes" / name / "run.sh"), *map(str, arguments)]
+        script = name if isinstance(name, Path) else ROOT / "recipes" / name / "run.sh"
+        command = ["bash", str(script), *map(str, arguments)]
         ended = subprocess.run(
             command, capture_output=True, text=True, cwd=self.folder, env=variables, timeout=120, check=False
         )
-        self.errors = ended.stderr
+        self.errors, self.stages, self.summaries = ended.stderr, [], []
         if ended.returncode:
             return ended.returncode, ended.stderr
         lines = [line.split("\x1e")[:-1] for line in ended.stdout.split("\n") if "\x1e" in line]
