@@ -16,8 +16,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mertk.bin.launch import add_engine_arguments
-from mertk.cli import make_parser, positive_or_auto, program
+from mertk.cli import add_engine_arguments, make_parser, positive_or_auto, program
 
 EXAMPLE = """\
 python -m mertk.bin.cross_validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from mertk.cli import make_parser, positive_or_auto, program
+from mertk.cli import add_engine_arguments, make_parser, positive_or_auto, program
 
 EXAMPLE = """\
 mertk launch --num_processes 2 train --config recipes/iemocap/foal/conf/foal.yaml
@@ -37,16 +37,6 @@ def main(argv: list[str] | None = None) -> int:
         arguments.num_machines, arguments.machine_rank, arguments.main_process_ip, arguments.main_process_port
     )
     return launch(module, words, arguments.num_processes, arguments.engine, machines, arguments.offload)
-
-
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of programs that start processes: which engine, and on which machines."""
-    parser.add_argument("--engine", metavar="NAME|YAML", help="how processes share the training; as their number needs")
-    parser.add_argument("--offload", action="store_true", help="DeepSpeed: state (ZeRO-3: weights too) in CPU memory")
-    parser.add_argument("--num_machines", type=int, metavar="N", help="that train together (1)")
-    parser.add_argument("--machine_rank", type=int, metavar="N", help="of several machines, which this is, from 0")
-    parser.add_argument("--main_process_ip", metavar="ADDRESS", help="of the machine of rank 0")
-    parser.add_argument("--main_process_port", type=int, metavar="PORT", help="free there (29500)")
 
 
 if __name__ == "__main__":

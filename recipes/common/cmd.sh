@@ -44,7 +44,7 @@ check_cmd_options() {
 #   trusting     for evaluate: whose classes models may be made of, besides mertk's own
 # shellcheck disable=SC2034,SC2154  # set and read by recipe.sh
 set_launching() {
-    local words=() site module
+    local words=() site word
     here=$num_processes
     [[ -z $num_machines || $num_processes == auto ]] || here=$((num_processes / num_machines))
     launch=(launch --num_processes "$here")
@@ -60,9 +60,9 @@ set_launching() {
     fi
     [[ -z $engine ]] || independent+=(--engine "$engine")
     [[ $offload == no ]] || independent+=(--offload)
-    for module in num_machines machine_rank main_process_ip main_process_port; do
-        [[ -z ${!module} ]] || independent+=("--$module" "${!module}")
+    for word in num_machines machine_rank main_process_ip main_process_port; do
+        [[ -z ${!word} ]] || independent+=("--$word" "${!word}")
     done
     trusting=()
-    for module in "${trust[@]}"; do trusting+=(--trust "$module"); done
+    for word in "${trust[@]}"; do trusting+=(--trust "$word"); done
 }

@@ -60,6 +60,7 @@ ALLOWED = {
     },
     "mertk.bin": {
         "mertk.run",
+        "mertk.command",
         "mertk.checkup",
         "mertk.config",
         "mertk.data",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mertk.command import MODULES, find_module
 from tests.unit.test_import_rules import ROOT, imports, module_name
 
 OPTION = re.compile(r"(?<![\w-])--([a-z]\w*)")
@@ -25,7 +26,7 @@ GIVEN = re.compile(r"^(\{\} )?--[a-z]\w*")
 #: programs that are not ours, and what is said of their options
 FOREIGN = re.compile(r"`[^`]*`|pip install [^;]*|--shm-size of Docker|(together with|\(without) --cpu")
 #: a recipe resumes by itself, and sets runs of other settings aside before mertk.bin.train sees them
-BEHIND_RECIPES = {"mertk.run.directory", "mertk.bin.train"}
+BEHIND_RECIPES = {"mertk.run.directory", "mertk.run.training", "mertk.bin.train"}
 #: what the caller of mertk.bin.predict has not: the lists of a corpus, and the stages of a recipe
 OF_CORPORA = re.compile(r"mend (wav\.scp|video\.scp|video_segments)|\(stage \d\)|run stage \d")
 #: modules of which mertk.bin.predict uses nothing that reads a corpus
@@ -83,24 +84,26 @@ def options_of(program: str) -> frozenset[str]:
 @cache
 def recipes() -> dict[str, str]:
     """By recipe, its shell code with what it sources."""
-    common = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "recipes/common").glob("*.sh")}
-    shared = "".join(text for name, text in common.items() if name != "sentiment.sh")
+    common = ROOT / "recipes/common"
+    shared = "".join(path.read_text(encoding="utf-8") for path in sorted(common.glob("*.sh")))
     found = {}
     for path in sorted((ROOT / "recipes").glob("*/*/run.sh")):
         text = path.read_text(encoding="utf-8")
-        found["/".join(path.parts[-3:-1])] = text + shared + common["sentiment.sh"] * ("sentiment.sh" in text)
+        corpus = common / "corpora" / f"{re.search(r'kind=([a-z]+)', text)[1]}.sh"
+        found["/".join(path.parts[-3:-1])] = text + shared + corpus.read_text(encoding="utf-8")
     return found
 
 
 def options_of_recipe(code: str) -> set[str]:
-    return {"help"}.union(*(words.split() for words in re.findall(r'\b\w*(?:options|flags|lists)="([\w ]+)"', code)))
+    return {"help"}.union(*(words.split() for words in re.findall(r'\b(?:options|flags|lists)\+="([\w ]+)"', code)))
 
 
 def programs_of_recipe(code: str) -> set[str]:
     """Programs that a recipe calls, and those that these call."""
     code = "\n".join(line for line in code.splitlines() if not line.lstrip().startswith("#"))
-    short = {name: name.removeprefix("mertk.") if "data_prep" in name else name for name in programs()}
-    waiting, found = {name for name in programs() if re.search(rf"\b{re.escape(short[name])}\b(?!\.)", code)}, set()
+    waiting = {MODULES[name] for name in MODULES if re.search(rf'(?<![\w-]){name} (?=[-"$])', code)}
+    waiting |= {find_module(words.split())[0] for words in re.findall(r"\b(?:prepare|extract) [a-z_]+(?= --)", code)}
+    found: set[str] = set()
     while waiting:
         program = waiting.pop()
         found.add(program)
