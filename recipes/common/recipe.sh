@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # A recipe, from its options to its table. Sourced by run.sh, which says before
 #   name      CORPUS/METHOD, as the recipe is called
+#   base      its configuration, conf/BASE.yaml
 #   kind      the file of corpora/ that makes the data: iemocap, sentiment, ravdess
 #   variants  what --variant may be, the default first
-#   base      the configuration, where it is not called as the method is
 # shellcheck disable=SC2034,SC2154  # variables are shared with run.sh and the files that are sourced
 common=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=recipes/common/init.sh
@@ -12,7 +12,7 @@ source "$common/init.sh"
 source "$common/help.sh"
 # shellcheck source=recipes/common/cmd.sh
 source "$common/cmd.sh"
-corpus_name=${name%/*} method=${name#*/} base=${base-${name#*/}}
+corpus_name=${name%/*} method=${name#*/} marked=''
 corpus='' stage=0 stop_stage=5 data='' exp='' folds='' variant=${variants%% *} ablation=full protocol=clean
 num_processes=auto max_lost='' config=()
 options+=" corpus stage stop_stage data exp folds protocol cv seeds num_processes max_lost" lists+=" config"

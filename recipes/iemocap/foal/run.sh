@@ -14,7 +14,7 @@ set -euo pipefail
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034  # read by recipe.sh
-name=iemocap/foal kind=iemocap variants="paper released interaction small"
+name=iemocap/foal base=foal kind=iemocap variants="paper released interaction small"
 common=$recipe/../../common
 # A copy (mertk new): the stages stay in the package.
 [[ -f $common/recipe.sh ]] || common=$(python3 -m mertk new --where)/common

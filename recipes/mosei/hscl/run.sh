@@ -15,7 +15,7 @@ set -euo pipefail
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034  # read by recipe.sh
-name=mosei/hscl kind=sentiment variants="paper released"
+name=mosei/hscl base=hscl kind=sentiment variants="paper released"
 common=$recipe/../../common
 # A copy (mertk new): the stages stay in the package.
 [[ -f $common/recipe.sh ]] || common=$(python3 -m mertk new --where)/common

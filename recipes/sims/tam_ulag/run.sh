@@ -15,7 +15,7 @@ set -euo pipefail
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034  # read by recipe.sh
-name=sims/tam_ulag kind=sentiment variants="paper released self_mm"
+name=sims/tam_ulag base=tam_ulag kind=sentiment variants="paper released self_mm"
 common=$recipe/../../common
 # A copy (mertk new): the stages stay in the package.
 [[ -f $common/recipe.sh ]] || common=$(python3 -m mertk new --where)/common
