@@ -223,19 +223,20 @@ def test_stages_outside_the_asked_range_do_not_run(tmp_path):
 #: a program that says that it is ready and ends, when it is told to stop, with the code it was given
 PROGRAM = """
 import signal, sys, time
-def stop(number, _):
-    signal.signal(number, signal.SIG_IGN)  # an exit that is interrupted would have another code
-    print(signal.Signals(number).name, flush=True)
-    sys.exit(int(sys.argv[1]))
+told = []
 for number in (signal.SIGTERM, signal.SIGUSR1):
     if sys.argv[1] != "none":
-        signal.signal(number, stop)
-print("ready", flush=True)
+        signal.signal(number, lambda number, _: told.append(number))  # an exit from here could be interrupted itself
 try:
-    time.sleep(30)
+    print("ready", flush=True)
+    for _ in range(1500):
+        if not told:
+            time.sleep(0.02)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
     sys.exit(130)
+print(signal.Signals(told[0]).name, flush=True)
+sys.exit(int(sys.argv[1]))
 """
 
 
