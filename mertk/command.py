@@ -33,7 +33,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def find_module(words: Sequence[str]) -> tuple[str, list[str]]:
-    """The module that the first words of a command line name, `train` or `extract video`, and the words behind them."""
+    """The module that the first words of a command line name, `train` or `extract video`, and the words behind them.
+
+    Raises:
+        MertkError: neither a command nor a module, of one's own too.
+    """
+    from importlib.util import find_spec
+
     from mertk.errors import MertkError
 
     name, *rest = words
@@ -41,6 +47,6 @@ def find_module(words: Sequence[str]) -> tuple[str, list[str]]:
         return MODULES[name], rest
     if name in ("prepare", "extract") and rest:
         return f"mertk.data_prep.{'extract_' * (name == 'extract')}{rest[0]}", rest[1:]
-    if "." not in name:
+    if find_spec(name) is None:
         raise MertkError(f"{name}: no program, expected a command of mertk or a module.")
     return name, rest
