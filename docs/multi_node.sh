@@ -3,10 +3,9 @@
 # `run.sh --cmd slurm`. What stands here as #SBATCH can be given on the command line as well, and wins there.
 #
 # Usage: sbatch [--nodes=N] [--gpus-per-node=N] ... docs/multi_node.sh --config YAML... -- key=value...
-#        (the arguments of mertk.bin.train; run it from the checkout, with the environment active)
+#        (the arguments of mertk train; run it from the checkout, with the environment active)
 #
-# Environment: MERTK_ENGINE: ddp (default), fsdp2, deepspeed_zero2 ...: a file of conf/accelerate that is there for two
-# machines as well (docs/engines.md says when to take which).
+# Environment: MERTK_ENGINE: ddp (default), fsdp2, deepspeed_zero2 ... (docs/engines.md says when to take which).
 #
 # Example: sbatch --nodes=4 --partition=gpu docs/multi_node.sh --config recipes/iemocap/foal/conf/foal.yaml -- \
 #              data.directory=data/iemocap data.train=data/iemocap/folds/session-clean/1/train.ids \
@@ -34,25 +33,19 @@ port=$((20000 + SLURM_JOB_ID % 20000))
 # Since Slurm 22.05 srun does not take the number of cores from its job.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 
-# The ready file is for two machines; all else in it holds for any number.
-engine=$PWD/mertk_$SLURM_JOB_ID.yaml
-sed "s/^num_machines: .*/num_machines: ${#hosts[@]}/" "conf/accelerate/${MERTK_ENGINE:-ddp}_two_machines.yaml" >"$engine"
-
-arguments=(--engine "$engine" --num_processes "$num_processes" --main_process_ip "${hosts[0]}"
-    --main_process_port "$port")
+arguments=(--engine "${MERTK_ENGINE:-ddp}" --num_processes "$num_processes" --num_machines "${#hosts[@]}"
+    --main_process_ip "${hosts[0]}" --main_process_port "$port")
 printf '%s: %d processes on %s, the first is %s:%d\n' \
     "$(date '+%F %T')" "$num_processes" "${hosts[*]}" "${hosts[0]}" "$port"
 
 # One launcher a node. Which node it is on, only the started task knows.
 code=0
 # shellcheck disable=SC2016  # expanded by the tasks
-srun --kill-on-bad-exit=0 bash -c 'exec python -m mertk.bin.launch --machine_rank "$SLURM_NODEID" "$@"' launch \
-    "${arguments[@]}" mertk.bin.train --resume "$@" || code=$?
+srun --kill-on-bad-exit=0 bash -c 'exec python -m mertk launch --machine_rank "$SLURM_NODEID" "$@"' launch \
+    "${arguments[@]}" train --resume "$@" || code=$?
 
 # Told to stop before its end: back into the queue; the same job goes on from the last checkpoint.
 if ((code == 75)); then
     scontrol requeue "$SLURM_JOB_ID"
-else
-    rm -f "$engine"
 fi
 exit "$code"

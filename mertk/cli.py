@@ -62,6 +62,16 @@ def add_trust_argument(parser: Parser) -> None:
     )
 
 
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of programs that start processes: which engine, and on which machines."""
+    parser.add_argument("--engine", metavar="NAME|YAML", help="how processes share the training; as their number needs")
+    parser.add_argument("--offload", action="store_true", help="DeepSpeed: state (ZeRO-3: weights too) in CPU memory")
+    parser.add_argument("--num_machines", type=int, metavar="N", help="that train together (1)")
+    parser.add_argument("--machine_rank", type=int, metavar="N", help="of several machines, which this is, from 0")
+    parser.add_argument("--main_process_ip", metavar="ADDRESS", help="of the machine of rank 0")
+    parser.add_argument("--main_process_port", type=int, metavar="PORT", help="free there (29500)")
+
+
 def share(text: str) -> float:
     """Type of an option that says how much of something, from 0 to 1."""
     with contextlib.suppress(ValueError):

@@ -16,13 +16,13 @@ import re
 import time
 from pathlib import Path
 
-from mertk.cli import make_parser, positive_or_auto, program, whole_numbers
+from mertk.cli import add_engine_arguments, make_parser, positive_or_auto, program, whole_numbers
 
 EXAMPLE = """\
 mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --protocol clean --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
 mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
-    --exp exp/iemocap/foal/paper --cmd slurm --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 training.epochs=20
+    --exp exp/iemocap/foal/paper --cmd slurm --slurm partition=gpu gpus-per-node=1 training.epochs=20
 """
 
 SETTING = re.compile(r"\w+\.[\w.]+=")
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--num_processes", type=positive_or_auto, default="auto", metavar="N", help="of each training, or auto"
     )
-    parser.add_argument("--engine", metavar="NAME|YAML", help="of each training, see mertk launch --help")
+    add_engine_arguments(parser)
     parser.add_argument("--cmd", default="local", choices=("local", "slurm"), help="where runs are trained")
     parser.add_argument(
         "--jobs",
@@ -68,11 +68,18 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.cmd == "local" and (arguments.slurm or arguments.detach):
         parser.error("--slurm and --detach need --cmd slurm")
 
-    from mertk.run.cross_validation import CrossValidation
+    if arguments.num_machines and (arguments.cmd == "slurm" or arguments.jobs not in (None, 1)):
+        parser.error("--num_machines is for runs that are trained one after the other, without --cmd slurm and --jobs")
 
     # Options of sbatch have no dot in their names, settings have one.
     slurm = [word for word in arguments.slurm if not SETTING.match(word)]
     settings = [word for word in arguments.slurm if SETTING.match(word)] + arguments.settings
+    from mertk.run.cross_validation import CrossValidation
+    from mertk.run.engine_file import Machines
+
+    machines = Machines(
+        arguments.num_machines, arguments.machine_rank, arguments.main_process_ip, arguments.main_process_port
+    )
     started = time.perf_counter()
     planned = CrossValidation(
         arguments.config,
@@ -85,6 +92,8 @@ def main(argv: list[str] | None = None) -> int:
         arguments.num_processes,
         arguments.engine,
         settings,
+        machines,
+        arguments.offload,
     )
     runs = planned.runs()
     if arguments.cmd == "slurm":

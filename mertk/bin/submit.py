@@ -13,7 +13,7 @@ from mertk.cli import make_parser, program
 from mertk.command import find_module, is_program
 
 EXAMPLE = """\
-mertk submit --folder exp/jobs --slurm conf/slurm.yaml partition=gpu gpus-per-node=1 -- \\
+mertk submit --folder exp/jobs --slurm mertk/conf/slurm.yaml partition=gpu gpus-per-node=1 -- \\
     launch extract video --data data/iemocap --out data/iemocap/features/video"""
 
 #: names of the program that starts another

@@ -9,33 +9,33 @@ from mertk.tasks import METRICS
 
 
 def published_table(records: list[Record], published: Record | None) -> str:
-    """Published figures, and ours below those that they are nearest to.
+    """Published figures, and ours below those that they are nearest to, empty where we have none.
 
     The last column says what the published ones were measured on, and has ours less them where a record agrees with
-    all of that, and otherwise in what it does not. Empty for miniatures, which must not be held against any.
+    all of that, and otherwise in what it does not. Miniatures and controls, which must not be held against any, have no
+    place in it; empty where there is nothing else.
     """
-    if published is None:
-        return ""
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
+    if published is None or not shown:
+        return ""
     held = [_nearest(one, published["rows"]) for one in shown]
     below: dict[int, list[Record]] = {}
     for record, row in zip(shown, held, strict=True):
         if row is not None:
             below.setdefault(row, []).append(record)
-    if not below:
-        return ""
     names = [name for name in METRICS if any(name in row["figures"] for row in published["rows"])]
     rows, before = [], None
     for number, row in enumerate(published["rows"]):
-        if number in below or not row["variants"]:
-            figures = [figure(name, row["figures"].get(name)) for name in names]
-            told = conditions(row) if row["variants"] else ""
-            rows.append([f"published: {row['name']}", "", *figures, "as above" if told and told == before else told])
-            before = told
+        figures = [figure(name, row["figures"].get(name)) for name in names]
+        told = conditions(row) if row["variants"] else ""
+        rows.append([f"published: {row['name']}", "", *figures, "as above" if told and told == before else told])
+        before = told
         for record in below.get(number, ()):
             means = [spread(record, name) if name in record["mean"] else "-" for name in names]
             size = f"{record['protocol']}, {len(record['seeds'])} seed{'s' * (len(record['seeds']) > 1)}"
             rows.append([f"ours: {describe(record)}", size, *means, _held_against(record, row)])
+        if row["variants"] and number not in below:
+            rows.append(["ours: not run", "", *[""] * len(names), ""])
     header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
     table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
     return f"{published['source']} {published['note']}\n\n{table}"

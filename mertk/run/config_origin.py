@@ -9,6 +9,7 @@ from typing import Any
 
 from mertk.config import Config, decisive, is_setting, merge_config
 from mertk.run.marks import differences, value_at
+from mertk.run.recipes import RECIPES
 
 #: what says which run of an experiment it is, and on which data
 OWN_TO_A_RUN = {"data.directory", "data.train", "data.validation", "data.test", "training.seed"}
@@ -26,11 +27,12 @@ def note_origin(config: Config, files: Sequence[str | Path]) -> None:
 
     Args:
         config: the configuration of the run, with all its settings.
-        files: the YAML files that it was merged from, in order. The recipe is the first one, with those that lie in its
-            folder `conf` or are shared by the recipes; what others say is a change of it like any `key=value`.
+        files: the YAML files that it was merged from, in order. The recipe is those that recipes share and the first
+            other one, with all that lie in its folder `conf`; what others say is a change of it like any `key=value`.
+            A copy of a recipe (`mertk new`) is held against the recipe that it was copied from.
     """
     given = [Path(file) for file in files if not is_setting(file)]
-    recipe = merge_config([file for file in given if _is_of_recipe(file, given[0])]) if given else Config()
+    recipe = merge_config(_originals(_recipe_files(given), config.run.recipe))
     inherited = {change.partition("=")[0]: change for change in recipe.run.settings or []}
     before, now = _without_gaps(decisive(recipe)), _without_gaps(decisive(config))
     left_out = OWN_TO_A_RUN | (OWN_TO_A_REFIT if config.run.protocol == "clean-refit" else set())
@@ -39,13 +41,28 @@ def note_origin(config: Config, files: Sequence[str | Path]) -> None:
     config.run.settings = list((inherited | changed).values())
 
 
-def _is_of_recipe(file: Path, first: Path) -> bool:
-    """Whether a YAML file belongs to the recipe whose first one is `recipes/CORPUS/METHOD/conf/METHOD.yaml`."""
-    home = first.absolute().parent
-    if home.name != "conf":
-        return file == first
-    shared = [parent / "common" / "conf" for parent in home.parents[2:3]]
-    return any(file.absolute().is_relative_to(folder) for folder in (home, *shared))
+def _recipe_files(files: list[Path]) -> list[Path]:
+    """Those of the recipe: `recipes/CORPUS/METHOD/conf/**`, and what lies in recipes/common/conf."""
+    first = next((file for file in files if not _is_shared(file)), None)
+    if first is None or first.absolute().parent.name == "conf":
+        return [file for file in files if _is_shared(file) or file.absolute().is_relative_to(first.absolute().parent)]
+    return [first]
+
+
+def _is_shared(file: Path) -> bool:
+    return "/recipes/common/conf/" in file.absolute().as_posix()
+
+
+def _originals(files: list[Path], recipe: str) -> list[Path]:
+    """The files of the package that those of a copied recipe were made of; others as they are."""
+    if not (RECIPES / recipe / "run.sh").is_file():
+        return files
+    found = []
+    for file in files:
+        below = file.absolute().as_posix().rpartition("/conf/")[2]
+        places = [file.resolve(), *(RECIPES / folder / "conf" / below for folder in (recipe, "common"))]
+        found += [place for place in places if place.is_relative_to(RECIPES) and place.is_file()][:1]
+    return found or files
 
 
 def _name(file: Path) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.cli import PREEMPTED, run_child
 from mertk.errors import MertkError
 from mertk.jobs.job import Job
+from mertk.run.engine_file import ALONE, Machines
 from mertk.run.files import set_aside
 from mertk.run.locks import locked
 from mertk.run.plan import Run, find_folds, plan, run_settings
@@ -35,6 +36,8 @@ class CrossValidation:
         seeds: every fold is trained with each of them.
         num_processes: of each training; 0 for one on each GPU, else one.
         engine: of each training (`mertk.run.engine_file`); None for the default.
+        machines: that train each run together, each called with its own rank.
+        offload: as `mertk launch` has it.
     """
 
     configs: Sequence[str]
@@ -47,6 +50,8 @@ class CrossValidation:
     num_processes: int = 0
     engine: str | None = None
     settings: Sequence[str] = field(default=())
+    machines: Machines = ALONE
+    offload: bool = False
 
     def runs(self) -> list[Run]:
         """The runs in the order they are trained.
@@ -113,12 +118,12 @@ class CrossValidation:
                 print(f"finished already: {last.directory(self.exp)}", flush=True)
                 continue
             name = f"{last.cv}-{last.protocol}_fold_{last.fold}_seed_{last.seed}"
-            command = [sys.executable, "-m", "mertk.bin.cross_validate", "--config", *self.configs]
+            command = [sys.executable, "-m", "mertk", "cross-validate", "--config", *self.configs]
             command += ["--data", str(self.data), "--exp", str(self.exp)]
             command += ["--cv", last.cv, "--protocol", last.protocol]
             command += ["--folds", str(last.fold), "--seeds", str(last.seed)]
             command += ["--num_processes", str(self.num_processes or "auto")]
-            command += [*(["--engine", self.engine] if self.engine else []), "--", *self.settings]
+            command += [*self._engine_options(), "--", *self.settings]
             jobs.append(Job(name, tuple(command), self.exp / "jobs" / f"{name}.log"))
         return jobs
 
@@ -154,6 +159,12 @@ class CrossValidation:
         from mertk.run.marks import read_mark, write_mark
 
         directory = run.directory(self.exp)
+        if self.machines.machine_rank:
+            # The machine of rank 0 has the lock and keeps the directory in order; this one only trains with it.
+            if self.is_finished(run):
+                print(f"  finished already: {directory}", flush=True)
+                return 0
+            return run_child(self._training(run))
         # A refit and a clean job of one fold both want the clean run; one of them trains it.
         with locked(directory, f"  {directory.name}"):
             if self.is_finished(run):
@@ -171,10 +182,17 @@ class CrossValidation:
                 if aside := set_aside(directory):
                     print(f"  the run that was there is now {aside}", flush=True)
                 write_mark(mark, run_dependencies(config, before))
-            launcher = [sys.executable, "-m", "mertk.bin.launch", "--num_processes", str(self.num_processes or "auto")]
-            launcher += ["--engine", self.engine] if self.engine else []
-            own = self._settings(run)
-            return run_child([*launcher, "mertk.bin.train", "--resume", "--config", *self.configs, "--", *own])
+            return run_child(self._training(run))
+
+    def _training(self, run: Run) -> list[str]:
+        """The command that trains one run."""
+        launcher = [sys.executable, "-m", "mertk", "launch", "--num_processes", str(self.num_processes or "auto")]
+        own = ["train", "--resume", "--config", *self.configs, "--", *self._settings(run)]
+        return [*launcher, *self._engine_options(), *self.machines.options(), *own]
+
+    def _engine_options(self) -> list[str]:
+        engine = ["--engine", self.engine] if self.engine else []
+        return [*engine, *(["--offload"] if self.offload else [])]
 
 
 def is_whole(directory: Path) -> bool:

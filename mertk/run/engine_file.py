@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,25 @@ from typing import Any
 from mertk.errors import MertkError
 from mertk.training.launch_request import KINDS, VARIABLE
 
+#: one file for each engine
+ENGINES = Path(__file__).parents[1] / "conf" / "engines"
+#: what is taken without `--engine`
+DEFAULT = ENGINES.with_name("accelerate_config.yaml")
+
 
 @dataclass(frozen=True)
 class Machines:
-    """What differs between machines, and where they meet; None for what the engine's file says."""
+    """How many train together, which of them this is, and where they meet; None for what the engine's file says."""
 
+    num_machines: int | None = None
     machine_rank: int | None = None
     main_process_ip: str | None = None
     main_process_port: int | None = None
+
+    def options(self) -> list[str]:
+        """Options of `mertk launch` that say this."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return [word for name, value in given.items() for word in (f"--{name}", str(value))]
 
 
 #: the engine's file says all
@@ -34,72 +45,107 @@ def accelerate_arguments(
     num_processes: int = 0,
     engine: str | None = None,
     machines: Machines = ALONE,
+    offload: bool = False,
 ) -> list[str]:
     """Arguments of `accelerate launch`; also tells the processes, through the environment, what they have to be.
 
     Args:
         num_processes: on all machines together; 0 means one for each visible GPU, at least one on each machine.
+        offload: let DeepSpeed keep the optimizer's state, and with ZeRO-3 the weights, in CPU memory.
 
     Raises:
         MertkError: no such engine, or one that cannot start here.
     """
     file = engine_file(engine)
     settings = read_engine(file)
-    kind, num_machines = KINDS[settings["distributed_type"]], settings.get("num_machines", 1)
+    kind = KINDS[settings["distributed_type"]]
+    num_machines = settings.get("num_machines", 1) if machines.num_machines is None else machines.num_machines
+    if num_machines < 1:
+        raise MertkError(f"--num_machines {num_machines}: expected a number from 1.")
     is_single = engine is not None and settings["distributed_type"] == "NO"
     num_processes = num_processes or (1 if is_single else num_machines * max(1, count_gpus()))
-    if is_single and num_processes > 1:
-        raise MertkError(f"{file} is for one process, but {num_processes} were asked for; take --engine ddp.")
+    if is_single and num_processes * num_machines > 1:
+        raise MertkError(f"{file} is for one process, but {_several(num_processes, num_machines)}; take --engine ddp.")
     if num_processes % num_machines:
         raise MertkError(f"--num_processes {num_processes}: cannot be shared equally by {num_machines} machines.")
     words = ["--config_file", str(file), "--num_processes", str(num_processes)]
     if kind == "ddp" and num_processes > 1:
         words += ["--multi_gpu"]
+    if offload:
+        words += _offload_words(file, settings)
     if num_machines > 1:
-        words += _meeting_words(file, settings, machines)
+        words += _meeting_words(file, settings, machines, num_machines)
+    elif machines.machine_rank or machines.main_process_ip:
+        raise MertkError("--machine_rank and --main_process_ip are for several machines; say how many: --num_machines.")
     elif num_processes > 1 or kind != "ddp":
         words += ["--main_process_port", str(machines.main_process_port or 0)]
     if kind == "deepspeed" and not count_gpus():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")  # which DeepSpeed would find out with a warning
-    told = {"launcher": os.getpid(), "engine": kind, "num_processes": num_processes, "where": "mertk.bin.launch"}
+    told = {"launcher": os.getpid(), "engine": kind, "num_processes": num_processes, "where": "mertk launch"}
     os.environ[VARIABLE] = json.dumps(told | {"precision": settings.get("mixed_precision", "no")})
     return [*words, "-m", module, *arguments]
 
 
-def _meeting_words(file: Path, settings: dict[str, Any], machines: Machines) -> list[str]:
-    """Which machine this is and where all of them meet."""
+def _several(num_processes: int, num_machines: int) -> str:
+    machines = f" on {num_machines} machines" if num_machines > 1 else ""
+    return f"{max(num_processes, num_machines)} were asked for{machines}"
+
+
+def _offload_words(file: Path, settings: dict[str, Any]) -> list[str]:
+    """What to keep in CPU memory.
+
+    Raises:
+        MertkError: not DeepSpeed.
+    """
+    if settings["distributed_type"] != "DEEPSPEED":
+        raise MertkError(f"--offload is for DeepSpeed, and {file} is another engine; take --engine deepspeed_zero2.")
+    words = ["--offload_optimizer_device", "cpu"]
+    if (settings.get("deepspeed_config") or {}).get("zero_stage") == 3:
+        words += ["--offload_param_device", "cpu"]
+    return words
+
+
+def _meeting_words(file: Path, settings: dict[str, Any], machines: Machines, num_machines: int) -> list[str]:
+    """Which machine this is of how many, and where all of them meet."""
     address = machines.main_process_ip or settings.get("main_process_ip")
-    if address in (None, "FILL_IN"):
+    if not address:
         raise MertkError(
-            f"{file}: main_process_ip is to be filled in; or give the address to mertk.bin.launch --main_process_ip."
+            f"{file}, {num_machines} machines: where do they meet? Give mertk launch --main_process_ip ADDRESS, "
+            "that of the machine of rank 0."
         )
     if machines.machine_rank is None:
-        raise MertkError(
-            f"{file} is for {settings['num_machines']} machines; start mertk.bin.launch --machine_rank N on each."
-        )
-    if not 0 <= machines.machine_rank < settings["num_machines"]:
-        last = settings["num_machines"] - 1
-        raise MertkError(f"--machine_rank {machines.machine_rank}: expected a number from 0 to {last}.")
+        raise MertkError(f"{file}, {num_machines} machines: start mertk launch --machine_rank N on each.")
+    if not 0 <= machines.machine_rank < num_machines:
+        raise MertkError(f"--machine_rank {machines.machine_rank}: expected a number from 0 to {num_machines - 1}.")
     port = machines.main_process_port or settings.get("main_process_port") or 29500
-    meeting = {"machine_rank": machines.machine_rank, "main_process_ip": address, "main_process_port": port}
-    return [word for name, value in meeting.items() for word in (f"--{name}", str(value))]
+    return Machines(num_machines, machines.machine_rank, address, port).options()
 
 
 def engine_file(engine: str | None) -> Path:
-    """The file of an engine: one of conf/accelerate by its name, any by its path, or the default.
+    """The file of an engine: one of `ENGINES` by its name, any by its path, or the default.
 
     Raises:
         MertkError: there is none.
     """
-    root = Path(__file__).parents[2]
     if engine is None:
-        return root / "accelerate_config.yaml"
-    ready = root / "conf" / "accelerate"
-    file = ready / f"{engine}.yaml" if "/" not in engine and not engine.endswith((".yaml", ".yml")) else Path(engine)
+        return DEFAULT
+    file = ENGINES / f"{engine}.yaml" if "/" not in engine and not engine.endswith((".yaml", ".yml")) else Path(engine)
     if not file.is_file():
-        names = ", ".join(sorted(path.stem for path in ready.glob("*.yaml")))
-        raise MertkError(f"--engine {engine}: no such engine; expected a YAML file of Accelerate, or one of {names}.")
+        names = ", ".join(sorted(path.stem for path in ENGINES.glob("*.yaml")))
+        told = _successor(engine)
+        raise MertkError(
+            f"--engine {engine}: no such engine; expected a YAML file of Accelerate, or one of {names}{told}."
+        )
     return file
+
+
+def _successor(engine: str) -> str:
+    """What an engine of earlier versions is now."""
+    name = engine.removesuffix("_two_machines").removesuffix("_offload")
+    if name == engine or not (ENGINES / f"{name}.yaml").is_file():
+        return ""
+    options = " --offload" * ("_offload" in engine) + " --num_machines 2" * engine.endswith("_two_machines")
+    return f" (this one is now --engine {'ddp' if name == 'single' else name}{options})"
 
 
 def read_engine(file: Path) -> dict[str, Any]:

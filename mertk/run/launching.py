@@ -25,6 +25,7 @@ def launch(
     num_processes: int = 0,
     engine: str | None = None,
     machines: Machines = ALONE,
+    offload: bool = False,
 ) -> int:
     """Call `accelerate launch` and return the exit code of the process that failed first, or 0.
 
@@ -34,7 +35,7 @@ def launch(
         MertkError: no such engine, or one that cannot start here.
     """
     forget_other_launchers()
-    words = accelerate_arguments(module, arguments, num_processes, engine, machines)
+    words = accelerate_arguments(module, arguments, num_processes, engine, machines, offload)
     from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -95,7 +96,7 @@ def waiting_for_machines(words: list[str], folder: str) -> Iterator[None]:
             yield
     except DistError as error:
         raise MertkError(
-            f"{told}; they did not come. Start mertk.bin.launch there with the same address and port, each as a "
+            f"{told}; they did not come. Start mertk launch there with the same address and port, each as a "
             f"machine of its own, and see that nothing blocks the port ({str(error).splitlines()[0]})."
         ) from error
 

@@ -51,6 +51,7 @@ def complete(stage: Stage) -> int:
 
 def _state(stage: Stage) -> tuple[Dependencies | None, Dependencies, Findings]:
     """What the mark says, what it would have to say, and what is wrong with what was written."""
+    from mertk.run.earlier_commands import as_spelt_now
     from mertk.run.marks import dependencies, read_mark
     from mertk.run.stage_outputs import digest_of_edits, find_lost
 
@@ -60,7 +61,10 @@ def _state(stage: Stage) -> tuple[Dependencies | None, Dependencies, Findings]:
     for path in stage.inputs:
         if edits := digest_of_edits(path):
             now["inputs"][str(path)] += f", edited {edits}"
-    return read_mark(stage.mark, list[str]), now, find_lost(stage.mark, stage.outputs)
+    before = read_mark(stage.mark, list[str])
+    if before is not None:
+        before["options"] = as_spelt_now(before["options"])
+    return before, now, find_lost(stage.mark, stage.outputs)
 
 
 def is_done(stage: Stage) -> bool:

@@ -1,40 +1,68 @@
 # shellcheck shell=bash
 # How programs are started. A site with its own way of starting several processes changes it here, for all recipes.
-#
-# Options of every recipe, beside its own:
-#   --cmd local|slurm    where features are made and models trained and scored: on this machine (default), or as jobs of
-#                        Slurm (docs/slurm.md)
-#   --jobs N|auto        local: runs at once (1), each on its share of the GPUs; auto: as many as the GPUs allow
-#   --slurm "WORD ..."   options of sbatch for each run, such as "partition=gpu time=8:00:00", or a YAML file of them;
-#                        they win over conf/slurm.yaml
-#   --detach             submit and do not wait; the same command without it waits and goes on with the next stage
-#   --engine NAME|YAML   how training uses several processes (docs/engines.md): a file of conf/accelerate by its name, or
-#                        another; as the number of processes needs, when it is not given
-#   --trust MODULE       module of your own, whose classes the models to score are made of; may be given several times
+# recipe.sh explains the options.
 
-# shellcheck disable=SC2154  # options, from init.sh
-one_of cmd local slurm
-[[ $engine != */* ]] || absolute engine
-[[ $jobs == auto ]] || one_number_from jobs 1 1024
+# shellcheck disable=SC2034  # options of every recipe
+cmd=local jobs=1 slurm= detach=no engine= offload=no trust=()
+# shellcheck disable=SC2034
+num_machines= machine_rank= main_process_ip= main_process_port=
+options+=" cmd jobs slurm engine num_machines machine_rank main_process_ip main_process_port"
+flags+=" detach offload" lists+=" trust"
 
-# launch MODULE ARGUMENT... : the words of a stage's command that run MODULE on $num_processes processes.
-# shellcheck disable=SC2034,SC2154  # set and used by run.sh
-launch=(mertk.bin.launch --num_processes "$num_processes")
+# check_cmd_options : refuse what cannot be, before anything is looked at.
+check_cmd_options() {
+    one_of cmd local slurm
+    [[ $engine != */* ]] || absolute engine
+    [[ $jobs == auto ]] || one_number_from jobs 1 1024
+    if [[ $cmd == slurm ]]; then
+        [[ $jobs == 1 ]] || usage_error "--jobs is for --cmd local; for Slurm give --slurm parallel=$jobs"
+        [[ -z $num_machines ]] ||
+            usage_error "--num_machines is for --cmd local; docs/slurm.md says how one training takes several nodes"
+    else
+        [[ -z $slurm && $detach == no ]] || usage_error "--slurm and --detach need --cmd slurm"
+    fi
+    if [[ -z $num_machines ]]; then
+        [[ -z $machine_rank$main_process_ip$main_process_port ]] ||
+            usage_error "--machine_rank, --main_process_ip and --main_process_port need --num_machines"
+        return 0
+    fi
+    one_number_from num_machines 1 1024
+    [[ -n $machine_rank && -n $main_process_ip ]] ||
+        usage_error "--num_machines needs --machine_rank N and --main_process_ip ADDRESS"
+    one_number_from machine_rank 0 $((num_machines - 1))
+    [[ -z $main_process_port ]] || one_number_from main_process_port 1 65535
+    [[ $jobs == 1 ]] ||
+        usage_error "--jobs is for one machine; with --num_machines runs are trained one after the other"
+    # shellcheck disable=SC2154  # an option of recipe.sh
+    [[ $num_processes == auto ]] || ((num_processes % num_machines == 0)) ||
+        usage_error "--num_processes $num_processes: cannot be shared equally by $num_machines machines"
+}
 
-# Words for mertk.bin.cross_validate: how runs that depend on no other are started.
-if [[ $cmd == slurm ]]; then
-    [[ $jobs == 1 ]] || usage_error "--jobs is for --cmd local; for Slurm give --slurm parallel=$jobs"
-    read -r -a slurm_words <<<"$slurm"
-    # What is no run of its own is one job: extraction of features, scoring.
-    # shellcheck disable=SC2154  # exp is set by run.sh
-    launch=(mertk.bin.submit --folder "$exp/jobs" --slurm "$root/conf/slurm.yaml" "${slurm_words[@]}" -- "${launch[@]}")
-    independent=(--cmd slurm --slurm "$root/conf/slurm.yaml" "${slurm_words[@]}")
-    [[ $detach == no ]] || independent+=(--detach)
-else
-    [[ -z $slurm && $detach == no ]] || usage_error "--slurm and --detach need --cmd slurm"
+# set_launching : set `here`, the number of processes on this machine, and words of the stages' commands.
+#   launch       before a command that runs on several processes
+#   independent  for cross-validate: how runs that depend on no other are started
+#   trusting     for evaluate: whose classes models may be made of, besides mertk's own
+# shellcheck disable=SC2034,SC2154  # set and read by recipe.sh
+set_launching() {
+    local words=() site word
+    here=$num_processes
+    [[ -z $num_machines || $num_processes == auto ]] || here=$((num_processes / num_machines))
+    launch=(launch --num_processes "$here")
     independent=(--jobs "$jobs")
-fi
-[[ -z $engine ]] || independent+=(--engine "$engine")
-# Words for mertk.bin.evaluate: whose classes models may be made of, besides mertk's own.
-trusting=()
-for module in "${trust[@]}"; do trusting+=(--trust "$module"); done
+    if [[ $cmd == slurm ]]; then
+        site=$recipe/conf/slurm.yaml
+        [[ -f $site ]] || site=$package/conf/slurm.yaml
+        read -r -a words <<<"$slurm"
+        # What is no run of its own is one job: extraction of features, scoring.
+        launch=(submit --folder "$exp/jobs" --slurm "$site" "${words[@]}" -- "${launch[@]}")
+        independent=(--cmd slurm --slurm "$site" "${words[@]}")
+        [[ $detach == no ]] || independent+=(--detach)
+    fi
+    [[ -z $engine ]] || independent+=(--engine "$engine")
+    [[ $offload == no ]] || independent+=(--offload)
+    for word in num_machines machine_rank main_process_ip main_process_port; do
+        [[ -z ${!word} ]] || independent+=("--$word" "${!word}")
+    done
+    trusting=()
+    for word in "${trust[@]}"; do trusting+=(--trust "$word"); done
+}

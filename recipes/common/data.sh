@@ -3,11 +3,11 @@
 # What is trained on. A data directory that is there says itself whose it is (corpus.json); one that is to be made is what
 # its corpus is; without either, a miniature is made.
 
-# read_facts NAME ARGUMENT... : set the associative array NAME to what mertk.bin.facts says.
+# read_facts NAME ARGUMENT... : set the associative array NAME to what `mertk recipe-facts` says.
 read_facts() {
     local -n facts=$1
     local told line
-    told=$("$python" -m mertk.bin.facts "${@:2}") || exit "$?"
+    told=$("$python" -m mertk recipe-facts "${@:2}") || exit "$?"
     while IFS= read -r line; do
         [[ -z $line ]] || facts[${line%%=*}]=${line#*=}
     done <<<"$told"
@@ -40,12 +40,12 @@ read_data() {
     fi
     local name=${known[corpus]-$1}
     if [[ $name != "$1" ]]; then
-        [[ ! -d $root/recipes/$name ]] ||
-            usage_error "--data $data is of $name, this recipe is for $1; give another --data, or take one of recipes/$name"
+        [[ ! -d $root/recipes/$name ]] || usage_error \
+            "--data $data is of $name, this recipe is for $1; give another --data, or take one of recipes/$name"
         printf 'note: %s is of %s; the settings of this recipe were chosen for %s\n' "$data" "$name" "$1" >&2
     fi
-    [[ -z $corpus || ${known[miniature]} == "$miniature" ]] ||
-        usage_error "--data $data is $(in_words "${known[miniature]}"), --corpus $corpus is $(in_words "$miniature"); give another --data"
+    [[ -z $corpus || ${known[miniature]} == "$miniature" ]] || usage_error \
+        "--data $data is $(in_words "${known[miniature]}"), --corpus $corpus is $(in_words "$miniature"); give another --data"
     miniature=${known[miniature]}
 }
 
@@ -65,7 +65,8 @@ settle_corpus() {
         corpus=$default
         made=$data/corpus
     elif [[ ! -e $corpus ]] && ((stage <= 1)); then
-        fail "--data $data: ${corpus:-what it was made of} is not there; give --corpus, or --stage 2 or higher to go on with what was made"
+        corpus=${corpus:-what it was made of}
+        fail "--data $data: $corpus is not there; give --corpus, or --stage 2 or higher to go on with what was made"
     fi
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Command line of a recipe: `--name value` or `--name=value` for the names in $options and $shared_options, the same again
-# and again for those in $shared_lists, `--name` for those in $flags and $shared_flags, `key=value` settings.
+# Command line of a recipe: `--name value` or `--name=value` for the names in $options, the same again and again for those in
+# $lists, `--name` for those in $flags, `key=value` settings.
 
 # usage_error MESSAGE : say what is wrong and end with exit code 2.
 usage_error() {
@@ -16,10 +16,10 @@ print_help() {
 # parse_options "$@" : set the variables named in these words (a flag: to yes; a list: an array), collect settings in the
 # array `settings`.
 parse_options() {
-    local name value words known all_flags="${flags-} ${shared_flags-}"
+    local name value words known
     settings=()
-    # shellcheck disable=SC2154  # set by run.sh
-    read -r -a words <<<"$options ${shared_options-} ${shared_lists-} $all_flags"
+    # shellcheck disable=SC2154  # set by init.sh, and by who calls this
+    read -r -a words <<<"$options $lists $flags"
     known=${words[*]}
     while (($#)); do
         case $1 in
@@ -31,7 +31,7 @@ parse_options() {
                 name=${1#--}
                 name=${name%%=*}
                 [[ " $known " == *" $name "* ]] || usage_error "unknown option --$name (known: --${known// / --})"
-                if [[ " $all_flags " == *" $name "* ]]; then
+                if [[ " $flags " == *" $name "* ]]; then
                     [[ $1 != *=* ]] || usage_error "--$name takes no value"
                     value=yes
                 elif [[ $1 == *=* ]]; then
@@ -43,7 +43,7 @@ parse_options() {
                     value=
                 fi
                 [[ -n $value ]] || usage_error "--$name: value missing"
-                if [[ " ${shared_lists-} " == *" $name "* ]]; then
+                if [[ " $lists " == *" $name "* ]]; then
                     local -n list=$name
                     list+=("$value")
                 else
@@ -69,6 +69,19 @@ one_of() {
         [[ ${!name} != "$word" ]] || return 0
     done
     usage_error "--$name ${!name}: expected one of $*"
+}
+
+# some_of NAME WORD... : the variable NAME holds one or several of the words, or `all` for all of them.
+some_of() {
+    local name=$1 word words
+    shift
+    [[ ${!name} != all ]] || printf -v "$name" %s "$*"
+    read -r -a words <<<"${!name//,/ }"
+    ((${#words[@]})) || usage_error "--$name '${!name}': expected some of $*"
+    for word in "${words[@]}"; do
+        [[ " $* " == *" $word "* ]] || usage_error "--$name $word: expected one of $*"
+    done
+    printf -v "$name" %s "${words[*]}"
 }
 
 # numbers_from NAME LEAST [MOST] : the variable NAME holds whole numbers, separated by spaces or commas, in this range.

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TRAIN = ["mertk.bin.train", "--config", str(ROOT / "recipes/iemocap/foal/conf/foal.yaml")]
-ENGINES = ROOT / "conf" / "accelerate"
+ENGINES = ROOT / "mertk" / "conf" / "engines"
 
 pytestmark = pytest.mark.distributed
 

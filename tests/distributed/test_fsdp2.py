@@ -154,7 +154,7 @@ def test_weights_and_optimizer_come_back_to_the_last_bit():
 
 
 def start_fsdp(config, run_dir, precision="no"):
-    """An accelerator of DDP, turned into what it would be on GPUs with conf/accelerate/fsdp2.yaml."""
+    """An accelerator of DDP, turned into what it would be on GPUs with the engine fsdp2."""
     from accelerate import Accelerator, FullyShardedDataParallelPlugin
     from accelerate.utils import DistributedType
 

@@ -56,7 +56,7 @@ def test_the_launcher_starts_what_it_is_asked_for_whatever_another_left():
 
 def test_a_machine_that_waits_for_others_can_be_told_to_stop(tmp_path):
     words = ["-c", "from mertk import joining\nfrom mertk.bin import launch\njoining.TELL_SECONDS = 0.0\nlaunch.main()"]
-    words += ["--engine", "ddp_two_machines", "--machine_rank", "1", "--main_process_ip", "127.0.0.1"]
+    words += ["--engine", "ddp", "--num_machines", "2", "--machine_rank", "1", "--main_process_ip", "127.0.0.1"]
     process = start(*words, "--main_process_port", "29998", "mertk.bin.train", TMPDIR=str(tmp_path))
     assert "machine 1 waits for the others, which meet at 127.0.0.1:29998 (that of rank 0)" in process.stderr.readline()
     time.sleep(0.5)  # by then it waits in compiled code

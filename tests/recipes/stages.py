@@ -13,8 +13,8 @@ FOAL = "iemocap/foal"
 #: a Python that writes the stages down instead of running them
 STAND_IN = """#!/bin/sh
 case "$*" in
-    *mertk.bin.stage*) for word; do printf '%s\\036' "$word"; done; echo ;;
-    *mertk.bin.summarize* | *mertk.bin.doctor*--missing*) ;;
+    "-m mertk stage "* | "-m mertk summarize "*) for word; do printf '%s\\036' "$word"; done; echo ;;
+    "-m mertk doctor --missing "*) ;;
     *) exec "$PYTHON" "$@" ;;
 esac
 """
@@ -25,27 +25,34 @@ class StagedRecipe:
 
     Attributes:
         errors: what the last call wrote to stderr.
+        stages: the words of each stage of the last call, in order, of the same name too.
+        summaries: what each call of summarize was given.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.errors = folder, ""
+        self.stages: list[list[str]] = []
+        self.summaries: list[list[str]] = []
         python = folder / "bin" / "python3"
         python.parent.mkdir()
         python.write_text(STAND_IN, encoding="utf-8")
         python.chmod(0o755)
 
-    def __call__(self, name: str, *arguments):
+    def __call__(self, name: str | Path, *arguments):
         """The stages by name, each a list of words; or exit code and message if it was not 0."""
         variables = os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "PYTHON": sys.executable}
-        command = ["bash", str(ROOT / "recipes" / name / "run.sh"), *map(str, arguments)]
+        script = name if isinstance(name, Path) else ROOT / "recipes" / name / "run.sh"
+        command = ["bash", str(script), *map(str, arguments)]
         ended = subprocess.run(
             command, capture_output=True, text=True, cwd=self.folder, env=variables, timeout=120, check=False
         )
-        self.errors = ended.stderr
+        self.errors, self.stages, self.summaries = ended.stderr, [], []
         if ended.returncode:
             return ended.returncode, ended.stderr
         lines = [line.split("\x1e")[:-1] for line in ended.stdout.split("\n") if "\x1e" in line]
-        return {words[words.index("--name") + 1]: words for words in lines}
+        self.stages = [words for words in lines if words[2] == "stage"]
+        self.summaries = [words[3:] for words in lines if words[2] == "summarize"]
+        return {words[words.index("--name") + 1]: words for words in self.stages}
 
 
 def config_names(words):

@@ -13,13 +13,16 @@ RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
 def combinations():
-    """Each main file alone, and with each overlay beside or below it, or shared by all recipes of its method."""
-    mains = [path for path in RECIPES.glob("*/*/conf/*.yaml") if "component" in path.read_text(encoding="utf-8")]
-    for main in sorted(mains):
-        shared = RECIPES / "common/conf" / main.stem
-        beside = sorted([*main.parent.rglob("*.yaml"), *shared.rglob("*.yaml")])
-        overlays = [path for path in beside if path not in mains]
-        for files in [[main], *([main, overlay] for overlay in overlays)]:
+    """What each recipe merges without an overlay, and with each one beside or below it, or shared by its method."""
+    for script in sorted(RECIPES.glob("*/*/run.sh")):
+        own, shared = script.parent / "conf", RECIPES / "common/conf"
+        method, corpus = script.parent.name, script.parent.parent.name
+        base = next(
+            path for path in (shared / f"{method}.yaml", own / f"{method}.yaml", *own.glob("*.yaml")) if path.exists()
+        )
+        always = [base, *own.glob(f"{corpus}.yaml")]
+        beside = sorted([*own.rglob("*.yaml"), *(shared / base.stem).rglob("*.yaml")])
+        for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
             yield pytest.param(files, id="+".join(str(path.relative_to(RECIPES)) for path in files))
 
 
@@ -41,7 +44,7 @@ def test_there_are_recipes_to_check():
     found = [case.id for case in combinations()]
     assert len(found) >= 80
     for recipe in ("iemocap/foal", *(f"{c}/{m}" for c in ("mosi", "mosei", "sims") for m in ("hscl", "tam_ulag"))):
-        assert any(name.startswith(recipe) for name in found), recipe
+        assert any(f"{recipe}/conf" in name for name in found), recipe
 
 
 @pytest.mark.parametrize("files", list(combinations()))

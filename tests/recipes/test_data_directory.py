@@ -98,16 +98,16 @@ def test_damaged_corpus_json_is_one_message(recipe, tmp_path):
 @pytest.mark.parametrize(
     ("corpus", "names", "kind"),
     [
-        ({"alignment": "unaligned"}, ["hscl.yaml", "full.yaml"], "hscl"),
-        ({"alignment": "aligned"}, ["hscl.yaml", "aligned.yaml", "full.yaml"], "hscl_aligned"),
-        ({}, ["hscl.yaml", "recordings.yaml", "full.yaml"], "hscl_raw"),
+        ({"alignment": "unaligned"}, ["hscl.yaml", "mosi.yaml", "full.yaml"], "hscl"),
+        ({"alignment": "aligned"}, ["hscl.yaml", "mosi.yaml", "aligned.yaml", "full.yaml"], "hscl_aligned"),
+        ({}, ["hscl.yaml", "mosi.yaml", "recordings.yaml", "full.yaml"], "hscl_raw"),
         ({"alignment": "aligned", "miniature": True}, None, "hscl_aligned_miniature"),
     ],
 )
 def test_a_data_directory_says_which_features_it_holds(recipe, tmp_path, corpus, names, kind):
     data = data_directory(tmp_path / "data", **({"corpus": "mosi", "miniature": False} | corpus))
     train = recipe("mosi/hscl", "--data", data, "--stage", 3)["3 train"]
-    assert config_names(train) == (names or ["hscl.yaml", "aligned.yaml", "miniature.yaml", "full.yaml"])
+    assert config_names(train) == (names or ["hscl.yaml", "mosi.yaml", "aligned.yaml", "miniature.yaml", "full.yaml"])
     assert option(train, "--exp") == str(ROOT / f"exp/mosi/{kind}/paper")
 
 

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from mertk.run.earlier_commands import as_spelt_now
+from mertk.run.recipes import copy_recipe
 from tests.recipes.stages import FOAL, ROOT, config_names, data_directory, option
 
 # What a run needs.
@@ -62,7 +64,7 @@ def test_of_recordings_only_what_is_used_is_made_and_checked_before(recipe, tmp_
 
 def test_small_encoders_need_no_weights(recipe):
     stages = recipe(FOAL, "--variant", "small")
-    assert config_names(stages["3 train"]) == ["small.yaml", "miniature.yaml", "full.yaml"]
+    assert config_names(stages["3 train"]) == ["foal.yaml", "small.yaml", "miniature.yaml", "full.yaml"]
     words = {word for words in stages.values() for word in words}
     assert not {"--weights", "--clip"} & words and not any(".weights=" in word for word in words)
     pictures = ROOT / "data/iemocap_miniature/features/pictures"
@@ -151,19 +153,87 @@ def test_wrong_values_are_told(recipe, name, arguments, message):
     assert code == 2 and message in told
 
 
-def test_commands_without_the_new_options_are_those_of_marks_that_are_there(recipe):
+def test_commands_are_those_of_marks_that_are_there(recipe):
     """A mark keeps the command of its stage: another one would make finished stages run again."""
     stages = recipe(FOAL, "--data", "/d", "--exp", "/e")
     told = [" ".join(words[words.index("--") + 2 :]) for words in stages.values()]
+    mark = ["python", "-m", "data_prep.iemocap", "--corpus", "/d/corpus", "--out", "/d"]
+    assert as_spelt_now(mark) == ["python", *told[2].split()]
     corpus, conf = "/d/corpus", ROOT / "recipes/iemocap/foal/conf"
     configs = f"{conf}/foal.yaml {conf}/miniature.yaml {conf}/ablation/full.yaml"
     assert told[2:4] == [
-        f"-m data_prep.iemocap --corpus {corpus} --out /d",
-        "-m mertk.bin.launch --num_processes auto data_prep.extract_video --data /d "
+        f"-m mertk prepare iemocap --corpus {corpus} --out /d",
+        "-m mertk launch --num_processes auto extract video --data /d "
         f"--weights {corpus}/models/clip --out /d/features/video",
     ]
     assert re.fullmatch(
-        rf"-m mertk.bin.cross_validate --config {configs} --data /d --exp /e --cv session --protocol clean "
+        rf"-m mertk cross-validate --config {configs} --data /d --exp /e --cv session --protocol clean "
         rf"--folds 1 2 3 4 5 --seeds 1234 .* -- model.audio_encoder.weights='{corpus}/models/wavlm'",
         told[4],
     )
+
+
+# A copy of a recipe.
+
+
+def test_a_copy_has_its_own_configuration_data_and_experiments(recipe, tmp_path):
+    copy_recipe("mosi/hscl", tmp_path / "mine")
+    (tmp_path / "mine/conf/hscl/ablation/own.yaml").write_text("run: {ablation: own}\n", encoding="utf-8")
+    stages = recipe(tmp_path / "mine/run.sh", "--ablation", "own", "--variant", "released")
+    train = stages["3 train"]
+    conf = tmp_path / "mine/conf"
+    files = ("hscl.yaml", "mosi.yaml", "hscl/released.yaml", "hscl/miniature.yaml", "hscl/ablation/own.yaml")
+    assert option(train, "--config") == " ".join(str(conf / file) for file in files)
+    assert option(train, "--data") == str(tmp_path / "mine/data/mosi_miniature")
+    assert option(train, "--exp") == str(tmp_path / "mine/exp/mosi/hscl_miniature/released_own")
+    slurm = recipe(tmp_path / "mine/run.sh", "--cmd", "slurm")["3 train"]
+    assert option(slurm, "--slurm") == str(conf / "slurm.yaml")
+
+
+# Several ablations and protocols.
+
+
+def test_all_ablations_and_protocols_are_one_command_and_one_table(recipe, tmp_path):
+    words = ("--ablation", "all", "--protocol", "clean published", "--exp", "exp", "--stage", 3, "training.epochs=2")
+    recipe(FOAL, *words)
+    ablations = ["full", "audio", "avel", "baseline", "mem", "video"]
+    folders = [
+        str(tmp_path / "exp" / f"paper{'_' * (name != 'full')}{name.removeprefix('full')}") for name in ablations
+    ]
+    folders = [f"{folder}_training.epochs=2" for folder in folders]
+    trained = [words for words in recipe.stages if words[words.index("--name") + 1] == "3 train"]
+    told = [(option(words, "--exp"), option(words, "--protocol")) for words in trained]
+    assert told == [(folder, protocol) for folder in folders for protocol in ("clean", "published")]
+    assert [config_names(words)[-1] for words in trained[::2]] == [f"{name}.yaml" for name in ablations]
+    published = str(ROOT / "recipes/iemocap/foal/published.yaml")
+    assert recipe.summaries == [[*folders, "--out", str(tmp_path / "exp"), "--published", published]]
+
+
+def test_several_protocols_of_one_experiment_are_in_its_table(recipe):
+    recipe(FOAL, "--protocol", "clean,clean-refit", "--stage", 4)
+    exp = str(ROOT / "exp/iemocap/foal_miniature/paper")
+    assert len(recipe.stages) == 2
+    assert recipe.summaries[0][:3] == [exp, "--out", exp]
+
+
+def test_several_stop_where_they_are_told_to_and_a_wrong_name_is_told(recipe, tmp_path):
+    recipe("sims/tam_ulag", "--ablation", "text audio", "--stop_stage", 1)
+    assert {words[words.index("--name") + 1][0] for words in recipe.stages} == {"0", "1"}
+    assert recipe.summaries == []
+    code, message = recipe(FOAL, "--ablation", "full text")
+    assert code == 2 and "--ablation text: expected one of full audio avel baseline mem video" in message
+    (tmp_path / "corpus").mkdir()
+    recipe("ravdess/audio", "--corpus", "corpus", "--protocol", "all", "--stage", 4)
+    assert [words[words.index("--mark") + 1].rpartition("_")[2] for words in recipe.stages] == [
+        *("clean", "clean-refit", "published")
+    ]
+
+
+def test_other_machines_only_train(recipe):
+    words = ("--num_machines", 2, "--main_process_ip", "10.0.0.1", "--stage", 3)
+    stages = recipe(FOAL, *words, "--machine_rank", 0)
+    assert list(stages) == ["3 train", "4 evaluate"] and len(recipe.summaries) == 1
+    assert option(stages["3 train"], "--machine_rank") == "0"
+    code, message = recipe(FOAL, *words, "--machine_rank", 1)
+    assert recipe.summaries == [] and "no folds" in message  # cross-validate itself, without a mark
+    assert code == 1

@@ -18,8 +18,9 @@ def foal(checkout):
 
 
 def test_a_recipe_as_it_is_has_no_settings_of_its_own(foal, checkout):
-    common = checkout / "recipes" / "common" / "conf" / "hscl"
-    hscl = [checkout / "recipes/mosi/hscl/conf/hscl.yaml", common / "miniature.yaml", common / "ablation" / "text.yaml"]
+    common = checkout / "recipes" / "common" / "conf"
+    mosi = checkout / "recipes/mosi/hscl/conf/mosi.yaml"
+    hscl = [common / "hscl.yaml", mosi, common / "hscl/miniature.yaml", common / "hscl/ablation/text.yaml"]
     for files in (
         [foal / "foal.yaml"],
         [foal / "foal.yaml", foal / "released.yaml", foal / "ablation/audio.yaml"],
@@ -89,3 +90,20 @@ def test_a_recipe_that_needs_a_setting_to_be_sound_is_no_obstacle(tmp_path):
     file.parent.mkdir()
     file.write_text("training: {epochs: 0}\n", encoding="utf-8")
     assert noted([file], "training.epochs=2")[1] == ["training.epochs=2"]
+
+
+def test_a_copied_recipe_is_held_against_the_one_of_the_package(checkout, tmp_path):
+    copy = tmp_path / "mine" / "conf"
+    (copy / "hscl" / "ablation").mkdir(parents=True)
+    common = checkout / "recipes" / "common" / "conf"
+    for place in (common / "hscl.yaml", common / "hscl/ablation/text.yaml"):
+        (copy / place.relative_to(common)).write_text(place.read_text(encoding="utf-8"), encoding="utf-8")
+    mosi = (checkout / "recipes/mosi/hscl/conf/mosi.yaml").read_text(encoding="utf-8")
+    (copy / "mosi.yaml").write_text(mosi, encoding="utf-8")
+    files = [copy / "hscl.yaml", copy / "mosi.yaml", copy / "hscl/ablation/text.yaml"]
+    assert noted(files) == (["hscl.yaml", "mosi.yaml", "text.yaml"], [])
+    (copy / "mosi.yaml").write_text(mosi + "training: {epochs: 3}\n", encoding="utf-8")
+    (copy / "mine.yaml").write_text("model: {width: 20}\n", encoding="utf-8")
+    assert sorted(noted([*files, copy / "mine.yaml"])[1]) == ["model.width=20", "training.epochs=3"]
+    (copy / "mosi.yaml").write_text("run: {recipe: mine/hscl}\n", encoding="utf-8")
+    assert noted([*files, copy / "mine.yaml"])[1] == [], "a recipe of one's own is what its folder says"

@@ -9,6 +9,7 @@ from mertk.config import load_config
 from mertk.errors import MertkError
 from mertk.run.cross_validation import CrossValidation
 from mertk.run.dependencies import run_dependencies
+from mertk.run.engine_file import Machines
 from mertk.run.evaluation import find_runs
 from mertk.run.marks import write_mark
 from mertk.run.plan import Run, find_folds, plan, run_settings
@@ -118,7 +119,7 @@ def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, m
 
     monkeypatch.setattr("mertk.run.cross_validation.run_child", finish)
     assert experiment(data, exp).train_run(run) == 0
-    assert calls[0][1:6] == ["-m", "mertk.bin.launch", "--num_processes", "2", "mertk.bin.train"]
+    assert calls[0][1:7] == ["-m", "mertk", "launch", "--num_processes", "2", "train"]
     assert experiment(data, exp).train_run(run) == 0
     assert len(calls) == 1
     assert "--engine" not in calls[0]
@@ -198,7 +199,7 @@ def test_the_engine_is_handed_on_to_jobs_and_to_the_launcher(data, tmp_path, mon
     planned = experiment(data, tmp_path / "exp", engine="deepspeed_zero2", folds="1")
     assert "--engine deepspeed_zero2 --" in " ".join(planned.jobs()[0].command)
     assert planned.train_here() == 0
-    assert "--engine deepspeed_zero2 mertk.bin.train" in " ".join(calls[0])
+    assert "--engine deepspeed_zero2 train --resume" in " ".join(calls[0])
 
 
 def test_a_refit_and_its_clean_run_are_one_job(data, tmp_path):
@@ -294,3 +295,15 @@ def test_settings_may_follow_the_options_of_sbatch(monkeypatch):
     ]
     assert main([*words, "--detach", "training.seed=1"]) == 3
     assert seen == {"words": ["b.yaml", "time=8:00:00"], "settings": ["training.epochs=3", "training.seed=1"]}
+
+
+def test_other_machines_train_with_the_first_and_leave_its_directory_alone(data, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda command: calls.append(command) or 0)
+    monkeypatch.setattr("mertk.run.cross_validation.locked", None)
+    machines = Machines(2, 1, "10.0.0.1")
+    planned = CrossValidation([], data, tmp_path / "exp", folds="1", seeds=[7], machines=machines)
+    assert planned.train_here() == 0
+    meeting = "--num_machines 2 --machine_rank 1 --main_process_ip 10.0.0.1 train --resume"
+    assert meeting in " ".join(calls[0])
+    assert not (tmp_path / "exp").exists()

@@ -37,7 +37,7 @@ def test_recipes_and_options_of_the_readme_are_those_there_are():
     for recipe in recipes:
         assert f"[{recipe}](recipes/{recipe}/run.sh)" in text
     known = set()
-    for path in [*(ROOT / "mertk/bin").glob("*.py"), *(ROOT / "recipes").glob("*/*/run.sh")]:
+    for path in [*(ROOT / "mertk/bin").glob("*.py"), *(ROOT / "recipes").rglob("*.sh")]:
         known |= set(re.findall(r"--[a-z_]+", path.read_text(encoding="utf-8")))
     known |= {"--logdir", "--config_file"}  # of tensorboard and accelerate
     assert set(re.findall(r"--[a-z_]{3,}", text)) - known == set()

@@ -12,7 +12,7 @@ SCRIPT = ROOT / "docs" / "multi_node.sh"
 
 def shell(code, *arguments, **environment):
     """Run bash code as a recipe would; exit code, output and errors."""
-    start = f"source {ROOT}/recipes/common/init.sh\noptions='exp'; exp=/e; num_processes=2; python=python3\n"
+    start = f"source {ROOT}/recipes/common/init.sh\nrecipe=/r exp=/e num_processes=2 python=python3\n"
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", start + code, "run.sh", *arguments],
         capture_output=True,
@@ -25,28 +25,40 @@ def shell(code, *arguments, **environment):
 
 
 WORDS = """
-parse_options "$@"
 source "$common/cmd.sh"
+parse_options "$@"
+check_cmd_options
+set_launching
 printf "<%s>" "${independent[@]}"
 echo
 printf "<%s>" "${launch[@]}"
 """
 
 
+MACHINES = ("--num_machines", "2", "--main_process_ip", "10.0.0.1")
+
+
+def test_several_machines_share_the_processes():
+    runs, stage = shell(WORDS, *MACHINES, "--machine_rank", "1", "--offload")[1].split("\n")
+    told = "<--num_machines><2><--machine_rank><1><--main_process_ip><10.0.0.1>"
+    assert runs == f"<--jobs><1><--offload>{told}"
+    assert stage == "<launch><--num_processes><1>"
+
+
 def test_runs_are_local_and_one_by_one_unless_told():
-    assert shell(WORDS) == (0, "<--jobs><1>\n<mertk.bin.launch><--num_processes><2>", "")
+    assert shell(WORDS) == (0, "<--jobs><1>\n<launch><--num_processes><2>", "")
     assert shell(WORDS, "--jobs", "auto")[1].startswith("<--jobs><auto>\n")
     assert shell(WORDS, "--engine", "fsdp2")[1].startswith("<--jobs><1><--engine><fsdp2>\n")
 
 
 def test_slurm_has_the_files_options_and_those_given_behind_them():
     code, out, error = shell(WORDS, "--cmd", "slurm", "--slurm", "partition=gpu time=1:00:00", "--detach")
-    given = f"<--slurm><{ROOT}/conf/slurm.yaml><partition=gpu><time=1:00:00>"
+    given = f"<--slurm><{ROOT}/mertk/conf/slurm.yaml><partition=gpu><time=1:00:00>"
     runs, stage = out.split("\n")
     assert (code, error) == (0, "")
     assert runs == f"<--cmd><slurm>{given}<--detach>"
     # Later stages need what this one makes: it is waited for.
-    assert stage == f"<mertk.bin.submit><--folder></e/jobs>{given}<--><mertk.bin.launch><--num_processes><2>"
+    assert stage == f"<submit><--folder></e/jobs>{given}<--><launch><--num_processes><2>"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +71,11 @@ def test_slurm_has_the_files_options_and_those_given_behind_them():
         (["--detach"], "--slurm and --detach need --cmd slurm"),
         (["--detach=yes"], "--detach takes no value"),
         (["--slurm", "--detach"], "--slurm: value missing"),
+        (["--machine_rank", "1"], "need --num_machines"),
+        (["--num_machines", "2", "--machine_rank", "1"], "--num_machines needs --machine_rank N and --main_process_ip"),
+        ([*MACHINES, "--machine_rank", "2"], "--machine_rank '2': expected a whole number from 0 to 1"),
+        ([*MACHINES, "--machine_rank", "0", "--jobs", "2"], "--jobs is for one machine"),
+        ([*MACHINES, "--machine_rank", "0", "--cmd", "slurm"], "--num_machines is for --cmd local"),
     ],
 )
 def test_wrong_usage_is_told(arguments, message):
@@ -73,13 +90,8 @@ def node(tmp_path):
     bodies = {
         "scontrol": 'if [ "$1" = show ]; then printf "node3\\nnode4\\nnode7\\n"; else echo "scontrol $*"; fi',
         "srun": 'shift; SLURM_NODEID=0 "$@"; SLURM_NODEID=1 "$@"',
-        "python": 'printf "<%s>" "$@"; echo; grep num_machines: "$6"; exit "${CODE:-0}"',
+        "python": 'printf "<%s>" "$@"; echo; exit "${CODE:-0}"',
     }
-    ready = tmp_path / "conf" / "accelerate"
-    ready.mkdir(parents=True)
-    for engine in ("ddp", "fsdp2"):
-        (ready / f"{engine}_two_machines.yaml").write_text(f"# {engine}\nnum_machines: 2\nmachine_rank: 0\n")
-
     for name, body in bodies.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / name).chmod(0o755)
@@ -105,12 +117,10 @@ def test_the_job_script_starts_a_launcher_on_each_node(node):
     first, *launchers = ended.stdout.splitlines()
     assert first.endswith("24 processes on node3 node4 node7, the first is node3:20041")
     shared = (
-        f"<--engine><{node}/mertk_41.yaml><--num_processes><24><--main_process_ip><node3><--main_process_port><20041>"
-        "<mertk.bin.train><--resume><--config><a b.yaml><--><x=1>"
+        "<--engine><ddp><--num_processes><24><--num_machines><3><--main_process_ip><node3><--main_process_port><20041>"
+        "<train><--resume><--config><a b.yaml><--><x=1>"
     )
-    assert launchers[::2] == [f"<-m><mertk.bin.launch><--machine_rank><{rank}>{shared}" for rank in (0, 1)]
-    assert launchers[1::2] == ["num_machines: 3"] * 2
-    assert not (node / "mertk_41.yaml").exists()
+    assert launchers == [f"<-m><mertk><launch><--machine_rank><{rank}>{shared}" for rank in (0, 1)]
 
 
 def test_the_job_script_takes_one_process_a_node_without_gpus(node):

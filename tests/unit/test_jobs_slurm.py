@@ -67,7 +67,7 @@ def test_options_are_sbatchs_and_the_later_win(tmp_path):
 
 
 def test_the_file_in_conf_is_readable():
-    assert read_options([str(ROOT / "conf/slurm.yaml")]) == SlurmOptions()
+    assert read_options([str(ROOT / "mertk/conf/slurm.yaml")]) == SlurmOptions()
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,15 @@
 
 import os
 import subprocess
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from accelerate.utils import DistributedType
 
 from mertk.errors import MertkError
+from mertk.run.engine_file import ENGINES
 from mertk.training.accelerator import check_engine_fits, check_started, choose_precision
 from mertk.training.launch_request import Request, read_request, request_of
-
-ENGINES = Path(__file__).parents[2] / "conf" / "accelerate"
 
 
 def accelerator(kind, num_processes=2, is_fsdp2=True):
@@ -40,8 +38,8 @@ def test_fsdp1_is_not_fsdp2():
 
 
 def test_other_processes_are_refused():
-    with pytest.raises(MertkError, match=r"1 process\(es\) started, but mertk.bin.launch --num_processes asked for 2"):
-        check_started(accelerator("NO", 1), Request("ddp", 2, where="mertk.bin.launch"))
+    with pytest.raises(MertkError, match=r"1 process\(es\) started, but mertk launch --num_processes asked for 2"):
+        check_started(accelerator("NO", 1), Request("ddp", 2, where="mertk launch"))
     with pytest.raises(MertkError, match="training.num_processes asked for 3"):
         check_started(accelerator("MULTI_CPU", 2), Request("ddp", 2), 3)
 

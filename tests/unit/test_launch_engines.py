@@ -10,12 +10,20 @@ from accelerate.commands.config.config_args import ClusterConfig
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
 from mertk.errors import MertkError
-from mertk.run.engine_file import VARIABLE, Machines, accelerate_arguments
+from mertk.run.engine_file import ENGINES, VARIABLE, Machines, accelerate_arguments, engine_file
 from mertk.training.launch_request import request_of
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "conf" / "accelerate").glob("*.yaml"))
-HERE = Machines(machine_rank=1, main_process_ip="127.0.0.1", main_process_port=1234)
+FILES = sorted(ENGINES.glob("*.yaml"))
+HERE = Machines(num_machines=2, machine_rank=1, main_process_ip="127.0.0.1", main_process_port=1234)
+#: every engine, alone and on two machines, as it is and, of DeepSpeed, offloading
+CASES = [
+    pytest.param(file, machines, offload, id=f"{file.stem}-{machines.num_machines or 1}{'-offload' * offload}")
+    for file in FILES
+    for machines in (Machines(), HERE)
+    for offload in (False, True)
+    if not (offload and not file.stem.startswith("deepspeed")) and not (file.stem == "single" and machines is HERE)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -26,36 +34,39 @@ def machine(monkeypatch):
     monkeypatch.setattr("mertk.run.engine_file.find_spec", lambda name: name)
 
 
-def test_each_engine_has_a_file_for_one_machine_and_one_for_two():
-    names = {path.stem for path in FILES}
-    zero = {f"deepspeed_zero{stage}{offload}" for stage in (2, 3) for offload in ("", "_offload")}
-    single = {"single", "ddp", "fsdp2"} | zero
-    assert names == single | {f"{name}_two_machines" for name in single}
+def test_each_engine_has_a_file():
+    assert {path.stem for path in FILES} == {"single", "ddp", "fsdp2", "deepspeed_zero2", "deepspeed_zero3"}
 
 
 @pytest.mark.parametrize("file", [*FILES, ROOT / "accelerate_config.yaml"], ids=lambda path: path.stem)
 def test_files_are_what_accelerate_expects(file):
     config = ClusterConfig.from_yaml_file(file)
-    assert config.num_machines == (2 if "two_machines" in file.stem else 1)
-    assert config.num_processes % config.num_machines == 0
+    assert config.num_machines == 1
     assert config.rdzv_backend == "static"
     # training.precision decides, so no file may.
     assert str(config.mixed_precision) == "no" and not config.use_cpu
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
-def test_accelerate_launch_gets_what_the_file_says(file):
-    machines = HERE if "two_machines" in file.stem else Machines()
-    words = accelerate_arguments("mertk.bin.train", ["--config", "x.yaml"], 0, file.stem, machines)
+def test_the_default_is_the_file_that_plain_accelerate_is_given():
+    assert engine_file(None).samefile(ROOT / "accelerate_config.yaml")
+
+
+@pytest.mark.parametrize(("file", "machines", "offload"), CASES)
+def test_accelerate_launch_gets_what_file_and_options_say(file, machines, offload):
+    kind = file.stem
+    words = accelerate_arguments("mertk.bin.train", ["--config", "x.yaml"], 0, kind, machines, offload)
     arguments, *_ = _validate_launch_command(launch_command_parser().parse_args(words))
-    kind = file.stem.removesuffix("_two_machines")
     assert arguments.use_deepspeed == kind.startswith("deepspeed")
     assert arguments.use_fsdp == (kind == "fsdp2")
-    assert arguments.num_processes == (1 if file.stem == "single" else 2 * arguments.num_machines)
+    assert arguments.num_machines == (machines.num_machines or 1)
+    assert arguments.num_processes == (1 if kind == "single" else 2 * arguments.num_machines)
     if arguments.use_deepspeed:
-        assert arguments.zero_stage == int(kind.removeprefix("deepspeed_zero")[0])
-        assert arguments.offload_optimizer_device == ("cpu" if kind.endswith("offload") else "none")
+        stage = int(kind.removeprefix("deepspeed_zero"))
+        assert arguments.zero_stage == stage
+        assert arguments.offload_optimizer_device == ("cpu" if offload else "none")
+        assert arguments.offload_param_device == ("cpu" if offload and stage == 3 else "none")
         assert arguments.zero3_init_flag in (None, "true", False)
+        assert arguments.deepspeed_multinode_launcher == "standard"
     if arguments.use_fsdp:
         assert arguments.fsdp_version == 2
     if arguments.num_machines == 2:
@@ -88,16 +99,37 @@ def test_a_file_for_one_process_is_not_stretched():
 
 
 def test_machines_must_be_told_apart():
-    refuse("main_process_ip is to be filled in", 4, "ddp_two_machines", Machines(machine_rank=0))
-    refuse(
-        "start mertk.bin.launch --machine_rank N on each", 4, "ddp_two_machines", Machines(main_process_ip="127.0.0.1")
-    )
-    refuse("--machine_rank 2: expected a number from 0 to 1", 4, "ddp_two_machines", Machines(2, "127.0.0.1"))
-    refuse("3: cannot be shared equally by 2 machines", 3, "ddp_two_machines", HERE)
+    refuse("2 machines: where do they meet", 4, "ddp", Machines(2, machine_rank=0))
+    refuse("start mertk launch --machine_rank N on each", 4, "ddp", Machines(2, main_process_ip="127.0.0.1"))
+    refuse("--machine_rank 2: expected a number from 0 to 1", 4, "ddp", Machines(2, 2, "127.0.0.1"))
+    refuse("3: cannot be shared equally by 2 machines", 3, "ddp", HERE)
+    refuse("--num_machines 0: expected a number from 1", 4, "ddp", Machines(0))
+    refuse("are for several machines; say how many", 4, "ddp", Machines(machine_rank=1))
+    refuse("is for one process, but 2 were asked for on 2 machines", 0, "single", HERE)
+
+
+def test_a_file_may_say_how_many_machines_there_are_and_where_they_meet(tmp_path):
+    file = tmp_path / "mine.yaml"
+    told = {"distributed_type": "MULTI_GPU", "num_machines": 3, "main_process_ip": "10.0.0.1", "main_process_port": 9}
+    file.write_text(yaml.safe_dump(told))
+    words = accelerate_arguments("mertk.bin.train", [], 6, str(file), Machines(machine_rank=2))
+    meeting = "--num_machines 3 --machine_rank 2 --main_process_ip 10.0.0.1 --main_process_port 9"
+    assert meeting in " ".join(words)
+
+
+def test_offload_is_for_deepspeed():
+    with pytest.raises(MertkError, match="--offload is for DeepSpeed"):
+        accelerate_arguments("mertk.bin.train", [], 2, "ddp", offload=True)
 
 
 def test_unknown_engines_are_refused(tmp_path):
-    refuse("--engine dpp: no such engine; .* ddp, ddp_two_machines", 2, "dpp")
+    refuse("--engine dpp: no such engine; .* ddp, deepspeed_zero2, ", 2, "dpp")
+    refuse(r"\(this one is now --engine ddp --num_machines 2\)", 2, "single_two_machines")
+    refuse(
+        r"\(this one is now --engine deepspeed_zero3 --offload --num_machines 2\)",
+        2,
+        "deepspeed_zero3_offload_two_machines",
+    )
     for text, message in (
         ("distributed_type: XLA", "is 'XLA', expected one of NO"),
         ("[1, 2", "mine.yaml:2: not valid YAML"),

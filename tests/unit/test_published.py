@@ -126,13 +126,16 @@ def cells_below(table, name):
 def test_a_difference_is_printed_where_all_agrees(checkout):
     table = published_table([foal_record()], published_of(checkout, "iemocap/foal"))
     assert cells_below(table, "full") == ["UA -1.10, WA -1.45"]
-    assert "baseline" not in table, "a row that nothing of ours belongs to"
+    assert table.count("| published: ") == 6 and table.count("| ours: not run ") == 5
+    own = published_table([foal_record(ablation="own")], published_of(checkout, "iemocap/foal"))
+    assert own.count("| published: ") == own.count("| ours: not run ") == 6, "published ones stand there before ours do"
 
 
 def test_a_published_row_says_what_it_was_measured_on(checkout):
     records = [foal_record(), foal_record(ablation="baseline")]
     rows = published_table(records, published_of(checkout, "iemocap/foal")).splitlines()
-    full, baseline = (line.split(" | ")[-1].strip("| ") for line in rows if line.startswith("| published:"))
+    told = [line.split(" | ")[-1].strip("| ") for line in rows if line.startswith("| published:")]
+    full, baseline = told[0], told[3]
     assert full == (
         "iemocap, folds by session (5); epoch chosen on the test part (published); "
         "audio by PretrainedAudioEncoder microsoft/wavlm-large (1024 wide); "
@@ -231,5 +234,7 @@ def test_a_variant_that_is_another_method_has_its_own_row(checkout):
 
 def test_miniatures_and_controls_have_no_place_in_the_table(checkout):
     published = published_of(checkout, "iemocap/foal")
-    assert published_table([foal_record(miniature=True), foal_record(permuted_labels=True)], published) == ""
+    apart = [foal_record(miniature=True), foal_record(permuted_labels=True)]
+    assert published_table(apart, published) == ""
+    assert published_table([*apart, foal_record()], published) == published_table([foal_record()], published)
     assert published_table([foal_record()], None) == ""

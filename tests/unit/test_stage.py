@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from mertk.bin.stage import main
+from mertk.run.earlier_commands import as_spelt_now
 
 
 @pytest.fixture
@@ -212,3 +213,34 @@ def test_what_another_launcher_left_does_not_reach_the_command(tmp_path, monkeyp
     monkeypatch.setenv("WORLD_SIZE", "4")
     code = "import os, sys; sys.exit('WORLD_SIZE' in os.environ or 'RANK' in os.environ)"
     assert main(["--name", "2 text", "--mark", str(tmp_path / "mark"), "--", sys.executable, "-c", code]) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("-m data_prep.iemocap --corpus /c --out /d", "-m mertk prepare iemocap --corpus /c --out /d"),
+        ("-m mertk.data_prep.extract_text --data /d", "-m mertk extract text --data /d"),
+        ("-m data_prep.synthetic.mmsa --out /d", "-m mertk.data_prep.synthetic.mmsa --out /d"),
+        ("-m mertk.bin.cross_validate -- run.name=mertk.bin.x", "-m mertk cross-validate -- run.name=mertk.bin.x"),
+        (
+            "-m mertk.bin.submit --slurm /x/conf/slurm.yaml -- mertk.bin.launch data_prep.extract_video",
+            "-m mertk submit --slurm /x/mertk/conf/slurm.yaml -- launch extract video",
+        ),
+    ],
+)
+def test_commands_of_before_are_those_of_now(before, now):
+    assert as_spelt_now(before.split()) == as_spelt_now(now.split()) == now.split()
+
+
+def test_a_mark_with_an_earlier_spelling_stands_for_the_same_work(tmp_path, capsys):
+    mark, words = tmp_path / ".done" / "1", ("doctor", "--missing", "run")
+    given = ["--name", "1 look", "--mark", str(mark), "--", sys.executable, "-m", "mertk", *words]
+    assert main(given) == 0
+    before = mark.read_text().replace('"mertk",\n  "doctor"', '"mertk.bin.doctor"')
+    assert "mertk.bin.doctor" in before
+    mark.write_text(before)
+    capsys.readouterr()
+    assert main(given) == 0 and "done before with the same command" in capsys.readouterr().out
+    assert mark.read_text() == before, "what depends on the mark has no reason to run"
+    mark.write_text(before.replace('"run"', '"dev"'))
+    assert main(given) == 0 and "the command changed (now run instead of dev)" in capsys.readouterr().out

@@ -1,0 +1,63 @@
+"""The recipes of the package: which there are, and a copy of one to edit."""
+
+from __future__ import annotations
+
+import shutil
+from difflib import get_close_matches
+from pathlib import Path
+
+from mertk.errors import MertkError
+
+PACKAGE = Path(__file__).parents[1]
+#: in a checkout a link to the folder beside the package
+RECIPES = (PACKAGE / "recipes").resolve()
+SHARED = RECIPES / "common" / "conf"
+
+
+def find_recipes() -> dict[str, str]:
+    """What each recipe is about, by its name."""
+    found = {}
+    for script in sorted(RECIPES.glob("*/*/run.sh")):
+        _, line, *_ = script.read_text(encoding="utf-8").splitlines()
+        found[script.parent.relative_to(RECIPES).as_posix()] = line.removeprefix("# ").partition(":")[0]
+    return found
+
+
+def copy_recipe(name: str, target: Path) -> None:
+    """Copy a recipe with all of its configuration; the stages stay in the package, where run.sh finds them.
+
+    Raises:
+        MertkError: no such recipe, or `target` holds something.
+    """
+    names = find_recipes()
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(names)}."
+        raise MertkError(f"{name}: no such recipe; {hint}")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise MertkError(f"{target}: there already, and not empty; give another folder.")
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        for file, place in _files_of(name):
+            copy = unfinished / place
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            # Without the rights of the original: a package may be read only.
+            shutil.copyfile(file, copy)
+        (unfinished / "run.sh").chmod(0o755)
+        unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _files_of(name: str) -> list[tuple[Path, Path]]:
+    """Each file of a copy, and its place there: the recipe's own, those of its method, and what a site may fill in."""
+    recipe, method = RECIPES / name, name.rpartition("/")[2]
+    own = [recipe / "run.sh", *recipe.glob("published.yaml"), *recipe.glob("conf/**/*.yaml")]
+    found = [(file, file.relative_to(recipe)) for file in own]
+    if (SHARED / f"{method}.yaml").exists():
+        methods = {path.name for path in SHARED.iterdir() if path.is_dir()}
+        shared = [path for path in SHARED.glob("*.yaml") if path.stem == method or path.stem not in methods]
+        shared += (SHARED / method).glob("**/*.yaml")
+        found += [(file, Path("conf") / file.relative_to(SHARED)) for file in shared]
+    return [*found, (PACKAGE / "conf" / "slurm.yaml", Path("conf/slurm.yaml"))]
