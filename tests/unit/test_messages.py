@@ -125,8 +125,15 @@ def options_of_recipe(code: str) -> set[str]:
 
 @cache
 def named_programs(module: str) -> frozenset[str]:
-    """Programs that stand as constants in a module."""
-    return programs() & {node.value for node in ast.walk(tree(module)) if isinstance(node, ast.Constant)}
+    """Programs that stand as constants in a module: by module, or by command where options stand beside it."""
+    nodes = list(ast.walk(tree(module)))
+    words = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    for node in nodes:
+        items = getattr(node, "elts", ())
+        constants = [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        if any(text.startswith("-") for text in constants):
+            words |= {commands()[text] for text in constants if text in commands()}
+    return programs() & words
 
 
 @cache
