@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mertk.data.building import building
+from mertk.atomic import building
 from mertk.data.columns import COLUMN_NAMES
 from mertk.data.corpus_files import CorpusFiles, write_ledger
 from mertk.data.destination import check_destination

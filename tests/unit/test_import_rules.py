@@ -21,6 +21,8 @@ SMALL = {
     "mertk",
     "mertk.numerics",
     "mertk.atomic",
+    "mertk.atomic.directories",
+    "mertk.atomic.files",
     "mertk.batch",
     "mertk.caches",
     "mertk.cli",
