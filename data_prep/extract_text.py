@@ -53,11 +53,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.data.manifest import load_manifest
-    from mertk.data.processes import start_processes
     from mertk.features.modalities import TextExtractor
     from mertk.features.text_extraction import TextExtraction
     from mertk.features.text_states import TextStates
     from mertk.features.tokenizer import Tokenizer
+    from mertk.processes import leave_group, start_processes
 
     processes = start_processes(arguments.num_processes)
     manifest = load_manifest(arguments.data, need=("text",))
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
             extract(lambda: TextStates(weights, max_tokens, processes.device), arguments.embeddings)
     if done.told_of_lengths:
         print(done.told_of_lengths)
-    processes.end()
+    leave_group()
     return 0
 
 

@@ -76,15 +76,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.data.manifest import load_manifest
-    from mertk.data.processes import start_processes
     from mertk.features.video_extraction import VideoExtraction
+    from mertk.processes import leave_group, start_processes
 
     processes = start_processes(arguments.num_processes)
     make = choose_extractor(arguments, processes.device)
     manifest = load_manifest(arguments.data, need=("video.scp", "video_segments"))
     given = (arguments.dtype, arguments.max_lost, arguments.overwrite, arguments.decoders)
     VideoExtraction(make, manifest, arguments.out, processes, *given).run()
-    processes.end()
+    leave_group()
     return 0
 
 
