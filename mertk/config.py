@@ -203,7 +203,7 @@ class TrainingConfig:
     evaluation_batch_size: int = 32
     #: optimizer steps between two log lines
     log_every: int = 20
-    #: any trackers of Accelerate, tensorboard, wandb, mlflow, ...: one, or a list
+    #: any trackers of Accelerate, tensorboard, wandb, mlflow, ..., or the dotted path of a class: one, or a list
     trackers: list[str] = field(default_factory=lambda: ["tensorboard"])
     #: the run stops when it does not have this many processes; empty means whatever was launched
     num_processes: Optional[int] = None

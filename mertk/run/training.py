@@ -177,7 +177,7 @@ def find_task_of(config: Config) -> Task:
     from mertk.tasks import task_of_model
 
     path = config.model["component"]
-    published = getattr(find_class(path, "model"), "task", None)
+    published = getattr(find_class(path, "model.component"), "task", None)
     if published is None:
         raise MertkError(f"model.component: {path} is no model, for it says no task; see mertk.models.base.Model.")
     return task_of_model(config.model, published)

@@ -14,6 +14,7 @@ from mertk.errors import MertkError
 from mertk.numerics import compute_in_full_float32
 from mertk.processes import check_process_count, is_on_cpu, is_told_to_use_cpu, leave_group, starting
 from mertk.training.launch_request import Request, read_request
+from mertk.training.trackers import check_trackers, trackers_of_accelerate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -52,7 +53,7 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
             cpu=on_cpu and not with_deepspeed,
             # DeepSpeed's bf16 would round weights and buffers.
             mixed_precision="no" if with_deepspeed else precision,
-            log_with=[name for name in config.trackers if run_dir is not None] or None,
+            log_with=None if run_dir is None else trackers_of_accelerate(config.trackers) or None,
             project_dir=None if run_dir is None else str(run_dir),
             deepspeed_plugin=_deepspeed_plugin(precision, on_cpu) if with_deepspeed else None,
             kwargs_handlers=handlers,
@@ -154,23 +155,6 @@ def check_started(accelerator: Accelerator, request: Request, num_processes: int
         )
     check_process_count(accelerator.num_processes, num_processes, "training.num_processes")
     check_process_count(accelerator.num_processes, request.num_processes, f"{request.where} --num_processes")
-
-
-def check_trackers(names: list[str]) -> None:
-    """Refuse trackers that are not installed; Accelerate would do without them and say nothing.
-
-    Raises:
-        MertkError: names them, and those there are.
-    """
-    from accelerate.tracking import get_available_trackers
-
-    installed = [str(name) for name in get_available_trackers()]
-    absent = [name for name in names if name not in (*installed, "all")]
-    if absent:
-        raise MertkError(
-            f"training.trackers: {', '.join(absent)} is not known or not installed; installed are "
-            f"{', '.join(installed) or 'none'}. Install it, or name another (training.trackers=[] for none)."
-        )
 
 
 def choose_precision(

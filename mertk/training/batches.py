@@ -62,7 +62,7 @@ def find_plan(config: SamplerConfig) -> type[Plan] | None:
     """
     if config.component is None:
         return None
-    kind = find_class(config.component, "sampler", kind=Plan)
+    kind = find_class(config.component, "sampler.component", kind=Plan)
     for name in set(FACTS) & config.arguments.keys():
         raise MertkError(f"sampler.arguments.{name}: is given by the data or other settings; leave it out.")
     check_arguments(kind, config.arguments, "sampler.arguments")
@@ -95,7 +95,7 @@ def find_augmentations(
             where = f"data.inputs.{modality}.augmentation[{number}]"
             arguments = dict(description)
             probability = arguments.pop(PROBABILITY, 1.0)
-            kind = find_class(arguments.pop(CLASS_KEY, None), where, kind=Augmentation)
+            kind = find_class(arguments.pop(CLASS_KEY, None), f"{where}.{CLASS_KEY}", kind=Augmentation)
             if PROBABILITY in argument_names(kind):
                 raise MertkError(
                     f"{where}: {kind.__name__} has an argument {PROBABILITY}, mertk's own word; rename it."
