@@ -193,6 +193,13 @@ def test_package_imports_only_what_it_may(package):
     assert problems_of(package) == []
 
 
+def test_the_rules_are_those_that_contributors_read():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(?:mertk/)?(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    told = {f"mertk.{name}": {f"mertk.{other}" for other in re.findall(r"`([\w.]+)`", cell)} for name, cell in rows}
+    assert told == ALLOWED
+
+
 def test_library_never_imports_what_is_built_on_it():
     assert problems_of("mertk") == []
 
