@@ -14,7 +14,7 @@ from mertk.data_prep.mmsa_file import PARTS, SEPARATOR, UNIMODAL_LABEL_KEYS, Fea
 from mertk.data_prep.mmsa_notes import Note
 from mertk.data_prep.mmsa_published import CORPORA, differences, recognise
 from mertk.errors import MertkError
-from mertk.names import printable
+from mertk.file_names import printable
 
 STAGE = "import"
 

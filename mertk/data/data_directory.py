@@ -26,7 +26,7 @@ from mertk.data.folds import OFFICIAL_PROTOCOLS, PROTOCOLS, Fold, check_parts, m
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import Manifest, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
-from mertk.names import printable
+from mertk.file_names import printable
 
 #: what preparing a corpus again replaces in its data directory; features stay
 OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
     from mertk.models.base import Model
-    from mertk.run.given import Given
+    from mertk.run.given_objects import Given
     from mertk.tasks import Task
     from mertk.training.progress import Progress
 
@@ -43,7 +43,7 @@ def train(
 
     from mertk.run.directory import claim
     from mertk.run.files import check_place
-    from mertk.run.given import Given
+    from mertk.run.given_objects import Given
     from mertk.run.locks import locked
     from mertk.training.accelerator import end_accelerator, start_accelerator
     from mertk.training.tracking import log_lines
@@ -189,7 +189,7 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
 
     from mertk.components import build
     from mertk.distributed import rank
-    from mertk.run.given import check_equal_everywhere, tell_what_is_missing
+    from mertk.run.given_objects import check_equal_everywhere, tell_what_is_missing
     from mertk.training.model_directory import check_saveable
     from mertk.training.randomness import seed_process
 

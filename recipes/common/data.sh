@@ -3,11 +3,11 @@
 # What is trained on. A data directory that is there says itself whose it is (corpus.json); one that is to be made is what
 # its corpus is; without either, a miniature is made.
 
-# read_facts NAME ARGUMENT... : set the associative array NAME to what mertk.bin.facts says.
+# read_facts NAME ARGUMENT... : set the associative array NAME to what `mertk recipe-facts` says.
 read_facts() {
     local -n facts=$1
     local told line
-    told=$("$python" -m mertk.bin.facts "${@:2}") || exit "$?"
+    told=$("$python" -m mertk recipe-facts "${@:2}") || exit "$?"
     while IFS= read -r line; do
         [[ -z $line ]] || facts[${line%%=*}]=${line#*=}
     done <<<"$told"

@@ -30,7 +30,7 @@ SMALL = {
     "mertk.content",
     "mertk.errors",
     "mertk.joining",
-    "mertk.names",
+    "mertk.file_names",
     "mertk.progress_bar",
     "mertk.spelling",
     "mertk.veiling",
