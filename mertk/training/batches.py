@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mertk.components import CLASS_KEY, argument_names, check_arguments, construct, find_class
 from mertk.data.augmentation import Augmentation
@@ -15,6 +15,7 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     import numpy as np
 
+    from mertk.batch import Batch
     from mertk.config import Config, DataConfig, SamplerConfig
     from mertk.data.dataset import UtteranceDataset
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 FACTS = ("lengths", "labels", "classes", "batch_size", "length_pool", "balanced", "seed")
 #: of an augmentation, beside its class and arguments
 PROBABILITY = "probability"
+
+
+class Batches(Protocol):
+    """Training batches of one process (see `mertk.data.loader.TrainingLoader`)."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]: ...
+
+    def close(self) -> None: ...
 
 
 def training_loader(
