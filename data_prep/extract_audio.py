@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """
 mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
-accelerate launch -m mertk.data_prep.extract_audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
+mertk launch extract audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
 mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 --out data/mine/audio
 """

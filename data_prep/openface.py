@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from mertk.features.extraction_plan import Utterance
     from mertk.processes import Processes
 
-EXAMPLE = (
-    "python -m data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace --out data/sims_raw/features/video"
-)
+EXAMPLE = """
+python -m mertk.data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace \\
+    --out data/sims_raw/features/video
+"""
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
