@@ -119,12 +119,12 @@ def check_engine_fits(engine: str | None, on_cpu: bool) -> None:
 
     if engine is not None and engine not in ENGINES:
         raise MertkError(
-            f"the launcher asked for {engine}, expected one of {', '.join(ENGINES)} (see conf/accelerate)."
+            f"the launcher asked for {engine}, expected one of {', '.join(ENGINES)} (see docs/engines.md)."
         )
     if engine == "fsdp2" and on_cpu:
         raise MertkError("FSDP was asked for, but there is no GPU; take the engine ddp, or deepspeed_zero3.")
     if engine == "fsdp2" and os.environ.get("FSDP_VERSION", "2") != "2":
-        raise MertkError("FSDP of version 1 was asked for, expected fsdp_version: 2 (see conf/accelerate/fsdp2.yaml).")
+        raise MertkError("FSDP of version 1 was asked for, expected fsdp_version: 2 (see docs/engines.md).")
     if engine == "deepspeed" and (is_told_to_use_cpu() or "LOCAL_RANK" not in os.environ):
         raise MertkError(
             "DeepSpeed was asked for together with --cpu (or use_cpu), with which Accelerate starts plain training "

@@ -12,6 +12,7 @@ from tests.unit.test_import_rules import ROOT, files_below, imports
 INSTALLED_AS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 #: asked for and not imported
 EXCUSED = {
+    "setuptools": "builds the package (pyproject.toml), which a test does without a network",
     "pre-commit": "a program: runs the formatter before a commit",
     "pytest-xdist": "a plugin that pytest finds: tests/run.sh has two workers",
     "ruff": "a program: style",
