@@ -129,10 +129,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of either, in turns")
     arguments = parser.parse_args(argv)
 
-    from mertk.data.processes import start_processes
     from mertk.data.video_frames import read_segments
     from mertk.features.clip_frame_encoder import ClipFrameEncoder
     from mertk.features.video_pipeline import num_threads
+    from mertk.processes import start_processes
 
     processes = start_processes()
     threads = num_threads(processes, arguments.decoders)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """
 mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
-accelerate launch -m mertk.data_prep.extract_audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
+mertk launch extract audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
 mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 --out data/mine/audio
 """
@@ -73,15 +73,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.data.manifest import load_manifest
-    from mertk.data.processes import start_processes
     from mertk.features.audio_extraction import AudioExtraction
+    from mertk.processes import leave_group, start_processes
 
     processes = start_processes(arguments.num_processes)
     manifest = load_manifest(arguments.data, need=("wav.scp",))
     make = choose_extractor(arguments, processes.device)
     given = (arguments.dtype, arguments.max_lost, arguments.overwrite)
     AudioExtraction(make, manifest, arguments.out, processes, *given).run()
-    processes.end()
+    leave_group()
     return 0
 
 

@@ -21,7 +21,7 @@ from mertk.data_prep.extraction_arguments import (
 
 EXAMPLE = """
 mertk extract text --data data/mosi_raw --bert bert-base-uncased --out data/mosi_raw/features/tokens
-accelerate launch -m mertk.data_prep.extract_text --data data/sims_raw --bert bert-base-chinese --max_tokens 39 \\
+mertk launch extract text --data data/sims_raw --bert bert-base-chinese --max_tokens 39 \\
     --out data/sims_raw/features/tokens --embeddings data/sims_raw/features/text
 """
 
@@ -53,11 +53,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.data.manifest import load_manifest
-    from mertk.data.processes import start_processes
     from mertk.features.modalities import TextExtractor
     from mertk.features.text_extraction import TextExtraction
     from mertk.features.text_states import TextStates
     from mertk.features.tokenizer import Tokenizer
+    from mertk.processes import leave_group, start_processes
 
     processes = start_processes(arguments.num_processes)
     manifest = load_manifest(arguments.data, need=("text",))
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
             extract(lambda: TextStates(weights, max_tokens, processes.device), arguments.embeddings)
     if done.told_of_lengths:
         print(done.told_of_lengths)
-    processes.end()
+    leave_group()
     return 0
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mertk.features.modalities import VideoExtractor
 
 EXAMPLE = """
-accelerate launch -m mertk.data_prep.extract_video --data data/iemocap \\
+mertk launch extract video --data data/iemocap \\
     --clip openai/clip-vit-large-patch14 --out data/iemocap/features/video
-accelerate launch -m mertk.data_prep.extract_video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
+mertk launch extract video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
     --clip openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
 mertk extract video --data data/iemocap --side 48 --rate_hz 10 --out data/iemocap/features/pictures
 """
@@ -76,15 +76,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.data.manifest import load_manifest
-    from mertk.data.processes import start_processes
     from mertk.features.video_extraction import VideoExtraction
+    from mertk.processes import leave_group, start_processes
 
     processes = start_processes(arguments.num_processes)
     make = choose_extractor(arguments, processes.device)
     manifest = load_manifest(arguments.data, need=("video.scp", "video_segments"))
     given = (arguments.dtype, arguments.max_lost, arguments.overwrite, arguments.decoders)
     VideoExtraction(make, manifest, arguments.out, processes, *given).run()
-    processes.end()
+    leave_group()
     return 0
 
 

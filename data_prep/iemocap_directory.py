@@ -13,7 +13,7 @@ from mertk.data.ledger import Entry, Ledger
 from mertk.data.manifest import read_corpus as read_corpus_json
 from mertk.data_prep.iemocap_corpus import NUM_SESSIONS, Corpus, Turn
 from mertk.errors import MertkError
-from mertk.names import printable
+from mertk.file_names import printable
 
 #: utterances of the full corpus under four_excited_as_happy, by class and by session
 CLASS_TOTALS = {"neutral": 1708, "happy": 1636, "angry": 1103, "sad": 1084}

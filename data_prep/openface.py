@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from mertk.data.corpus_files import CorpusFiles
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
-    from mertk.data.processes import Processes
     from mertk.data.recording_error import RecordingError
     from mertk.features.extraction_plan import Utterance
+    from mertk.processes import Processes
 
-EXAMPLE = (
-    "python -m data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace --out data/sims_raw/features/video"
-)
+EXAMPLE = """
+python -m mertk.data_prep.openface --data data/sims_raw --csv /corpora/sims/OpenFace \\
+    --out data/sims_raw/features/video
+"""
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.data.manifest import load_manifest
-    from mertk.data.processes import start_processes
+    from mertk.processes import leave_group, start_processes
 
     if not arguments.csv.is_dir():
         raise MertkError(f"--csv {arguments.csv}: no such directory; expected one that holds video_id/clip_id.csv.")
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     openface.run()
     if processes.is_main:
         openface.tell_files()
-    processes.end()
+    leave_group()
     return 0
 
 

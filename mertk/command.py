@@ -60,7 +60,7 @@ COMMANDS = {
     "completion": Command("write what a shell needs to complete these commands", "mertk.bin.completion"),
     "stage": Command("run one stage of a recipe unless it is done", "mertk.bin.stage", is_hidden=True),
     "submit": Command("run one program as a Slurm job", "mertk.bin.submit", is_hidden=True),
-    "recipe-facts": Command("say what a recipe must know before it begins", "mertk.bin.facts", is_hidden=True),
+    "recipe-facts": Command("say what a recipe must know before it begins", "mertk.bin.recipe_facts", is_hidden=True),
 }
 
 EXTRACTIONS = {

@@ -49,6 +49,7 @@ def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind
     """The class at a dotted path such as `mertk.models.foal.FoalNet`.
 
     Args:
+        where: the key that names it, for messages.
         trusted: modules and packages that may be imported besides mertk; None: any.
         kind: what it must be: a class to inherit from, or a `typing.Protocol` whose methods to have.
 
@@ -58,11 +59,11 @@ def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind
     """
     expected = _expected(kind)
     if not isinstance(path, str):
-        raise MertkError(f"{where}.{CLASS_KEY}: got {path!r:.80}, expected a dotted path {expected}.")
+        raise MertkError(f"{where}: got {path!r:.80}, expected a dotted path {expected}.")
     module_name, _, name = path.rpartition(".")
     if trusted is not None and not any(f"{path}.".startswith(f"{own}.") for own in ("mertk", *trusted)):
         raise MertkError(
-            f"{where}.{CLASS_KEY}: {path!r} is no class of mertk, and loading it runs the code of its module. If you "
+            f"{where}: {path!r} is no class of mertk, and loading it runs the code of its module. If you "
             f"know where that comes from, add --trust {module_name or path}."
         )
     try:
@@ -71,9 +72,9 @@ def find_class(path: Any, where: str, trusted: Sequence[str] | None = None, kind
         near = difflib.get_close_matches(name, dir(sys.modules.get(module_name)), 1)
         meant = f" Did you mean: '{module_name}.{near[0]}'?" if near and module_name in sys.modules else ""
         raise MertkError(
-            f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}). Expected a dotted path {expected}.{meant}"
+            f"{where}: cannot import {path!r} ({error}). Expected a dotted path {expected}.{meant}"
         ) from error
-    _check_kind(found, kind, f"{where}.{CLASS_KEY}: {path}")
+    _check_kind(found, kind, f"{where}: {path}")
     return found
 
 
@@ -197,7 +198,7 @@ def _read(
     arguments = dict(config)
     if CLASS_KEY not in arguments:
         raise MertkError(f"{where}: the key '{CLASS_KEY}' is missing; it names the class to build.")
-    return find_class(arguments.pop(CLASS_KEY), where, trusted, kind), arguments
+    return find_class(arguments.pop(CLASS_KEY), f"{where}.{CLASS_KEY}", trusted, kind), arguments
 
 
 def _is_component(value: Any) -> bool:

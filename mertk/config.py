@@ -7,7 +7,6 @@ an error that names the nearest valid one. The keys under `model` are the argume
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mertk.atomic import write_text
 from mertk.config_checks import check_values
-from mertk.config_merging import merge, read_part, read_setting, to_yaml
+from mertk.config_merging import is_setting, merge, read_part, read_setting, to_yaml
 from mertk.errors import MertkError
 from mertk.veiling import unveil, veil
 
@@ -203,7 +202,7 @@ class TrainingConfig:
     evaluation_batch_size: int = 32
     #: optimizer steps between two log lines
     log_every: int = 20
-    #: any trackers of Accelerate, tensorboard, wandb, mlflow, ...: one, or a list
+    #: any trackers of Accelerate, tensorboard, wandb, mlflow, ..., or the dotted path of a class: one, or a list
     trackers: list[str] = field(default_factory=lambda: ["tensorboard"])
     #: the run stops when it does not have this many processes; empty means whatever was launched
     num_processes: Optional[int] = None
@@ -299,8 +298,3 @@ def decisive(config: Config) -> dict[str, Any]:
         if incidental is not None:
             settings[section] = {name: value for name, value in values.items() if name not in incidental}
     return settings
-
-
-def is_setting(word: str | Path | Mapping[str, Any]) -> bool:
-    """Whether a word where files are expected is `key=value`; `exp/lr=0.1/config.yaml` is none."""
-    return re.match(r"[A-Za-z_][\w.]*=", str(word)) is not None and not Path(word).is_file()

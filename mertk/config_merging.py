@@ -8,6 +8,7 @@ the class they are for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,6 +28,11 @@ CLASS_SECTIONS = ("sampler", "optimizer", "schedule")
 
 #: lists of names or numbers, for which one alone, or several with commas between them, will do
 LISTS = ("training.trackers", "data.classes", "schedule.reduce_at")
+
+
+def is_setting(word: str | Path | Mapping[str, Any]) -> bool:
+    """Whether a word where files are expected is `key=value`; `exp/lr=0.1/config.yaml` is none."""
+    return re.match(r"[A-Za-z_][\w.]*=", str(word)) is not None and not Path(word).is_file()
 
 
 def read_part(path: Path) -> Any:

@@ -185,6 +185,19 @@ def gather_objects(value: Any) -> list[Any]:
     return values
 
 
+def broadcast_object(value: Any) -> Any:
+    """What process 0 gave, any picklable object.
+
+    >>> broadcast_object("a")
+    'a'
+    """
+    if world_size() == 1:
+        return value
+    values = [value]
+    dist.broadcast_object_list(values)
+    return values[0]
+
+
 def _gather_numbers(numbers: list[int], device: torch.device | str) -> list[list[int]]:
     """The same few integers from every process."""
     own = torch.tensor(numbers, dtype=torch.int64, device=device)

@@ -70,7 +70,7 @@ def write_corpus(
     Raises:
         MertkError: `out` holds something else, or `utterances` is too small.
     """
-    from mertk.data.building import building
+    from mertk.atomic import building
 
     out = Path(out).absolute()
     if utterances < MIN_UTTERANCES:

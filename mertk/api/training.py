@@ -97,7 +97,7 @@ def train(
     from mertk.data.rows import Rows
     from mertk.run.config_origin import note_origin
     from mertk.run.evaluation import evaluate_given
-    from mertk.run.given import Given
+    from mertk.run.given_objects import Given
     from mertk.run.training import train as train_run
     from mertk.run.wording import options_as_arguments
 

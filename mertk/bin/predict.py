@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from mertk.cli import add_trust_argument, make_parser, program
-from mertk.names import printable
+from mertk.file_names import printable
 
 EXAMPLE = """\
 mertk predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best interview.mp4

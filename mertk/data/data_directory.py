@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mertk.data.building import building
+from mertk.atomic import building
 from mertk.data.columns import COLUMN_NAMES
 from mertk.data.corpus_files import CorpusFiles, write_ledger
 from mertk.data.destination import check_destination
@@ -26,7 +26,7 @@ from mertk.data.folds import OFFICIAL_PROTOCOLS, PROTOCOLS, Fold, check_parts, m
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import Manifest, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
-from mertk.names import printable
+from mertk.file_names import printable
 
 #: what preparing a corpus again replaces in its data directory; features stay
 OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds")

@@ -110,7 +110,7 @@ def check_share(share: Collection[str]) -> None:
 
 def write_folds(directory: str | Path, folds: Sequence[Fold]) -> None:
     """Write folds as `directory`/<number>/{train,validation,test}.ids and fold.json, all or none."""
-    from mertk.data.building import building
+    from mertk.atomic import building
 
     with building(directory) as temporary:
         for number, fold in enumerate(folds, start=1):

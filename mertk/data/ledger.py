@@ -26,7 +26,7 @@ from pathlib import Path
 
 from mertk.data.text_file import read_lines
 from mertk.errors import MertkError
-from mertk.names import printable
+from mertk.file_names import printable
 
 HEADER = ("utterance", "stage", "reason", "detail")
 

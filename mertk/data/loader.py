@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.batch import Batch
 from mertk.data.dataset import UtteranceDataset, collate
-from mertk.data.processes import available_cores
 from mertk.data.sampler import BatchPlan, CheckedPlan, evaluation_batches, local_rows, shared_seed
 from mertk.data.variation import Draw, Variation, draws
 from mertk.errors import MertkError
+from mertk.processes import available_cores
 
 if TYPE_CHECKING:
     import torch

@@ -25,7 +25,7 @@ def write_manifest(
     Raises:
         MertkError: unknown column, differing utterances, or a value that is not sound; nothing is written then.
     """
-    from mertk.data.building import building
+    from mertk.atomic import building
 
     directory = Path(directory)
     check_columns(directory, columns, classes, task_of_corpus(corpus, classes))

@@ -12,8 +12,8 @@ from mertk.features.extraction import Extraction
 if TYPE_CHECKING:
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
-    from mertk.data.processes import Processes
     from mertk.features.extractor import Extractor
+    from mertk.processes import Processes
 
 Kind = TypeVar("Kind", bound="Extractor")
 

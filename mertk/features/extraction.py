@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
-    from mertk.data.processes import Processes
     from mertk.features.extraction_plan import Item
+    from mertk.processes import Processes
 
     Result = tuple[str, "np.ndarray | RecordingError"]
 
@@ -99,16 +99,18 @@ class Extraction(ABC):
         Raises:
             MertkError: features of another kind are there already, or too many utterances are lost.
         """
+        from mertk.distributed import broadcast_object, gather_objects
+
         started = time.monotonic()
         extractor = self.load_extractor() if self.processes.is_main else None
-        plan: Plan = self.processes.broadcast(self._plan(extractor) if self.processes.is_main else None)
+        plan: Plan = broadcast_object(self._plan(extractor) if self.processes.is_main else None)
         mine = set(plan.shares[self.processes.rank])
         items = [item for item in self.read_items(self._finished()) if item.path in mine]
         # Nobody writes before everybody has seen what is there.
-        self.processes.gather(None)
+        gather_objects(None)
         if items and extractor is None:
             extractor = self.load_extractor()
-        reports = self.processes.gather(self._write(items, extractor, plan.record) if items else (0, []))
+        reports = gather_objects(self._write(items, extractor, plan.record) if items else (0, []))
         if self.processes.is_main:
             seconds = time.monotonic() - started
             self._finish(sum(count for count, _ in reports), [item for _, found in reports for item in found], seconds)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
-    from mertk.data.processes import Processes
     from mertk.data.recording_error import RecordingError
     from mertk.features.extraction_plan import Dialogue
     from mertk.features.modalities import VideoExtractor
+    from mertk.processes import Processes
 
 
 class VideoExtraction(CorpusExtraction["VideoExtractor"]):

@@ -24,8 +24,8 @@ from mertk.features.extraction_plan import Dialogue
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from mertk.data.processes import Processes
     from mertk.features.modalities import VideoExtractor
+    from mertk.processes import Processes
 
 Result = tuple[Segment, "np.ndarray | RecordingError"]
 

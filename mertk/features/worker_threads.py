@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from mertk.data.processes import Processes
+    from mertk.processes import Processes
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")

@@ -10,7 +10,6 @@ Legend: `B` utterances of this process, `N` of all processes, `A` audio frames, 
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -34,9 +33,6 @@ from mertk.nn.pooling import masked_mean, zero_padding
 
 #: Similarities are never divided by less: cosines reach 100 then, beyond which softmax saturates and training blows up.
 MIN_TEMPERATURE = 0.01
-
-#: Where the released code starts its temperature: the logarithm of an inverse temperature, used as a divisor.
-RELEASED_TEMPERATURE = math.log(1 / 0.07)
 
 MATCHING_HEADS = ("pooled", "interaction")
 

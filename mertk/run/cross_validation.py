@@ -204,7 +204,7 @@ def is_whole(directory: Path) -> bool:
 
 def lacks_model(directory: Path) -> bool:
     """Whether the model of a run is gone before it was scored, so that it must be trained again."""
-    from mertk.training.directories import standing
+    from mertk.atomic.directories import standing
 
     kept = (standing(directory / "best") / "model.json", directory / "results.json")
     finished = (directory / "trained.json").exists() and (directory / "checkpoints").exists()

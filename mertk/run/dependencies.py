@@ -8,13 +8,12 @@ checkout that was renamed, or on a disk that is mounted elsewhere, are the same 
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
+from mertk.run import input_content
 from mertk.run.marks import Dependencies, differences, fingerprint, value_at
 
 if TYPE_CHECKING:
@@ -26,11 +25,6 @@ INPUT = "(input)"
 LISTS = ("train", "validation", "test")
 #: arguments of classes, which may be paths, or names of the hub
 NAMED = ("model.", "sampler.arguments.", "data.inputs.")
-#: what of corpus.json a run uses
-CORPUS_KEYS = ("metrics", "miniature", "label_map")
-#: so many recordings of a list are looked into, the size of the others is enough
-SAMPLED = 1000
-SAMPLE_BYTES = 4096
 
 
 def run_inputs(config: Config) -> dict[str, Path]:
@@ -68,7 +62,11 @@ def run_dependencies(config: Config, known: Dependencies | None = None) -> Depen
         if role.startswith(NAMED) and not path.exists():
             continue  # a name of the hub
         seen, old = fingerprint(path), before.get(role, {})
-        content = old["content"] if "content" in old and old["seen"] == seen else _content(role, path, seen)
+        content = (
+            old["content"]
+            if "content" in old and old["seen"] == seen
+            else input_content.digest_of_input(role, path, seen)
+        )
         inputs[role] = {"path": str(path), "seen": seen, "content": content}
     return {"options": options, "inputs": inputs}
 
@@ -95,7 +93,7 @@ def find_changes(before: Dependencies | None, config: Config, saved: Config | No
         entry = entries.get(role)
         if entry is None and not recorded and role in there and there[role] != path:
             entry = _entry(role, there[role])
-        if entry is not None and not _is_same(role, entry, path) and f"options.{role}" not in changes:
+        if entry is not None and not input_content.is_same(role, entry, path) and f"options.{role}" not in changes:
             elsewhere = entry["path"] != str(path)
             changes[f"inputs.{role}"] = f"{entry['path']} -> {path}" if elsewhere else f"{path} has other content"
     return changes
@@ -146,46 +144,7 @@ def _entries(mark: Dependencies) -> dict[str, dict[str, str]]:
 
 def _entry(role: str, path: Path) -> dict[str, str]:
     seen = fingerprint(path)
-    return {"path": str(path), "seen": seen, "content": _content(role, path, seen)}
-
-
-def _is_same(role: str, entry: Mapping[str, str], path: Path) -> bool:
-    """Whether `path` holds what the input of `entry` held; it is read only if a glance does not tell."""
-    seen = fingerprint(path)
-    if seen == entry["seen"]:
-        return True
-    if "absent" in (seen, entry["seen"]):
-        return False
-    if "content" in entry:
-        return _content(role, path, seen) == entry["content"]
-    if role.endswith(".record"):
-        return _digest_of_first_format(path) == entry["seen"]
-    return _lists_recordings(role, path) and _digest_as_before(path, Path(entry["path"])) == entry["seen"]
-
-
-def _digest_of_first_format(path: Path) -> str:
-    """Digest of a record of features as it was written before there were checksums and warnings."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return ""
-    if not isinstance(content, dict):
-        return ""
-    first = {name: value for name, value in content.items() if name != "warnings"} | {"format": 1}
-    return hashlib.sha256((json.dumps(first, indent=2, sort_keys=True) + "\n").encode()).hexdigest()
-
-
-def _digest_as_before(path: Path, before: Path) -> str:
-    """Digest of a list of files as it was when it lay at `before`, and the files with it."""
-    there, here = list(before.parts), list(path.absolute().parts)
-    while there and here and there[-1] == here[-1]:
-        there.pop()
-        here.pop()
-    if not there or not here:
-        return ""
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    text = text.replace(f"{Path(*here)}/", f"{Path(*there)}/")
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return {"path": str(path), "seen": seen, "content": input_content.digest_of_input(role, path, seen)}
 
 
 def _plain_options(config: Config, is_input: Callable[[str, Path], bool]) -> dict[str, Any]:
@@ -229,103 +188,3 @@ def _inside(settings: Any, name: str) -> Any:
 
 def _told(value: Any) -> str:
     return "null" if value is None else str(value)
-
-
-def _content(role: str, path: Path, seen: str) -> str:
-    """Digest of what decides about the run."""
-    if seen == "absent":
-        return seen
-    digest = None
-    if _lists_recordings(role, path):
-        digest = _digest_of_recordings(path)
-    elif role == "corpus" or role.endswith(".record"):
-        digest = _digest_of_object(role, path)
-    elif role.endswith(".index"):
-        digest = _digest_of_features(path)
-    return digest or _digest_of_bytes(path, seen)
-
-
-def _lists_recordings(role: str, path: Path) -> bool:
-    return role == "recordings" or (role.startswith("data.") and path.suffix == ".scp")
-
-
-def _digest_of_recordings(path: Path) -> str | None:
-    """Utterances, labels, and the recordings by size and, up to some, by a piece from their middle."""
-    from mertk.data.columns import read_column
-    from mertk.data.scp import read_three_column_scp
-
-    try:
-        if path.name == "wav.scp":
-            ids, paths = read_column(path)
-            rows = [(utterance, file, "") for utterance, file in zip(ids, paths, strict=True)]
-        else:
-            rows = read_three_column_scp(path)
-    except MertkError:
-        return None
-    digest, every = hashlib.sha256(), max(1, len(rows) // SAMPLED)
-    for number, (utterance, file, label) in enumerate(rows):
-        size, piece = _glance(file, number % every == 0)
-        digest.update(f"{utterance}\0{label}\0{size}\n".encode("utf-8", "surrogateescape") + piece)
-    return digest.hexdigest()
-
-
-def _digest_of_features(path: Path) -> str | None:
-    """Utterances, with frames and origin of their features; not which process wrote them to which place."""
-    from mertk.data.feature_store import finished_entries
-
-    entries = finished_entries(path.parent).values()
-    found = {f"{entry.part}:{entry.offset}": f"{entry.num_frames} {entry.source}" for entry in entries}
-    digest = hashlib.sha256()
-    for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        utterance, _, place = line.partition(" ")
-        if place not in found:
-            return None
-        digest.update(f"{utterance} {found[place]}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
-
-
-def _glance(path: str, inside: bool) -> tuple[int, bytes]:
-    """Size of a file, -1 when it is not there, and a piece from its middle."""
-    try:
-        size = Path(path).stat().st_size
-        if not inside:
-            return size, b""
-        with Path(path).open("rb") as file:
-            file.seek(size // 2)
-            return size, file.read(SAMPLE_BYTES)
-    except OSError:
-        return -1, b""
-
-
-def _digest_of_object(role: str, path: Path) -> str | None:
-    """A JSON object without the places that it names, and what says nothing of the values of features."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    if not isinstance(content, dict):
-        return None
-    names = CORPUS_KEYS if role == "corpus" else content.keys() - {"weights", "format", "warnings"}
-    kept = {name: content.get(name) for name in names}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-
-
-@functools.lru_cache(maxsize=1024)
-def _digest_of_bytes(path: Path, seen: str) -> str:
-    """All of a file, or names and content of the files of a folder, hidden ones aside.
-
-    Args:
-        seen: what a glance tells of it; several runs read the same weights.
-    """
-    digest = hashlib.sha256()
-    files = [path]
-    if path.is_dir():
-        below = (file for file in sorted(path.rglob("*")) if file.is_file())
-        files = [file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts)]
-    for file in files:
-        if file != path:
-            digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\n".encode("utf-8", "surrogateescape"))
-        with file.open("rb") as content:
-            while block := content.read(2**22):
-                digest.update(block)
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
     from mertk.models.base import Model
-    from mertk.run.given import Given
+    from mertk.run.given_objects import Given
     from mertk.training.progress import Progress
     from mertk.training.trainer import Trainer
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from mertk.config import Config
     from mertk.data.parts import Part
-    from mertk.run.given import Given
+    from mertk.run.given_objects import Given
     from mertk.training.model_directory import SavedModel
 
 

@@ -66,7 +66,7 @@ def is_used(run_dir: Path) -> bool:
 
 def remove_run(run_dir: Path) -> None:
     """Delete what a run left in its directory, and nothing else; the directory stays."""
-    from mertk.training.directories import discard
+    from mertk.atomic.directories import discard
     from mertk.training.model_directory import ENTRIES
 
     checkpoints, best = run_dir / "checkpoints", run_dir / "best"
@@ -122,7 +122,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _remove(path: Path) -> None:
-    from mertk.training.directories import discard
+    from mertk.atomic.directories import discard
 
     if path.is_dir():
         discard(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.errors import MertkError
-from mertk.names import printable
+from mertk.file_names import printable
 
 if TYPE_CHECKING:
     from mertk.run.prediction import Predictor

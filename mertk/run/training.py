@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.parts import Part
     from mertk.models.base import Model
-    from mertk.run.given import Given
+    from mertk.run.given_objects import Given
     from mertk.tasks import Task
     from mertk.training.progress import Progress
 
@@ -43,7 +43,7 @@ def train(
 
     from mertk.run.directory import claim
     from mertk.run.files import check_place
-    from mertk.run.given import Given
+    from mertk.run.given_objects import Given
     from mertk.run.locks import locked
     from mertk.training.accelerator import end_accelerator, start_accelerator
     from mertk.training.tracking import log_lines
@@ -177,7 +177,7 @@ def find_task_of(config: Config) -> Task:
     from mertk.tasks import task_of_model
 
     path = config.model["component"]
-    published = getattr(find_class(path, "model"), "task", None)
+    published = getattr(find_class(path, "model.component"), "task", None)
     if published is None:
         raise MertkError(f"model.component: {path} is no model, for it says no task; see mertk.models.base.Model.")
     return task_of_model(config.model, published)
@@ -189,7 +189,7 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
 
     from mertk.components import build
     from mertk.distributed import rank
-    from mertk.run.given import check_equal_everywhere, tell_what_is_missing
+    from mertk.run.given_objects import check_equal_everywhere, tell_what_is_missing
     from mertk.training.model_directory import check_saveable
     from mertk.training.randomness import seed_process
 

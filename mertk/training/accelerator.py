@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
-from mertk.joining import joining
 from mertk.numerics import compute_in_full_float32
+from mertk.processes import check_process_count, is_on_cpu, is_told_to_use_cpu, leave_group, starting
 from mertk.training.launch_request import Request, read_request
+from mertk.training.trackers import check_trackers, trackers_of_accelerate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -28,9 +29,6 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
         MertkError: something was asked for that this machine does not have, or something else came up; a tracker that
             is not installed.
     """
-    # Its functions take the group that there is on import as a default, and DDP, which imports it, would then hold the
-    # group until Python ends, see `end_accelerator`.
-    import torch.distributed.nn  # noqa: F401
     from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 
     from mertk.training.engines import engine_precision
@@ -49,13 +47,13 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
     if with_deepspeed and on_cpu:
         handlers.append(InitProcessGroupKwargs(backend="gloo"))
     _forget_earlier(precision, on_cpu)
-    with joining():
+    with starting():
         accelerator = Accelerator(
             # With it, DeepSpeed would silently be DDP.
             cpu=on_cpu and not with_deepspeed,
             # DeepSpeed's bf16 would round weights and buffers.
             mixed_precision="no" if with_deepspeed else precision,
-            log_with=[name for name in config.trackers if run_dir is not None] or None,
+            log_with=None if run_dir is None else trackers_of_accelerate(config.trackers) or None,
             project_dir=None if run_dir is None else str(run_dir),
             deepspeed_plugin=_deepspeed_plugin(precision, on_cpu) if with_deepspeed else None,
             kwargs_handlers=handlers,
@@ -104,26 +102,8 @@ def end_accelerator(accelerator: Accelerator, leave: bool = True) -> None:
     else:
         for tracker in accelerator.trackers:
             tracker.finish()
-        atexit.unregister(_leave)
-        atexit.register(_leave)
-
-
-def _leave() -> None:
-    import torch
-
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
-def is_on_cpu() -> bool:
-    """Whether there is no GPU, or the launcher was told not to use it."""
-    import torch
-
-    return not torch.cuda.is_available() or _is_told_to_use_cpu()
-
-
-def _is_told_to_use_cpu() -> bool:
-    return os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true"
+        atexit.unregister(leave_group)
+        atexit.register(leave_group)
 
 
 def check_engine_fits(engine: str | None, on_cpu: bool) -> None:
@@ -145,7 +125,7 @@ def check_engine_fits(engine: str | None, on_cpu: bool) -> None:
         raise MertkError("FSDP was asked for, but there is no GPU; take the engine ddp, or deepspeed_zero3.")
     if engine == "fsdp2" and os.environ.get("FSDP_VERSION", "2") != "2":
         raise MertkError("FSDP of version 1 was asked for, expected fsdp_version: 2 (see docs/engines.md).")
-    if engine == "deepspeed" and (_is_told_to_use_cpu() or "LOCAL_RANK" not in os.environ):
+    if engine == "deepspeed" and (is_told_to_use_cpu() or "LOCAL_RANK" not in os.environ):
         raise MertkError(
             "DeepSpeed was asked for together with --cpu (or use_cpu), with which Accelerate starts plain training "
             "instead; leave it out. On a machine without a GPU DeepSpeed runs on CPU anyway."
@@ -175,37 +155,6 @@ def check_started(accelerator: Accelerator, request: Request, num_processes: int
         )
     check_process_count(accelerator.num_processes, num_processes, "training.num_processes")
     check_process_count(accelerator.num_processes, request.num_processes, f"{request.where} --num_processes")
-
-
-def check_process_count(got: int, asked: int | None, setting: str) -> None:
-    """Refuse to go on with another number of processes than `asked`.
-
-    Raises:
-        MertkError: the numbers differ.
-    """
-    if asked is not None and asked != got:
-        raise MertkError(
-            f"{got} process(es) started, but {setting} asked for {asked}. On CPU, several processes need "
-            f"`accelerate launch --multi_gpu --num_processes {asked}` (without --cpu); "
-            "`mertk launch` takes care of it."
-        )
-
-
-def check_trackers(names: list[str]) -> None:
-    """Refuse trackers that are not installed; Accelerate would do without them and say nothing.
-
-    Raises:
-        MertkError: names them, and those there are.
-    """
-    from accelerate.tracking import get_available_trackers
-
-    installed = [str(name) for name in get_available_trackers()]
-    absent = [name for name in names if name not in (*installed, "all")]
-    if absent:
-        raise MertkError(
-            f"training.trackers: {', '.join(absent)} is not known or not installed; installed are "
-            f"{', '.join(installed) or 'none'}. Install it, or name another (training.trackers=[] for none)."
-        )
 
 
 def choose_precision(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mertk.components import CLASS_KEY, argument_names, check_arguments, construct, find_class
 from mertk.data.augmentation import Augmentation
@@ -15,6 +15,7 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     import numpy as np
 
+    from mertk.batch import Batch
     from mertk.config import Config, DataConfig, SamplerConfig
     from mertk.data.dataset import UtteranceDataset
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 FACTS = ("lengths", "labels", "classes", "batch_size", "length_pool", "balanced", "seed")
 #: of an augmentation, beside its class and arguments
 PROBABILITY = "probability"
+
+
+class Batches(Protocol):
+    """Training batches of one process (see `mertk.data.loader.TrainingLoader`)."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]: ...
+
+    def close(self) -> None: ...
 
 
 def training_loader(
@@ -62,7 +73,7 @@ def find_plan(config: SamplerConfig) -> type[Plan] | None:
     """
     if config.component is None:
         return None
-    kind = find_class(config.component, "sampler", kind=Plan)
+    kind = find_class(config.component, "sampler.component", kind=Plan)
     for name in set(FACTS) & config.arguments.keys():
         raise MertkError(f"sampler.arguments.{name}: is given by the data or other settings; leave it out.")
     check_arguments(kind, config.arguments, "sampler.arguments")
@@ -95,7 +106,7 @@ def find_augmentations(
             where = f"data.inputs.{modality}.augmentation[{number}]"
             arguments = dict(description)
             probability = arguments.pop(PROBABILITY, 1.0)
-            kind = find_class(arguments.pop(CLASS_KEY, None), where, kind=Augmentation)
+            kind = find_class(arguments.pop(CLASS_KEY, None), f"{where}.{CLASS_KEY}", kind=Augmentation)
             if PROBABILITY in argument_names(kind):
                 raise MertkError(
                     f"{where}: {kind.__name__} has an argument {PROBABILITY}, mertk's own word; rename it."

@@ -23,9 +23,9 @@ from typing import Any
 import torch
 
 from mertk import distributed
+from mertk.atomic.directories import discard, is_full, put_in_place, staging, sync_tree
 from mertk.errors import MertkError, first_line
 from mertk.numerics import refuse_not_finite
-from mertk.training.directories import discard, is_full, put_in_place, staging, sync_tree
 
 SUMS = "SHA256SUMS"
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from mertk.atomic import replacing_directory
+from mertk.atomic.directories import standing
 from mertk.components import CLASS_KEY, build
 from mertk.config import Config, load_config, save_config
 from mertk.content import AbsentError, Count, Positive, convert, read_json
@@ -21,7 +23,6 @@ from mertk.data.feature_record import FeatureRecord
 from mertk.errors import MertkError, first_line
 from mertk.tasks import find_task
 from mertk.training.checkpoint import load_weights, save_weights
-from mertk.training.directories import standing, write_directory
 
 if TYPE_CHECKING:
     import torch
@@ -81,16 +82,13 @@ def save_model(
     directory: Path, model: Model, weights: Mapping[str, torch.Tensor], config: Config, info: dict[str, Any]
 ) -> None:
     """Write the model directory; whatever stood there is replaced once the new one is whole."""
-
-    def fill(target: Path) -> None:
+    with replacing_directory(directory, ENTRIES) as target:
         save_weights(dict(weights), target / "model.safetensors")
         save_config(config, target / "config.yaml")
         for name, _ in _encoders(config):
             getattr(model, name).save_architecture(target / "encoders" / name)
         text = json.dumps({"format": FORMAT, **info}, indent=2, ensure_ascii=False)
         (target / "model.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-
-    write_directory(directory, fill, ENTRIES)
 
 
 def check_saveable(model: Model, config: Config) -> None:

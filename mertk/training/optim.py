@@ -62,7 +62,7 @@ def find_optimizer(config: OptimizerConfig) -> type[torch.optim.Optimizer]:
     Raises:
         MertkError: no such class, arguments that it does not take, or an optimizer that the trainer cannot drive.
     """
-    kind = find_class(config.component or NAMES[config.name], "optimizer", kind=torch.optim.Optimizer)
+    kind = find_class(config.component or NAMES[config.name], "optimizer.component", kind=torch.optim.Optimizer)
     given = {argument_names(kind)[0]: "the model", **SETTINGS}
     for name in given.keys() & config.arguments.keys():
         raise MertkError(f"optimizer.arguments.{name}: is given by {given[name]}; leave it out.")

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from mertk import distributed
+from mertk.atomic.directories import FULL, free_bytes, put_back
 from mertk.errors import MertkError
 from mertk.training.checkpoint import latest_checkpoint, num_bytes, reading_checkpoint, save_checkpoint
-from mertk.training.directories import FULL, free_bytes, put_back
 from mertk.training.progress import Progress
 from mertk.training.state import TrainingState
 

@@ -80,7 +80,7 @@ def find_schedule(config: ScheduleConfig) -> type[RateSchedule] | None:
     """
     if config.component is None:
         return None
-    kind = find_class(config.component, "schedule", kind=RateSchedule)
+    kind = find_class(config.component, "schedule.component", kind=RateSchedule)
     check_arguments(kind, config.arguments, "schedule.arguments")
     return kind
 

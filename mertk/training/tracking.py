@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.atomic import write_text
+from mertk.training.trackers import make_own_trackers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -94,23 +95,25 @@ class Tracking:
         """Begin, or go on behind the step of `progress`: what was told of later ones belongs to work that was lost."""
         if self.bar is not None:
             self.bar.update(progress.step)
-        if self.accelerator.log_with:
-            self._start_trackers(progress.step)
+        self._start_trackers(progress.step)
         if self.is_main and self.history.exists():
             lines = self.history.read_text(encoding="utf-8", errors="replace").splitlines()
             self._lines = [line for line in lines if 0 <= _epoch_of(line) < progress.epoch]
         self._last_time = time.perf_counter()
 
     def _start_trackers(self, step: int) -> None:
+        run_name = name_run(self._settings["run"], self._settings["training"]["seed"])
+        own = self._settings["training"]["trackers"] if self.is_main else []
+        trackers = [*self.accelerator.log_with, *make_own_trackers(own, run_name, self.history.parent)]
+        if not trackers:
+            return
         from mertk.training.tensorboard import TensorBoard
 
         # TensorBoard would take the name of the project for its folder in the run directory.
         folder, later = self.accelerator.logging_dir, {"purge_step": step + 1} if step else {}
         self.accelerator.log_with = [
-            TensorBoard("tensorboard", folder, **later) if str(name) == "tensorboard" else name
-            for name in self.accelerator.log_with
+            TensorBoard("tensorboard", folder, **later) if str(name) == "tensorboard" else name for name in trackers
         ]
-        run_name = name_run(self._settings["run"], self._settings["training"]["seed"])
         names = {tracker: {keyword: run_name} for tracker, keyword in RUN_NAME_KEYWORDS.items()}
         self.accelerator.init_trackers(PROJECT, config=_flat(self._settings), init_kwargs=names)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,6 +17,7 @@ from mertk.errors import MertkError
 from mertk.tasks import is_smaller_better
 from mertk.training.agreement import Agreement
 from mertk.training.batch_norm import share_batch_norm
+from mertk.training.batches import Batches
 from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached
 from mertk.training.engines import autocast, make_engine
 from mertk.training.optim import make_optimizer
@@ -31,16 +32,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from mertk.models.base import Model
-
-
-class Loader(Protocol):
-    """Training batches of this process (see `mertk.data.loader.TrainingLoader`)."""
-
-    def __len__(self) -> int: ...
-
-    def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]: ...
-
-    def close(self) -> None: ...
 
 
 class Trainer:
@@ -61,7 +52,7 @@ class Trainer:
         model: Model,
         config: Config,
         run_dir: Path,
-        batches: Loader,
+        batches: Batches,
         validation: Any | None,
         validation_ids: list[str],
         measure: Callable[[Scores], dict[str, float]],

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from mertk import distributed
 from mertk.losses.rows import ROWS
-from mertk.models.foal import RELEASED_TEMPERATURE, FoalNet
+from mertk.models.foal import FoalNet
 from tests.processes import run_processes
 
 WEIGHTS = {"ce": 1.0, "avel": 1.0, "mem": 0.1}
 PAPER = {"positives": "mean", "temperature": 0.07}
-RELEASED = {"positives": "sum", "temperature": RELEASED_TEMPERATURE}
+RELEASED = {"positives": "sum", "temperature": math.log(1 / 0.07)}
 
 #: rows of each process, labels of the joined batch, arguments of the model
 TWO = [

@@ -20,6 +20,7 @@ def _check(num_processes: int) -> None:
     assert distributed.world_size() == num_processes == dist.get_world_size()
     assert distributed.is_main() == (rank == 0)
     assert distributed.gather_objects({"rank": rank}) == [{"rank": number} for number in range(num_processes)]
+    assert distributed.broadcast_object({"rank": rank}) == {"rank": 0}
     with distributed.local_only():
         assert (distributed.world_size(), distributed.rank()) == (1, 0)
         assert distributed.gather_rows(torch.ones(2, 2)).shape == (2, 2)

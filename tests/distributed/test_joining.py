@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 #: what is left of another launch, whose processes are not there
 LEFT = {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29999"}
 WAITING = (
-    "import sys\nfrom mertk import joining\nfrom mertk.data.processes import start_processes\n"
+    "import sys\nfrom mertk import joining\nfrom mertk.processes import start_processes\n"
     "joining.TELL_SECONDS, joining.END_SECONDS = 0.0, float(sys.argv[1])\nstart_processes()"
 )
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
-from mertk.models.foal import RELEASED_TEMPERATURE, FoalNet
+from mertk.models.foal import FoalNet
 from tests.reference_tensors import filled, filled_parameter
 
 REFERENCE = json.loads((Path(__file__).parent / "foal.json").read_text(encoding="utf-8"))
+#: where the released code starts its temperature: the logarithm of an inverse temperature, used as a divisor
+RELEASED_TEMPERATURE = math.log(1 / 0.07)
 LOSS_WEIGHTS = {"ce": 1.0, "avel": 1.0, "mem": 0.1}
 
 #: published name -> ours, by regular expression

@@ -52,9 +52,9 @@ def train(arguments: argparse.Namespace, request):
 
 
 def prepare(arguments: argparse.Namespace, request):
+    from mertk.atomic import replacing_directory
     from mertk.training import agreement
     from mertk.training.checkpoint import save_weights
-    from mertk.training.directories import write_directory
     from mertk.training.randomness import seed_process
     from tests.toy import make_trainer
 
@@ -68,9 +68,12 @@ def prepare(arguments: argparse.Namespace, request):
         width=20_000,
         asked_to_stop=lambda: bool(request),
     )
-    trainer.saver._save_best = lambda weights, progress: write_directory(
-        run_dir / "best", lambda folder: save_weights(weights, folder / "model.safetensors")
-    )
+
+    def save_best(weights, progress):
+        with replacing_directory(run_dir / "best") as folder:
+            save_weights(weights, folder / "model.safetensors")
+
+    trainer.saver._save_best = save_best
     seed_process(trainer.config.training.seed, trainer.accelerator.process_index)
     if trainer.accelerator.is_main_process:
         note_what_it_does(trainer, run_dir)

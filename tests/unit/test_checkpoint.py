@@ -8,11 +8,11 @@ import subprocess
 import pytest
 import torch
 
+from mertk.atomic import directories, replacing_directory
+from mertk.atomic.directories import put_back, standing
 from mertk.errors import MertkError
 from mertk.training import checkpoint as checkpoints_module
-from mertk.training import directories
 from mertk.training.checkpoint import all_checkpoints, find_damage, latest_checkpoint, save_checkpoint, save_weights
-from mertk.training.directories import put_back, standing, write_directory
 from mertk.training.model_directory import read_info
 from tests.toy import make_trainer
 
@@ -113,15 +113,17 @@ def fill_directory(folder, value):
 
 def test_a_failed_write_leaves_the_directory_before_it(tmp_path):
     target = tmp_path / "best"
-    write_directory(target, lambda folder: fill_directory(folder, 1.0))
+    with replacing_directory(target) as folder:
+        fill_directory(folder, 1.0)
     before = (target / "model.safetensors").read_bytes()
 
-    def fail(folder):
-        (folder / "model.safetensors").write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+    def fail():
+        with replacing_directory(target) as folder:
+            (folder / "model.safetensors").write_bytes(b"half")
+            raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left") as caught:
-        write_directory(target, fail)
+        fail()
     assert caught.value.filename == str(target)
     assert (target / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
@@ -129,7 +131,8 @@ def test_a_failed_write_leaves_the_directory_before_it(tmp_path):
 
 def test_a_kill_between_two_renames_loses_nothing(tmp_path, monkeypatch):
     target = tmp_path / "best"
-    write_directory(target, lambda folder: (folder / "model.json").write_text('{"format": 1, "epoch": 1}'))
+    with replacing_directory(target) as folder:
+        (folder / "model.json").write_text('{"format": 1, "epoch": 1}')
 
     class Killed(BaseException):
         pass
@@ -140,8 +143,8 @@ def test_a_kill_between_two_renames_loses_nothing(tmp_path, monkeypatch):
         raise Killed
 
     monkeypatch.setattr(directories, "put_in_place", be_killed)
-    with pytest.raises(Killed):
-        write_directory(target, lambda folder: (folder / "model.json").write_text('{"format": 1, "epoch": 2}'))
+    with pytest.raises(Killed), replacing_directory(target) as folder:
+        (folder / "model.json").write_text('{"format": 1, "epoch": 2}')
     (tmp_path / "whole").rename(tmp_path / ".best.writing")  # what a killed process does not tidy up
     assert not target.exists()
     assert standing(target).name == ".best.replaced"

@@ -118,7 +118,7 @@ def test_a_layer_that_is_not_there_is_refused(wavlm, layer):
 
 @pytest.mark.parametrize("encoder", [True, False])
 def test_same_bits_with_any_number_of_threads_and_in_any_company(data, wavlm, encoder, monkeypatch):
-    from mertk.data.processes import Processes
+    from mertk.processes import Processes
 
     options = ["--weights", str(wavlm)] if encoder else []
     monkeypatch.setattr(Processes, "num_cores", lambda self: 3)

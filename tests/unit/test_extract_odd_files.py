@@ -22,7 +22,7 @@ from mertk.features import video_pipeline
 from mertk.features.clip_frame_encoder import ClipFrameEncoder
 from mertk.features.librosa_features import LibrosaFeatures
 from mertk.features.tokenizer import Tokenizer
-from mertk.names import printable
+from mertk.file_names import printable
 from tests.odd_files import entitle, forget_codec, write_no_recordings, write_sound, write_tone
 from tests.raw_corpus import write_bert
 from tests.raw_corpus import write_corpus as write_clips

@@ -186,7 +186,7 @@ def test_miniature_corpus_is_remembered(data, clip):
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (lambda data: None, ["--num_processes", "2"], "--num_processes 2: 1 process(es) started"),
+        (lambda data: None, ["--num_processes", "2"], "1 process(es) started, but --num_processes asked for 2"),
         (lambda data: None, ["--output", "logits"], "output 'logits' is unknown"),
         (lambda data: None, ["--weights", "/no/weights"], "weights folder /no/weights not found"),
         (lambda data: (data / "video_segments").unlink(), [], "video_segments"),

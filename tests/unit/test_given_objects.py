@@ -16,7 +16,7 @@ from mertk.config import InputConfig, load_config
 from mertk.data.parts import open_part
 from mertk.data.rows import Rows
 from mertk.errors import MertkError
-from mertk.run.given import describe_model, find_problem
+from mertk.run.given_objects import describe_model, find_problem
 from mertk.tasks import find_task
 from mertk.training.checkpoint import read_weights
 from tests.given_rows import CONFIG, rows

@@ -71,7 +71,7 @@ def test_every_program_of_mertk_is_a_command():
 def test_help_of_a_module_is_quick_and_has_an_example(module):
     text = help_of(module)
     assert text.startswith(f"usage: python -m {module} ")
-    typed = [f"mertk {name}" for name, own in TYPED.items() if own == module]
+    typed = [f"mertk {name}" for name, own in TYPED.items() if own in (module, f"mertk.{module}")]
     last = module.rpartition(".")[2]
     shown = text.partition("example")[2]
     assert any(name in shown for name in [*typed, last]), "the example shows another program"

@@ -21,6 +21,8 @@ SMALL = {
     "mertk",
     "mertk.numerics",
     "mertk.atomic",
+    "mertk.atomic.directories",
+    "mertk.atomic.files",
     "mertk.batch",
     "mertk.caches",
     "mertk.cli",
@@ -28,7 +30,7 @@ SMALL = {
     "mertk.content",
     "mertk.errors",
     "mertk.joining",
-    "mertk.names",
+    "mertk.file_names",
     "mertk.progress_bar",
     "mertk.spelling",
     "mertk.veiling",
@@ -43,10 +45,18 @@ ALLOWED = {
     "mertk.losses": {"mertk.distributed", "mertk.nn"},
     "mertk.models": {"mertk.distributed", "mertk.nn", "mertk.losses"},
     "mertk.encoders": {"mertk.distributed", "mertk.nn", "mertk.data"},
-    "mertk.data": {"mertk.metrics", "mertk.tasks"},
+    "mertk.data": {"mertk.metrics", "mertk.processes", "mertk.tasks"},
     "mertk.metrics": set(),
     "mertk.tasks": {"mertk.metrics", "mertk.data.labels", *(f"mertk.report.{name}" for name in WRITING)},
-    "mertk.features": {"mertk.components", "mertk.config", "mertk.config_merging", "mertk.data", "mertk.encoders"},
+    "mertk.features": {
+        "mertk.components",
+        "mertk.config",
+        "mertk.config_merging",
+        "mertk.data",
+        "mertk.distributed",
+        "mertk.encoders",
+        "mertk.processes",
+    },
     "mertk.report": {"mertk.metrics", "mertk.run.files", "mertk.tasks"},
     "mertk.jobs": set(),
     "mertk.checkup": {"mertk.data", "mertk.config", "mertk.config_classes", "mertk.encoders", "mertk.features"},
@@ -56,6 +66,7 @@ ALLOWED = {
         "mertk.config",
         "mertk.data",
         "mertk.distributed",
+        "mertk.processes",
         "mertk.provenance",
         "mertk.tasks",
     },
@@ -99,6 +110,7 @@ ALLOWED = {
         "mertk.encoders",
         "mertk.features",
         "mertk.metrics",
+        "mertk.processes",
     },
 }
 #: never, in addition
@@ -179,6 +191,13 @@ def problems_of(package: str) -> list[str]:
 @pytest.mark.parametrize("package", sorted(ALLOWED))
 def test_package_imports_only_what_it_may(package):
     assert problems_of(package) == []
+
+
+def test_the_rules_are_those_that_contributors_read():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(?:mertk/)?(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    told = {f"mertk.{name}": {f"mertk.{other}" for other in re.findall(r"`([\w.]+)`", cell)} for name, cell in rows}
+    assert told == ALLOWED
 
 
 def test_library_never_imports_what_is_built_on_it():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mertk.data.building import building
+from mertk.atomic import building
 from mertk.data.manifest import (
     load_manifest,
     read_ids,

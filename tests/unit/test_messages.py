@@ -20,7 +20,7 @@ from tests.unit.test_import_rules import ROOT, imports, module_name
 
 OPTION = re.compile(r"(?<![\w-])--([a-z]\w*)")
 NAMED = re.compile(
-    r"\b((?:mertk\.bin|(?:mertk\.)?data_prep)\.[a-z_]+|mertk (?:(?:prepare|extract) )?[a-z-]+) --([a-z]\w*)"
+    r"\b((?:mertk\.bin|(?:mertk\.)?data_prep)\.[a-z_]+|mertk (?:(?:prepare|extract) )?[a-z_-]+) --([a-z]\w*)"
 )
 OF_RECIPES = re.compile(r"\brecipes?\b[^.;]*? --([a-z]\w*)")
 #: what was given, as `--jobs 3: ...`

@@ -16,7 +16,7 @@ from mertk.bin import predict
 from mertk.data.recording import Recording
 from mertk.data.recording_error import MachineError
 from mertk.data.recording_file import has_picture
-from mertk.names import printable
+from mertk.file_names import printable
 from mertk.run.prediction import Predictor
 from tests.listening_model import CLASSES, save_listener
 from tests.odd_files import ODD_NAMES, entitle, forget_codec, write_no_recordings, write_sound, write_tone

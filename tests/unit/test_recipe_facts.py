@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mertk.bin.facts import main
+from mertk.bin.recipe_facts import main
 from mertk.checkup.recipe_facts import facts_of_config, facts_of_data
 
 

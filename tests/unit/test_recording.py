@@ -10,7 +10,7 @@ import pytest
 from mertk.data.recording_error import MachineError, RecordingError, attempt, border
 from mertk.data.recording_file import check_file
 from mertk.errors import MertkError
-from mertk.names import printable
+from mertk.file_names import printable
 
 
 class PanicException(BaseException):

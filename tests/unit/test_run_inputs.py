@@ -194,7 +194,7 @@ def test_what_was_not_touched_is_not_read_again(checkout, monkeypatch):
     def fail(*_):
         raise AssertionError("read although size and time are as they were")
 
-    monkeypatch.setattr("mertk.run.dependencies._content", fail)
+    monkeypatch.setattr("mertk.run.input_content.digest_of_input", fail)
     assert find_changes(before, configure(checkout)) == {}
     assert run_dependencies(configure(checkout), before) == before
 

@@ -17,7 +17,7 @@ from mertk.run.data_origin import corpus_of, find_invented
 from mertk.run.description import read_record
 from mertk.run.device import open_device
 from mertk.run.evaluation import find_runs
-from mertk.training.accelerator import check_trackers
+from mertk.training.trackers import check_trackers
 
 
 def part(corpus, record, columns=()):
@@ -69,6 +69,10 @@ def test_a_tracker_that_is_not_there_is_refused():
     check_trackers(["tensorboard"])
     with pytest.raises(MertkError, match=r"training\.trackers: tensorbord is not known .* installed are .*tensorboard"):
         check_trackers(["tensorbord"])
+    with pytest.raises(MertkError, match=r"training\.trackers: cannot import 'mine\.Notes' "):
+        check_trackers(["tensorboard", "mine.Notes"])
+    with pytest.raises(MertkError, match=r"collections\.Counter is no accelerate\.tracking\.GeneralTracker"):
+        check_trackers(["collections.Counter"])
 
 
 def test_what_is_missing_in_a_run_directory_is_named(tmp_path):

@@ -10,6 +10,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mertk.config import as_dict, load_config
+from mertk.training.trackers import trackers_of_accelerate
 from mertk.training.tracking import Tracking, log_lines
 
 RUN = ["run.recipe=iemocap/foal", "run.cv=session", "run.protocol=clean", "run.fold=3"]
@@ -47,8 +48,8 @@ def stand_in(monkeypatch):
 
 def track(run_dir, trackers, step, loss, settings=()):
     accelerator = Accelerator(cpu=True, project_dir=run_dir)
-    accelerator.log_with = trackers
-    config = load_config([], RUN)
+    accelerator.log_with = trackers_of_accelerate(trackers)
+    config = load_config([], [*RUN, f"training.trackers=[{','.join(trackers)}]"])
     config.run.settings = list(settings)
     tracking = Tracking(accelerator, run_dir, as_dict(config), 10)
     tracking.start(SimpleNamespace(step=step, epoch=step))
@@ -94,6 +95,28 @@ def test_no_tracker_is_made_that_was_not_asked_for(tmp_path, stand_in):
     track(tmp_path, ["wandb"], step=0, loss=0.5)
     assert len(stand_in.made) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+class Plain(StandIn):
+    name = "plain"
+
+
+class Written(Plain):
+    requires_logging_directory = True
+
+    def __init__(self, project, directory):
+        super().__init__(project, directory=directory)
+
+
+def test_a_class_of_ones_own_gets_the_name_of_the_run_and_where_it_asks_its_directory(tmp_path, monkeypatch):
+    monkeypatch.setattr(StandIn, "made", [])
+    track(tmp_path, [f"{__name__}.Plain"], step=0, loss=0.5)
+    (plain,) = StandIn.made
+    assert plain.project == "iemocap/foal paper full session-clean fold_3 seed_1234"
+    assert plain.settings["run.fold"] == 3 and plain.figures[1]["train/loss"] == 0.5
+    track(tmp_path, [f"{__name__}.Written", "tensorboard"], step=0, loss=0.5)
+    assert StandIn.made[1].options == {"directory": str(tmp_path)}
+    assert (tmp_path / "tensorboard").is_dir()
 
 
 def test_a_program_has_the_log_of_its_process_to_itself_while_it_works(tmp_path, capsys):

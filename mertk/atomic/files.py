@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their place, then renamed into it."""
+"""Files: written beside their place, then renamed into it."""
 
 from __future__ import annotations
 

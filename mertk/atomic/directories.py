@@ -1,8 +1,10 @@
-"""Directories that are there whole or not at all, whatever ends the process that writes them.
+"""Directories: one that is replaced as a whole, and one that new content comes into.
 
-They are written under another name (`.NAME.writing`), flushed to disk and renamed. One that is replaced is called
-`.NAME.replaced` for the moment between two renames; `put_back` and `standing` know it by that name. What somebody else
-keeps in a directory that is replaced goes over into the new one.
+The first is written under another name (`.NAME.writing`), flushed to disk and renamed. The one before it is called
+`.NAME.replaced` for the moment between two renames; `put_back` and `standing` know it by that name. Several processes
+can write one together, by the same steps (`staging`, `sync_tree`, `put_in_place`).
+
+The second may be a link or a mount, which cannot be renamed: what comes into it is built in `.building` there.
 """
 
 from __future__ import annotations
@@ -10,19 +12,22 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from mertk.atomic import sync_directory
+from mertk.atomic.files import sync_directory
+from mertk.errors import MertkError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def write_directory(target: Path, fill: Callable[[Path], None], owned: Collection[str] | None = None) -> None:
-    """Let `fill` write into a temporary directory, then put it in the place of `target`.
+@contextmanager
+def replacing_directory(target: Path, owned: Collection[str] | None = None) -> Iterator[Path]:
+    """Give an empty temporary directory; on a good end it takes the place of `target`.
 
     Args:
-        owned: names that `fill` may write; entries of `target` with other names stay. By default none do.
+        owned: names that may be written; entries of `target` with other names come over. By default none do.
 
     Raises:
         OSError: with `ENOSPC` when there was no room, whatever the library that wrote called it.
@@ -31,7 +36,7 @@ def write_directory(target: Path, fill: Callable[[Path], None], owned: Collectio
     discard(temporary)
     try:
         temporary.mkdir(parents=True)
-        fill(temporary)
+        yield temporary
         if owned is not None:
             _keep_others(target, temporary, owned)
         sync_tree(temporary)
@@ -56,6 +61,10 @@ def _keep_others(target: Path, temporary: Path, owned: Collection[str]) -> None:
 def staging(target: Path) -> Path:
     """Where a directory is written before it gets its name."""
     return target.with_name(f".{target.name}.writing")
+
+
+def _replaced(target: Path) -> Path:
+    return target.with_name(f".{target.name}.replaced")
 
 
 def sync_tree(directory: Path) -> None:
@@ -114,6 +123,61 @@ def standing(target: Path) -> Path:
     return replaced if replaced.exists() else target
 
 
+@contextmanager
+def building(directory: str | Path, replaces: Collection[str] = ()) -> Iterator[Path]:
+    """A temporary folder whose content becomes that of `directory` when the block ends well; else it is removed.
+
+    Entries of an existing directory stay, unless the new content has the same name or `replaces` lists them: features
+    made from a manifest outlive its being written again. Moving into place renames only, so that an interruption
+    before it changes nothing.
+
+    Raises:
+        MertkError: `directory` is a file or a link to nothing, or cannot be written to (its parent, where it is new).
+    """
+    directory = Path(directory)
+    # What is there may be a link or a mount, and renaming does not lead from one file system to another.
+    temporary = directory / ".building" if directory.is_dir() else directory.with_name(f".{directory.name}.building")
+    if os.path.lexists(directory) and not directory.is_dir():
+        kind = "a file" if directory.exists() else "a link to nothing"
+        raise MertkError(f"{directory} is {kind}, expected a directory to write to; choose another name.")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        if temporary.exists():
+            shutil.rmtree(temporary)  # left by a run that was killed
+        temporary.mkdir()
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise MertkError(
+            f"{directory} cannot be written ({error.strerror}: {error.filename}); choose another."
+        ) from error
+    try:
+        yield temporary
+        sync_tree(temporary)
+        _install(temporary, directory, replaces)
+    except OSError as error:
+        if error.filename is None:  # as a full disk reports itself
+            error.filename = str(directory)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _install(temporary: Path, directory: Path, replaces: Collection[str]) -> None:
+    new = sorted(entry.name for entry in temporary.iterdir())
+    if not directory.exists():
+        temporary.replace(directory)
+        sync_directory(directory.parent)
+        return
+    # What is replaced is renamed into the temporary folder, and removed with it at the end.
+    outgoing = temporary / ".outgoing"
+    outgoing.mkdir()
+    for name in sorted({*new, *replaces}):
+        if (directory / name).exists():
+            (directory / name).replace(outgoing / name)
+        if name in new:
+            (temporary / name).replace(directory / name)
+    sync_directory(directory)
+
+
 def is_full(error: BaseException, place: Path) -> bool:
     """Whether a write to `place` failed for want of room; torch and safetensors wrap the system's error."""
     if isinstance(error, OSError):
@@ -128,7 +192,3 @@ def free_bytes(place: Path) -> int:
     while not place.exists():
         place = place.parent
     return shutil.disk_usage(place).free
-
-
-def _replaced(target: Path) -> Path:
-    return target.with_name(f".{target.name}.replaced")
