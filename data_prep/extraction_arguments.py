@@ -50,7 +50,7 @@ def named_extractor(words: Sequence[str], base: type[Kind], device: str) -> Call
         MertkError: no such class, one of something else, or arguments that it does not take.
     """
     from mertk.components import build
-    from mertk.config_merging import CLASS_KEY, read_setting
+    from mertk.config.merging import CLASS_KEY, read_setting
     from mertk.features.registry import find_extractor
     from mertk.veiling import unveil
 

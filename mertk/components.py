@@ -28,7 +28,7 @@ import torch
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mertk.config_merging import CLASS_KEY
+from mertk.config.merging import CLASS_KEY
 from mertk.errors import MertkError, first_line
 from mertk.veiling import unveil, veil
 

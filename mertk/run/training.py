@@ -78,8 +78,8 @@ def _train(
     """Train in a run directory that is this launch's alone."""
     import logging
 
-    from mertk.config_classes import check_training_classes
     from mertk.run.directory import record_end, record_run
+    from mertk.training.configured_classes import check_training_classes
     from mertk.training.engines import engine_name, engine_precision
 
     check_training_classes(config)

@@ -1,4 +1,4 @@
-"""Which values a setting may have, beyond its type (`mertk.config`)."""
+"""Which values a setting may have, beyond its type (`mertk.config.sections`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mertk.errors import MertkError
 from mertk.spelling import nearest
 
 if TYPE_CHECKING:
-    from mertk.config import Config, InputConfig, OptimizerConfig, ScheduleConfig
+    from mertk.config.sections import Config, InputConfig, OptimizerConfig, ScheduleConfig
 
 #: keys that must be one of a few words
 CHOICES = {

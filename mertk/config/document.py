@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-from mertk.config import Config
-from mertk.config_legend import NEEDED, Meaning, kind_of, of_arguments, of_fields
-from mertk.config_merging import CLASS_KEY, to_yaml
+from mertk.config.legend import NEEDED, Meaning, kind_of, of_arguments, of_fields
+from mertk.config.merging import CLASS_KEY, to_yaml
+from mertk.config.sections import Config
 from mertk.errors import MertkError
 
 #: characters of a line of comment, before it is indented
