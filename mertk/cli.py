@@ -17,9 +17,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mertk.caches import choose_caches
-from mertk.command_line import Parser, called
 from mertk.errors import MertkError
 from mertk.names import printable
+from mertk.parser import Parser, called
 
 #: exit code of work that was asked to stop (SIGTERM, SIGUSR1), saved its state and goes on when it is started again:
 #: "temporary failure, try again", the EX_TEMPFAIL of sysexits

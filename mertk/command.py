@@ -13,8 +13,8 @@ from pathlib import Path
 
 import mertk
 from mertk.cli import program
-from mertk.command_line import Parser, called_as
 from mertk.errors import MertkError
+from mertk.parser import Parser, called_as
 from mertk.spelling import nearest, refused
 
 PREPARATION = "mertk.data_prep"

@@ -24,11 +24,11 @@ SMALL = {
     "mertk.batch",
     "mertk.caches",
     "mertk.cli",
-    "mertk.command_line",
     "mertk.content",
     "mertk.errors",
     "mertk.joining",
     "mertk.names",
+    "mertk.parser",
     "mertk.progress_bar",
     "mertk.spelling",
     "mertk.veiling",
@@ -203,7 +203,7 @@ def test_only_commands_and_programs_know_how_data_are_prepared():
 
 def test_functions_take_plain_arguments():
     """What a program was given ends in its parser; nothing below takes a namespace of argparse."""
-    parsers = {ROOT / "mertk" / f"{name}.py" for name in ("cli", "command", "command_line", "completion")}
+    parsers = {ROOT / "mertk" / f"{name}.py" for name in ("cli", "command", "completion", "parser")}
     allowed = parsers | {*(ROOT / "mertk/bin").glob("*.py"), *(ROOT / "mertk/data_prep").rglob("*.py")}
     found = [
         f"{path.relative_to(ROOT)}:{line}"
