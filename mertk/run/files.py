@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,6 @@ def _remove(path: Path) -> None:
 
 def _is_resolved(path: Path) -> bool:
     """Whether it is a configuration as a run saves it, which has all sections, and not one that somebody wrote."""
-    from dataclasses import fields
-
     from omegaconf import OmegaConf
 
     from mertk.config import Config
