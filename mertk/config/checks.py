@@ -79,7 +79,6 @@ def check_values(config: Config) -> None:
     for section in ("sampler", "schedule"):
         if (given := getattr(config, section)).arguments and given.component is None:
             raise MertkError(f"{section}.arguments: go to the class in {section}.component, and there is none.")
-    config.data.inputs = {name: modality for name, modality in config.data.inputs.items() if modality is not None}
     for name, modality in config.data.inputs.items():
         if modality.kind not in ("waveform", "features", "tokens"):
             known = nearest(modality.kind, ("waveform", "features", "tokens"))

@@ -43,6 +43,7 @@ def load_config(files: Sequence[str | Path | Mapping[str, Any]], settings: Seque
         MertkError: file missing or not YAML, unknown key (names the nearest valid one), wrong type, value not allowed.
     """
     config = merge_config(files, settings)
+    config.data.inputs = {name: given for name, given in config.data.inputs.items() if given is not None}
     check_values(config)
     return config
 

@@ -29,6 +29,11 @@ CLASS_SECTIONS = ("sampler", "optimizer", "schedule")
 LISTS = ("training.trackers", "data.classes", "schedule.reduce_at")
 
 
+def is_component(value: Any) -> bool:
+    """Whether a value describes an object: a mapping that names its class."""
+    return isinstance(value, Mapping) and CLASS_KEY in value
+
+
 def read_part(path: Path) -> Any:
     """Content of a configuration file, veiled.
 

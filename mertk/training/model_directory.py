@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.components import CLASS_KEY, build
 from mertk.config import Config, load_config, save_config
+from mertk.config.merging import is_component
 from mertk.content import AbsentError, Count, Positive, convert, read_json
 from mertk.data.feature_record import FeatureRecord
 from mertk.errors import MertkError, first_line
@@ -192,5 +193,5 @@ def _encoders(config: Config) -> list[tuple[str, dict[str, Any]]]:
     return [
         (name, value)
         for name, value in config.model.items()
-        if isinstance(value, Mapping) and CLASS_KEY in value and "weights" in value
+        if is_component(value) and "weights" in value
     ]
