@@ -23,8 +23,8 @@ LABEL_MAPS = Path(__file__).parent / "label_maps"
 EXPECTED = "IEMOCAP_full_release, unpacked"
 
 EXAMPLE = """
-python -m data_prep.iemocap --corpus /corpora/IEMOCAP_full_release --out data/iemocap
-python -m data_prep.iemocap --corpus /corpora/IEMOCAP_full_release --out data/iemocap_six --label_map six
+mertk prepare iemocap --corpus /corpora/IEMOCAP_full_release --out data/iemocap
+mertk prepare iemocap --corpus /corpora/IEMOCAP_full_release --out data/iemocap_six --label_map six
 """
 
 

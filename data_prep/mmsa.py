@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 EXPECTED = "a feature file (.pkl) of CMU-MOSI, CMU-MOSEI or CH-SIMS"
 
 EXAMPLE = """
-python -m data_prep.mmsa --features MOSI/Processed/unaligned_50.pkl --corpus mosi --out data/mosi
-python -m data_prep.mmsa --features SIMS/Processed/unaligned_39.pkl --corpus sims --out data/sims --bad_length drop
+mertk prepare mmsa --features MOSI/Processed/unaligned_50.pkl --corpus mosi --out data/mosi
+mertk prepare mmsa --features SIMS/Processed/unaligned_39.pkl --corpus sims --out data/sims --bad_length drop
 """
 
 

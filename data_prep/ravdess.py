@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: what `mertk.data_prep.corpora` says is looked for
 EXPECTED = "RAVDESS, a folder with Actor_01, Actor_02, ..."
 
-EXAMPLE = "python -m data_prep.ravdess --corpus /corpora/ravdess --out data/ravdess"
+EXAMPLE = "mertk prepare ravdess --corpus /corpora/ravdess --out data/ravdess"
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

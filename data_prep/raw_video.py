@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 EXPECTED = "CMU-MOSI, CMU-MOSEI or CH-SIMS, a folder with label.csv and Raw/VIDEO/CLIP.mp4"
 
 EXAMPLE = """
-python -m data_prep.raw_video --corpus /corpora/MOSI --out data/mosi_raw --name mosi
-python -m data_prep.raw_video --corpus /corpora/SIMS --out data/sims_raw --name sims --labels sims_labels.csv
+mertk prepare raw_video --corpus /corpora/MOSI --out data/mosi_raw --name mosi
+mertk prepare raw_video --corpus /corpora/SIMS --out data/sims_raw --name sims --labels sims_labels.csv
 """
 
 

@@ -190,8 +190,4 @@ def read_usable_info(directory: Path) -> dict[str, Any]:
 
 def _encoders(config: Config) -> list[tuple[str, dict[str, Any]]]:
     """Pretrained encoders among the model's arguments: components that have `weights`."""
-    return [
-        (name, value)
-        for name, value in config.model.items()
-        if is_component(value) and "weights" in value
-    ]
+    return [(name, value) for name, value in config.model.items() if is_component(value) and "weights" in value]
