@@ -65,6 +65,13 @@ def is_used(run_dir: Path) -> bool:
     return any((run_dir / name).exists() for name in ("checkpoints", "best", "history.jsonl"))
 
 
+def find_run_directories(directory: Path) -> list[Path]:
+    """Run directories at or below one, finished or not, sorted; those that were set aside (hidden) are passed over."""
+    top = directory.resolve()
+    found = [config.parent for config in sorted(top.rglob("config.yaml")) if config.parent.name != "best"]
+    return [run for run in found if not any(name.startswith(".") for name in run.relative_to(top).parts)]
+
+
 def remove_run(run_dir: Path) -> None:
     """Delete what a run left in its directory, and nothing else; the directory stays."""
     from mertk.training.directories import discard

@@ -13,7 +13,7 @@ from typing import Any
 
 from mertk.content import convert, parse_json
 
-#: environment variable in which mertk.bin.launch tells its processes what it starts, as JSON with its process id
+#: environment variable in which `mertk launch` tells its processes what it starts, as JSON with its process id
 VARIABLE = "MERTK_LAUNCH"
 
 #: Accelerate's name of a kind of training by ours; others keep their own
@@ -36,8 +36,8 @@ class Request:
 
 
 def read_request() -> Request:
-    """From mertk.bin.launch, from the command line of `accelerate launch`, or from the variables that it sets."""
-    remedy = "unset this variable, which mertk.bin.launch sets"
+    """From `mertk launch`, from the command line of `accelerate launch`, or from the variables that it sets."""
+    remedy = "unset this variable, which mertk launch sets"
     told = parse_json(os.environ.get(VARIABLE, "{}"), dict[str, Any], VARIABLE, remedy)
     if told.pop("launcher", None) == os.getppid():
         return convert(told, Request, VARIABLE, remedy)
