@@ -104,7 +104,7 @@ class Model(torch.nn.Module, abc.ABC):
         """
 
     def representations(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Vectors to look at (`mertk.bin.plot`): (B, D) by `STAGE/NAME`, one D a stage. By default there are none."""
+        """Vectors to look at (`mertk plot`): (B, D) by `STAGE/NAME`, one D a stage. By default there are none."""
         return {}
 
 
