@@ -88,6 +88,21 @@ def whole_numbers(text: str) -> list[int]:
     return [int(word) for word in words]
 
 
+def positive_int(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    """A number above 0."""
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+
+
 def positive_or_auto(text: str) -> int:
     """`auto` as 0, or a positive number."""
     if text == "auto":
