@@ -7,12 +7,12 @@ an earlier one, `checks` which values will do; `document` and `legend` write wha
 from mertk.config.loading import (
     as_dict,
     decisive,
-    is_setting,
     load_config,
     make_config,
     merge_config,
     save_config,
 )
+from mertk.config.merging import is_setting
 from mertk.config.sections import (
     Config,
     DataConfig,

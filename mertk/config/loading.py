@@ -6,7 +6,6 @@ an error that names the nearest valid one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mertk.atomic import write_text
 from mertk.config.checks import check_values
-from mertk.config.merging import merge, read_part, read_setting, to_yaml
+from mertk.config.merging import is_setting, merge, read_part, read_setting, to_yaml
 from mertk.config.sections import Config
 from mertk.errors import MertkError
 from mertk.veiling import unveil, veil
@@ -92,8 +91,3 @@ def decisive(config: Config) -> dict[str, Any]:
         if incidental is not None:
             settings[section] = {name: value for name, value in values.items() if name not in incidental}
     return settings
-
-
-def is_setting(word: str | Path | Mapping[str, Any]) -> bool:
-    """Whether a word where files are expected is `key=value`; `exp/lr=0.1/config.yaml` is none."""
-    return re.match(r"[A-Za-z_][\w.]*=", str(word)) is not None and not Path(word).is_file()

@@ -8,6 +8,7 @@ the class they are for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,9 +30,9 @@ CLASS_SECTIONS = ("sampler", "optimizer", "schedule")
 LISTS = ("training.trackers", "data.classes", "schedule.reduce_at")
 
 
-def is_component(value: Any) -> bool:
-    """Whether a value describes an object: a mapping that names its class."""
-    return isinstance(value, Mapping) and CLASS_KEY in value
+def is_setting(word: str | Path | Mapping[str, Any]) -> bool:
+    """Whether a word where files are expected is `key=value`; `exp/lr=0.1/config.yaml` is none."""
+    return re.match(r"[A-Za-z_][\w.]*=", str(word)) is not None and not Path(word).is_file()
 
 
 def read_part(path: Path) -> Any:
@@ -145,6 +146,11 @@ def _choose_class(old: Any, new: Mapping[str, Any]) -> None:
     if any(old[key] != value for key, value in chosen.items()):
         old.arguments = {}
     old.merge_with(chosen)
+
+
+def is_component(value: Any) -> bool:
+    """Whether a value describes an object: a mapping that names its class."""
+    return isinstance(value, Mapping) and CLASS_KEY in value
 
 
 def to_yaml(settings: Mapping[str, Any]) -> str:
