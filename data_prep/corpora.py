@@ -1,4 +1,4 @@
-"""The corpora that there are: modules of this folder that have `prepare`, by name.
+"""The corpora that there are: modules of this folder that have `prepare` and a program, `main`, by name.
 
 So that a corpus is looked into before a run begins, a module may have
 
@@ -24,16 +24,16 @@ from mertk.errors import MertkError
 
 
 @cache
-def corpus_names() -> tuple[str, ...]:
-    """Names of the modules in which `prepare` stands, sorted; none of them is imported."""
-    return tuple(file.stem for file in sorted(Path(__file__).parent.glob("*.py")) if _has_prepare(file))
-
-
-def _has_prepare(file: Path) -> bool:
-    text = file.read_text(encoding="utf-8")
-    return "def prepare(" in text and any(
-        isinstance(node, ast.FunctionDef) and node.name == "prepare" for node in ast.parse(text).body
-    )
+def describe_corpora(folder: Path = Path(__file__).parent) -> dict[str, str]:
+    """By name, sorted, what a corpus is in one line; none of the modules is imported."""
+    found = {}
+    for file in sorted(folder.glob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        if "def prepare(" in text:
+            module = ast.parse(text)
+            if {"prepare", "main"} <= {node.name for node in module.body if isinstance(node, ast.FunctionDef)}:
+                found[file.stem] = (ast.get_docstring(module) or file.stem).partition("\n")[0].rstrip(".")
+    return found
 
 
 def find_corpus(name: str) -> ModuleType:
@@ -42,8 +42,8 @@ def find_corpus(name: str) -> ModuleType:
     Raises:
         MertkError: there is none of this name.
     """
-    if name not in corpus_names():
-        raise MertkError(f"corpus {name!r} is not known; expected one of {', '.join(corpus_names())}.")
+    if name not in describe_corpora():
+        raise MertkError(f"corpus {name!r} is not known; expected one of {', '.join(describe_corpora())}.")
     return importlib.import_module(f"{__package__}.{name}")
 
 
@@ -61,7 +61,7 @@ def check_corpus(
     Raises:
         MertkError: there is no corpus of this name.
     """
-    known = [module for module in map(find_corpus, [name] if name else corpus_names()) if hasattr(module, "check")]
+    known = [module for module in map(find_corpus, [name] if name else describe_corpora()) if hasattr(module, "check")]
     if not corpus.exists():
         return Finding("FAIL", "corpus", f"{corpus}: no such file or directory; mend the path")
     for module in known:

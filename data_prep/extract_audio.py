@@ -12,13 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.cli import make_parser, program
+from mertk.cli import make_parser, positive_float, positive_int, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
     named_extractor,
-    positive_float,
-    positive_int,
     refuse_options,
 )
 

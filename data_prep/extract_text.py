@@ -10,12 +10,11 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from mertk.cli import make_parser, program
+from mertk.cli import make_parser, positive_int, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
     named_extractor,
-    positive_int,
     refuse_options,
 )
 

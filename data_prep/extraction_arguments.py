@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from mertk.cli import share
+from mertk.cli import positive_int, share
 
 if TYPE_CHECKING:
     from mertk.features.extractor import Extractor
@@ -50,7 +50,7 @@ def named_extractor(words: Sequence[str], base: type[Kind], device: str) -> Call
         MertkError: no such class, one of something else, or arguments that it does not take.
     """
     from mertk.components import build
-    from mertk.config_merging import CLASS_KEY, read_setting
+    from mertk.config.merging import CLASS_KEY, read_setting
     from mertk.features.registry import find_extractor
     from mertk.veiling import unveil
 
@@ -60,19 +60,3 @@ def named_extractor(words: Sequence[str], base: type[Kind], device: str) -> Call
     for setting in settings:
         description |= unveil(read_setting(setting))
     return lambda: build(description, "--extractor", {"device": device}, kind=base)
-
-
-def positive_int(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
-    return int(text)
-
-
-def positive_float(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
-    return value

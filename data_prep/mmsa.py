@@ -54,8 +54,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="share of utterances in which the file may contradict itself, in lengths, masks or labels (%(default)s)",
     )
     parser.add_argument("--max_lost", type=cli.share, default=0.01, help="share that may be left out (%(default)s)")
-    arguments = parser.parse_args(argv)
-    return arguments
+    return parser.parse_args(argv)
 
 
 def prepare(

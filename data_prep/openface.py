@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.cli import make_parser, program
-from mertk.data_prep.extraction_arguments import add_extraction_arguments, positive_int
+from mertk.cli import make_parser, positive_int, program
+from mertk.data_prep.extraction_arguments import add_extraction_arguments
 from mertk.errors import MertkError
 from mertk.features.extraction import Extraction
 

@@ -11,6 +11,7 @@ Source: Livingstone & Russo, "The Ryerson Audio-Visual Database of Emotional Spe
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,8 +51,6 @@ def prepare(corpus: Path, out: Path, num_folds: int = 6) -> Manifest:
         MertkError: no recording, a name or emotion code that is not RAVDESS', a recording given twice, an unreadable
             recording, too few actors, or something else in the way at `out`. Nothing is written then.
     """
-    from collections import Counter
-
     from mertk.data.data_directory import OWN_FILES, building_data_directory, describe_corpus
     from mertk.data.destination import check_destination
     from mertk.data.manifest import load_manifest

@@ -36,12 +36,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--name", choices=("mosi", "mosei", "sims"), required=True, help="which corpus; decides scale and metrics")
     add("--labels", type=Path, metavar="CSV", help="table of labels (default: CORPUS/label.csv)")
     add("--text_only", action="store_true", help="do not look for the clips, write no columns of sound and picture")
-    add("--threads", type=int, help="clips worked on at once (default: as many as there are cores)")
+    add("--threads", type=cli.positive_int, help="clips worked on at once (default: as many as there are cores)")
     add("--max_lost", type=cli.share, default=0.01, help="share of the table that may be lost (default: %(default)s)")
-    arguments = parser.parse_args(argv)
-    if arguments.threads is not None and arguments.threads < 1:
-        parser.error(f"--threads: expected a number above 0, got {arguments.threads}")
-    return arguments
+    return parser.parse_args(argv)
 
 
 def prepare(

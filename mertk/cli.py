@@ -17,9 +17,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mertk.caches import choose_caches
-from mertk.command_line import Parser, called
 from mertk.errors import MertkError
 from mertk.file_names import printable
+from mertk.parser import Parser, called
 
 #: exit code of work that was asked to stop (SIGTERM, SIGUSR1), saved its state and goes on when it is started again:
 #: "temporary failure, try again", the EX_TEMPFAIL of sysexits
@@ -86,6 +86,21 @@ def whole_numbers(text: str) -> list[int]:
     if not words or not all(word.isdecimal() for word in words):
         raise argparse.ArgumentTypeError(f'got {text!r}, expected whole numbers such as "1 2 3"')
     return [int(word) for word in words]
+
+
+def positive_int(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    """A number above 0."""
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
 
 
 def positive_or_auto(text: str) -> int:

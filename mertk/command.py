@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import importlib
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +11,11 @@ from pathlib import Path
 
 import mertk
 from mertk.cli import program
-from mertk.command_line import Parser, called_as
 from mertk.errors import MertkError
+from mertk.parser import Parser, called_as
 from mertk.spelling import nearest, refused
 
 PREPARATION = "mertk.data_prep"
-#: functions of a module that prepares a corpus
-PREPARES = (re.compile(r"^def prepare\(", re.MULTILINE), re.compile(r"^def main\(", re.MULTILINE))
 
 
 @dataclass(frozen=True)
@@ -84,14 +80,10 @@ def commands_below(name: str) -> dict[str, Command]:
 
 
 def find_corpora() -> dict[str, Command]:
-    """By name, the modules that prepare a corpus: those of data_prep in which `prepare` and `main` are defined."""
-    found = {}
-    for path in sorted((Path(mertk.__file__).parent / "data_prep").glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        if all(definition.search(text) for definition in PREPARES):
-            line = (ast.get_docstring(ast.parse(text)) or path.stem).partition("\n")[0].rstrip(".")
-            found[path.stem] = Command(line, f"{PREPARATION}.{path.stem}")
-    return found
+    """By name, the programs that prepare a corpus."""
+    from mertk.data_prep.corpora import describe_corpora
+
+    return {name: Command(line, f"{PREPARATION}.{name}") for name, line in describe_corpora().items()}
 
 
 def find_module(words: Sequence[str]) -> tuple[str, list[str]]:

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mertk.command import COMMANDS, Command, commands_below
-from mertk.command_line import Parser, parser_of
 from mertk.errors import MertkError
+from mertk.parser import Parser, parser_of
 
 #: names of values that may be files, though they are read as text
 TAKE_FILES = ("YAML", "YAML|key=value", "NAME|YAML", "WEIGHTS")

@@ -28,7 +28,7 @@ import torch
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mertk.config_merging import CLASS_KEY
+from mertk.config.merging import CLASS_KEY, is_component
 from mertk.errors import MertkError, first_line
 from mertk.veiling import unveil, veil
 
@@ -145,7 +145,7 @@ def construct(
     inner = {
         name: build(value, f"{where}.{name}", defaults, trusted)
         for name, value in arguments.items()
-        if _is_component(value)
+        if is_component(value)
     }
     checked = _check_types(constructor, dict(arguments), where) | inner
     for name, value in (defaults or {}).items():
@@ -187,7 +187,7 @@ def check_arguments(constructor: type, arguments: Mapping[str, Any], where: str)
     """As `check`, of a class that was found, and its arguments, which stand at the key `where`."""
     _check_types(constructor, dict(arguments), where)
     for name, value in arguments.items():
-        if _is_component(value):
+        if is_component(value):
             check(value, f"{where}.{name}")
 
 
@@ -201,13 +201,9 @@ def _read(
     return find_class(arguments.pop(CLASS_KEY), f"{where}.{CLASS_KEY}", trusted, kind), arguments
 
 
-def _is_component(value: Any) -> bool:
-    return isinstance(value, Mapping) and CLASS_KEY in value
-
-
 def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], where: str) -> dict[str, Any]:
     """The arguments, types checked and converted (1 for a float, say), components as None; unknown names refused."""
-    arguments = {name: None if _is_component(value) else value for name, value in arguments.items()}
+    arguments = {name: None if is_component(value) else value for name, value in arguments.items()}
     for name, hint in _hints(constructor).items():
         if arguments.get(name) is not None and _is_module(hint):
             raise MertkError(

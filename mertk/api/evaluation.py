@@ -79,7 +79,7 @@ def cross_validate(
         exp: experiment directory; runs go below it.
         settings: `key=value` over those of `config`.
         cv: kind of folds (session, speaker, official).
-        protocol: clean, clean-refit or published (docs/protocols.md).
+        protocol: clean, clean-refit or published (README.md, Protocols).
         folds: their numbers; all by default.
         seeds: every fold is trained with each of them.
         num_processes: of each training; 0 for one on each GPU, else one.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
+from mertk.run.files import find_run_directories
 
 if TYPE_CHECKING:
     import pandas
@@ -49,12 +50,12 @@ def read_results(
     import pandas
 
     given = [directories] if isinstance(directories, (str, Path)) else list(directories)
-    found = find_run_directories([Path(directory) for directory in given])
+    found = find_runs([Path(directory) for directory in given])
     return read_runs(found, part, predictions) if found else pandas.DataFrame()
 
 
-def find_run_directories(directories: Sequence[Path]) -> list[Path]:
-    """Run directories at or below those given, finished or not; those that were set aside (hidden) are passed over.
+def find_runs(directories: Sequence[Path]) -> list[Path]:
+    """Run directories at or below those given, finished or not.
 
     Raises:
         MertkError: a directory is missing, or there is no run.
@@ -63,11 +64,7 @@ def find_run_directories(directories: Sequence[Path]) -> list[Path]:
     for given in directories:
         if not given.is_dir():
             raise MertkError(f"{given}: no such directory; expected a run, or an experiment with runs below it.")
-        for config in sorted(given.resolve().rglob("config.yaml")):
-            place = config.parent
-            hidden = any(name.startswith(".") for name in place.relative_to(given.resolve()).parts)
-            if place.name != "best" and not hidden:
-                found[place] = None
+        found |= dict.fromkeys(find_run_directories(given))
     if not found:
         raise MertkError(f"{', '.join(map(str, directories))}: no run below; train first.")
     return list(found)

@@ -27,8 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.config import load_config
-    from mertk.config_classes import check_classes
-    from mertk.config_document import document
+    from mertk.config.document import document
+    from mertk.training.configured_classes import check_classes
 
     config = load_config(arguments.words)
     if arguments.check or "component" in config.model:  # a part of a configuration can be shown, too

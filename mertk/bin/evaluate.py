@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from mertk.cli import add_trust_argument, make_parser, program
+from mertk.cli import add_trust_argument, make_parser, positive_int, program
 
 EXAMPLE = "mertk launch evaluate exp/iemocap/foal/paper"
 
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
         "directories", nargs="+", type=Path, metavar="RUN_DIR", help="run directories, or directories above them"
     )
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to score")
-    parser.add_argument("--num_processes", type=int, help="stop unless this many processes run")
+    parser.add_argument("--num_processes", type=positive_int, metavar="N", help="stop unless this many processes run")
     parser.add_argument("--again", action="store_true", help="score runs that have results already")
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)

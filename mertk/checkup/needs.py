@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def check_config(files: list[str], settings: list[str]) -> tuple[Finding, Config | None]:
     """Whether the configuration can be read; and the configuration, if it can."""
     from mertk.config import is_setting, load_config
-    from mertk.config_classes import check_classes
     from mertk.errors import MertkError
+    from mertk.training.configured_classes import check_classes
 
     try:
         config = load_config(files, settings)

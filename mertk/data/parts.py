@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from mertk.data.rows import Rows
     from mertk.tasks import Task
 
-PARTS = ("train", "validation", "test")
-
 
 @dataclass
 class Part:

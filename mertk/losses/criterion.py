@@ -182,14 +182,17 @@ CRITERIA = {"classification": CrossEntropy, "multilabel": BinaryCrossEntropy, "r
 
 
 def choose_criterion(task: str, criterion: nn.Module | None = None) -> nn.Module:
-    """The criterion given, or the usual one of the task.
+    """The criterion given, or the usual one of the task; a task of one's own has none, and takes any.
 
     Raises:
-        MertkError: no such task, or a criterion for others or with parameters.
+        MertkError: none is given for such a task, or one for other tasks or with parameters.
     """
-    if task not in CRITERIA:
-        raise MertkError(f"task: got {task!r}, expected one of {', '.join(CRITERIA)}.")
     if criterion is None:
+        if task not in CRITERIA:
+            raise MertkError(
+                f"task: got {task!r}, which has no usual loss as {', '.join(CRITERIA)} have; give one as criterion, "
+                f"such as {CrossEntropy.__module__}.{CrossEntropy.__name__}."
+            )
         return CRITERIA[task]()
     if next(criterion.parameters(), None) is not None:
         raise MertkError(
@@ -197,7 +200,7 @@ def choose_criterion(task: str, criterion: nn.Module | None = None) -> nn.Module
             "processes would not share their gradients."
         )
     fitting = getattr(criterion, "tasks", (task,))
-    if task not in fitting:
+    if task in CRITERIA and task not in fitting:
         usual = CRITERIA[task]
         raise MertkError(
             f"criterion: {type(criterion).__name__} is for {' and '.join(fitting)}, and the task is {task}; "

@@ -18,6 +18,8 @@ GROUPS = {
     "multilabel": ("equal",),
     "regression": ("sign", "rounded", "equal"),
 }
+#: The same of a task of one's own.
+OTHER_GROUPS = ("equal", "sign", "rounded")
 
 #: A group of several labels is a number of 64 bits.
 MOST_LABELS = 62
@@ -29,7 +31,7 @@ def choose_groups(task: str, groups: str | None = None) -> str:
     Raises:
         MertkError: one that the task does not have.
     """
-    known = GROUPS[task]
+    known = GROUPS.get(task, OTHER_GROUPS)
     if groups is not None and groups not in known:
         raise MertkError(f"groups: got {groups!r}, expected one of {', '.join(known)} for the task {task}.")
     return groups or known[0]

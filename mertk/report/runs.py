@@ -12,6 +12,7 @@ from msgspec import Meta
 from mertk.content import Count, convert, read_json
 from mertk.errors import MertkError
 from mertk.report.formatting import short_setting
+from mertk.run.files import find_run_directories
 from mertk.tasks import FIRST_TASK, TASKS
 
 #: what all runs of one record have in common
@@ -147,12 +148,7 @@ def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]
             continue
         if not given.is_dir():
             raise MertkError(f"{given}: no such directory; expected an experiment with scored runs below it.")
-        for config in sorted(given.resolve().rglob("config.yaml")):
-            directory = config.parent
-            if directory.name == "best" or any(
-                part.startswith(".") for part in directory.relative_to(given.resolve()).parts
-            ):
-                continue  # the model inside a run directory, or a run that was set aside
+        for directory in find_run_directories(given):
             if (directory / "results.json").is_file():
                 scored[directory] = read_run(directory)
             else:

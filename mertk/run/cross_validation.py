@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from mertk.cli import PREEMPTED, run_child
 from mertk.errors import MertkError
 from mertk.jobs.job import Job
-from mertk.run.engine_file import ALONE, Machines
-from mertk.run.files import set_aside
+from mertk.run.engine_file import ALONE, Machines, count_gpus
+from mertk.run.files import is_object, set_aside
 from mertk.run.locks import locked
 from mertk.run.plan import Run, find_folds, plan, run_settings
 
@@ -31,7 +31,7 @@ class CrossValidation:
         data: data directory with `folds/` in it.
         exp: experiment directory; runs go below it.
         cv: kind of folds.
-        protocol: clean, clean-refit or published (`docs/protocols.md`).
+        protocol: clean, clean-refit or published (README.md, Protocols).
         folds: words with the folds' numbers; None for all there are.
         seeds: every fold is trained with each of them.
         num_processes: of each training; 0 for one on each GPU, else one.
@@ -85,7 +85,6 @@ class CrossValidation:
             at_once: how many; 0 for as many as the GPUs allow.
         """
         from mertk.jobs import local
-        from mertk.run.engine_file import count_gpus
 
         jobs = self.jobs()
         if not jobs:
@@ -197,8 +196,6 @@ class CrossValidation:
 
 def is_whole(directory: Path) -> bool:
     """Whether a run was trained to its end, and trained.json can be read."""
-    from mertk.run.files import is_object
-
     return is_object(directory / "trained.json") and not lacks_model(directory)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +125,6 @@ def record_run(
         step: where the training goes on.
         changed: the settings that are others from here on.
     """
-    import json
-
     from mertk.atomic import write_text
     from mertk.config import save_config
     from mertk.provenance import environment
@@ -168,9 +168,6 @@ def _sessions_before(run_dir: Path, step: int) -> list[dict[str, Any]]:
 
 def record_end(run_dir: Path, progress: Progress, trainer: Trainer) -> None:
     """Write trained.json, which says that the run is finished and where."""
-    import json
-    from dataclasses import asdict
-
     from mertk.atomic import write_text
 
     record: dict[str, Any] = asdict(progress) | {

@@ -1,4 +1,4 @@
-"""How stages called programs before there was one command, so that a mark of then still stands for what it did."""
+"""How stages called programs and their options before, so that a mark of then still stands for what it did."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from collections.abc import Sequence
 _MODULE = re.compile(r"(?:mertk\.)?(?P<folder>bin|data_prep)\.(?P<name>\w+)")
 #: programs that are not called as their module is
 _RENAMED = {"facts": "recipe-facts", "validate_data": "validate"}
+#: by program, options that are called otherwise now
+_OPTIONS = {
+    ("extract", "video"): {"--weights": "--clip"},
+    ("extract", "text"): {"--weights": "--bert"},
+    ("doctor",): {"--weights": "--speech", "--tokenizer": "--bert"},
+}
 
 
 def as_spelt_now(command: Sequence[str]) -> list[str]:
@@ -25,6 +31,15 @@ def as_spelt_now(command: Sequence[str]) -> list[str]:
             words.append(f"mertk.{word}")
         else:
             words.append(re.sub(r"(?<!/mertk)/conf/slurm\.yaml$", "/mertk/conf/slurm.yaml", word))
+    return _with_options(words)
+
+
+def _with_options(words: list[str]) -> list[str]:
+    """The words with the options of the first program among them that has others now."""
+    for place in range(len(words)):
+        for program, options in _OPTIONS.items():
+            if tuple(words[place : place + len(program)]) == program:
+                return [*words[:place], *(options.get(word, word) for word in words[place:])]
     return words
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -63,8 +67,6 @@ def find_runs(directories: Sequence[Path]) -> list[Path]:
     Raises:
         MertkError: there is none.
     """
-    from mertk.errors import MertkError
-
     found = {}
     for directory in directories:
         for trained in sorted(directory.rglob("trained.json")):
@@ -77,8 +79,6 @@ def find_runs(directories: Sequence[Path]) -> list[Path]:
 
 def is_scored(run_dir: Path, part: str) -> bool:
     """Whether the results are there, whole, and newer than the model."""
-    import json
-
     results, model = run_dir / results_name(part), run_dir / "best" / "model.json"
     if not (results.exists() and predictions_file(run_dir, part).exists() and model.exists()):
         return False
@@ -111,8 +111,6 @@ def evaluate_run(
 
 def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
     """Score the best model of a run that was just trained on the test rows that are given; what results.json holds."""
-    import logging
-
     from mertk.config import TrainingConfig
     from mertk.data.parts import open_part
     from mertk.distributed import gather_objects
@@ -223,8 +221,6 @@ def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
 
 def write_results(run_dir: Path, part: str, results: dict[str, Any], rows: list[list[str]]) -> None:
     """predictions.tsv first, results.json last: that there are results means that all is there."""
-    import json
-
     from mertk.atomic import write_text
 
     write_text(predictions_file(run_dir, part), "".join("\t".join(row) + "\n" for row in rows))

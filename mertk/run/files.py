@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,13 @@ def is_run(run_dir: Path) -> bool:
 def is_used(run_dir: Path) -> bool:
     """Whether something was trained there that can go on, or be lost."""
     return any((run_dir / name).exists() for name in ("checkpoints", "best", "history.jsonl"))
+
+
+def find_run_directories(directory: Path) -> list[Path]:
+    """Run directories at or below one, finished or not, sorted; those that were set aside (hidden) are passed over."""
+    top = directory.resolve()
+    found = [config.parent for config in sorted(top.rglob("config.yaml")) if config.parent.name != "best"]
+    return [run for run in found if not any(name.startswith(".") for name in run.relative_to(top).parts)]
 
 
 def remove_run(run_dir: Path) -> None:
@@ -132,8 +140,6 @@ def _remove(path: Path) -> None:
 
 def _is_resolved(path: Path) -> bool:
     """Whether it is a configuration as a run saves it, which has all sections, and not one that somebody wrote."""
-    from dataclasses import fields
-
     from omegaconf import OmegaConf
 
     from mertk.config import Config

@@ -41,12 +41,10 @@ class Predictor:
         trusted: modules, besides mertk's own, whose classes the models may be made of.
 
     Attributes:
-        task: classification, regression, ...
-        classes: class names; None when the models tell an intensity.
-        modalities: what the models take.
-        warnings: what is to be known of all answers, in words.
         task: of the models; it says what an answer comes to.
         classes: class names; None when the task has none.
+        modalities: what the models take.
+        warnings: what is to be known of all answers, in words.
 
     Raises:
         MertkError: no such model, or models that do not go together.

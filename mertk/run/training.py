@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from mertk.run.given_objects import Given
     from mertk.tasks import Task
     from mertk.training.progress import Progress
+
+log = logging.getLogger("mertk.train")
 
 
 def train(
@@ -39,8 +45,6 @@ def train(
     Raises:
         MertkError: what is asked for cannot be trained here, or the run directory is another run's.
     """
-    from contextlib import ExitStack
-
     from mertk.run.directory import claim
     from mertk.run.files import check_place
     from mertk.run.given_objects import Given
@@ -76,16 +80,14 @@ def _train(
     given: Given,
 ) -> Progress:
     """Train in a run directory that is this launch's alone."""
-    import logging
-
-    from mertk.config_classes import check_training_classes
     from mertk.run.directory import record_end, record_run
+    from mertk.training.configured_classes import check_training_classes
     from mertk.training.engines import engine_name, engine_precision
 
     check_training_classes(config)
     if changed:
-        logging.getLogger("mertk.train").warning("going on with other settings (--force): %s", changed)
-    logging.getLogger("mertk.train").info(
+        log.warning("going on with other settings (--force): %s", changed)
+    log.info(
         "%d process(es) on %s, engine %s, precision %s",
         *(accelerator.num_processes, accelerator.device, engine_name(accelerator), engine_precision(accelerator)),
     )
@@ -111,15 +113,11 @@ def _train(
 
 def _open_parts(config: Config, given: Given) -> dict[str, Part]:
     """Open the parts that training reads, after proving that none leaks into another; the test part stays closed."""
-    import logging
-
     from mertk.data.parts import open_part
     from mertk.data.rows import check_rows_apart
     from mertk.data.separation import check_separation
-    from mertk.errors import MertkError
     from mertk.tasks import find_task
 
-    log = logging.getLogger("mertk.train")
     if "component" not in config.model:
         raise MertkError("model.component is missing; it names the model class, such as mertk.models.foal.FoalNet.")
     task = find_task_of(config) if given.model is None else find_task(given.model.task)
@@ -154,8 +152,6 @@ def _check_monitor(config: Config, part: Part) -> None:
     """Refuse an unknown metric before anything is trained, not after the first epoch."""
     import numpy as np
 
-    from mertk.errors import MertkError
-
     labels, monitor = part.dataset.labels, config.training.monitor
     if labels is None:
         raise MertkError(f"{config.data.validation}: its utterances have no labels; give a manifest with utt2label.")
@@ -173,7 +169,6 @@ def find_task_of(config: Config) -> Task:
         MertkError: `model.component` is no model, or `model.task` no task.
     """
     from mertk.components import find_class
-    from mertk.errors import MertkError
     from mertk.tasks import task_of_model
 
     path = config.model["component"]
@@ -229,7 +224,7 @@ def _make_trainer(
     }
     scoring = place | {"in_step": engine_name(accelerator) != "ddp"}
     validation = parts.get("validation")
-    info = _model_info(config, parts["train"], model)
+    info = _model_info(parts["train"], model)
     return Trainer(
         accelerator,
         model,
@@ -250,7 +245,7 @@ def _make_trainer(
     )
 
 
-def _model_info(config: Config, part: Part, model: Model) -> dict[str, Any]:
+def _model_info(part: Part, model: Model) -> dict[str, Any]:
     from mertk.provenance import code_version
     from mertk.run.data_origin import find_invented
 

@@ -18,6 +18,7 @@ from mertk.atomic import replacing_directory
 from mertk.atomic.directories import standing
 from mertk.components import CLASS_KEY, build
 from mertk.config import Config, load_config, save_config
+from mertk.config.merging import is_component
 from mertk.content import AbsentError, Count, Positive, convert, read_json
 from mertk.data.feature_record import FeatureRecord
 from mertk.errors import MertkError, first_line
@@ -187,8 +188,4 @@ def read_usable_info(directory: Path) -> dict[str, Any]:
 
 def _encoders(config: Config) -> list[tuple[str, dict[str, Any]]]:
     """Pretrained encoders among the model's arguments: components that have `weights`."""
-    return [
-        (name, value)
-        for name, value in config.model.items()
-        if isinstance(value, Mapping) and CLASS_KEY in value and "weights" in value
-    ]
+    return [(name, value) for name, value in config.model.items() if is_component(value) and "weights" in value]

@@ -46,17 +46,17 @@ def test_picture_alone_needs_no_weights_of_a_speech_encoder(recipe):
 @pytest.mark.parametrize(
     ("ablation", "made", "checked"),
     [
-        ("full", ["2 audio", "2 video", "2 text"], {"--clip", "--tokenizer"}),
+        ("full", ["2 audio", "2 video", "2 text"], {"--clip", "--bert"}),
         ("audio", ["2 audio"], set()),
         ("video", ["2 video"], {"--clip"}),
-        ("text", ["2 text"], {"--tokenizer"}),
+        ("text", ["2 text"], {"--bert"}),
     ],
 )
 def test_of_recordings_only_what_is_used_is_made_and_checked_before(recipe, tmp_path, ablation, made, checked):
     (tmp_path / "corpus").mkdir()
     stages = recipe("sims/hscl", "--corpus", "corpus", "--data", "data", "--ablation", ablation)
     assert [name for name in stages if name.startswith("2 ")] == made
-    assert {"--clip", "--tokenizer"} & set(stages["0 environment"]) == checked
+    assert {"--clip", "--bert"} & set(stages["0 environment"]) == checked
     marks = [word for word in stages["3 train"] if "/.done/2_" in word]
     assert [mark.rpartition("_")[2] for mark in marks] == [name[2:] for name in made]
     assert ("--text_only" in stages["1 manifests"]) == (ablation == "text")
@@ -75,8 +75,8 @@ def test_small_encoders_need_no_weights(recipe):
 
 def test_folders_of_weights_are_found_from_anywhere(recipe, tmp_path):
     (tmp_path / "my clip").mkdir()
-    assert option(recipe(FOAL, "--clip", "my clip")["2 features"], "--weights") == str(tmp_path / "my clip")
-    assert option(recipe(FOAL, "--clip", "owner/clip")["2 features"], "--weights") == "owner/clip"
+    assert option(recipe(FOAL, "--clip", "my clip")["2 features"], "--clip") == str(tmp_path / "my clip")
+    assert option(recipe(FOAL, "--clip", "owner/clip")["2 features"], "--clip") == "owner/clip"
 
 
 # Options.
@@ -164,7 +164,7 @@ def test_commands_are_those_of_marks_that_are_there(recipe):
     assert told[2:4] == [
         f"-m mertk prepare iemocap --corpus {corpus} --out /d",
         "-m mertk launch --num_processes auto extract video --data /d "
-        f"--weights {corpus}/models/clip --out /d/features/video",
+        f"--clip {corpus}/models/clip --out /d/features/video",
     ]
     assert re.fullmatch(
         rf"-m mertk cross-validate --config {configs} --data /d --exp /e --cv session --protocol clean "

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import mertk
-from mertk import command
 from mertk.command import COMMANDS, EXTRACTIONS, find_corpora, find_module, main
+from mertk.data_prep import corpora
 from mertk.errors import MertkError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,7 +118,8 @@ def test_a_corpus_is_a_module_that_prepares_and_can_be_called(capsys, tmp_path, 
     )
     (folder / "mine_directory.py").write_text("def prepare(corpus, out): ...\n")
     (folder / "imported.py").write_text("def main(argv):\n    from mine_directory import prepare\n")
-    monkeypatch.setattr(command.mertk, "__file__", str(tmp_path / "__init__.py"))
+    told = corpora.describe_corpora(folder)
+    monkeypatch.setattr(corpora, "describe_corpora", lambda: told)
     found = find_corpora()
     assert {name: (one.module, one.line) for name, one in found.items()} == {
         "mine": ("mertk.data_prep.mine", "My corpus")

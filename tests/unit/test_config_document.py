@@ -13,9 +13,9 @@ import yaml
 from mertk.bin.config import main
 from mertk.components import find_class
 from mertk.config import Config, load_config
-from mertk.config_document import document
-from mertk.config_legend import NEEDED, documented_arguments, field_comments, kind_of, of_arguments, of_fields
-from mertk.config_merging import CLASS_KEY
+from mertk.config.document import document
+from mertk.config.legend import NEEDED, documented_arguments, field_comments, kind_of, of_arguments, of_fields
+from mertk.config.merging import CLASS_KEY
 from mertk.errors import MertkError
 
 ROOT = Path(__file__).resolve().parents[2]

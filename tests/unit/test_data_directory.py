@@ -108,7 +108,7 @@ def test_another_corpus_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_corpora_are_those_that_can_be_prepared() -> None:
-    assert set(corpora.corpus_names()) == set(NEEDED)
+    assert set(corpora.describe_corpora()) == set(NEEDED)
     for module in map(corpora.find_corpus, NEEDED):
         assert callable(module.recognises) and callable(module.main) and callable(module.check) and module.EXPECTED
 

@@ -43,6 +43,7 @@ def test_groups_are_those_of_the_task():
     tasks = ("classification", "multilabel", "regression")
     assert [choose_groups(task) for task in tasks] == ["equal", "equal", "sign"]
     assert choose_groups("regression", "rounded") == "rounded"
+    assert [choose_groups("ranking"), choose_groups("ranking", "sign")] == ["equal", "sign"]
     with pytest.raises(MertkError, match=r"groups: got 'sign', expected one of equal for the task classification"):
         choose_groups("classification", "sign")
 

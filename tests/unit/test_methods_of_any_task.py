@@ -10,7 +10,7 @@ from torch import nn
 
 from mertk.batch import MODALITIES
 from mertk.errors import MertkError
-from mertk.losses.criterion import SquaredError
+from mertk.losses.criterion import CrossEntropy, SquaredError
 from mertk.models.foal import FoalNet
 from mertk.models.hscl import HSCL
 from mertk.models.tam_ulag import TamUlag
@@ -155,8 +155,17 @@ def test_heads_of_modalities_can_be_left_out_and_generated_labels_are_for_intens
 
 
 @pytest.mark.parametrize("method", MAKERS)
+def test_a_task_of_ones_own_trains_with_the_loss_that_is_given(method):
+    model = build(method, "polarity", criterion=CrossEntropy())
+    batch = make_batch("classification")
+    losses = model.losses(model(batch), batch)
+    sum(losses.values()).backward()
+    assert losses and all(torch.isfinite(value) for value in losses.values())
+
+
+@pytest.mark.parametrize("method", MAKERS)
 def test_a_task_that_is_none_or_lacks_its_classes_is_refused(method):
-    with pytest.raises(MertkError, match=r"task: got 'intensity', expected one of classification, multilabel, regr"):
+    with pytest.raises(MertkError, match=r"task: got 'intensity', which has no usual loss as classification, multi"):
         build(method, "intensity")
     model = type(build(method, "regression"))
     with pytest.raises(MertkError, match="num_classes is missing"):

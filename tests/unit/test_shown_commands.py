@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mertk.command import COMMANDS, EXTRACTIONS, find_module
-from mertk.command_line import parser_of
+from mertk.parser import parser_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from mertk.config import load_config, save_config
-from mertk.config_classes import check_classes
 from mertk.data.sampler import BatchPlan
 from mertk.errors import MertkError
 from mertk.training.batches import make_plan
 from mertk.training.checkpoint import all_checkpoints, read_weights
+from mertk.training.configured_classes import check_classes
 from mertk.training.engines import Engine
 from mertk.training.optim import make_optimizer
 from mertk.training.schedule import Schedule

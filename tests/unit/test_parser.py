@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mertk.cli import make_parser, program
-from mertk.command_line import Parser, called_as, parser_of
+from mertk.parser import Parser, called_as, parser_of
 
 
 @pytest.fixture

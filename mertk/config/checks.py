@@ -1,4 +1,4 @@
-"""Which values a setting may have, beyond its type (`mertk.config`)."""
+"""Which values a setting may have, beyond its type (`mertk.config.sections`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mertk.errors import MertkError
 from mertk.spelling import nearest
 
 if TYPE_CHECKING:
-    from mertk.config import Config, InputConfig, OptimizerConfig, ScheduleConfig
+    from mertk.config.sections import Config, InputConfig, OptimizerConfig, ScheduleConfig
 
 #: keys that must be one of a few words
 CHOICES = {
@@ -79,7 +79,6 @@ def check_values(config: Config) -> None:
     for section in ("sampler", "schedule"):
         if (given := getattr(config, section)).arguments and given.component is None:
             raise MertkError(f"{section}.arguments: go to the class in {section}.component, and there is none.")
-    config.data.inputs = {name: modality for name, modality in config.data.inputs.items() if modality is not None}
     for name, modality in config.data.inputs.items():
         if modality.kind not in ("waveform", "features", "tokens"):
             known = nearest(modality.kind, ("waveform", "features", "tokens"))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mertk.components import check
+from mertk.training.batches import find_augmentations, find_plan
+from mertk.training.optim import find_optimizer
+from mertk.training.schedule import find_schedule
 
 if TYPE_CHECKING:
     from mertk.config import Config
@@ -23,10 +26,6 @@ def check_classes(config: Config) -> None:
 
 def check_training_classes(config: Config) -> None:
     """As `check_classes`, of all but the model, which is built at once."""
-    from mertk.training.batches import find_augmentations, find_plan
-    from mertk.training.optim import find_optimizer
-    from mertk.training.schedule import find_schedule
-
     find_optimizer(config.optimizer)
     find_schedule(config.schedule)
     find_plan(config.sampler)

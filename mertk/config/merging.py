@@ -148,6 +148,11 @@ def _choose_class(old: Any, new: Mapping[str, Any]) -> None:
     old.merge_with(chosen)
 
 
+def is_component(value: Any) -> bool:
+    """Whether a value describes an object: a mapping that names its class."""
+    return isinstance(value, Mapping) and CLASS_KEY in value
+
+
 def to_yaml(settings: Mapping[str, Any]) -> str:
     """Plain containers as a configuration file."""
     return unveil(OmegaConf.to_yaml(OmegaConf.create(veil(settings))))

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-from mertk.config import Config
-from mertk.config_legend import NEEDED, Meaning, kind_of, of_arguments, of_fields
-from mertk.config_merging import CLASS_KEY, to_yaml
+from mertk.config.legend import NEEDED, Meaning, kind_of, of_arguments, of_fields
+from mertk.config.merging import CLASS_KEY, is_component, to_yaml
+from mertk.config.sections import Config
 from mertk.errors import MertkError
 
 #: characters of a line of comment, before it is indented
@@ -81,7 +81,7 @@ def _absent(entries: Mapping[str, Any], legend: Mapping[str, Meaning]) -> list[s
 def _entry(name: str, value: Any, where: str, hint: Any) -> list[str]:
     """Lines of one key and its value."""
     inner = _of_entries(hint)
-    if isinstance(value, list) and any(dataclasses.is_dataclass(item) or _is_component(item) for item in value):
+    if isinstance(value, list) and any(dataclasses.is_dataclass(item) or is_component(item) for item in value):
         items = [["  -", *_indented(_lines(item, f"{where}[{n}]"), "    ")] for n, item in enumerate(value)]
         return [f"{name}:", *sum(items, [])]
     if dataclasses.is_dataclass(value) or (isinstance(value, Mapping) and value):
@@ -90,10 +90,6 @@ def _entry(name: str, value: Any, where: str, hint: Any) -> list[str]:
         empty, head = ("[]", "  -") if value == [] else ("{}", "  NAME:")
         return [f"{name}: {empty}", *_sample(inner, head, "    ")]
     return to_yaml({name: value}).rstrip("\n").splitlines()
-
-
-def _is_component(value: Any) -> bool:
-    return isinstance(value, Mapping) and CLASS_KEY in value
 
 
 def _sample(section: type, head: str, indent: str) -> list[str]:

@@ -1,7 +1,7 @@
 """What the keys of a configuration mean, read from where it is written.
 
-Of settings that is the comment `#:` above the field of a dataclass (`mertk.config`), of the arguments of a class that a
-configuration names the section `Args:` of the class' docstring.
+Of settings that is the comment `#:` above the field of a dataclass (`mertk.config.sections`), of the arguments of a
+class that a configuration names the section `Args:` of the class' docstring.
 """
 
 from __future__ import annotations
