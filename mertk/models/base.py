@@ -39,7 +39,7 @@ class Model(torch.nn.Module, abc.ABC):
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
         if "__init__" in cls.__dict__:
-            cls.__init__ = _noting_arguments(cls.__init__)
+            cls.__init__ = _noting_arguments(cls.__init__)  # type: ignore[method-assign]
 
     @abc.abstractmethod
     def forward(self, batch: Batch) -> Output:
