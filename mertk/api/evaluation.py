@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.api.results import check_part, read_runs
-from mertk.api.surroundings import as_found
 from mertk.api.training import config_parts, setting_words
 from mertk.errors import MertkError
+from mertk.run.surroundings import as_found
 
 if TYPE_CHECKING:
     import pandas

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.api.surroundings import as_found
+from mertk.run.surroundings import as_found
 
 if TYPE_CHECKING:
     from mertk.run.prediction import Predictor

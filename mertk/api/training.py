@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.api.surroundings import as_found
 from mertk.errors import MertkError
+from mertk.run.surroundings import as_found
 
 if TYPE_CHECKING:
     import pandas

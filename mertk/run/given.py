@@ -139,10 +139,11 @@ def describe_model(model: Model) -> dict[str, Any]:
     from mertk.models.base import Model
 
     if not isinstance(model, Model):
-        told = f"the class {model.__name__} itself" if isinstance(model, type) else f"a {type(model).__name__}"
+        told = (
+            f"the class {model.__name__}, no object of it" if isinstance(model, type) else f"a {type(model).__name__}"
+        )
         raise MertkError(
-            f"model: got {told}, expected an instance of mertk.Model, which has forward and losses (see "
-            "mertk.models.base)."
+            f"model: got {told}, expected a mertk.Model, which has forward and losses (see mertk.models.base)."
         )
     path = f"{type(model).__module__}.{type(model).__qualname__}"
     arguments = getattr(model, "constructor_arguments", {})

@@ -179,7 +179,7 @@ class Predictor:
     @options_as_arguments()
     def _predict(self, given: Item, text: str | None, half: str) -> Answer:
         if not (text is None or isinstance(text, str)):
-            raise MertkError(f"text: got {text!r:.40} for {given!s:.40}, expected what is said, or None.")
+            raise MertkError(f"text: got {text!r:.40}, expected what is said, or None where nothing is.")
         if isinstance(given, Mapping):
             if half != "whole":
                 raise MertkError(f"half: got {half}, but arrays are given, not a picture.")

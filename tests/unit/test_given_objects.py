@@ -245,7 +245,7 @@ def test_faults_of_a_part_are_told_of_its_rows(tmp_path):
         train(tmp_path / "run", validation=without)
     with pytest.raises(MertkError, match="the train rows: no training utterance of class 1"):
         train(tmp_path / "run2", data=rows(label=lambda n: 2 * (n % 2)), validation=rows(8, 100, lambda n: 0))
-    with pytest.raises(MertkError, match="model: got the class Classifier itself, expected an instance"):
+    with pytest.raises(MertkError, match="model: got the class Classifier, no object of it, expected a mertk.Model"):
         train(tmp_path / "run3", Classifier)
 
 

@@ -115,7 +115,7 @@ def test_what_is_given_may_be_any_kind_of_sequence(predictor, tmp_path):
     answers = predictor.predict(files)
     for given in (tuple(files), np.array(files), pandas.Series(files), (file for file in files)):
         assert predictor.predict(given, text=np.array(["yes", "no"])) == answers
-    with pytest.raises(MertkError, match=r"text: got nan for .*a\.wav, expected what is said, or None"):
+    with pytest.raises(MertkError, match="text: got nan, expected what is said, or None"):
         predictor.predict(files, text=pandas.Series([np.nan, "no"]))
     for given in (None, b"a.wav", torch.zeros(400), 3):
         with pytest.raises(MertkError, match=r"expected a file, a mertk\.Recording"):
