@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
 
@@ -42,9 +42,9 @@ def keeping_precision() -> Iterator[None]:
     from torch import backends
 
     matmul_precision = _matmul_precision()
-    places = [(backends.cuda.matmul, "allow_tf32"), (backends.cudnn, "allow_tf32")]
+    places: list[tuple[Any, str]] = [(backends.cuda.matmul, "allow_tf32"), (backends.cudnn, "allow_tf32")]
     if hasattr(backends.cudnn, "conv"):
-        operators = (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.matmul)
+        operators: list[Any] = [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.matmul]
         places = [(one, "fp32_precision") for one in operators]
     before = [getattr(place, name) for place, name in places]
     try:

@@ -151,7 +151,7 @@ def feature_widths(
     widths = {}
     for modality in modalities:
         encoder = encoders.get(modality)
-        width = dims[modality] if encoder is None else encoder.output_dim
+        width: Any = dims[modality] if encoder is None else encoder.output_dim
         if width is None:
             encoded = f", or an encoder, {modality}_encoder" if modality in encoders else ""
             raise MertkError(
