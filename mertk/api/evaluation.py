@@ -99,17 +99,19 @@ def cross_validate(
     parts, settings = config_parts(config), setting_words(settings)
     loaded = load_config(parts, settings)
     exp, words = Path(exp), None if folds is None else " ".join(map(str, _numbers(folds)))
+    if jobs < 0 or not (numbers := _numbers(seeds)):
+        raise MertkError(f"got jobs={jobs} and seeds={seeds}, expected jobs from 0 and at least one seed.")
     with options_as_arguments():
         files = _config_files(parts, exp)
         planned = CrossValidation(
-            *(files, Path(data), exp, cv, protocol, words, _numbers(seeds), num_processes, engine, settings)
+            *(files, Path(data), exp, cv, protocol, words, numbers, num_processes, engine, settings)
         )
         runs = [run.directory(exp) for run in planned.runs()]
     code = planned.train_here() if jobs == 1 else planned.train_at_once(jobs)
     if code != 0:
         raise MertkError(
-            f"{exp}: a training ended with exit code {code}; its train.log says why. Finished runs are kept, and the "
-            "same call goes on with the others."
+            f"{exp}: a training ended with exit code {code}; its train.log says why, or the terminal where there is "
+            "none. Finished runs are kept, and the same call goes on with the others."
         )
     return evaluate(runs, trust=list(_components(loaded.model)))  # they have just been trained
 

@@ -150,6 +150,9 @@ def test_a_training_that_fails_is_an_error(data, tmp_path, monkeypatch):
     monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda _: 1)
     with pytest.raises(MertkError, match="a training ended with exit code 1; its train.log says why"):
         mertk.cross_validate([], data, tmp_path / "exp", SETTINGS)
+    for wrong in ({"seeds": []}, {"jobs": -1}):
+        with pytest.raises(MertkError, match="expected jobs from 0 and at least one seed"):
+            mertk.cross_validate([], data, tmp_path / "exp", SETTINGS, **wrong)
     for folds in ([7], 7, np.int64(7)):
         with pytest.raises(MertkError, match="folds=? '7': no fold 7"):
             mertk.cross_validate([], data, tmp_path / "exp", SETTINGS, folds=folds, seeds=1)
