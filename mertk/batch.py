@@ -25,12 +25,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 MODALITIES = ("audio", "video", "text")
 
 Batch = dict[str, Any]
 Output = dict[str, "torch.Tensor"]
+
+
+def as_numpy(value: Any) -> np.ndarray:
+    """What a caller gives, as an array; of a tensor on any device, of a type that numpy does not have as float32.
+
+    Raises:
+        ValueError: nested lists of unequal length.
+    """
+    import numpy as np
+
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if value.is_floating_point() and value.element_size() < 4 else value
+    return np.asarray(value)
 
 
 def length_mask(lengths: torch.Tensor, num_frames: int) -> torch.Tensor:

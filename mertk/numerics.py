@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
 
@@ -14,13 +15,55 @@ if TYPE_CHECKING:
 
 def compute_in_full_float32() -> None:
     """Switch TF32 off, in which torch computes convolutions and recurrent networks by default: 10 bits of 23."""
+    import torch
     from torch import backends
 
+    # A notebook may have asked for less; cuBLAS refuses to go on where this differs from the switches below.
+    torch.set_float32_matmul_precision("highest")
     if not hasattr(backends.cudnn, "conv"):  # before torch 2.9; newer ones do not want the two ways mixed
         backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = False
         return
     for operators in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
         operators.fp32_precision = "ieee"
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Within, TF32 is off; afterwards it is as whoever called had it."""
+    with keeping_precision():
+        compute_in_full_float32()
+        yield
+
+
+@contextmanager
+def keeping_precision() -> Iterator[None]:
+    """Within, TF32 may be switched off; afterwards it is as it was before."""
+    import torch
+    from torch import backends
+
+    matmul_precision = _matmul_precision()
+    places: list[tuple[Any, str]] = [(backends.cuda.matmul, "allow_tf32"), (backends.cudnn, "allow_tf32")]
+    if hasattr(backends.cudnn, "conv"):
+        operators: list[Any] = [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.matmul]
+        places = [(one, "fp32_precision") for one in operators]
+    before = [getattr(place, name) for place, name in places]
+    try:
+        yield
+    finally:
+        if matmul_precision is not None:
+            torch.set_float32_matmul_precision(matmul_precision)
+        for (place, name), value in zip(places, before, strict=True):
+            setattr(place, name, value)
+
+
+def _matmul_precision() -> str | None:
+    """What multiplications are said to be; None where the caller has mixed torch's two ways to say it."""
+    import torch
+
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None
 
 
 def refuse_not_finite(weights: Mapping[str, torch.Tensor], where: Path) -> None:

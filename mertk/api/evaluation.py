@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.api.results import read_runs
-from mertk.api.training import config_parts
+from mertk.api.results import check_part, read_runs
+from mertk.api.training import config_parts, setting_words
 from mertk.errors import MertkError
+from mertk.run.surroundings import as_found
 
 if TYPE_CHECKING:
     import pandas
@@ -39,14 +40,13 @@ def evaluate(
         MertkError: no finished run, or one that cannot be scored.
     """
     from mertk.run.evaluation import evaluate as evaluate_runs
-    from mertk.run.files import PARTS
-    from mertk.run.wording import options_as_arguments
 
-    if part not in PARTS:
-        raise MertkError(f"part: got {part!r}, expected one of {', '.join(PARTS)}.")
+    check_part(part)
     given = [runs] if isinstance(runs, (str, Path)) else list(runs)
+    if not given:
+        raise MertkError("runs: none is given; expected run directories, or directories above them.")
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
-    with options_as_arguments():
+    with as_found():
         scored = evaluate_runs([Path(run) for run in given], part, None, again, trusted, log.info)
     return read_runs([run.resolve() for run in scored], part)
 
@@ -59,8 +59,8 @@ def cross_validate(
     *,
     cv: str = "session",
     protocol: str = "clean",
-    folds: Sequence[int] | None = None,
-    seeds: Sequence[int] = (1234,),
+    folds: int | Iterable[int] | None = None,
+    seeds: int | Iterable[int] = (1234,),
     num_processes: int = 0,
     engine: str | None = None,
     jobs: int = 1,
@@ -96,22 +96,33 @@ def cross_validate(
     from mertk.run.cross_validation import CrossValidation
     from mertk.run.wording import options_as_arguments
 
-    parts = config_parts(config)
+    parts, settings = config_parts(config), setting_words(settings)
     loaded = load_config(parts, settings)
-    exp, words = Path(exp), None if folds is None else " ".join(map(str, folds))
+    exp, words = Path(exp), None if folds is None else " ".join(map(str, _numbers(folds)))
+    if jobs < 0 or not (numbers := _numbers(seeds)):
+        raise MertkError(f"got jobs={jobs} and seeds={seeds}, expected jobs from 0 and at least one seed.")
     with options_as_arguments():
         files = _config_files(parts, exp)
         planned = CrossValidation(
-            *(files, Path(data), exp, cv, protocol, words, list(seeds), num_processes, engine, list(settings))
+            *(files, Path(data), exp, cv, protocol, words, numbers, num_processes, engine, settings)
         )
         runs = [run.directory(exp) for run in planned.runs()]
     code = planned.train_here() if jobs == 1 else planned.train_at_once(jobs)
     if code != 0:
         raise MertkError(
-            f"{exp}: a training ended with exit code {code}; its train.log says why. Finished runs are kept, and the "
-            "same call goes on with the others."
+            f"{exp}: a training ended with exit code {code}; its train.log says why, or the terminal where there is "
+            "none. Finished runs are kept, and the same call goes on with the others."
         )
     return evaluate(runs, trust=list(_components(loaded.model)))  # they have just been trained
+
+
+def _numbers(given: int | Iterable[int]) -> list[int]:
+    """One number, or several.
+
+    >>> _numbers(3), _numbers(range(1, 3))
+    ([3], [1, 2])
+    """
+    return [int(number) for number in given] if isinstance(given, Iterable) else [int(given)]
 
 
 def _config_files(parts: Sequence[Any], exp: Path) -> list[str]:

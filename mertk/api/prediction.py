@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mertk.run.surroundings import as_found
+
 if TYPE_CHECKING:
     from mertk.run.prediction import Predictor
 
@@ -42,12 +44,11 @@ def load(
     """
     from mertk.features import Places
     from mertk.run.prediction import Predictor
-    from mertk.run.wording import options_as_arguments
 
     directories = [models] if isinstance(models, (str, Path)) else list(models)
     places = Places(*(None if place is None else str(place) for place in (speech, clip, bert)))
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
-    with options_as_arguments():
+    with as_found():  # models are drawn before their weights are read
         predictor = Predictor([Path(directory) for directory in directories], device, places, trusted)
     for warning in predictor.warnings:
         warnings.warn(warning, stacklevel=2)

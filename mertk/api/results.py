@@ -45,13 +45,28 @@ def read_results(
         part: train, validation or test.
 
     Raises:
-        MertkError: no such directory, no run in it, or a file that is damaged.
+        MertkError: no such part or directory, no run in it, or a file that is damaged.
     """
     import pandas
 
+    check_part(part)
     given = [directories] if isinstance(directories, (str, Path)) else list(directories)
+    if not given:
+        raise MertkError("directories: none is given; expected experiments, runs, or whatever is above them.")
     found = find_runs([Path(directory) for directory in given])
     return read_runs(found, part, predictions) if found else pandas.DataFrame()
+
+
+def check_part(part: str) -> None:
+    """Refuse what is no part.
+
+    Raises:
+        MertkError: names those there are.
+    """
+    from mertk.run.files import PARTS
+
+    if part not in PARTS:
+        raise MertkError(f"part: got {part!r}, expected one of {', '.join(PARTS)}.")
 
 
 def find_runs(directories: Sequence[Path]) -> list[Path]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
+from mertk.run.surroundings import as_found
 
 if TYPE_CHECKING:
     import pandas
 
     from mertk.config import Config
+    from mertk.data.rows import RowSource
     from mertk.models.base import Model
 
 
@@ -46,9 +48,9 @@ class TrainedRun:
         """A row an epoch: `epoch`, `step`, `best` (whether it was, so far), and the metrics of the validation part."""
         import pandas
 
-        lines = (self.directory / "history.jsonl").read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
-        return pandas.DataFrame([record | record.pop("validation") for record in records])
+        records = _read_history(self.directory)
+        columns = None if records else ["epoch", "step", "best"]
+        return pandas.DataFrame([record | record.pop("validation") for record in records], columns=columns)
 
 
 def train(
@@ -56,9 +58,9 @@ def train(
     settings: Sequence[str] = (),
     *,
     model: Model | None = None,
-    train: Sequence[Mapping[str, Any]] | None = None,
-    validation: Sequence[Mapping[str, Any]] | None = None,
-    test: Sequence[Mapping[str, Any]] | None = None,
+    train: RowSource | None = None,
+    validation: RowSource | None = None,
+    test: RowSource | None = None,
     resume: bool = False,
     overwrite: bool = False,
     force: bool = False,
@@ -71,7 +73,8 @@ def train(
         run.best_epoch, run.metrics["ua"]
 
     Where it was interrupted, `resume=True` goes on from the last checkpoint, to the same bits on CPU; only with equal
-    settings, rows and model.
+    settings, rows and model. `training.seed` alone decides what is drawn; the generators of the caller, from which a
+    model of one's own was drawn, are left where they were.
 
     Args:
         config: a configuration, the mapping that a YAML file would hold, or YAML files, merged in order.
@@ -99,20 +102,19 @@ def train(
     from mertk.run.evaluation import evaluate_given
     from mertk.run.given_objects import Given
     from mertk.run.training import train as train_run
-    from mertk.run.wording import options_as_arguments
 
     parts = {"train": train, "validation": validation, "test": test}
     if train is None and any(part is not None for part in parts.values()):
         raise MertkError("validation or test rows are given, but no rows to train on; give train=..., too.")
     files = config_parts(config)
-    loaded = load_config(files, settings)
+    loaded = load_config(files, setting_words(settings))
     if files and not isinstance(files[0], Mapping):
         note_origin(loaded, files)
     given = Given(model, {name: Rows(part, name) for name, part in parts.items() if part is not None})
     loaded = given.fill_in(loaded)
-    with options_as_arguments():
+    with as_found():
         progress = train_run(loaded, resume, overwrite, force, asked_to_stop, given)
-    scored = evaluate_given(loaded, given) if "test" in given.rows and progress.stopped else {}
+        scored = evaluate_given(loaded, given) if "test" in given.rows and progress.stopped else {}
     directory = Path(loaded.run.output_dir)
     return TrainedRun(
         directory,
@@ -139,6 +141,20 @@ def config_parts(config: Config | Mapping[str, Any] | str | Path | Sequence[str 
     return [config] if isinstance(config, (str, Path)) else list(config)
 
 
+def setting_words(settings: Sequence[str]) -> list[str]:
+    """Settings as a list; one alone may be given as it is.
+
+    >>> setting_words("training.epochs=3")
+    ['training.epochs=3']
+
+    Raises:
+        MertkError: they are a mapping.
+    """
+    if isinstance(settings, Mapping):
+        raise MertkError('settings: got a mapping, expected key=value, such as ["training.epochs=10"].')
+    return [settings] if isinstance(settings, str) else list(settings)
+
+
 def _with_text(value: Any) -> Any:
     """Plain containers with text for paths, and Python's numbers for numpy's."""
     if isinstance(value, Mapping):
@@ -152,6 +168,11 @@ def _with_text(value: Any) -> Any:
 
 def _metrics_of(directory: Path, epoch: int) -> dict[str, float]:
     """Of the validation part at an epoch."""
+    return next((record["validation"] for record in _read_history(directory) if record["epoch"] == epoch), {})
+
+
+def _read_history(directory: Path) -> list[dict[str, Any]]:
+    """What history.jsonl tells of each epoch; nothing before the first has ended."""
     history = directory / "history.jsonl"
     lines = history.read_text(encoding="utf-8").splitlines() if history.exists() else []
-    return next((record["validation"] for record in map(json.loads, lines) if record["epoch"] == epoch), {})
+    return [json.loads(line) for line in lines]

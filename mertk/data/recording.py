@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.batch import as_numpy
 from mertk.data.recording_error import RecordingError
 from mertk.data.samples import check_samples
 from mertk.errors import MertkError
@@ -52,6 +53,9 @@ class Recording:
     is_silent: bool = field(default=False, init=False)
     notes: list[str] = field(default_factory=list, init=False)
 
+    def __post_init__(self) -> None:
+        self.file = Path(self.file)
+
     @classmethod
     def of_samples(cls, samples: Any, sample_rate_hz: int, transcript: str | None = None) -> Recording:
         """Sound that is in memory: samples (S,) or (S, channels), floats from -1 to 1 or whole numbers of 16 bits.
@@ -61,7 +65,7 @@ class Recording:
         """
         import numpy as np
 
-        array = np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
+        array = as_numpy(samples)
         if array.dtype.kind == "f":
             array = array.astype(np.float32)
         if array.ndim not in (1, 2) or not array.size or array.dtype not in (np.float32, np.int16):
@@ -69,6 +73,14 @@ class Recording:
                 f"samples: got {array.dtype} of shape {array.shape}, expected (S,) or (S, channels), floats or int16.",
                 "shape",
             )
+        if array.ndim == 2 and array.shape[1] > array.shape[0]:
+            raise RecordingError(
+                f"samples: got {array.shape[1]} channels of {array.shape[0]} samples, expected (S, channels); give "
+                "samples.T.",
+                "shape",
+            )
+        if not np.isfinite(array).all():
+            raise RecordingError("samples: they hold NaN or infinite values.", "not_finite")
         if not isinstance(sample_rate_hz, (int, np.integer)) or sample_rate_hz < 1:
             raise RecordingError(f"sample_rate_hz: got {sample_rate_hz!r}, expected a whole number such as 16000.")
         return cls(Path("samples"), transcript, samples=array, sample_rate_hz=int(sample_rate_hz))

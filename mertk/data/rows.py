@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from mertk.batch import MODALITIES
+from mertk.batch import MODALITIES, as_numpy
 from mertk.data.manifest import Manifest
 from mertk.errors import MertkError
 from mertk.tasks.label_text import join_names
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 _OTHER_KEYS = ("utterance_id", "label", "index")
 
 
+class RowSource(Protocol):
+    """What rows come from: a list, a torch dataset."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, position: int, /) -> Mapping[str, Any]: ...
+
+
 class Rows:
     """The rows of one part, looked through once.
 
@@ -41,12 +49,17 @@ class Rows:
         digests: of the content of each row, by utterance.
 
     Raises:
-        MertkError: no row, one without a key that others have, a value that is no array of numbers, or of another
-            shape than in the rows before, an utterance given twice.
+        MertkError: no sequence, no row, one without a key that others have, a value that is no array of numbers, or of
+            another shape than in the rows before, an utterance given twice.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], part: str) -> None:
+    def __init__(self, rows: RowSource, part: str) -> None:
         self.part = part
+        if not _is_sequence(rows):
+            raise MertkError(
+                f"{self.name}: got a {type(rows).__name__}, expected a sequence of dictionaries or a torch dataset "
+                'with a length: list(...) of what can only be gone through, table.to_dict("records") of a table.'
+            )
         self._rows = rows
         self._last: tuple[int, Mapping[str, Any]] | None = None
         self._position: dict[str, int] = {}
@@ -94,7 +107,12 @@ class Rows:
             self._check_alike(name, array, where)
             self._lengths.setdefault(name, {})[utterance] = len(array)
         if "label" in row:
-            self._labels[utterance] = _as_label(row["label"], where)
+            self._labels[utterance] = label = _as_label(row["label"], where)
+            if isinstance(label, str) != isinstance(next(iter(self._labels.values())), str):
+                raise MertkError(
+                    f"{where}: label is {label!r:.40}, a {type(label).__name__}; in the rows before they are "
+                    f"{'numbers' if isinstance(label, str) else 'names'}. Give all rows the same."
+                )
         self.digests[utterance] = _digest(arrays, self._labels.get(utterance))
 
     def _check_alike(self, name: str, array: np.ndarray, where: str) -> None:
@@ -143,7 +161,7 @@ class Rows:
             raise MertkError(f"{key}.kind: got {config.kind}, but {self.name} hold {self.kinds[modality]}.")
         if config.directory is not None or (config.max_seconds is not None and config.kind != "waveform"):
             raise MertkError(f"{key}: directory and max_seconds are not for rows; cut them off where they are made.")
-        longest = config.max_seconds and round(config.max_seconds * config.sample_rate_hz)
+        longest = round(config.max_seconds * config.sample_rate_hz) if config.max_seconds else None
         return RowInput(self, modality, longest)
 
     def length(self, modality: str, utterance: str) -> int:
@@ -196,13 +214,19 @@ class RowInput:
 
 
 def check_rows_apart(rows: Mapping[str, Rows]) -> None:
-    """Refuse an utterance that stands in two parts.
+    """Refuse an utterance that stands in two parts, and parts whose arrays are not alike.
 
     Raises:
         MertkError: names it.
     """
     seen: dict[str, str] = {}
+    kinds: dict[str, tuple[str, Rows]] = {}
     for part, own in rows.items():
+        for name in own.modalities:
+            kind = f"{own.kinds[name]} of width {own.widths[name]}"
+            first, where = kinds.setdefault(name, (kind, own))
+            if kind != first:
+                raise MertkError(f"{own.name}: {name} is {kind}, in {where.name} {first}; give all the same.")
         for utterance in own.ids:
             if utterance in seen:
                 raise MertkError(
@@ -216,9 +240,9 @@ def _as_array(value: Any, where: str) -> np.ndarray:
     """Samples (S,), features (T, D) as float32, or tokens (T, 2) as int64."""
     import numpy as np
 
-    value = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+    value = as_numpy(value) if hasattr(value, "detach") else value
     array = np.asarray(value) if isinstance(value, (np.ndarray, list, tuple)) else np.empty(0)
-    is_tokens = array.dtype.kind in "iu" and array.ndim == 2
+    is_tokens = array.dtype.kind in "iu" and array.ndim == 2 and array.shape[1] == 2
     if array.ndim not in (1, 2) or array.size == 0 or not (array.dtype.kind == "f" or is_tokens):
         shape = f" of shape {array.shape} and type {array.dtype}" if isinstance(value, np.ndarray) else ""
         raise MertkError(
@@ -226,6 +250,13 @@ def _as_array(value: Any, where: str) -> np.ndarray:
             "(T, D), or of whole numbers, tokens (T, 2)."
         )
     return array.astype(np.int64 if is_tokens else np.float32, copy=False)
+
+
+def _is_sequence(rows: Any) -> bool:
+    """Whether there is a row for each number below the length; a table of pandas gives columns."""
+    return all(hasattr(rows, name) for name in ("__len__", "__getitem__")) and not (
+        isinstance(rows, (Mapping, str)) or hasattr(rows, "columns")
+    )
 
 
 def _kind_of(array: np.ndarray) -> tuple[str, int | None]:
@@ -240,8 +271,11 @@ def _as_label(value: Any, where: str) -> str | int | float:
     value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
     if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
         return join_names(value)
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value == "":
-        raise MertkError(f"{where}: label is {value!r:.40}, expected the name of a class, its index, or an intensity.")
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value == "" or value != value:  # NaN
+        raise MertkError(
+            f"{where}: label is {value!r:.40}, expected the name of a class, a list of names where several may hold, "
+            "the index of a class, or an intensity."
+        )
     return value
 
 

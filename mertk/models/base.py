@@ -39,7 +39,7 @@ class Model(torch.nn.Module, abc.ABC):
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
         if "__init__" in cls.__dict__:
-            cls.__init__ = _noting_arguments(cls.__init__)
+            cls.__init__ = _noting_arguments(cls.__init__)  # type: ignore[method-assign]
 
     @abc.abstractmethod
     def forward(self, batch: Batch) -> Output:
@@ -151,7 +151,7 @@ def feature_widths(
     widths = {}
     for modality in modalities:
         encoder = encoders.get(modality)
-        width = dims[modality] if encoder is None else encoder.output_dim
+        width: Any = dims[modality] if encoder is None else encoder.output_dim
         if width is None:
             encoded = f", or an encoder, {modality}_encoder" if modality in encoders else ""
             raise MertkError(

@@ -179,11 +179,18 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
     """
     from mertk.config import load_config
     from mertk.data.parts import open_part
+    from mertk.errors import MertkError
     from mertk.run.compatibility import check_data, check_features, check_metrics, check_same_run
+    from mertk.run.given_objects import was_given_rows
     from mertk.tasks import find_task
     from mertk.training.model_directory import load_model
 
     config = load_config([run_dir / "config.yaml"])
+    if getattr(config.data, part_name) is None and was_given_rows(run_dir):
+        raise MertkError(
+            f"{run_dir} was trained on rows of Python code, which are not in it; "
+            "mertk.train(..., test=..., resume=True) scores it on test rows."
+        )
     saved = load_model(run_dir / "best", trusted)
     check_same_run(config, saved.config, run_dir)
     info, seed = saved.info, config.training.seed

@@ -116,6 +116,11 @@ class Given:
                 path.unlink(missing_ok=True)
 
 
+def was_given_rows(run_dir: Path) -> bool:
+    """Whether a run was trained on rows that Python code had, not on files."""
+    return (run_dir / _file_name("train")).exists()
+
+
 def _file_name(part: str) -> str:
     return f"rows_{part}.tsv"
 
@@ -134,9 +139,11 @@ def describe_model(model: Model) -> dict[str, Any]:
     from mertk.models.base import Model
 
     if not isinstance(model, Model):
+        told = (
+            f"the class {model.__name__}, no object of it" if isinstance(model, type) else f"a {type(model).__name__}"
+        )
         raise MertkError(
-            f"model: got a {type(model).__name__}, expected a mertk.Model, which has forward and losses (see "
-            "mertk.models.base)."
+            f"model: got {told}, expected a mertk.Model, which has forward and losses (see mertk.models.base)."
         )
     path = f"{type(model).__module__}.{type(model).__qualname__}"
     arguments = getattr(model, "constructor_arguments", {})

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mertk.batch import as_numpy
 from mertk.data.recording import Recording
 from mertk.data.recording_error import RecordingError
 from mertk.features import Source, longest_seconds
@@ -81,7 +82,7 @@ class Intake:
 
         kind, rate_hz = self.given.kind, self.given.sample_rate_hz
         width = {"waveform": None, "tokens": 2}.get(kind, self.width)
-        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        array = as_numpy(value)
         has_type = array.dtype.kind in ("iu" if kind == "tokens" else "f")
         has_shape = array.ndim == (1 if kind == "waveform" else 2) and width in (None, array.shape[-1])
         if not (has_type and has_shape and array.size):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -13,6 +14,7 @@ from mertk.data.recording import Recording
 from mertk.data.recording_error import RecordingError, border
 from mertk.errors import MertkError
 from mertk.features import Places, Source, open_source
+from mertk.numerics import full_float32
 from mertk.run.device import open_device
 from mertk.run.intakes import Intake, find_lacks, intakes_of, left_out, read_input
 from mertk.run.wording import options_as_arguments
@@ -59,13 +61,11 @@ class Predictor:
     ) -> None:
         import torch
 
-        from mertk.numerics import compute_in_full_float32
         from mertk.tasks import find_task
         from mertk.training.model_directory import load_model
 
         if not models:
             raise MertkError("no model is given; expected one or more model directories, such as RUN/best.")
-        compute_in_full_float32()
         self._directories, self._device = list(models), device
         self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.models: list[SavedModel] = [load_model(directory, trusted) for directory in models]
@@ -90,6 +90,10 @@ class Predictor:
     def __reduce__(self) -> tuple[Any, ...]:
         return Predictor, (self._directories, self._device, self._places, self._trusted)
 
+    def __repr__(self) -> str:
+        takes, tells = " and ".join(self.modalities), ", ".join(self.classes or [self.task.name])
+        return f"<Predictor of {len(self.models)} model(s) on {self.device}: {takes} -> {tells}>"
+
     def prepare(self) -> None:
         """Load all that recordings need.
 
@@ -112,22 +116,24 @@ class Predictor:
         return self.sources[intake.key]
 
     @overload
-    def predict(self, given: Item, text: str | None = None, half: str = "whole") -> Answer: ...
+    def predict(  # type: ignore[overload-overlap]  # text is a sequence of text, too
+        self, given: Item, text: str | None = None, half: str = "whole"
+    ) -> Answer: ...
 
     @overload
     def predict(
-        self, given: Sequence[Item], text: Sequence[str | None] | None = None, half: str = "whole"
+        self, given: Iterable[Item], text: Iterable[str | None] | None = None, half: str = "whole"
     ) -> list[Answer]: ...
 
     @overload
     def predict(
-        self, given: Sequence[Item], text: Sequence[str | None] | None = None, half: str = "whole", *, on_error: str
+        self, given: Iterable[Item], text: Iterable[str | None] | None = None, half: str = "whole", *, on_error: str
     ) -> list[Answer | MertkError]: ...
 
     def predict(
         self,
-        given: Item | Sequence[Item],
-        text: str | Sequence[str | None] | None = None,
+        given: Item | Iterable[Item],
+        text: str | Iterable[str | None] | None = None,
         half: str = "whole",
         on_error: str = "raise",
     ) -> Answer | Sequence[Answer | MertkError]:
@@ -138,8 +144,8 @@ class Predictor:
                 of sound in memory, which is resampled; or arrays by modality as the models take them, before they are
                 standardised: `audio` (S,) at the models' rate or (T, D), `video` (T, D), `text` (T, D), tokens (T, 2),
                 or what is said.
-            text: what is said in a file, or in each of a list; by default what a file of the same name that ends in
-                .txt says.
+            text: what is said in a file or in the sound of a `Recording`, or in each of a list; by default what a
+                `Recording` says, or a file of the same name that ends in .txt.
             half: of the picture with the speaker: whole, left, right.
             on_error: what happens to an item of a list that has no answer: `raise`, or `return` the error in its place.
 
@@ -153,13 +159,15 @@ class Predictor:
             if not (text is None or isinstance(text, str)):
                 raise MertkError("text: got several, expected what is said in this one recording.")
             return self._predict(given, text, half)
-        items = list(given)
-        if isinstance(text, str) or (text is not None and len(text) != len(items)):
+        if isinstance(given, bytes) or hasattr(given, "detach") or not hasattr(given, "__iter__"):
+            raise MertkError(_tell_unknown(given))
+        items, texts = list(given), text if text is None or isinstance(text, str) else list(text)
+        if isinstance(texts, str) or (texts is not None and len(texts) != len(items)):
             raise MertkError(
                 f"text: expected as many as there are recordings ({len(items)}), None where there is none."
             )
         answers: list[Answer | MertkError] = []
-        for item, words in zip(items, text or [None] * len(items), strict=True):
+        for item, words in zip(items, texts or [None] * len(items), strict=True):
             try:
                 answers.append(self._predict(item, words, half))
             except MertkError as error:
@@ -170,16 +178,16 @@ class Predictor:
 
     @options_as_arguments()
     def _predict(self, given: Item, text: str | None, half: str) -> Answer:
+        if not (text is None or isinstance(text, str)):
+            raise MertkError(f"text: got {text!r:.40}, expected what is said, or None where nothing is.")
         if isinstance(given, Mapping):
+            if half != "whole":
+                raise MertkError(f"half: got {half}, but arrays are given, not a picture.")
             with border("the arrays"):
                 return self.answer_arrays(given if text is None else {**given, "text": text})
         if not isinstance(given, (str, Path, Recording)):
-            raise MertkError(
-                f"got a {type(given).__name__}, expected a file, a mertk.Recording, or arrays by modality."
-            )
-        recording = given if isinstance(given, Recording) else _recording(given, text, half)
-        if isinstance(given, Recording) and text is not None:
-            raise MertkError("text: the recording has a transcript of its own; give Recording(..., transcript=text).")
+            raise MertkError(_tell_unknown(given))
+        recording = _completed(given, text, half) if isinstance(given, Recording) else _recording(given, text, half)
         with border(recording.file):
             if "text" in self.modalities and recording.transcript is None:
                 raise RecordingError(
@@ -195,7 +203,7 @@ class Predictor:
         Raises:
             RecordingError: the recording cannot be read, lacks what the models need, or has no answer that is a number.
         """
-        with self._lock, recording.on_disk() as own:
+        with self._lock, full_float32(), recording.on_disk() as own:
             return self._answer_recording(own)
 
     def _answer_recording(self, recording: Recording) -> Answer:
@@ -232,7 +240,7 @@ class Predictor:
         if len(rates) > 1:
             raise RecordingError(f"the models take sound at {sorted(rates)} Hz; give a Recording, not arrays.", "shape")
         words = Recording(Path("arrays"), given["text"] if isinstance(given.get("text"), str) else None)
-        with self._lock:
+        with self._lock, full_float32():
             of_models = [
                 {intake.modality: self._array(intake, given[intake.modality], words) for intake in intakes}
                 for intakes in self.intakes
@@ -277,6 +285,29 @@ class Predictor:
 
     def _make(self, values: np.ndarray, notes: Sequence[str]) -> Answer:
         return self.task.tell(values, self.classes, list(dict.fromkeys(notes)))
+
+
+def _tell_unknown(given: Any) -> str:
+    return (
+        f"got a {type(given).__name__}, expected a file, a mertk.Recording (Recording.of_samples of sound in memory), "
+        "or arrays by modality."
+    )
+
+
+def _completed(given: Recording, text: str | None, half: str) -> Recording:
+    """The recording with what it does not say itself.
+
+    Raises:
+        MertkError: it says something else.
+    """
+    for name, own, asked, unsaid in (("text", given.transcript, text, None), ("half", given.half, half, "whole")):
+        if asked not in (unsaid, own) and own != unsaid:
+            raise MertkError(f"{name}: got {asked!r:.40}, but the recording has {own!r:.40} of its own; give one.")
+    return dataclasses.replace(
+        given,
+        transcript=given.transcript if text is None else text,
+        half=given.half if half == "whole" else half,
+    )
 
 
 def _recording(given: str | Path, text: str | None, half: str) -> Recording:

@@ -135,7 +135,8 @@ def _open_parts(config: Config, given: Given) -> dict[str, Part]:
         raise MertkError("schedule.name: plateau watches a validation part; set data.validation or schedule.reduce_at.")
     absent = [name for name, count in parts["train"].class_counts().items() if not count]
     if absent:
-        raise MertkError(f"{config.data.train}: no training utterance of class {', '.join(absent)}.")
+        where = config.data.train or parts["train"].manifest.source
+        raise MertkError(f"{where}: no training utterance of class {', '.join(absent)}.")
     if config.data.directory is not None and not parts["train"].manifest.corpus:
         log.warning(
             "%s has no corpus.json: nobody knows whether it is a miniature, and it is scored by the metrics that all "
@@ -154,7 +155,9 @@ def _check_monitor(config: Config, part: Part) -> None:
 
     labels, monitor = part.dataset.labels, config.training.monitor
     if labels is None:
-        raise MertkError(f"{config.data.validation}: its utterances have no labels; give a manifest with utt2label.")
+        remedy = "give a manifest with utt2label" if config.data.validation else "give each row the key label"
+        where = config.data.validation or part.manifest.source
+        raise MertkError(f"{where}: its utterances have no labels; {remedy}.")
     outputs = np.zeros((len(labels), part.task.num_outputs(part.classes)))
     known = sorted(part.task.measure(labels, outputs, part.metric_set))
     losses = ["loss", *(f"{name}_loss" for name, weight in config.loss_weights.items() if weight is not None)]
@@ -195,6 +198,8 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
     else:
         tell_what_is_missing(model := given)
         check_equal_everywhere(model)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise MertkError(f"model: {type(model).__name__} has no parameter that is trained (requires_grad).")
     # Dropout and masks differ between processes from here on.
     seed_process(config.training.seed, rank())
     return model

@@ -11,7 +11,7 @@ from mertk.errors import MertkError
 _FLAGS = "resume|overwrite|force|again"
 _FLAG = re.compile(rf"(?:mertk[. ](?:bin\.)?\w+ )?--({_FLAGS})\b")
 _NAMED = re.compile(r"--(trust) ([\w.]*\w)")
-_OTHER = re.compile(r"--(trust|clip|speech|bert|folds|engine)\b")
+_OTHER = re.compile(r"--(trust|clip|speech|bert|folds|engine|cv|protocol|text)\b")
 
 
 def in_python(message: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,3 +42,13 @@ def restore_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
+
+
+@contextmanager
+def keeping_random_state() -> Iterator[None]:
+    """Within, the generators may be seeded and drawn from; afterwards they are where they were before."""
+    state = random_state()
+    try:
+        yield
+    finally:
+        restore_random_state(state)

@@ -226,8 +226,8 @@ class Trainer:
             terms = (cached or self.method).losses(output, batch)
             if terms.keys() != self.weights.keys():
                 raise MertkError(
-                    f"loss_weights has {', '.join(self.weights)}, but the model computes {', '.join(terms)}; "
-                    "the names must be equal (set a weight to null to take its term out)."
+                    f"loss_weights has {', '.join(self.weights) or 'nothing'}, but the model computes "
+                    f"{', '.join(terms)}; the names must be equal (set a weight to null to take its term out)."
                 )
             total = sum(self.weights[name] * value for name, value in terms.items())
         if not torch.isfinite(total):

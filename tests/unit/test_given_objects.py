@@ -6,6 +6,7 @@ import copy
 import logging
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from accelerate import Accelerator
@@ -14,7 +15,7 @@ from accelerate.state import AcceleratorState
 import mertk
 from mertk.config import InputConfig, load_config
 from mertk.data.parts import open_part
-from mertk.data.rows import Rows
+from mertk.data.rows import Rows, check_rows_apart
 from mertk.errors import MertkError
 from mertk.run.given_objects import describe_model, find_problem
 from mertk.tasks import find_task
@@ -211,12 +212,41 @@ FRAMES = np.zeros((3, 4), np.float32)
         ({"utterance_id": "b", "video": "clip.mp4", "label": "x"}, "video: got a str, expected an array"),
         ({"utterance_id": "b", "video": FRAMES, "label": None}, "label is None, expected the name of a class"),
         ({"utterance_id": "b", "video": FRAMES, "label": True}, "label is True"),
+        ({"utterance_id": "b", "video": FRAMES, "label": float("nan")}, "label is nan"),
+        ({"utterance_id": "b", "video": FRAMES, "label": 1}, "label is 1, a int; in the rows before they are names"),
+        ({"utterance_id": "b", "video": FRAMES.astype(int), "label": "x"}, "of shape (3, 4) and type int64"),
     ],
 )
 def test_faulty_rows_are_named(second, message):
     with pytest.raises(MertkError) as raised:
         Rows([{"utterance_id": "a", "video": FRAMES, "label": "x"}, second], "train")
     assert message in str(raised.value) and str(raised.value).startswith("the train rows")
+
+
+@pytest.mark.parametrize("given", [iter([]), {"a": 1}, pandas.DataFrame(rows(2))])
+def test_what_has_no_row_for_a_number_is_no_rows(given):
+    with pytest.raises(MertkError, match="the train rows: got a .*, expected a sequence of dictionaries"):
+        Rows(given, "train")
+
+
+def test_all_parts_are_alike():
+    def part(name, first, **arrays):
+        return Rows([{"utterance_id": f"u{first}", "label": "x"} | arrays], name)
+
+    train = part("train", 1, video=torch.zeros(3, 4, dtype=torch.bfloat16))
+    check_rows_apart({"train": train, "validation": part("validation", 2, video=FRAMES)})
+    with pytest.raises(MertkError, match=r"validation rows: video is features of width 3, in the train rows .*width 4"):
+        check_rows_apart({"train": train, "validation": part("validation", 2, video=FRAMES[:, :3])})
+
+
+def test_faults_of_a_part_are_told_of_its_rows(tmp_path):
+    without = [{key: row[key] for key in ("utterance_id", "video")} for row in rows(8, 100)]
+    with pytest.raises(MertkError, match="the validation rows: its utterances have no labels; give each row the key"):
+        train(tmp_path / "run", validation=without)
+    with pytest.raises(MertkError, match="the train rows: no training utterance of class 1"):
+        train(tmp_path / "run2", data=rows(label=lambda n: 2 * (n % 2)), validation=rows(8, 100, lambda n: 0))
+    with pytest.raises(MertkError, match="model: got the class Classifier, no object of it, expected a mertk.Model"):
+        train(tmp_path / "run3", Classifier)
 
 
 def test_rows_are_made_when_they_are_asked_for_and_not_kept():

@@ -1,6 +1,5 @@
 """What is said to be float32 is float32: every program that computes features or scores switches TF32 off."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,11 +7,9 @@ import torch
 
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
-from mertk.features import Places
 from mertk.features.corpus_extraction import compute_exactly
 from mertk.models.base import Model
 from mertk.numerics import compute_in_full_float32
-from mertk.run.prediction import Predictor
 from mertk.run.representation import represent
 from mertk.training.accelerator import start_accelerator
 
@@ -39,11 +36,6 @@ class Mute(Model):
         return {}
 
 
-def start_predicting():
-    with pytest.raises(MertkError):
-        Predictor([Path("no model here")], "cpu", Places())
-
-
 def start_reporting():
     config = SimpleNamespace(training=TrainingConfig(), data=SimpleNamespace(num_workers=0))
     with pytest.raises(MertkError, match="no representations"):
@@ -55,7 +47,7 @@ def start_training_or_scoring():
 
 
 @pytest.mark.parametrize(
-    "start", [compute_in_full_float32, compute_exactly, start_predicting, start_reporting, start_training_or_scoring]
+    "start", [compute_in_full_float32, compute_exactly, start_reporting, start_training_or_scoring]
 )
 @pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="torch before 2.9 has other switches")
 def test_tf32_is_off(start):

@@ -7,6 +7,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas
 import pytest
 import soundfile
 import torch
@@ -69,7 +70,10 @@ def test_a_list_has_answers_or_errors(predictor, tmp_path):
     with pytest.raises(MertkError, match=r"absent\.wav: no such file"):
         predictor.predict(files)
     assert predictor.predict([]) == []
-    with pytest.raises(MertkError, match="got a float, expected a file, a mertk.Recording, or arrays by modality"):
+    with pytest.raises(
+        MertkError,
+        match=r"got a float, expected a file, a mertk\.Recording \(Recording\.of_samples .* or arrays by modality",
+    ):
         predictor.predict(np.zeros(400).tolist())
 
 
@@ -95,6 +99,8 @@ def test_sound_in_memory_is_answered_as_that_of_a_file(predictor, samples, tmp_p
         (np.zeros(9, np.int64), 16000, "got int64 of shape (9,), expected (S,)"),
         (np.zeros((2, 3, 4)), 16000, "shape (2, 3, 4)"),
         ([], 16000, "shape (0,)"),
+        (np.zeros((2, 400)), 16000, "got 400 channels of 2 samples, expected (S, channels); give samples.T"),
+        ([0.1, np.nan], 16000, "samples: they hold NaN or infinite values"),
         ([0.1], 16000.5, "sample_rate_hz: got 16000.5"),
     ],
 )
@@ -104,10 +110,38 @@ def test_what_is_no_sound_is_refused(array, rate, message):
     assert message in str(raised.value)
 
 
+def test_what_is_given_may_be_any_kind_of_sequence(predictor, tmp_path):
+    files = [str(write_tone(tmp_path / name)) for name in ("a.wav", "b.wav")]
+    answers = predictor.predict(files)
+    for given in (tuple(files), np.array(files), pandas.Series(files), (file for file in files)):
+        assert predictor.predict(given, text=np.array(["yes", "no"])) == answers
+    with pytest.raises(MertkError, match="text: got nan, expected what is said, or None"):
+        predictor.predict(files, text=pandas.Series([np.nan, "no"]))
+    for given in (None, b"a.wav", torch.zeros(400), 3):
+        with pytest.raises(MertkError, match=r"expected a file, a mertk\.Recording"):
+            predictor.predict(given)
+    assert repr(predictor) == f"<Predictor of 1 model(s) on cpu: audio -> {', '.join(CLASSES)}>"
+
+
+def test_a_recording_is_completed_by_what_it_does_not_say(predictor, samples, tmp_path):
+    file = write_tone(tmp_path / "a.wav")
+    recording, said = mertk.Recording(str(file)), mertk.Recording.of_samples(samples, 16000, "hello")
+    assert recording.file == file and predictor.predict(recording, "hello") == predictor.predict(file)
+    assert predictor.predict(said, "hello") == predictor.predict(said) and recording.transcript is None
+    with pytest.raises(MertkError, match="text: got 'bye', but the recording has 'hello' of its own"):
+        predictor.predict(said, "bye")
+    with pytest.raises(MertkError, match="half: got 'left', but the recording has 'right' of its own"):
+        predictor.predict(mertk.Recording(file, half="right"), half="left")
+    with pytest.raises(MertkError, match="half: got left, but arrays are given"):
+        predictor.predict({"audio": samples}, half="left")
+
+
 def test_arrays_are_what_the_model_takes(predictor, samples, tmp_path):
     soundfile.write(tmp_path / "a.wav", samples, 16000, "FLOAT")
     assert predictor.predict({"audio": samples}) == predictor.predict(tmp_path / "a.wav")
     assert predictor.predict([{"audio": torch.tensor(samples)}])[0] == predictor.predict({"audio": samples})
+    rounded = torch.tensor(samples).bfloat16()
+    assert predictor.predict({"audio": rounded}) == predictor.predict({"audio": rounded.float()})
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,11 @@ def test_what_is_no_experiment_is_refused(tmp_path):
         mertk.read_results(tmp_path / "absent")
     with pytest.raises(MertkError, match="no run below; train first"):
         mertk.read_results(tmp_path)
+    with pytest.raises(MertkError, match="part: got 'dev', expected one of train, validation, test"):
+        mertk.read_results(tmp_path, part="dev")
+    for call in (mertk.read_results, mertk.evaluate):
+        with pytest.raises(MertkError, match="none is given"):
+            call([])
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +118,7 @@ def in_this_process(monkeypatch):
         from mertk.bin.train import main
 
         commands.append(command)
-        return main(command[command.index("mertk.bin.train") + 1 :])
+        return main(command[command.index("train") + 1 :])
 
     monkeypatch.setattr("mertk.run.cross_validation.run_child", run)
     return commands
@@ -145,8 +150,12 @@ def test_a_training_that_fails_is_an_error(data, tmp_path, monkeypatch):
     monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda _: 1)
     with pytest.raises(MertkError, match="a training ended with exit code 1; its train.log says why"):
         mertk.cross_validate([], data, tmp_path / "exp", SETTINGS)
-    with pytest.raises(MertkError, match="no fold 7"):
-        mertk.cross_validate([], data, tmp_path / "exp", SETTINGS, folds=[7])
+    for wrong in ({"seeds": []}, {"jobs": -1}):
+        with pytest.raises(MertkError, match="expected jobs from 0 and at least one seed"):
+            mertk.cross_validate([], data, tmp_path / "exp", SETTINGS, **wrong)
+    for folds in ([7], 7, np.int64(7)):
+        with pytest.raises(MertkError, match="folds=? '7': no fold 7"):
+            mertk.cross_validate([], data, tmp_path / "exp", SETTINGS, folds=folds, seeds=1)
 
 
 def test_trainings_at_once_are_given_on(data, tmp_path, monkeypatch):
