@@ -3,14 +3,17 @@
 Of --data what corpus.json says: `corpus`, `source`, `miniature` (yes or no) and, of features that came in a file,
 `alignment`. Nothing is said of a directory that is not there yet or holds no manifest; one that holds a manifest and no
 corpus.json is no miniature. Of --config the inputs that are used, by modality: `waveform`, `features`, `tokens`, or
-`given` for those in a directory of their own; and the pretrained weights, by the key that names them.
+`given` for those in a directory of their own; and the pretrained weights, by the key that names them. An --engine that
+is none is refused here, before the recipe makes features that nothing could be trained on.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from mertk.cli import make_parser, program
+from mertk.errors import MertkError
 
 EXAMPLE = """\
 mertk recipe-facts --data data/iemocap
@@ -23,12 +26,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, metavar="DIR", help="data directory")
     parser.add_argument("--config", nargs="+", metavar="YAML", help="configuration, files merged in order")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of --config")
+    parser.add_argument("--engine", metavar="NAME|YAML", help="refuse what is no engine")
+    parser.add_argument("--offload", action="store_true", help="refuse an engine that cannot do that")
     arguments = parser.parse_args(argv)
     if (arguments.data is None) == (arguments.config is None):
         parser.error("expected either --data or --config")
 
     from mertk.checkup.recipe_facts import facts_of_config, facts_of_data
+    from mertk.run.engine_file import check_engine
 
+    try:
+        check_engine(arguments.engine, arguments.offload)
+    except MertkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     if arguments.data is not None:
         facts = facts_of_data(arguments.data)
     else:

@@ -148,24 +148,43 @@ def _successor(engine: str) -> str:
     return f" (this one is now --engine {'ddp' if name == 'single' else name}{options})"
 
 
+def check_engine(engine: str | None, offload: bool = False) -> None:
+    """Refuse what no machine could start, before hours go into what comes first.
+
+    Raises:
+        MertkError: no such engine, one that is not offered, or `offload` with one that is not DeepSpeed.
+    """
+    file = engine_file(engine)
+    settings = _read(file)
+    if offload:
+        _offload_words(file, settings)
+
+
 def read_engine(file: Path) -> dict[str, Any]:
     """Settings of an engine that can start here.
 
     Raises:
         MertkError: not a configuration of Accelerate, an engine that is not offered, or one that cannot start here.
     """
-    from mertk.content import read_yaml
-
-    settings = read_yaml(file, dict[str, Any], "give a configuration of Accelerate")
-    kind = settings.get("distributed_type")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise MertkError(f"{file}: distributed_type is {kind!r}, expected one of {', '.join(KINDS)}.")
+    settings = _read(file)
+    kind = settings["distributed_type"]
     if kind == "DEEPSPEED" and find_spec("deepspeed") is None:
         raise MertkError(
             f'{file} needs DeepSpeed, which is not installed: pip install -c constraints.txt ".[deepspeed]"'
         )
     if kind == "FSDP" and not count_gpus():
         raise MertkError(f"{file} is FSDP, which needs GPUs, and there is none; take --engine ddp or deepspeed_zero3.")
+    return settings
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Settings of an engine, which perhaps cannot start here."""
+    from mertk.content import read_yaml
+
+    settings = read_yaml(file, dict[str, Any], "give a configuration of Accelerate")
+    kind = settings.get("distributed_type")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise MertkError(f"{file}: distributed_type is {kind!r}, expected one of {', '.join(KINDS)}.")
     return settings
 
 

@@ -96,7 +96,7 @@ def run_stage(stage: Stage) -> int:
     if code == PREEMPTED:
         print(f"{name}: stopped on request, its state is saved; run the same command again to go on")
         return code
-    if code in (128 + signal.SIGTERM, 128 + signal.SIGUSR1):
+    if code in (128 + signal.SIGTERM, 128 + signal.SIGUSR1, 128 + signal.SIGINT):
         print(f"{name}: stopped on request; run the same command again to go on")
         return code
     if code != 0:

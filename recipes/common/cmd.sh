@@ -9,10 +9,14 @@ num_machines= machine_rank= main_process_ip= main_process_port=
 options+=" cmd jobs slurm engine num_machines machine_rank main_process_ip main_process_port"
 flags+=" detach offload" lists+=" trust"
 
-# check_cmd_options : refuse what cannot be, before anything is looked at.
+# check_cmd_options : refuse what cannot be, before anything is looked at; set the array `engine_words`, the options that
+# say which engine.
 check_cmd_options() {
     one_of cmd local slurm
     [[ $engine != */* ]] || absolute engine
+    engine_words=()
+    [[ -z $engine ]] || engine_words=(--engine "$engine")
+    [[ $offload == no ]] || engine_words+=(--offload)
     [[ $jobs == auto ]] || one_number_from jobs 1 1024
     if [[ $cmd == slurm ]]; then
         [[ $jobs == 1 ]] || usage_error "--jobs is for --cmd local; for Slurm give --slurm parallel=$jobs"
@@ -58,8 +62,7 @@ set_launching() {
         independent=(--cmd slurm --slurm "$site" "${words[@]}")
         [[ $detach == no ]] || independent+=(--detach)
     fi
-    [[ -z $engine ]] || independent+=(--engine "$engine")
-    [[ $offload == no ]] || independent+=(--offload)
+    independent+=("${engine_words[@]}")
     for word in num_machines machine_rank main_process_ip main_process_port; do
         [[ -z ${!word} ]] || independent+=("--$word" "${!word}")
     done

@@ -8,6 +8,14 @@ usage_error() {
     exit 2
 }
 
+# unknown_option WORD KNOWN... : the usage error that names the nearest option or, where none is near, all.
+unknown_option() {
+    local near
+    near=$(python3 -c 'import sys; from mertk.spelling import nearest; print(nearest(sys.argv[1], sys.argv[2:]))' \
+        "$1" "${@:2}" 2>/dev/null) || near=
+    usage_error "unknown option $1${near:- (known: ${*:2})}"
+}
+
 # print_help : the head comment of the script.
 print_help() {
     awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$0"
@@ -30,7 +38,8 @@ parse_options() {
             --?*)
                 name=${1#--}
                 name=${name%%=*}
-                [[ " $known " == *" $name "* ]] || usage_error "unknown option --$name (known: --${known// / --})"
+                [[ $name != help ]] || usage_error "--help takes no value"
+                [[ " $known " == *" $name "* ]] || unknown_option "--$name" "${words[@]/#/--}" --help
                 if [[ " $flags " == *" $name "* ]]; then
                     [[ $1 != *=* ]] || usage_error "--$name takes no value"
                     value=yes
@@ -50,7 +59,7 @@ parse_options() {
                     printf -v "$name" %s "$value"
                 fi
                 ;;
-            -*) usage_error "unknown option $1 (known: --${known// / --})" ;;
+            -*) unknown_option "$1" "${words[@]/#/--}" --help ;;
             *=*)
                 [[ $1 =~ ^[A-Za-z_][A-Za-z0-9_.]*= ]] || usage_error "setting '$1': expected key=value, such as training.epochs=10"
                 settings+=("$1")

@@ -96,7 +96,7 @@ configs+=("${config[@]}")
 add_config "ablation/$ablation"
 exp=${exp:-$experiments/$(experiment_name)}
 declare -A used=()
-read_facts used --config "${configs[@]}" -- "${settings[@]}"
+read_facts used "${engine_words[@]}" --config "${configs[@]}" -- "${settings[@]}"
 lost=() encoders=() placing=() made_features=()
 [[ -z $max_lost ]] || lost=(--max_lost "$max_lost")
 plan_data

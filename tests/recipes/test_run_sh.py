@@ -45,7 +45,7 @@ def test_help_has_what_the_script_says_of_itself_and_every_option(script, tmp_pa
     head = script.read_text(encoding="utf-8").splitlines()[1:]
     head = [line.removeprefix("#").removeprefix(" ") for line in head[: head.index("set -euo pipefail")]]
     assert [line for line in head if line not in ended.stdout.splitlines()] == []
-    known = re.search(r"\(known: (.*)\)", run("--none", script=script, cwd=tmp_path).stderr)[1].split()
+    known = re.search(r"\(known: (.*)\)", run("--@@@@", script=script, cwd=tmp_path).stderr)[1].split()
     assert len(known) > 20
     assert [name for name in known if not re.search(rf"{name}\b", ended.stdout)] == []
     assert max(map(len, ended.stdout.splitlines())) <= 120
@@ -76,6 +76,9 @@ def test_script_is_strict_and_evaluates_nothing(script):
     [
         (["--bogus", "1"], "unknown option --bogus"),
         (["--bogus=1"], "unknown option --bogus"),
+        (["--stages", "3"], "unknown option --stages; did you mean --stage?"),
+        (["--num-processes=2"], "unknown option --num-processes; did you mean --num_processes?"),
+        (["--help=all"], "--help takes no value"),
         (["-x"], "unknown option -x"),
         (["--stage"], "--stage: value missing"),
         (["--corpus", "--stage", "1"], "--corpus: value missing"),
@@ -107,6 +110,13 @@ def test_wrong_usage_ends_with_2_and_a_message(arguments, message, tmp_path):
     assert "--help" in ended.stderr
     assert ended.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_recipe_is_the_recipe(tmp_path):
+    (tmp_path / "mine.sh").symlink_to(FOAL)
+    ended = run("--stage", "6", script=tmp_path / "mine.sh", cwd=tmp_path)
+    assert ended.stderr.startswith("mine.sh: --stage '6': expected a whole number from 0 to 5")
+    assert ended.returncode == 2
 
 
 def test_unknown_configuration_key_stops_before_stage_0(tmp_path):

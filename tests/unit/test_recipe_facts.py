@@ -29,6 +29,15 @@ def test_of_a_configuration_what_is_used(tmp_path, capsys):
     assert facts_of_config([str(tmp_path / "a.yaml")], [])["audio"] == "waveform"
 
 
+@pytest.mark.parametrize("words", [["--engine", "ddd"], ["--engine", "ddp", "--offload"], ["--offload"]])
+def test_an_engine_that_is_none_is_refused_before_features_are_made(words, tmp_path, capsys):
+    (tmp_path / "a.yaml").write_text("model: {component: x.Y}\n")
+    assert main(["--config", str(tmp_path / "a.yaml"), *words]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {' '.join(words[:2]) if 'ddd' in words else '--offload'}")
+    # Whether it can start on this machine is for the training to say.
+    assert main(["--config", str(tmp_path / "a.yaml"), "--engine", "fsdp2"]) == 0
+
+
 def test_one_of_both_is_asked_for(capsys):
     with pytest.raises(SystemExit):
         main([])

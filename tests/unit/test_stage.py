@@ -74,6 +74,14 @@ def test_command_that_cannot_start_is_an_error(tmp_path, capsys):
     assert not (tmp_path / "mark").exists()
 
 
+@pytest.mark.parametrize("code", [128 + signal.SIGTERM, 128 + signal.SIGUSR1, 128 + signal.SIGINT])
+def test_a_stage_that_was_stopped_has_not_failed(code, tmp_path, capsys):
+    command = ["--name", "1", "--mark", str(tmp_path / "mark"), "--", sys.executable, "-c", f"raise SystemExit({code})"]
+    assert main(command) == code
+    assert "stage 1: stopped on request; run the same command again to go on" in capsys.readouterr().out
+    assert not (tmp_path / "mark").exists()
+
+
 def test_a_second_recipe_waits_and_finds_the_work_done(tmp_path):
     mark, count = tmp_path / ".done" / "1", tmp_path / "count"
     code = "import sys, time; open(sys.argv[1], 'a').write('x'); time.sleep(1)"

@@ -12,7 +12,7 @@
 #           run.sh --corpus /corpora/IEMOCAP_full_release --ablation all --protocol "clean clean-refit published"
 set -euo pipefail
 
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recipe=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck disable=SC2034  # read by recipe.sh
 name=iemocap/foal base=foal kind=iemocap variants="paper released interaction small"
 common=$recipe/../../common

@@ -13,7 +13,7 @@
 #           run.sh --corpus /corpora/MOSEI_recordings --num_processes 4 --ablation text
 set -euo pipefail
 
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recipe=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck disable=SC2034  # read by recipe.sh
 name=mosei/tam_ulag base=tam_ulag kind=sentiment variants="paper released self_mm"
 common=$recipe/../../common

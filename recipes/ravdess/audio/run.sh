@@ -4,7 +4,7 @@
 # Example: run.sh --corpus /corpora/RAVDESS
 set -euo pipefail
 
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recipe=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck disable=SC2034  # read by recipe.sh
 name=ravdess/audio base=log_mel kind=ravdess variants=log_mel
 common=$recipe/../../common
