@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """
 mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
-accelerate launch -m mertk.data_prep.extract_audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
+mertk launch extract audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
 mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 --out data/mine/audio
 """
@@ -52,7 +52,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--sample_rate_hz",
         type=positive_int,
-        help="for librosa's features, 512 samples a frame (default: 16000, that of the wavs of data_prep.raw_video)",
+        help="for librosa's features, 512 samples a frame (default: 16000, as of the wavs of mertk prepare raw_video)",
     )
     add("--average", type=positive_int, metavar="N", help="means of N frames (default: 1)")
     add("--max_seconds", type=positive_float, help="longest part of an utterance, from its start (default: all of it)")

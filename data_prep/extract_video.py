@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mertk.features.modalities import VideoExtractor
 
 EXAMPLE = """
-accelerate launch -m mertk.data_prep.extract_video --data data/iemocap \\
+mertk launch extract video --data data/iemocap \\
     --clip openai/clip-vit-large-patch14 --out data/iemocap/features/video
-accelerate launch -m mertk.data_prep.extract_video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
+mertk launch extract video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
     --clip openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
 mertk extract video --data data/iemocap --side 48 --rate_hz 10 --out data/iemocap/features/pictures
 """

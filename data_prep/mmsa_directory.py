@@ -55,7 +55,7 @@ def drop_bad_lengths(parts: list[Part], path: Path, policy: str, max_lost: float
         told = "; ".join(f"{entry.utterance}: {entry.detail}" for entry in ledger.entries[:3])
         raise MertkError(
             f"{len(ledger)} utterances have a length below 1 or one that is no whole number. First: {told}. Get "
-            "the file again, or leave them out with data_prep.mmsa --bad_length drop."
+            "the file again, or leave them out with mertk prepare mmsa --bad_length drop."
         )
     ledger.check_share(sum(len(part.ids) for part in parts), max_lost, f"utterances of {path}")
     return ledger

@@ -113,7 +113,7 @@ def _write_modality(
         raise MertkError(
             f"{source}: {findings.num_infinite} NaN or infinite values of {modality} in {len(findings.infinite)} "
             f"utterances: {', '.join(findings.infinite[:5])}{', …' if len(findings.infinite) > 5 else ''}. "
-            "data_prep.mmsa --infinite zero puts 0 in their place."
+            "mertk prepare mmsa --infinite zero puts 0 in their place."
         )
     merge_parts(directory, (part.ids[row] for part, row in rows))
     return findings

@@ -1,4 +1,4 @@
-"""CMU-MOSI, CMU-MOSEI and CH-SIMS from their videos: from label.csv and the clips to a data directory with folds.
+"""CMU-MOSI, CMU-MOSEI, CH-SIMS: from label.csv and the videos to a data directory.
 
 Reads CORPUS/label.csv (video_id, clip_id, text, label, annotation, mode; label_T, label_A and label_V where there are
 such) and CORPUS/Raw/video_id/clip_id.mp4. Writes the sound of every clip to OUT/wav (16 kHz, one channel), the columns
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 EXPECTED = "CMU-MOSI, CMU-MOSEI or CH-SIMS, a folder with label.csv and Raw/VIDEO/CLIP.mp4"
 
 EXAMPLE = """
-python -m data_prep.raw_video --corpus /corpora/MOSI --out data/mosi_raw --name mosi
-python -m data_prep.raw_video --corpus /corpora/SIMS --out data/sims_raw --name sims --labels sims_labels.csv
+mertk prepare raw_video --corpus /corpora/MOSI --out data/mosi_raw --name mosi
+mertk prepare raw_video --corpus /corpora/SIMS --out data/sims_raw --name sims --labels sims_labels.csv
 """
 
 

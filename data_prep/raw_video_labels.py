@@ -58,7 +58,7 @@ def find_table(corpus: Path, given: Path | None) -> Path:
         there = ", ".join(sorted(file.name for file in table.parent.glob("*.[cC][sS][vV]"))) or "no table"
         raise MertkError(
             f"{table}: no such file, there is {there} beside it; rename the table, or give its name to "
-            "data_prep.raw_video --labels."
+            "mertk prepare raw_video --labels."
         )
     return table
 

@@ -37,7 +37,7 @@ class Request:
 
 def read_request() -> Request:
     """From mertk.bin.launch, from the command line of `accelerate launch`, or from the variables that it sets."""
-    remedy = "unset this variable, which mertk.bin.launch sets"
+    remedy = "unset this variable, which mertk launch sets"
     told = parse_json(os.environ.get(VARIABLE, "{}"), dict[str, Any], VARIABLE, remedy)
     if told.pop("launcher", None) == os.getppid():
         return convert(told, Request, VARIABLE, remedy)

@@ -52,7 +52,7 @@ def test_a_miniature_corpus_that_is_given_is_one(recipe, tmp_path):
     stages = recipe(FOAL, "--corpus", corpus)
     assert "0 corpus" not in stages
     assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "full.yaml"]
-    assert option(stages["2 features"], "--weights") == str(corpus / "models/clip")
+    assert option(stages["2 features"], "--clip") == str(corpus / "models/clip")
     assert option(stages["2 features"], "--data") == str(ROOT / "data/iemocap_miniature")
 
 

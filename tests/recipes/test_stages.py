@@ -75,8 +75,8 @@ def test_small_encoders_need_no_weights(recipe):
 
 def test_folders_of_weights_are_found_from_anywhere(recipe, tmp_path):
     (tmp_path / "my clip").mkdir()
-    assert option(recipe(FOAL, "--clip", "my clip")["2 features"], "--weights") == str(tmp_path / "my clip")
-    assert option(recipe(FOAL, "--clip", "owner/clip")["2 features"], "--weights") == "owner/clip"
+    assert option(recipe(FOAL, "--clip", "my clip")["2 features"], "--clip") == str(tmp_path / "my clip")
+    assert option(recipe(FOAL, "--clip", "owner/clip")["2 features"], "--clip") == "owner/clip"
 
 
 # Options.

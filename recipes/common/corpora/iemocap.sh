@@ -64,7 +64,7 @@ plan_data() {
         made_features=("$data/.done/2_pictures")
         placing=("data.inputs.video.directory=$(yaml_text "$folder")")
     elif [[ ${used[video]-} == features ]]; then
-        folder=$data/features/video making=(--weights "$clip") encoders=(--clip "$clip")
+        folder=$data/features/video making=(--clip "$clip") encoders=(--clip "$clip")
         made_features=("$data/.done/2_features")
     fi
     # What the run does not need is not asked for; but manifests that have their videos keep them.

@@ -127,8 +127,8 @@ make_data() {
         --input "${sources[@]}" --output "$data/text" "$data/folds" --folder "$data" \
         -- prepare raw_video --corpus "$corpus" --name "$corpus_name" --out "$data" "${lost[@]}" "${preparing[@]}"
     make_features audio audio "${launch[@]}" extract audio --data "$data" --average 3 --max_seconds 30
-    make_features video video "${launch[@]}" extract video --data "$data" --weights "$clip" --rate_hz 5 --max_seconds 30
-    make_features text tokens extract text --data "$data" --weights "$bert"
+    make_features video video "${launch[@]}" extract video --data "$data" --clip "$clip" --rate_hz 5 --max_seconds 30
+    make_features text tokens extract text --data "$data" --bert "$bert"
 }
 
 # make_features MODALITY FOLDER COMMAND ARGUMENT... : stage 2 of one modality, where the configuration uses it.
