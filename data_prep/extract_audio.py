@@ -50,7 +50,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--sample_rate_hz",
         type=positive_int,
-        help="for librosa's features, 512 samples a frame (default: 16000, that of the wavs of data_prep.raw_video)",
+        help="for librosa's features, 512 samples a frame (default: 16000, as of the wavs of mertk prepare raw_video)",
     )
     add("--average", type=positive_int, metavar="N", help="means of N frames (default: 1)")
     add("--max_seconds", type=positive_float, help="longest part of an utterance, from its start (default: all of it)")

@@ -35,16 +35,16 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--label_map",
         default="four_excited_as_happy",
-        help="name of data_prep/label_maps, or a YAML file (%(default)s)",
+        help="four, four_excited_as_happy, six, or a YAML file",
     )
-    parser.add_argument("--sessions", help='numbers of the sessions to take, e.g. "1 2 3" (all five)')
-    parser.add_argument("--min_seconds", type=float, default=0.3, help="leave out what is shorter (%(default)s)")
-    parser.add_argument("--max_lost", type=cli.share, default=0.01, help="share that may be lost (%(default)s)")
+    parser.add_argument("--sessions", help='numbers of the sessions to take, e.g. "1 2 3" (default: all five)')
+    parser.add_argument("--min_seconds", type=float, default=0.3, help="leave out what is shorter")
+    parser.add_argument("--max_lost", type=cli.share, default=0.01, help="share that may be lost")
     parser.add_argument(
         "--audio_policy",
         choices=("convert", "refuse"),
         default="convert",
-        help="recordings that are not 16 kHz mono: converted when read, or refused (%(default)s)",
+        help="recordings that are not 16 kHz mono: converted when read, or refused",
     )
     parser.add_argument("--no_video", action="store_true", help="do not look for the avi files, write no video columns")
     parser.add_argument(

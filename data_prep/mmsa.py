@@ -1,4 +1,4 @@
-"""CMU-MOSI, CMU-MOSEI and CH-SIMS: from a feature file as the field shares it to a data directory with features.
+"""CMU-MOSI, CMU-MOSEI, CH-SIMS: from a shared feature file to a data directory.
 
 Reads a pickle of numpy arrays (any other is refused before it can run anything), tells which published file it is,
 holds what it says of lengths, masks and labels against its arrays, and writes the columns of a data directory,
@@ -38,22 +38,22 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--infinite",
         choices=("zero", "refuse"),
         default="zero",
-        help="NaN and infinite features, as in the audio of MOSEI: replaced by 0 and counted, or refused (%(default)s)",
+        help="NaN and infinite features, as in the audio of MOSEI: replaced by 0 and counted, or refused",
     )
     parser.add_argument(
         "--bad_length",
         choices=("refuse", "drop"),
         default="refuse",
-        help="utterances with a length below 1 or a broken one: refused, or left out (%(default)s); lengths above the "
-        "array are told and count as that of the array",
+        help="utterances with a length below 1 or a broken one: refused, or left out (default: %(default)s); lengths "
+        "above the array are told and count as that of the array",
     )
     parser.add_argument(
         "--max_contradicting",
         type=cli.share,
         default=0.2,
-        help="share of utterances in which the file may contradict itself, in lengths, masks or labels (%(default)s)",
+        help="share of utterances in which the file may contradict itself, in lengths, masks or labels",
     )
-    parser.add_argument("--max_lost", type=cli.share, default=0.01, help="share that may be left out (%(default)s)")
+    parser.add_argument("--max_lost", type=cli.share, default=0.01, help="share that may be left out")
     return parser.parse_args(argv)
 
 

@@ -38,6 +38,6 @@ def check_notes(notes: Iterable[Note], num_utterances: int, max_share: float, pa
         if note.contradicts and share > max_share:
             raise MertkError(
                 f"{path} contradicts itself: {note}. That is {share:.1%} of {num_utterances}, more than the "
-                f"{max_share:.1%} allowed. Get the file again, or mend what it was made by; data_prep.mmsa "
+                f"{max_share:.1%} allowed. Get the file again, or mend what it was made by; mertk prepare mmsa "
                 "--max_contradicting allows more."
             )

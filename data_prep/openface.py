@@ -39,7 +39,7 @@ python -m mertk.data_prep.openface --data data/sims_raw --csv /corpora/sims/Open
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR", help="data directory with utt2video (data_prep.raw_video)")
+    add("--data", type=Path, required=True, metavar="DIR", help="data directory with utt2video, of raw_video")
     add("--csv", type=Path, required=True, metavar="DIR", help="folder of the csv files, video_id/clip_id.csv")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
     add("--average", type=positive_int, default=5, metavar="N", help="means of N frames (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""RAVDESS speech: three-column scp files for actor-disjoint folds.
+"""RAVDESS speech: from its recordings to a data directory with folds by actor.
 
 Every recording's name says what it holds: modality-channel-emotion-intensity-statement-repetition-actor, two digits
 each. Files are found in any folders, links among them, by suffixes of any case; OUT/excluded.tsv names those that were
@@ -34,7 +34,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--corpus", type=Path, required=True, help="folder with Actor_01, Actor_02, ... (.wav or .flac)"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--num_folds", type=int, default=6, help="groups of actors (%(default)s)")
+    parser.add_argument("--num_folds", type=int, default=6, help="groups of actors")
     arguments = parser.parse_args(argv)
     if arguments.num_folds < 3:
         parser.error(f"--num_folds: expected 3 or more, got {arguments.num_folds}")

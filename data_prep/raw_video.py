@@ -1,4 +1,4 @@
-"""CMU-MOSI, CMU-MOSEI and CH-SIMS from their videos: from label.csv and the clips to a data directory with folds.
+"""CMU-MOSI, CMU-MOSEI, CH-SIMS: from label.csv and the videos to a data directory.
 
 Reads CORPUS/label.csv (video_id, clip_id, text, label, annotation, mode; label_T, label_A and label_V where there are
 such) and CORPUS/Raw/video_id/clip_id.mp4. Writes the sound of every clip to OUT/wav (16 kHz, one channel), the columns

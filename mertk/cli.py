@@ -36,7 +36,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def make_parser(description: str | None, example: str, program_name: str | None = None) -> Parser:
-    """A parser whose help keeps the lines of `description` and ends with `example`.
+    """A parser whose help keeps the lines of `description`, where they fit, and ends with `example`.
 
     Args:
         description: what the program does; usually the module's docstring.
@@ -66,10 +66,10 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of programs that start processes: which engine, and on which machines."""
     parser.add_argument("--engine", metavar="NAME|YAML", help="how processes share the training; as their number needs")
     parser.add_argument("--offload", action="store_true", help="DeepSpeed: state (ZeRO-3: weights too) in CPU memory")
-    parser.add_argument("--num_machines", type=int, metavar="N", help="that train together (1)")
+    parser.add_argument("--num_machines", type=int, metavar="N", help="that train together (default: 1)")
     parser.add_argument("--machine_rank", type=int, metavar="N", help="of several machines, which this is, from 0")
     parser.add_argument("--main_process_ip", metavar="ADDRESS", help="of the machine of rank 0")
-    parser.add_argument("--main_process_port", type=int, metavar="PORT", help="free there (29500)")
+    parser.add_argument("--main_process_port", type=int, metavar="PORT", help="free there (default: 29500)")
 
 
 def share(text: str) -> float:

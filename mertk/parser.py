@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,18 +37,33 @@ def called() -> str | None:
     return _called.get()
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of a description, but for paragraphs that are wider than the terminal."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(_fitted(block, width) for block in super()._fill_text(text, 0, indent).split("\n\n"))
+
+
+def _fitted(block: str, width: int) -> str:
+    """A block of lines, filled anew where one is too long; lists and examples, which are indented, stay."""
+    lines = block.splitlines()
+    if any(line.startswith(" ") for line in lines) or all(len(line) <= width for line in lines):
+        return block
+    return textwrap.fill(block, width, break_long_words=False, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` for people who mistype.
 
-    Descriptions keep their lines. Words without a dash may stand before, between and behind options; those that no
-    other positional argument takes belong to the one that takes any number.
+    Descriptions keep their lines where they fit. Words without a dash may stand before, between and behind options;
+    those that no other positional argument takes belong to the one that takes any number.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         #: what was added, in order, and all spellings of options
         self.added: list[argparse.Action] = []
         self.spellings: list[str] = []
-        super().__init__(*arguments, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        super().__init__(*arguments, formatter_class=_Formatter, **options)
 
     def add_argument(self, *names: str, former: str = "", **options: Any) -> argparse.Action:
         """As that of argparse; the help ends with the default, where there is one.

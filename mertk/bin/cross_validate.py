@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         "--jobs",
         type=positive_or_auto,
         metavar="N",
-        help="local: runs at once (1), each on its share of the GPUs; auto: as many as the GPUs allow",
+        help="local: runs at once (default: 1), each on its share of the GPUs; auto: as many as the GPUs allow",
     )
     parser.add_argument(
         "--slurm",

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         type=whole_numbers,
         default=[],
         metavar='"1 2"',
-        help="the sessions of IEMOCAP that are used (all five)",
+        help="the sessions of IEMOCAP that are used (default: all five)",
     )
     add("--writable", nargs="+", type=Path, default=[], metavar="DIR", help="where a run writes to")
     add("--num_processes", type=positive_or_auto, default="auto", metavar="N", help="processes wanted, or auto")

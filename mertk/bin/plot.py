@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="directory of a finished run")
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to look at")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (RUN_DIR)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (default: RUN_DIR)")
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 

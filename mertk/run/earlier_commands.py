@@ -10,6 +10,7 @@ _MODULE = re.compile(r"(?:mertk\.)?(?P<folder>bin|data_prep)\.(?P<name>\w+)")
 _RENAMED = {"facts": "recipe-facts", "validate_data": "validate"}
 #: by program, options that are called otherwise now
 _OPTIONS = {
+    ("extract", "audio"): {"--weights": "--speech"},
     ("extract", "video"): {"--weights": "--clip"},
     ("extract", "text"): {"--weights": "--bert"},
     ("doctor",): {"--weights": "--speech", "--tokenizer": "--bert"},
@@ -19,8 +20,8 @@ _OPTIONS = {
 def as_spelt_now(command: Sequence[str]) -> list[str]:
     """The words of a stage's command as a recipe has them today.
 
-    >>> as_spelt_now(["python", "-m", "mertk.bin.launch", "data_prep.extract_video", "--data", "data"])
-    ['python', '-m', 'mertk', 'launch', 'extract', 'video', '--data', 'data']
+    >>> as_spelt_now(["python", "-m", "mertk.bin.launch", "data_prep.extract_video", "--weights", "clip"])
+    ['python', '-m', 'mertk', 'launch', 'extract', 'video', '--clip', 'clip']
     """
     words: list[str] = []
     for word in command:

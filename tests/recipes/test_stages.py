@@ -166,6 +166,8 @@ def test_commands_are_those_of_marks_that_are_there(recipe):
         "-m mertk launch --num_processes auto extract video --data /d "
         f"--clip {corpus}/models/clip --out /d/features/video",
     ]
+    before = told[3].replace("mertk launch", "mertk.bin.launch").replace("extract video", "data_prep.extract_video")
+    assert as_spelt_now(["python", *before.replace("--clip", "--weights").split()]) == ["python", *told[3].split()]
     assert re.fullmatch(
         rf"-m mertk cross-validate --config {configs} --data /d --exp /e --cv session --protocol clean "
         rf"--folds 1 2 3 4 5 --seeds 1234 .* -- model.audio_encoder.weights='{corpus}/models/wavlm'",

@@ -117,3 +117,14 @@ def test_the_parser_of_a_program_is_had_without_running_it():
         main(["--needed", "x"])
     with pytest.raises(AssertionError):
         parser_of(lambda argv: 0)
+
+
+def test_a_description_is_filled_anew_where_it_is_wider_than_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "42")
+    prose = "What it does, in some words that are wider than\nthe terminal is, with a --long-option in it."
+    parser = Parser(prog="p", description=f"{prose}\n\nkinds:\n  audio  {'x' * 50}\n\nshort\nlines")
+    _, body = parser.format_help().split("\n\n", 1)
+    assert body.startswith(
+        "What it does, in some words that are\nwider than the terminal is, with a\n--long-option in it.\n"
+    )
+    assert f"kinds:\n  audio  {'x' * 50}\n\nshort\nlines\n" in body
