@@ -229,7 +229,7 @@ def test_what_another_launcher_left_does_not_reach_the_command(tmp_path, monkeyp
         ("-m data_prep.iemocap --corpus /c --out /d", "-m mertk prepare iemocap --corpus /c --out /d"),
         ("-m mertk.data_prep.extract_text --weights b", "-m mertk extract text --bert b"),
         ("-m mertk launch extract video --weights c", "-m mertk launch extract video --clip c"),
-        ("-m mertk extract audio --weights w", "-m mertk extract audio --weights w"),
+        ("-m mertk extract audio --weights w", "-m mertk extract audio --speech w"),
         ("-m mertk doctor --clip c --tokenizer b", "-m mertk doctor --clip c --bert b"),
         ("-m data_prep.synthetic.mmsa --out /d", "-m mertk.data_prep.synthetic.mmsa --out /d"),
         ("-m mertk.bin.cross_validate -- run.name=mertk.bin.x", "-m mertk cross-validate -- run.name=mertk.bin.x"),
