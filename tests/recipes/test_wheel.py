@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import mertk
-
 pytestmark = pytest.mark.recipe
 
 FILES = ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md", "constraints.txt")
@@ -145,7 +143,6 @@ def test_a_copied_recipe_goes_from_nothing_to_a_table_and_predicts(installed):
     assert Path(where.strip()).is_relative_to(installed.site)
 
 
-@pytest.mark.skipif(not hasattr(mertk, "load"), reason="mertk.load is not there yet")
 def test_the_model_of_a_copied_recipe_is_loaded_in_python(installed):
     model, clip = model_and_clip(installed.work)
     code = f"import mertk; print(mertk.load({str(model)!r}).predict({str(clip)!r}))"
