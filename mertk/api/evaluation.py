@@ -60,7 +60,7 @@ def cross_validate(
     cv: str = "session",
     protocol: str = "clean",
     folds: Sequence[int] | None = None,
-    seeds: Sequence[int] = (1234,),
+    seeds: Sequence[int] | None = None,
     num_processes: int = 0,
     engine: str | None = None,
     jobs: int = 1,
@@ -79,9 +79,9 @@ def cross_validate(
         exp: experiment directory; runs go below it.
         settings: `key=value` over those of `config`.
         cv: kind of folds (session, speaker, official).
-        protocol: clean, clean-refit or published (docs/protocols.md).
+        protocol: clean, clean-refit or published (README, Protocols).
         folds: their numbers; all by default.
-        seeds: every fold is trained with each of them.
+        seeds: every fold is trained with each of them; None for the configuration's `training.seed`.
         num_processes: of each training; 0 for one on each GPU, else one.
         engine: of each training (docs/engines.md); None for the default.
         jobs: trainings at once, each on its share of the GPUs; 0 for as many as the GPUs allow.
@@ -102,7 +102,7 @@ def cross_validate(
     with options_as_arguments():
         files = _config_files(parts, exp)
         planned = CrossValidation(
-            *(files, Path(data), exp, cv, protocol, words, list(seeds), num_processes, engine, list(settings))
+            *(files, Path(data), exp, cv, protocol, words, seeds, num_processes, engine, list(settings))
         )
         runs = [run.directory(exp) for run in planned.runs()]
     code = planned.train_here() if jobs == 1 else planned.train_at_once(jobs)

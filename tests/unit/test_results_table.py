@@ -113,7 +113,7 @@ def in_this_process(monkeypatch):
         from mertk.bin.train import main
 
         commands.append(command)
-        return main(command[command.index("mertk.bin.train") + 1 :])
+        return main(command[command.index("train") + 1 :])
 
     monkeypatch.setattr("mertk.run.cross_validation.run_child", run)
     return commands
