@@ -60,7 +60,7 @@ def cross_validate(
     cv: str = "session",
     protocol: str = "clean",
     folds: int | Iterable[int] | None = None,
-    seeds: int | Iterable[int] = (1234,),
+    seeds: int | Iterable[int] | None = None,
     num_processes: int = 0,
     engine: str | None = None,
     jobs: int = 1,
@@ -81,7 +81,7 @@ def cross_validate(
         cv: kind of folds (session, speaker, official).
         protocol: clean, clean-refit or published (README.md, Protocols).
         folds: their numbers; all by default.
-        seeds: every fold is trained with each of them.
+        seeds: every fold is trained with each of them; None for the configuration's `training.seed`.
         num_processes: of each training; 0 for one on each GPU, else one.
         engine: of each training (docs/engines.md); None for the default.
         jobs: trainings at once, each on its share of the GPUs; 0 for as many as the GPUs allow.
@@ -99,7 +99,8 @@ def cross_validate(
     parts, settings = config_parts(config), setting_words(settings)
     loaded = load_config(parts, settings)
     exp, words = Path(exp), None if folds is None else " ".join(map(str, _numbers(folds)))
-    if jobs < 0 or not (numbers := _numbers(seeds)):
+    numbers = None if seeds is None else _numbers(seeds)
+    if jobs < 0 or numbers == []:
         raise MertkError(f"got jobs={jobs} and seeds={seeds}, expected jobs from 0 and at least one seed.")
     with options_as_arguments():
         files = _config_files(parts, exp)

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         "--protocol", default="clean", choices=("clean", "clean-refit", "published"), help="how training is stopped"
     )
     parser.add_argument("--folds", help='such as "1 2 3"; all by default')
-    parser.add_argument("--seeds", type=whole_numbers, default="1234", help='such as "1 2 3"')
+    parser.add_argument("--seeds", type=whole_numbers, help='such as "1 2 3"; training.seed by default')
     parser.add_argument(
         "--num_processes", type=positive_or_auto, default="auto", metavar="N", help="of each training, or auto"
     )

@@ -62,6 +62,9 @@ def check_columns(
                     f"{path}: utterance {utterance!r} is empty or holds blanks or what nobody sees; rename it."
                 )
             value = column[utterance]
+            if not isinstance(value, str):
+                kind = type(value).__name__
+                raise MertkError(f"{path}: {utterance}: got {value!r:.80} ({kind}), expected text; write it as str.")
             message = value_problem(name, value, classes, task) or _encoding_problem(name, value)
             if message:
                 raise MertkError(f"{path}: {utterance}: {message}.")

@@ -33,7 +33,7 @@ class CrossValidation:
         cv: kind of folds.
         protocol: clean, clean-refit or published (README.md, Protocols).
         folds: words with the folds' numbers; None for all there are.
-        seeds: every fold is trained with each of them.
+        seeds: every fold is trained with each of them; None for the configuration's `training.seed`.
         num_processes: of each training; 0 for one on each GPU, else one.
         engine: of each training (`mertk.run.engine_file`); None for the default.
         machines: that train each run together, each called with its own rank.
@@ -46,7 +46,7 @@ class CrossValidation:
     cv: str = "session"
     protocol: str = "clean"
     folds: str | None = None
-    seeds: Sequence[int] = (1234,)
+    seeds: Sequence[int] | None = None
     num_processes: int = 0
     engine: str | None = None
     settings: Sequence[str] = field(default=())
@@ -57,10 +57,10 @@ class CrossValidation:
         """The runs in the order they are trained.
 
         Raises:
-            MertkError: no such folds.
+            MertkError: no such folds, or a configuration that cannot be read.
         """
         folds = find_folds(self.data, self.cv, self.protocol, self.folds)
-        return list(plan(self.cv, self.protocol, folds, list(self.seeds)))
+        return list(plan(self.cv, self.protocol, folds, self._find_seeds()))
 
     def train_here(self) -> int:
         """Train one run after the other until one does not end well; returns its exit code, or 0."""
@@ -125,6 +125,13 @@ class CrossValidation:
             command += [*self._engine_options(), "--", *self.settings]
             jobs.append(Job(name, tuple(command), self.exp / "jobs" / f"{name}.log"))
         return jobs
+
+    def _find_seeds(self) -> list[int]:
+        if self.seeds is not None:
+            return list(self.seeds)
+        from mertk.config import merge_config
+
+        return [merge_config(self.configs, self.settings).training.seed]
 
     def is_finished(self, run: Run) -> bool:
         """Whether a run is there, trained with these settings on this data; notes where the data lie now."""

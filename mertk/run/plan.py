@@ -53,7 +53,9 @@ def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[in
     directory = data / "folds" / f"{cv}-{protocol}"
     present = sorted(int(path.name) for path in directory.glob("*") if path.name.isdigit())
     if not present:
-        raise MertkError(f"{directory}: no folds; run stage 1 (manifests) first, or look at --cv and --protocol.")
+        there = ", ".join(sorted(path.name for path in directory.parent.glob("*") if path.is_dir()))
+        remedy = f"There are {there}: look at --cv and --protocol" if there else "Make them first (stage 1)"
+        raise MertkError(f"{directory}: no folds. {remedy}.")
     if asked is None:
         return present
     words = asked.replace(",", " ").split()

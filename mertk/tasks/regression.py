@@ -40,7 +40,7 @@ class Regression(Task):
             if not is_number(label_of[utterance]):
                 raise MertkError(
                     f"{source}: utterance {utterance} has the label {label_of[utterance]!r}, expected a number; the "
-                    "model estimates intensities, model.component chooses another."
+                    "model estimates intensities, model.task or model.component chooses another."
                 )
         return np.array([float(label_of[utterance]) for utterance in ids], dtype=np.float32)
 

@@ -1,5 +1,6 @@
 import argparse
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -57,8 +58,18 @@ def test_folds_are_found_or_refused_by_name(data):
     assert find_folds(data, "session", "clean", "2") == [2]
     with pytest.raises(MertkError, match=r"--folds '2 5': no fold 5; .*session-clean has 1, 2"):
         find_folds(data, "session", "clean", "2 5")
-    with pytest.raises(MertkError, match=r"speaker-clean: no folds; run stage 1"):
+    with pytest.raises(MertkError, match=r"speaker-clean: no folds\. There are session-clean.*: look at --cv"):
         find_folds(data, "speaker", "clean", None)
+    with pytest.raises(MertkError, match=r"speaker-clean: no folds\. Make them first \(stage 1\)"):
+        find_folds(data / "folds", "speaker", "clean", None)
+
+
+def test_without_seeds_each_fold_has_that_of_the_configuration(data, tmp_path):
+    (tmp_path / "mine.yaml").write_text("training: {seed: 5}\n")
+    planned = CrossValidation([str(tmp_path / "mine.yaml")], data, tmp_path / "exp")
+    assert {run.seed for run in planned.runs()} == {5}
+    assert {run.seed for run in replace(planned, settings=["training.seed=7"]).runs()} == {7}
+    assert {run.seed for run in replace(planned, seeds=[1, 2]).runs()} == {1, 2}
 
 
 def test_a_run_reads_the_parts_of_its_fold(data, tmp_path):

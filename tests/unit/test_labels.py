@@ -139,3 +139,13 @@ def test_lists_from_windows_are_read(tmp_path: Path, encoding: str, end: str) ->
 def test_lists_in_utf_16_are_told(tmp_path: Path) -> None:
     with pytest.raises(MertkError, match="train.scp:1: the file is UTF-16"):
         read_three_column_scp(scp_file(tmp_path, ["happy"], encoding="utf-16"))
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel"])
+def test_values_of_a_scale_are_no_classes_unless_they_are_named(task: str) -> None:
+    labels = ["0", "1.5", "-0.2"]
+    with pytest.raises(MertkError, match=r"train.scp: the labels are 3 numbers such as -0.2.*model.task=regression"):
+        find_task(task).find_classes(labels, None, "refuse", "train.scp")
+    assert find_task(task).find_classes(labels, sorted(labels), "refuse", "train.scp") == sorted(labels)
+    assert find_task(task).find_classes(["0", "1", "10"], None, "refuse", "train.scp") == ["0", "1", "10"]
+    assert find_task(task).find_classes(["1.5", "other"], None, "refuse", "train.scp") == ["1.5", "other"]

@@ -139,6 +139,8 @@ def test_labels_without_classes_are_numbers(tmp_path: Path) -> None:
     assert load_manifest(tmp_path / "data", need=("utt2label",)).classes is None
     with pytest.raises(MertkError, match=r"utt2label: a: label 'sad' is neither a number nor is there a classes.txt"):
         write_manifest(tmp_path / "other", {"utt2label": {"a": "sad"}}, None, {})
+    with pytest.raises(MertkError, match=r"utt2label: a: got 1.5 \(float\), expected text; write it as str"):
+        write_manifest(tmp_path / "other", {"utt2label": {"a": 1.5}}, None, {})
 
 
 @pytest.mark.parametrize(
