@@ -105,7 +105,16 @@ def cross_validate(
     with options_as_arguments():
         files = _config_files(parts, exp)
         planned = CrossValidation(
-            *(files, Path(data), exp, cv, protocol, words, numbers, num_processes, engine, settings)
+            configs=files,
+            data=Path(data),
+            exp=exp,
+            cv=cv,
+            protocol=protocol,
+            folds=words,
+            seeds=numbers,
+            num_processes=num_processes,
+            engine=engine,
+            settings=settings,
         )
         runs = [run.directory(exp) for run in planned.runs()]
     code = planned.train_here() if jobs == 1 else planned.train_at_once(jobs)

@@ -74,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     # Options of sbatch have no dot in their names, settings have one.
     slurm = [word for word in arguments.slurm if not SETTING.match(word)]
     settings = [word for word in arguments.slurm if SETTING.match(word)] + arguments.settings
+
     from mertk.run.cross_validation import CrossValidation
     from mertk.run.engine_file import Machines
 
@@ -82,18 +83,18 @@ def main(argv: list[str] | None = None) -> int:
     )
     started = time.perf_counter()
     planned = CrossValidation(
-        arguments.config,
-        arguments.data,
-        arguments.exp,
-        arguments.cv,
-        arguments.protocol,
-        arguments.folds,
-        arguments.seeds,
-        arguments.num_processes,
-        arguments.engine,
-        settings,
-        machines,
-        arguments.offload,
+        configs=arguments.config,
+        data=arguments.data,
+        exp=arguments.exp,
+        cv=arguments.cv,
+        protocol=arguments.protocol,
+        folds=arguments.folds,
+        seeds=arguments.seeds,
+        num_processes=arguments.num_processes,
+        engine=arguments.engine,
+        settings=settings,
+        machines=machines,
+        offload=arguments.offload,
     )
     runs = planned.runs()
     if arguments.cmd == "slurm":
