@@ -24,6 +24,8 @@ from mertk.parser import Parser, called
 #: exit code of work that was asked to stop (SIGTERM, SIGUSR1), saved its state and goes on when it is started again:
 #: "temporary failure, try again", the EX_TEMPFAIL of sysexits
 PREEMPTED = 75
+#: exit codes, as a shell has them, of work that was asked to stop and had not saved where it is
+STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGUSR1)
 
 #: environment variable: file that the first process of a launch makes when it tells of an error; the others keep silent
 FIRST_ERROR = "MERTK_FIRST_ERROR"

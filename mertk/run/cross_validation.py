@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.cli import PREEMPTED, run_child
+from mertk.cli import PREEMPTED, STOPPED, run_child
 from mertk.errors import MertkError
 from mertk.jobs.job import Job
 from mertk.run.engine_file import ALONE, Machines, count_gpus
@@ -70,6 +70,8 @@ class CrossValidation:
             code = self.train_run(run)
             if code == PREEMPTED:
                 print(f"fold {run.fold} was told to stop and has saved where it is; the same command goes on with it.")
+            elif code in STOPPED:
+                print(f"fold {run.fold} was stopped; the same command goes on with it. Finished folds are kept.")
             elif code != 0:
                 print(
                     f"fold {run.fold} failed with exit code {code}; what it said stands above. Finished folds are kept."

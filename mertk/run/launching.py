@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mertk.cli import FIRST_ERROR, PREEMPTED
+from mertk.cli import FIRST_ERROR, PREEMPTED, STOPPED
 from mertk.errors import MertkError
 from mertk.joining import call_on_signal, forget_other_launchers, watched
 from mertk.run.engine_file import ALONE, Machines, accelerate_arguments
@@ -105,11 +105,11 @@ def _explain(rank: int, module: str, code: int) -> int:
     """Say which process ended badly, unless it was asked to; its exit code as a shell has it."""
     if code < 0:
         name = signal.Signals(-code).name
-        if name not in ("SIGTERM", "SIGUSR1", "SIGINT"):
+        if 128 - code not in STOPPED:
             hint = " (the system does that when memory runs out)" if name == "SIGKILL" else ""
             print(f"error: process {rank} of {module} was ended by {name}{hint}", file=sys.stderr)
         return 128 - code
-    if code not in (PREEMPTED, 128 + signal.SIGINT):
+    if code not in (PREEMPTED, *STOPPED):
         print(f"process {rank} of {module} failed with exit code {code}", file=sys.stderr)
     return code
 

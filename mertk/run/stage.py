@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.cli import PREEMPTED, run_child
+from mertk.cli import PREEMPTED, STOPPED, run_child
 
 if TYPE_CHECKING:
     from mertk.run.marks import Dependencies
@@ -96,7 +95,7 @@ def run_stage(stage: Stage) -> int:
     if code == PREEMPTED:
         print(f"{name}: stopped on request, its state is saved; run the same command again to go on")
         return code
-    if code in (128 + signal.SIGTERM, 128 + signal.SIGUSR1, 128 + signal.SIGINT):
+    if code in STOPPED:
         print(f"{name}: stopped on request; run the same command again to go on")
         return code
     if code != 0:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mertk.bin.cross_validate import main
-from mertk.cli import PREEMPTED, whole_numbers
+from mertk.cli import PREEMPTED, STOPPED, whole_numbers
 from mertk.config import load_config
 from mertk.errors import MertkError
 from mertk.run.cross_validation import CrossValidation
@@ -225,6 +225,14 @@ def test_jobs_share_the_gpus_that_are_visible(data, tmp_path, monkeypatch):
     monkeypatch.setattr("mertk.jobs.local.run_jobs", lambda jobs, shares, _: seen.append((len(jobs), shares)) or 0)
     assert experiment(data, tmp_path / "exp", num_processes=0).train_at_once(0) == 0
     assert seen == [(2, [["4"], ["5"], ["6"]])]
+
+
+@pytest.mark.parametrize("code", STOPPED)
+def test_a_training_that_ctrl_c_or_a_signal_ended_has_not_failed(data, tmp_path, monkeypatch, capsys, code):
+    monkeypatch.setattr("mertk.run.cross_validation.run_child", lambda _: code)
+    assert experiment(data, tmp_path / "exp").train_here() == code
+    told = capsys.readouterr().out
+    assert "fold 1 was stopped; the same command goes on with it" in told and "failed" not in told
 
 
 def test_a_training_that_was_stopped_ends_the_program_with_its_code(data, tmp_path, monkeypatch, capsys):
