@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mertk.run.marks import Dependencies
     from mertk.run.stage_outputs import Findings
 
+    #: what a mark says, what it would have to say, and what is wrong with what was written
+    State = tuple[Dependencies | None, Dependencies, Findings]
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -42,13 +45,14 @@ def complete(stage: Stage) -> int:
     """Run a stage unless it is done, and return the exit code; who comes to the same mark meanwhile waits."""
     from mertk.run.locks import locked
 
-    if is_done(stage):  # before the lock, which a folder that may only be read does not take
+    if is_done(stage, _state(stage)):  # before the lock, which a folder that may only be read does not take
         return 0
     with locked(stage.mark, f"stage {stage.name}"):
-        return 0 if is_done(stage) else run_stage(stage)
+        state = _state(stage)  # another may have done it meanwhile
+        return 0 if is_done(stage, state) else run_stage(stage, state)
 
 
-def _state(stage: Stage) -> tuple[Dependencies | None, Dependencies, Findings]:
+def _state(stage: Stage) -> State:
     """What the mark says, what it would have to say, and what is wrong with what was written."""
     from mertk.run.earlier_commands import as_spelt_now
     from mertk.run.marks import dependencies, read_mark
@@ -62,13 +66,15 @@ def _state(stage: Stage) -> tuple[Dependencies | None, Dependencies, Findings]:
             now["inputs"][str(path)] += f", edited {edits}"
     before = read_mark(stage.mark, list[str])
     if before is not None:
-        before["options"] = as_spelt_now(before["options"])
+        spelt = as_spelt_now(before["options"])
+        # What is compared is what they mean: a command of today may be spelt as one of then.
+        before["options"] = now["options"] if spelt == as_spelt_now(now["options"]) else spelt
     return before, now, find_lost(stage.mark, stage.outputs)
 
 
-def is_done(stage: Stage) -> bool:
+def is_done(stage: Stage, state: State) -> bool:
     """Whether there is nothing to do; says so."""
-    before, now, findings = _state(stage)
+    before, now, findings = state
     if before != now or findings.lost:
         return False
     print(f"stage {stage.name}: done before with the same command and inputs, skipped ({stage.mark})")
@@ -77,13 +83,13 @@ def is_done(stage: Stage) -> bool:
     return True
 
 
-def run_stage(stage: Stage) -> int:
+def run_stage(stage: Stage, state: State) -> int:
     """Run the command and, if it ends well, write the mark; returns its exit code."""
     from mertk.run.marks import write_mark
     from mertk.run.stage_outputs import keep_edited, list_folders, note_outputs
 
     name, mark = f"stage {stage.name}", stage.mark
-    before, now, findings = _state(stage)
+    before, now, findings = state
     if before is not None:
         print(f"{name}: run again, {reason(before, now, findings)}")
     print(f"{name}: {shlex.join(now['options'])}")

@@ -243,6 +243,13 @@ def test_commands_of_before_are_those_of_now(before, now):
     assert as_spelt_now(before.split()) == as_spelt_now(now.split()) == now.split()
 
 
+@pytest.mark.parametrize("words", ["-c pass copy/conf/slurm.yaml", "-m mertk.bin.doctor --missing run"])
+def test_a_command_that_is_spelt_as_before_is_done_once(tmp_path, capsys, words):
+    given = ["--name", "1 look", "--mark", str(tmp_path / "1"), "--", sys.executable, *words.split()]
+    assert main(given) == 0 and "skipped" not in capsys.readouterr().out
+    assert main(given) == 0 and "done before with the same command" in capsys.readouterr().out
+
+
 def test_a_mark_with_an_earlier_spelling_stands_for_the_same_work(tmp_path, capsys):
     mark, words = tmp_path / ".done" / "1", ("doctor", "--missing", "run")
     given = ["--name", "1 look", "--mark", str(mark), "--", sys.executable, "-m", "mertk", *words]
