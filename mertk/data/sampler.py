@@ -128,8 +128,10 @@ class CheckedPlan:
     def batches(self, epoch: int) -> list[np.ndarray]:
         """As `Plan.batches`."""
         batches = [np.asarray(batch) for batch in self.plan.batches(epoch)]
-        if len(batches) != max(1, len(self)):
-            raise self._error(f"gives epoch {epoch} {len(batches)} batches, expected {max(1, len(self))}")
+        if len(self) < 1:
+            raise self._error(f"has the length {len(self)}, expected how many batches an epoch has, at least 1")
+        if len(batches) != len(self):
+            raise self._error(f"gives epoch {epoch} {len(batches)} batches, expected {len(self)}")
         for batch in batches:
             is_rows = batch.ndim == 1 and len(batch) > 0 and np.issubdtype(batch.dtype, np.integer)
             if not is_rows or batch.min() < 0 or batch.max() >= self.num_rows:

@@ -78,6 +78,14 @@ class Beyond(InOrder):
         return [self.order + 1]
 
 
+class Uncounted(InOrder):
+    def __len__(self):
+        return 0
+
+    def batches(self, epoch):
+        return [self.order]
+
+
 def own(name):
     return f"{__name__}.{name}"
 
@@ -248,6 +256,7 @@ def test_a_plan_of_one_s_own_is_given_what_it_asks_for():
         ([f"sampler.component={own('Forgetful')}"], "Forgetful gives epoch 0 other batches when asked again"),
         ([f"sampler.component={own('Beyond')}"], "Beyond gives epoch 0 1 batches, expected 4"),
         ([f"sampler.component={own('Beyond')}", "sampler.batch_size=24"], "expected row numbers below 24"),
+        ([f"sampler.component={own('Uncounted')}"], "Uncounted has the length 0, expected how many batches"),
         ([f"sampler.component={own('InOrder')}", "sampler.arguments.seed=1"], r"seed: is given by the data or other"),
         ([f"sampler.component={own('Halving')}"], r"Halving has no __len__, batches; .* mertk\.data\.sampler\.Plan"),
         (["sampler.arguments.skip=1"], r"sampler\.arguments: go to the class in sampler\.component"),
