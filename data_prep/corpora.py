@@ -62,8 +62,12 @@ def check_corpus(
         MertkError: there is no corpus of this name.
     """
     known = [module for module in map(find_corpus, [name] if name else describe_corpora()) if hasattr(module, "check")]
+    if name is None:
+        known = [module for module in known if hasattr(module, "recognises") and hasattr(module, "EXPECTED")]
     if not corpus.exists():
         return Finding("FAIL", "corpus", f"{corpus}: no such file or directory; mend the path")
+    if name and not known:
+        return Finding("ok", "corpus", f"{corpus}: {name} has no check of its own")
     for module in known:
         if name or module.recognises(corpus, **options):
             return module.check(corpus, inputs, **options)

@@ -112,7 +112,7 @@ def _arguments(path: Any, where: str) -> dict[str, Meaning]:
     module, _, name = str(path).rpartition(".")
     try:
         return of_arguments(getattr(importlib.import_module(module), name))
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:  # TypeError: a path that begins with dots
         raise MertkError(f"{where}.{CLASS_KEY}: cannot import {path!r} ({error}).") from error
 
 

@@ -82,7 +82,7 @@ def decode_sound(path: Path, sample_rate_hz: int, max_seconds: float | None = No
                     "unreadable_audio",
                 )
             if stream is None:
-                raise AudioError(f"{path} has no sound; it is needed here.", "no_audio")
+                raise AudioError(f"{path}: it has no sound, which is needed here.", "no_audio")
             track = _Track(path, container, stream, sample_rate_hz)
             wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
             for block in track.blocks(max_seconds):

@@ -124,6 +124,8 @@ def test_a_configuration_is_only_checked(capsys, tmp_path):
         assert out == "" and message in error
     assert main(["--check", "training.epochs=3"]) == 1
     assert "model: the key 'component' is missing" in capsys.readouterr().err
+    assert main(["optimizer.name=null", "optimizer.component=..x"]) == 1
+    assert "optimizer.arguments.component: cannot import '..x'" in capsys.readouterr().err
     assert main(["model.width=3"]) == 0
     assert "\nmodel:\n  width: 3\n" in capsys.readouterr().out
     assert main(["--check", str(tmp_path / "none.yaml")]) == 1

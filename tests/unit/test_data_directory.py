@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -136,7 +137,9 @@ def test_corpora_are_prepared_by_a_call(tmp_path: Path) -> None:
         ravdess.prepare(corpus, tmp_path / "ravdess")
 
 
-def test_a_folder_that_no_corpus_knows_is_told_what_was_looked_for(tmp_path: Path) -> None:
+def test_a_folder_that_no_corpus_knows_is_told_what_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     finding = corpora.check_corpus(tmp_path)
     assert finding.status == "FAIL"
     assert "iemocap (IEMOCAP_full_release, unpacked); mmsa (" in finding.told
@@ -146,5 +149,8 @@ def test_a_folder_that_no_corpus_knows_is_told_what_was_looked_for(tmp_path: Pat
     assert "is a folder; expected a feature file" in corpora.check_corpus(tmp_path, name="mmsa").told
     with pytest.raises(MertkError, match="corpus 'mine' is not known; expected one of iemocap, mmsa, ravdess, raw_vi"):
         corpora.check_corpus(tmp_path, name="mine")
+    monkeypatch.setattr(corpora, "describe_corpora", lambda: {"mine": "", "ravdess": ""})
+    monkeypatch.setattr(corpora, "find_corpus", lambda name: ravdess if name == "ravdess" else SimpleNamespace())
+    assert corpora.check_corpus(tmp_path, name="mine").told.endswith("mine has no check of its own")
     (tmp_path / "Actor_01").mkdir()
     assert corpora.check_corpus(tmp_path) == ("ok", "corpus", f"{tmp_path}: folders of 1 actors")
