@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import importlib
 import inspect
 import sys
@@ -204,13 +205,13 @@ def _read(
 def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], where: str) -> dict[str, Any]:
     """The arguments, types checked and converted (1 for a float, say), components as None; unknown names refused."""
     arguments = {name: None if is_component(value) else value for name, value in arguments.items()}
-    for name, hint in _hints(constructor).items():
+    hints = _hints(constructor)
+    for name, hint in hints.items():
         if arguments.get(name) is not None and _is_module(hint):
             raise MertkError(
                 f"{where}.{name}: got {arguments[name]!r:.80}, expected a mapping with the key '{CLASS_KEY}', or null."
             )
     # `model.modalities=audio`: one name where several may stand.
-    hints = _hints(constructor)
     single = [name for name, value in arguments.items() if isinstance(value, str) and hints.get(name) in NAMES]
     arguments |= {name: [arguments[name]] for name in single}
     schema = OmegaConf.structured(_schema(constructor))
@@ -225,6 +226,7 @@ def _check_types(constructor: Callable[..., Any], arguments: dict[str, Any], whe
     return {name: plain[name] for name in arguments}
 
 
+@functools.cache
 def _schema(constructor: Callable[..., Any]) -> type:
     """A dataclass with the constructor's arguments, every one optional; its types are what OmegaConf can check."""
     hints, fields = _hints(constructor), []
@@ -237,7 +239,7 @@ def _schema(constructor: Callable[..., Any]) -> type:
 def _hints(constructor: Callable[..., Any]) -> dict[str, Any]:
     """Types of the arguments; none where they cannot be told (names that only a type checker imports)."""
     try:
-        return typing.get_type_hints(constructor.__init__ if inspect.isclass(constructor) else constructor)
+        return typing.get_type_hints(constructor.__init__)
     except (NameError, TypeError):
         return {}
 

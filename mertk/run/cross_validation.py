@@ -92,8 +92,9 @@ class CrossValidation:
         if not jobs:
             return 0
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        names = visible.split(",") if visible is not None else map(str, range(count_gpus()))
-        devices = list(names)[: count_gpus()]
+        count = count_gpus()
+        names = visible.split(",") if visible is not None else map(str, range(count))
+        devices = list(names)[:count]
         shares = local.share_devices(devices, at_once, self.num_processes)
         return local.run_jobs(jobs, shares, self.num_processes)
 

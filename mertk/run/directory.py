@@ -49,7 +49,7 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     """
     check_place(run_dir)
     changes: dict[str, str] = {}
-    if is_run(run_dir) and overwrite:
+    if overwrite and is_run(run_dir):
         remove_run(run_dir)
     elif is_used(run_dir) and not resume:
         raise MertkError(

@@ -239,19 +239,22 @@ class Predictor:
         rates = {intake.given.sample_rate_hz for intake in intakes if intake.given.kind == "waveform"}
         if len(rates) > 1:
             raise RecordingError(f"the models take sound at {sorted(rates)} Hz; give a Recording, not arrays.", "shape")
+        read: dict[str, np.ndarray] = {}  # what words came to, by what makes it of them: models share that
         words = Recording(Path("arrays"), given["text"] if isinstance(given.get("text"), str) else None)
         with self._lock, full_float32():
             of_models = [
-                {intake.modality: self._array(intake, given[intake.modality], words) for intake in intakes}
+                {intake.modality: self._array(intake, given[intake.modality], words, read) for intake in intakes}
                 for intakes in self.intakes
             ]
             values, cut = self._average(of_models, "arrays")
         return self._make(values, [*words.notes, *cut])
 
-    def _array(self, intake: Intake, value: Any, words: Recording) -> np.ndarray:
+    def _array(self, intake: Intake, value: Any, words: Recording, read: dict[str, np.ndarray]) -> np.ndarray:
         """What is given of one modality as an array; made of `words` where it is what is said."""
         if intake.modality == "text" and isinstance(value, str):
-            return read_input(self._source(intake), "text", words)
+            if intake.key not in read:
+                read[intake.key] = read_input(self._source(intake), "text", words)
+            return read[intake.key]
         return intake.check(value)
 
     def _average(self, of_models: list[dict[str, np.ndarray]], name: str) -> tuple[np.ndarray, list[str]]:
