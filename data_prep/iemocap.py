@@ -149,6 +149,7 @@ def check(
         inputs: what is used of each modality (`mertk.checkup.needs.used_inputs`); None for all that there is.
         sessions: which are used; None for all.
     """
+    from mertk.data.data_directory import is_miniature
     from mertk.data_prep.iemocap_corpus import NUM_SESSIONS
 
     parts = ["dialog/EmoEvaluation", "sentences/wav"]
@@ -161,7 +162,7 @@ def check(
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         return Finding("FAIL", "corpus", f"{corpus}: {missing[0]}{more} missing; is it {EXPECTED}?")
-    kind = "miniature" if (corpus / "MINIATURE.json").exists() else f"{len(folders)} sessions"
+    kind = "miniature" if is_miniature(corpus) else f"{len(folders)} sessions"
     return Finding("ok", "corpus", f"{corpus}: {kind}")
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar, is_typeddict
 
 import msgspec
 
-from mertk.errors import MertkError
+from mertk.errors import MertkError, first_line
 from mertk.veiling import unveil, veil
 
 Kind = TypeVar("Kind")
@@ -164,7 +164,7 @@ def read_yaml(path: Path, kind: type[Kind], remedy: str, is_text: bool = False) 
     except Exception as error:  # those of PyYAML and OmegaConf have no base in common
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        told = getattr(error, "problem", None) or (str(error).splitlines() or [type(error).__name__])[0]
+        told = getattr(error, "problem", None) or first_line(error)
         raise MertkError(f"{place}: not valid YAML ({told}); {remedy}.") from error
     return convert(content, kind, str(path), remedy)
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mertk.content import AbsentError, read_json
+from mertk.data.data_directory import MINIATURE as MARKER
 from mertk.data_prep.synthetic import listing
 from mertk.errors import MertkError
-
-MARKER = "MINIATURE.json"
 
 
 def read_marker(folder: Path) -> dict[str, Any] | None:

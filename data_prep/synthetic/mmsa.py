@@ -169,7 +169,7 @@ def _pad(sequences: list[np.ndarray], num_steps: int) -> np.ndarray:
 def main(argv: list[str] | None = None) -> int:
     """Write the miniature the command line asks for."""
     parser = cli.make_parser(
-        __doc__, "python -m data_prep.synthetic.mmsa --corpus mosi --out data/mosi_miniature/corpus"
+        __doc__, "python -m mertk.data_prep.synthetic.mmsa --corpus mosi --out data/mosi_miniature/corpus"
     )
     parser.add_argument("--corpus", choices=tuple(MINIATURES), required=True, help="whose layout and sizes")
     parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
-from mertk.run.files import find_run_directories
+from mertk.run.files import PARTS, find_run_directories
 
 if TYPE_CHECKING:
     import pandas
@@ -47,14 +47,11 @@ def read_results(
     Raises:
         MertkError: no such part or directory, no run in it, or a file that is damaged.
     """
-    import pandas
-
     check_part(part)
     given = [directories] if isinstance(directories, (str, Path)) else list(directories)
     if not given:
         raise MertkError("directories: none is given; expected experiments, runs, or whatever is above them.")
-    found = find_runs([Path(directory) for directory in given])
-    return read_runs(found, part, predictions) if found else pandas.DataFrame()
+    return read_runs(find_runs([Path(directory) for directory in given]), part, predictions)
 
 
 def check_part(part: str) -> None:
@@ -63,8 +60,6 @@ def check_part(part: str) -> None:
     Raises:
         MertkError: names those there are.
     """
-    from mertk.run.files import PARTS
-
     if part not in PARTS:
         raise MertkError(f"part: got {part!r}, expected one of {', '.join(PARTS)}.")
 

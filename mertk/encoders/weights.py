@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from mertk import content
-from mertk.errors import MertkError
+from mertk.errors import MertkError, first_line
 
 #: `mertk_miniature: true` in a config.json: random weights that stand in for real ones
 MINIATURE_KEY = "mertk_miniature"
@@ -93,7 +93,7 @@ def _find_on_hub(name: str) -> Path:
             if folder is not None:
                 return folder
     except OSError as error:
-        raise MertkError(_absent(name, f"the hub says: {_first_line(error)}")) from error
+        raise MertkError(_absent(name, f"the hub says: {first_line(error)}")) from error
     raise MertkError(_absent(name, "the hub's local cache has no complete copy, nor could one be fetched (offline?)"))
 
 
@@ -131,10 +131,6 @@ def _absent(name: str, reason: str) -> str:
         f"weights {name!r}: there is no such folder, and {reason}. Where there is a network run `hf download {plain}`, "
         f"or copy the model from a machine that has one and give its folder in place of {name!r}."
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class ShardIndex(TypedDict):

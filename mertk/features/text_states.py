@@ -5,15 +5,12 @@ Legend: `T` tokens, `D` features.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mertk.features.modalities import TextExtractor
 from mertk.features.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    pass
 
 
 class TextStates(TextExtractor):

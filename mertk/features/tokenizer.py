@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mertk.encoders.loading import told_of_foreign_code
-from mertk.errors import MertkError
+from mertk.errors import MertkError, first_line
 from mertk.features.modalities import TextExtractor
 
 #: How it is cut up tells what a vocabulary alone does not: case, accents, Chinese characters, blanks.
@@ -122,7 +122,7 @@ def _load(source: str) -> Any:
         logging.set_verbosity(verbosity)
     if told := told_of_foreign_code(f"tokenizer {source!r}", failure):
         raise MertkError(told) from failure
-    told = (str(failure).strip().splitlines() or [type(failure).__name__])[0]
+    told = first_line(failure)
     raise MertkError(
         f"tokenizer {source!r}: cannot be loaded ({told}). Expected a folder that holds tokenizer.json or vocab.txt "
         "beside tokenizer_config.json or config.json, or a hub id such as bert-base-uncased; where there is no "

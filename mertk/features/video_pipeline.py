@@ -20,6 +20,7 @@ from mertk.data.recording_error import RecordingError, attempt, border
 from mertk.data.recording_file import check_file
 from mertk.data.video_frames import Segment, read_segments
 from mertk.features.extraction_plan import Dialogue
+from mertk.features.worker_threads import compute_on_one_core
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -122,13 +123,6 @@ def computing_place(device: Any) -> Any:
         return torch.cuda.stream(torch.cuda.Stream(device))
     compute_on_one_core()
     return nullcontext()
-
-
-def compute_on_one_core() -> None:
-    """Have torch use one core for what the calling thread computes."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def num_threads(processes: Processes, decoders: int | None = None) -> tuple[int, int]:

@@ -46,8 +46,13 @@ def encode_in_threads(
     The last bits of a product of matrices depend on the number of threads that compute it; one thread for each item
     makes results the same bits whatever else is computed beside them.
     """
-    import torch
-
     if processes.device != "cpu":
         return map_in_threads(function, items, 2)
-    return map_in_threads(function, items, min(processes.num_cores(), 16), lambda: torch.set_num_threads(1))
+    return map_in_threads(function, items, min(processes.num_cores(), 16), compute_on_one_core)
+
+
+def compute_on_one_core() -> None:
+    """Have torch use one core for what the calling thread computes."""
+    import torch
+
+    torch.set_num_threads(1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
+from mertk.run.files import is_object
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -80,11 +81,7 @@ def find_runs(directories: Sequence[Path]) -> list[Path]:
 def is_scored(run_dir: Path, part: str) -> bool:
     """Whether the results are there, whole, and newer than the model."""
     results, model = run_dir / results_name(part), run_dir / "best" / "model.json"
-    if not (results.exists() and predictions_file(run_dir, part).exists() and model.exists()):
-        return False
-    try:
-        json.loads(results.read_text(encoding="utf-8"))
-    except ValueError:
+    if not (is_object(results) and predictions_file(run_dir, part).exists() and model.exists()):
         return False
     return results.stat().st_mtime >= model.stat().st_mtime
 
@@ -179,7 +176,6 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
     """
     from mertk.config import load_config
     from mertk.data.parts import open_part
-    from mertk.errors import MertkError
     from mertk.run.compatibility import check_data, check_features, check_metrics, check_same_run
     from mertk.run.given_objects import was_given_rows
     from mertk.tasks import find_task

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from difflib import get_close_matches
 from pathlib import Path
 
 from mertk.errors import MertkError
+from mertk.spelling import nearest
 
 PACKAGE = Path(__file__).parents[1]
 #: in a checkout a link to the folder beside the package
@@ -31,9 +31,8 @@ def copy_recipe(name: str, target: Path) -> None:
     """
     names = find_recipes()
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(names)}."
-        raise MertkError(f"{name}: no such recipe; {hint}")
+        hint = nearest(name, names) or f"; expected one of {', '.join(names)}."
+        raise MertkError(f"{name}: no such recipe{hint}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise MertkError(f"{target}: there already, and not empty; give another folder.")
     unfinished = target.with_name(f".{target.name}.unfinished")

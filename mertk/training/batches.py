@@ -89,7 +89,7 @@ def make_variation(config: DataConfig, seed: int) -> Variation | None:
         name: SoundChanges(made, config.inputs[name].sample_rate_hz, config.inputs[name].max_seconds)
         for name, made in steps.items()
     }
-    dropout = {name: given.dropout for name, given in config.inputs.items() if given is not None and given.dropout > 0}
+    dropout = {name: given.dropout for name, given in config.inputs.items() if given.dropout > 0}
     return Variation(seed, sound, dropout) if sound or dropout else None
 
 
@@ -102,7 +102,7 @@ def find_augmentations(
         MertkError: no such class, or arguments that it does not take.
     """
     for modality, given in config.inputs.items():
-        for number, description in enumerate(given.augmentation if given is not None else []):
+        for number, description in enumerate(given.augmentation):
             where = f"data.inputs.{modality}.augmentation[{number}]"
             arguments = dict(description)
             probability = arguments.pop(PROBABILITY, 1.0)

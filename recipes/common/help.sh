@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154  # set by run.sh and recipe.sh
 print_help() {
     local head
-    head=$(awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$0")
+    head=$(head_comment)
     cat <<EOF
 Usage: ${0##*/} [--OPTION VALUE ...] [setting=value ...]
 

@@ -16,9 +16,14 @@ unknown_option() {
     usage_error "unknown option $1${near:- (known: ${*:2})}"
 }
 
-# print_help : the head comment of the script.
-print_help() {
+# head_comment : what the script says of itself at its head.
+head_comment() {
     awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$0"
+}
+
+# print_help : the help of a script that has no other.
+print_help() {
+    head_comment
 }
 
 # parse_options "$@" : set the variables named in these words (a flag: to yes; a list: an array), collect settings in the

@@ -124,11 +124,16 @@ def model_and_clip(work):
     return model, next((work / "my_exp/data").glob("**/sentences/wav/*/*.wav"))
 
 
-def test_a_copied_recipe_goes_from_nothing_to_a_table_and_predicts(installed):
-    assert "cross-validate" in installed("mertk", "--help")
+@pytest.fixture(scope="module")
+def printed(installed):
+    """What a copied recipe prints on its way from nothing to a table."""
     installed("mertk", "new", "iemocap/foal", "my_exp")
     small = ("--variant", "small", "--ablation", "audio", "--folds", "1", "--num_processes", "1")
-    printed = installed("bash", "my_exp/run.sh", *small, "training.epochs=1", "data.num_workers=0")
+    return installed("bash", "my_exp/run.sh", *small, "training.epochs=1", "data.num_workers=0")
+
+
+def test_a_copied_recipe_goes_from_nothing_to_a_table_and_predicts(installed, printed):
+    assert "cross-validate" in installed("mertk", "--help")
     assert "UA pooled" in printed and "MINIATURE" in printed
     assert {path.name for path in installed.work.glob("my_exp/*")} == {
         "conf",
@@ -144,7 +149,7 @@ def test_a_copied_recipe_goes_from_nothing_to_a_table_and_predicts(installed):
     assert Path(where.strip()).is_relative_to(installed.site)
 
 
-def test_the_model_of_a_copied_recipe_is_loaded_in_python(installed):
+def test_the_model_of_a_copied_recipe_is_loaded_in_python(installed, printed):
     model, clip = model_and_clip(installed.work)
     code = f"import mertk; print(mertk.load({str(model)!r}).predict({str(clip)!r}))"
     assert "neutral" in installed("python", "-c", code)
