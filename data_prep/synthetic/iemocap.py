@@ -210,7 +210,6 @@ def main(argv: list[str] | None = None) -> int:
     parser = cli.make_parser(
         "Write a miniature of IEMOCAP in its own layout, with small encoders of random weights.",
         "python -m mertk.data_prep.synthetic.iemocap --out data/iemocap_miniature --seed 1234",
-        "python -m mertk.data_prep.synthetic.iemocap",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything")
