@@ -32,7 +32,7 @@ BATCH_SIZE = 16
 WEIGHT_DECAY = 0.01
 NEGATIVES_SEED = 7
 
-#: the released form's arguments, as in recipes/iemocap/foal/conf/released.yaml
+#: the released form's arguments, as in recipes/common/conf/foal/released.yaml
 RELEASED = {"positives": "sum", "temperature": 2.6592600369327783}
 BASELINE = {"alignment": False, "matching": False}
 INTERACTION = {"matching_head": "interaction"}

@@ -40,7 +40,7 @@ def make_config(arguments: Any, folder: Path, epochs: int) -> Config:
 
     workers = [] if arguments.num_workers is None else [f"data.num_workers={arguments.num_workers}"]
     return load_config(
-        [ROOT / "recipes/iemocap/foal/conf/foal.yaml"],
+        [ROOT / "recipes/common/conf/foal.yaml"],
         [
             *workers,
             f"run.output_dir={folder}/run",

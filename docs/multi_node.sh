@@ -7,7 +7,7 @@
 #
 # Environment: MERTK_ENGINE: ddp (default), fsdp2, deepspeed_zero2 ... (docs/engines.md says when to take which).
 #
-# Example: sbatch --nodes=4 --partition=gpu docs/multi_node.sh --config recipes/iemocap/foal/conf/foal.yaml -- \
+# Example: sbatch --nodes=4 --partition=gpu docs/multi_node.sh --config recipes/common/conf/foal.yaml -- \
 #              data.directory=data/iemocap data.train=data/iemocap/folds/session-clean/1/train.ids \
 #              data.validation=data/iemocap/folds/session-clean/1/validation.ids run.output_dir=exp/four_nodes
 #SBATCH --job-name=mertk

@@ -10,7 +10,7 @@ from __future__ import annotations
 from mertk.cli import make_parser, program
 
 EXAMPLE = """\
-mertk config recipes/iemocap/foal/conf/foal.yaml training.epochs=10
+mertk config recipes/common/conf/foal.yaml training.epochs=10
 mertk config --check mine.yaml"""
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from mertk.cli import add_engine_arguments, make_parser, positive_or_auto, program, whole_numbers
 
 EXAMPLE = """\
-mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
+mertk cross-validate --config recipes/common/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --protocol clean --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
-mertk cross-validate --config recipes/iemocap/foal/conf/foal.yaml --data data/iemocap \\
+mertk cross-validate --config recipes/common/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --cmd slurm --slurm partition=gpu gpus-per-node=1 training.epochs=20
 """
 

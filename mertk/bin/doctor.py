@@ -12,7 +12,7 @@ from mertk.cli import make_parser, positive_or_auto, program, whole_numbers
 EXAMPLE = """\
 mertk doctor
 mertk doctor --corpus /corpora/IEMOCAP_full_release --writable data exp --num_processes 4 \\
-    --config recipes/iemocap/foal/conf/foal.yaml training.epochs=10"""
+    --config recipes/common/conf/foal.yaml training.epochs=10"""
 
 
 @program

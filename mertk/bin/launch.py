@@ -13,7 +13,7 @@ from mertk.cli import add_engine_arguments, make_parser, positive_or_auto, progr
 from mertk.command import find_module
 
 EXAMPLE = """\
-mertk launch --num_processes 2 train --config recipes/iemocap/foal/conf/foal.yaml
+mertk launch --num_processes 2 train --config recipes/common/conf/foal.yaml
 mertk launch --engine ddp --num_machines 2 --machine_rank 1 --main_process_ip 10.0.0.1 train ...
 """
 

@@ -17,7 +17,7 @@ from mertk.errors import MertkError
 
 EXAMPLE = """\
 mertk recipe-facts --data data/iemocap
-mertk recipe-facts --config recipes/iemocap/foal/conf/foal.yaml data.inputs.video=null"""
+mertk recipe-facts --config recipes/common/conf/foal.yaml data.inputs.video=null"""
 
 
 @program

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TRAIN = ["mertk.bin.train", "--config", str(ROOT / "recipes/iemocap/foal/conf/foal.yaml")]
+TRAIN = ["mertk.bin.train", "--config", str(ROOT / "recipes/common/conf/foal.yaml")]
 
 pytestmark = pytest.mark.distributed
 

@@ -10,7 +10,7 @@ from tests.recipes.stages import FOAL, ROOT, config_names, data_directory, minia
 def test_without_anything_the_miniature_is_made(recipe):
     stages = recipe(FOAL)
     assert list(stages) == ["0 corpus", "0 environment", "1 manifests", "2 features", "3 train", "4 evaluate"]
-    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "full.yaml"]
+    assert config_names(stages["3 train"]) == ["foal.yaml", "iemocap.yaml", "miniature.yaml", "full.yaml"]
     assert option(stages["3 train"], "--exp") == str(ROOT / "exp/iemocap/foal_miniature/paper")
 
 
@@ -18,7 +18,7 @@ def test_without_anything_the_miniature_is_made(recipe):
 def test_a_data_directory_of_real_recordings_is_no_miniature(recipe, tmp_path, name):
     data = data_directory(tmp_path / name, corpus="iemocap", miniature=False)
     train = recipe(FOAL, "--data", name, "--stage", 3, "--stop_stage", 3)["3 train"]
-    assert config_names(train) == ["foal.yaml", "full.yaml"]
+    assert config_names(train) == ["foal.yaml", "iemocap.yaml", "full.yaml"]
     assert option(train, "--data") == str(data)
     assert option(train, "--exp") == str(ROOT / "exp/iemocap/foal/paper")
     assert not any("model.audio_encoder.weights" in word for word in train)
@@ -29,16 +29,20 @@ def test_a_data_directory_of_the_miniature_is_one(recipe, tmp_path):
     data = data_directory(tmp_path / "data", corpus="iemocap", miniature=True, source=str(corpus))
     stages = recipe(FOAL, "--data", data)
     assert "0 corpus" in stages
-    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "full.yaml"]
+    assert config_names(stages["3 train"]) == ["foal.yaml", "iemocap.yaml", "miniature.yaml", "full.yaml"]
 
 
 def test_a_data_directory_without_corpus_json_is_no_miniature(recipe, tmp_path):
     data = data_directory(tmp_path / "data")
-    assert config_names(recipe(FOAL, "--data", data, "--stage", 3)["3 train"]) == ["foal.yaml", "full.yaml"]
+    assert config_names(recipe(FOAL, "--data", data, "--stage", 3)["3 train"]) == [
+        "foal.yaml",
+        "iemocap.yaml",
+        "full.yaml",
+    ]
 
 
 def test_where_corpus_json_was_lost_the_corpus_tells_what_the_data_are(recipe, tmp_path):
-    data, made = data_directory(tmp_path / "data"), ["foal.yaml", "miniature.yaml", "full.yaml"]
+    data, made = data_directory(tmp_path / "data"), ["foal.yaml", "iemocap.yaml", "miniature.yaml", "full.yaml"]
     corpus = miniature(tmp_path / "corpus")
     assert config_names(recipe(FOAL, "--data", data, "--corpus", corpus)["3 train"]) == made
     miniature(data / "corpus")
@@ -51,7 +55,7 @@ def test_a_miniature_corpus_that_is_given_is_one(recipe, tmp_path):
     corpus = miniature(tmp_path / "corpus")
     stages = recipe(FOAL, "--corpus", corpus)
     assert "0 corpus" not in stages
-    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "full.yaml"]
+    assert config_names(stages["3 train"]) == ["foal.yaml", "iemocap.yaml", "miniature.yaml", "full.yaml"]
     assert option(stages["2 features"], "--clip") == str(corpus / "models/clip")
     assert option(stages["2 features"], "--data") == str(ROOT / "data/iemocap_miniature")
 
@@ -76,7 +80,11 @@ def test_the_data_directory_of_another_recipes_corpus_is_refused(recipe, tmp_pat
 
 def test_the_data_directory_of_an_unknown_corpus_is_told(recipe, tmp_path):
     data = data_directory(tmp_path / "data", corpus="mine", miniature=False)
-    assert config_names(recipe(FOAL, "--data", data, "--stage", 3)["3 train"]) == ["foal.yaml", "full.yaml"]
+    assert config_names(recipe(FOAL, "--data", data, "--stage", 3)["3 train"]) == [
+        "foal.yaml",
+        "iemocap.yaml",
+        "full.yaml",
+    ]
     assert "is of mine; the settings of this recipe were chosen for iemocap" in recipe.errors
 
 

@@ -113,7 +113,7 @@ def test_the_original_interface_takes_three_column_scp_files(finished, recipe, c
     labels = dict(line.split(" ", 1) for line in (recipe.data / "utt2label").read_text().splitlines())
     for part in ("train", "validation"):
         three_columns(recipe.data, part, tmp_path / f"{part}.scp", labels)
-    conf = checkout / "recipes/iemocap/foal/conf"
+    conf = checkout / "recipes/common/conf"
     call(
         *(
             sys.executable,
@@ -122,7 +122,7 @@ def test_the_original_interface_takes_three_column_scp_files(finished, recipe, c
             "--config_file",
             str(checkout / "accelerate_config.yaml"),
         ),
-        *("-m", "mertk.bin.train", "--config", str(conf / "foal.yaml"), str(conf / "miniature.yaml"), "--"),
+        *("-m", "mertk.bin.train", "--config", str(conf / "foal.yaml"), str(conf / "foal/miniature.yaml"), "--"),
         f"data.train={tmp_path}/train.scp",
         f"data.validation={tmp_path}/validation.scp",
         f"data.inputs.video.directory={recipe.data}/features/video",

@@ -64,7 +64,7 @@ def test_of_recordings_only_what_is_used_is_made_and_checked_before(recipe, tmp_
 
 def test_small_encoders_need_no_weights(recipe):
     stages = recipe(FOAL, "--variant", "small")
-    assert config_names(stages["3 train"]) == ["foal.yaml", "small.yaml", "miniature.yaml", "full.yaml"]
+    assert config_names(stages["3 train"]) == ["foal.yaml", "iemocap.yaml", "small.yaml", "miniature.yaml", "full.yaml"]
     words = {word for words in stages.values() for word in words}
     assert not {"--weights", "--clip"} & words and not any(".weights=" in word for word in words)
     pictures = ROOT / "data/iemocap_miniature/features/pictures"
@@ -86,10 +86,11 @@ def test_files_of_ones_own_are_merged_over_the_recipes_and_under_the_ablation(re
     for name in ("one.yaml", "two 2.yaml"):
         (tmp_path / name).write_text("training: {epochs: 3}\n", encoding="utf-8")
     stages = recipe(FOAL, "--config", "one.yaml", "--config=two 2.yaml", "--ablation", "avel", "training.epochs=4")
-    assert config_names(stages["3 train"]) == ["foal.yaml", "miniature.yaml", "one.yaml", "two 2.yaml", "avel.yaml"]
+    own = ["foal.yaml", "iemocap.yaml", "miniature.yaml", "one.yaml", "two 2.yaml", "avel.yaml"]
+    assert config_names(stages["3 train"]) == own
     assert str(tmp_path / "two 2.yaml") in stages["3 train"]
     assert option(stages["3 train"], "--exp").endswith("/paper_avel_one_two_2_training.epochs=4")
-    assert option(stages["0 environment"], "--config").count(".yaml") == 5
+    assert option(stages["0 environment"], "--config").count(".yaml") == 6
 
 
 @pytest.mark.parametrize("name", ["mosi/tam_ulag", "mosei/hscl", "ravdess/audio"])
@@ -159,8 +160,9 @@ def test_commands_are_those_of_marks_that_are_there(recipe):
     told = [" ".join(words[words.index("--") + 2 :]) for words in stages.values()]
     mark = ["python", "-m", "data_prep.iemocap", "--corpus", "/d/corpus", "--out", "/d"]
     assert as_spelt_now(mark) == ["python", *told[2].split()]
-    corpus, conf = "/d/corpus", ROOT / "recipes/iemocap/foal/conf"
-    configs = f"{conf}/foal.yaml {conf}/miniature.yaml {conf}/ablation/full.yaml"
+    corpus, conf = "/d/corpus", ROOT / "recipes/common/conf"
+    own = ROOT / "recipes/iemocap/foal/conf/iemocap.yaml"
+    configs = f"{conf}/foal.yaml {own} {conf}/foal/miniature.yaml {conf}/foal/ablation/full.yaml"
     assert told[2:4] == [
         f"-m mertk prepare iemocap --corpus {corpus} --out /d",
         "-m mertk launch --num_processes auto extract video --data /d "

@@ -92,7 +92,7 @@ def test_the_defaults_are_shown_without_a_file(capsys, tmp_path):
 
 
 def test_keys_say_what_they_mean(capsys):
-    path = "recipes/iemocap/foal/conf/foal.yaml"
+    path = "recipes/common/conf/foal.yaml"
     assert main([str(ROOT / path), "training.epochs=7", "optimizer.groups=[{pattern: enc}]"]) == 0
     text = " ".join(word for word in capsys.readouterr().out.split() if word != "#")
     for told in (
@@ -107,7 +107,7 @@ def test_keys_say_what_they_mean(capsys):
 
 
 def test_a_configuration_is_only_checked(capsys, tmp_path):
-    path = str(ROOT / "recipes/iemocap/foal/conf/foal.yaml")
+    path = str(ROOT / "recipes/common/conf/foal.yaml")
     assert main(["--check", path]) == 0
     assert main([path, "--check", "training.epochs=3"]) == 0
     assert capsys.readouterr() == ("", "")
