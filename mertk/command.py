@@ -50,6 +50,7 @@ COMMANDS = {
     "summarize": Command("write the tables and pictures of scored models", "mertk.bin.summarize"),
     "plot": Command("draw what a trained model makes of its utterances", "mertk.bin.plot"),
     "validate": Command("check a data directory", "mertk.bin.validate_data"),
+    "audit": Command("say what the parts of a split share", "mertk.bin.audit"),
     "doctor": Command("tell whether this machine is fit for a run", "mertk.bin.doctor"),
     "launch": Command("run one of these on several processes", "mertk.bin.launch"),
     "config": Command("show a configuration with the meaning of every key, or check it", "mertk.bin.config"),

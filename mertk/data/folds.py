@@ -144,6 +144,29 @@ def read_fold(directory: str | Path) -> Fold:
     )  # fmt: skip
 
 
+def read_folds(directory: Path, names: Collection[str] | None = None) -> dict[str, Fold]:
+    """Every fold of a data directory, as `session-clean/1`.
+
+    Args:
+        names: only those of these folders of `folds`.
+
+    Raises:
+        MertkError: there is no such folder, or none at all; a fold is faulty.
+    """
+    there = sorted(entry.name for entry in (directory / "folds").glob("*") if entry.is_dir())
+    missing = sorted(set(names or ()) - set(there))
+    if missing or not there:
+        raise MertkError(
+            f"{directory / 'folds'}: got {', '.join(missing) or 'no folds'}, there is {', '.join(there) or 'nothing'}; "
+            "prepare the corpus again, or mend the name."
+        )
+    folders = [folder for name in names or there for folder in (directory / "folds" / name).iterdir()]
+    found = sorted(
+        (folder for folder in folders if folder.is_dir()), key=lambda path: (path.parent, len(path.name), path)
+    )
+    return {f"{folder.parent.name}/{folder.name}": read_fold(folder) for folder in found}
+
+
 def read_fold_info(file: Path) -> FoldInfo:
     """Content of a fold.json.
 
