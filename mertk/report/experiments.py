@@ -33,10 +33,12 @@ class Experiment:
 
     Attributes:
         record: what the tables tell of them.
+        runs: by seed and fold.
         predictions: of each run, for the picture.
     """
 
     record: Record
+    runs: list[ScoredRun]
     predictions: list[Predictions]
 
     def plot(self, title: str, path: Path) -> None:
@@ -118,7 +120,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         "commit": _commits(runs),
         "scored_by": _scoring_commits(runs),
     }
-    return Experiment(record, predictions)
+    return Experiment(record, runs, predictions)
 
 
 def _folds_there_are(runs: list[ScoredRun]) -> int:

@@ -7,7 +7,8 @@ were run, of one fixed split.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -45,28 +46,74 @@ def find_intervals(
     """
     if any(one is None for one in predictions):
         return None
+    sums = sum_clusters(runs, predictions, report, averages_seeds)
+    freedom = degrees_of_freedom(sums.strata)
+    record = {
+        "level": LEVEL, "draws": NUM_DRAWS, "seed": SEED, "clusters": sums.kind, "num_clusters": len(sums.names),
+        "within_folds": len(np.unique(sums.strata)) > 1, "figures": {},
+    }  # fmt: skip
+    if freedom < LEAST_FREEDOM:
+        return record | {"reason": f"{len(sums.names)} {sums.kind}s are too few to tell"}
+    draws = draw_figures(sums.terms, sums.strata, sums.measure)
+    return record | {"figures": {name: find_interval(values, freedom) for name, values in draws.items()}}
+
+
+@dataclass(frozen=True)
+class ClusterSums:
+    """What the clusters of a record add to its figures.
+
+    Attributes:
+        kind: what a cluster is, such as speaker.
+        names: of the clusters.
+        strata: (K,) what each is drawn among: its fold, or all.
+        terms: (K, seeds, M) sums of each.
+        measure: from sums (D, seeds, M) to the figures (D,) that the report tells.
+    """
+
+    kind: str
+    names: list[str]
+    strata: np.ndarray
+    terms: np.ndarray
+    measure: Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+def sum_clusters(
+    runs: Sequence[ScoredRun], predictions: Sequence[Predictions], report: TaskReport, averages_seeds: bool
+) -> ClusterSums:
+    """The sums of every cluster; arguments and errors as those of `find_intervals`."""
     kinds, keys = zip(*(_clusters_of(run, one or {}) for run, one in zip(runs, predictions, strict=True)), strict=True)
     kind = kinds[0] if len(set(kinds)) == 1 else UTTERANCE
     if kind == UTTERANCE:
         keys = tuple(list(one or {}) for one in predictions)
-    terms, strata = _sum_clusters(runs, predictions, keys, report)
-    freedom = degrees_of_freedom(strata)
-    record = {
-        "level": LEVEL, "draws": NUM_DRAWS, "seed": SEED, "clusters": kind, "num_clusters": len(strata),
-        "within_folds": len(np.unique(strata)) > 1, "figures": {},
-    }  # fmt: skip
-    if freedom < LEAST_FREEDOM:
-        return record | {"reason": f"{len(strata)} {kind}s are too few to tell"}
+    seeds = {position: number for number, rows in enumerate(runs_by_seed(runs).values()) for position in rows}
+    folds: dict[str, set[int]] = {}
+    for run, names in zip(runs, keys, strict=True):
+        for name in dict.fromkeys(names):
+            folds.setdefault(name, set()).add(run.about["fold"])
+    names = sorted(folds)
+    number_of = {name: number for number, name in enumerate(names)}
+    terms = np.zeros((len(names), max(seeds.values()) + 1, 0))
+    for position, (run, one, clusters) in enumerate(zip(runs, predictions, keys, strict=True)):
+        added = report.terms(run, one or {})
+        if not terms.shape[2]:
+            terms = np.zeros((*terms.shape[:2], added.shape[1]))
+        np.add.at(terms[:, seeds[position]], [number_of[name] for name in clusters], added)
     by_seed = averages_seeds or not report.joins_seeds
 
     def measure(sums: np.ndarray) -> dict[str, np.ndarray]:
-        """Figures (D,) from sums (D, seeds, M)."""
         if not by_seed:
             return report.figures(runs[0], sums.sum(axis=1))
         return {name: values.mean(axis=1) for name, values in report.figures(runs[0], sums).items()}
 
-    draws = draw_figures(terms, strata, measure)
-    return record | {"figures": {name: find_interval(values, freedom) for name, values in draws.items()}}
+    return ClusterSums(kind, names, _strata([folds[name] for name in names]), terms, measure)
+
+
+def _strata(folds: Sequence[set[int]]) -> np.ndarray:
+    """(K,) the fold of each cluster, where all are in one fold and every fold has enough of them; else 0."""
+    first = [min(of) for of in folds]
+    is_nested = all(len(of) == 1 for of in folds)
+    enough = is_nested and min(map(first.count, set(first))) >= LEAST_IN_STRATUM
+    return np.array(first if enough else [0] * len(folds))
 
 
 def _clusters_of(run: ScoredRun, predictions: dict) -> tuple[str, list[str]]:
@@ -81,26 +128,3 @@ def _clusters_of(run: ScoredRun, predictions: dict) -> tuple[str, list[str]]:
             f"{file}: utterance {missing} of predictions.tsv is not in it; score again with mertk evaluate --again."
         )
     return kind, [values[utterance] for utterance in predictions]
-
-
-def _sum_clusters(
-    runs: Sequence[ScoredRun], predictions: Sequence[Predictions], keys: Sequence[list[str]], report: TaskReport
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sums (K, seeds, M) of every cluster, and (K,) what each is drawn among: its fold, or all."""
-    seeds = {position: number for number, rows in enumerate(runs_by_seed(runs).values()) for position in rows}
-    folds: dict[str, set[int]] = {}
-    for run, names in zip(runs, keys, strict=True):
-        for name in dict.fromkeys(names):
-            folds.setdefault(name, set()).add(run.about["fold"])
-    number_of = {name: number for number, name in enumerate(folds)}
-    sums = None
-    for position, (run, one, names) in enumerate(zip(runs, predictions, keys, strict=True)):
-        terms = report.terms(run, one or {})
-        if sums is None:
-            sums = np.zeros((len(folds), max(seeds.values()) + 1, terms.shape[1]))
-        np.add.at(sums[:, seeds[position]], [number_of[name] for name in names], terms)
-    # A cluster in several folds is one all the same.
-    fold_of = [min(of) for of in folds.values()]
-    is_nested = all(len(of) == 1 for of in folds.values())
-    several = is_nested and min(map(fold_of.count, set(fold_of))) >= LEAST_IN_STRATUM
-    return sums, np.array(fold_of if several else [0] * len(folds))

@@ -88,6 +88,12 @@ class ClassificationReport(TaskReport):
 
         return class_figures(sums)
 
+    def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        truth, prediction = np.array(list(predictions.values())).T
+        return {"wa": truth == prediction}
+
     def tables(self, record: Record) -> list[str]:
         confusion = [
             [name, *counts, percent(record["recall"][name])]

@@ -106,6 +106,11 @@ class MultiLabelReport(TaskReport):
 
         return label_figures(sums)
 
+    def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        return {"exact_match": np.array([truth == prediction for truth, prediction in predictions.values()])}
+
     def tables(self, record: Record) -> list[str]:
         rows = []
         for name, told in record["labels"].items():

@@ -71,6 +71,15 @@ class RegressionReport(TaskReport):
 
         return intensity_figures(sums, run.metric_set)
 
+    def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+        from mertk.metrics.regression import cut_sides, same_classes
+
+        truth, prediction = _sides([dict(predictions)])
+        sides = cut_sides(truth, prediction, run.metric_set).items()
+        # What does not count is right on both sides, and so counts for neither.
+        found = {f"acc2{suffix}": (true == told) | ~kept for suffix, (true, told, kept) in sides}
+        return found | same_classes(truth, prediction, run.metric_set)
+
     def tables(self, record: Record) -> list[str]:
         return []
 

@@ -58,6 +58,10 @@ class TaskReport(abc.ABC):
         """Metrics (D,) from sums (D, M) of `terms`; NaN where nothing counts for one."""
 
     @abc.abstractmethod
+    def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+        """By the name of a metric that is a share of utterances, (N,) which of them are right."""
+
+    @abc.abstractmethod
     def tables(self, record: Record) -> list[str]:
         """Paragraphs of RESULTS.md between the runs of a record and its picture."""
 
