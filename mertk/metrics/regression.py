@@ -55,44 +55,48 @@ def regression_metrics(truth: np.ndarray, prediction: np.ndarray, metric_set: st
     if metric_set == "sims":
         truth, prediction = truth.clip(-1, 1), prediction.clip(-1, 1)
     scores = agreement(truth.astype(np.float64), prediction.astype(np.float64))
-    if metric_set == "mosi":
-        scores |= mosi_accuracies(truth, prediction)
-    elif metric_set == "sims":
-        scores |= sims_accuracies(truth, prediction)
+    scores |= accuracies(truth, prediction, metric_set)
     return {name: scores[name] for name in names if name in scores}
 
 
-def mosi_accuracies(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """Accuracies and F1 of CMU-MOSI and CMU-MOSEI, from float32 (N,)."""
+def accuracies(truth: np.ndarray, prediction: np.ndarray, metric_set: str | None) -> dict[str, float]:
+    """Accuracies and F1 of a set, from float32 (N,); for "sims" within -1 and 1."""
+    scores = {}
+    for suffix, (true, told, kept) in cut_sides(truth, prediction, metric_set).items():
+        if kept.any():
+            measured = classification_metrics(true[kept], told[kept], 2)
+            scores |= {f"acc2{suffix}": measured["wa"], f"f1{suffix}": measured["f1_weighted"]}
+    return scores | {name: float(same.mean()) for name, same in same_classes(truth, prediction, metric_set).items()}
+
+
+def cut_sides(
+    truth: np.ndarray, prediction: np.ndarray, metric_set: str | None
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """By the suffix of `acc2` and `f1`, three (N,): the sides of truth and prediction, 0 or 1, and which count."""
     import numpy as np
 
-    scores = two_class_scores(truth >= 0, prediction >= 0, "_has0")
-    kept = truth != 0
-    if kept.any():
-        scores |= two_class_scores(truth[kept] > 0, prediction[kept] > 0, "_non0")
-    for num_classes in (3, 5, 7):
-        limit = num_classes // 2
-        same = np.round(truth.clip(-limit, limit)) == np.round(prediction.clip(-limit, limit))
-        scores[f"acc{num_classes}"] = float(same.mean())
-    return scores
+    everyone = np.ones(truth.shape, dtype=bool)
+    if metric_set == "mosi":
+        sides = {"_has0": (truth >= 0, prediction >= 0, everyone), "_non0": (truth > 0, prediction > 0, truth != 0)}
+    else:
+        sides = {"": (truth > 0, prediction > 0, everyone)} if metric_set == "sims" else {}
+    return {suffix: (true.astype(int), told.astype(int), kept) for suffix, (true, told, kept) in sides.items()}
 
 
-def sims_accuracies(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """Accuracies and F1 of CH-SIMS, from float32 (N,) within -1 and 1."""
+def same_classes(truth: np.ndarray, prediction: np.ndarray, metric_set: str | None) -> dict[str, np.ndarray]:
+    """By the name of an accuracy, (N,) whether truth and prediction are in one class."""
     import numpy as np
 
-    scores = two_class_scores(truth > 0, prediction > 0)
-    for num_classes in (3, 5):
-        cuts = np.array(SIMS_CUTS[num_classes], dtype=np.float32)
-        same = np.searchsorted(cuts, truth) == np.searchsorted(cuts, prediction)
-        scores[f"acc{num_classes}"] = float(same.mean())
-    return scores
-
-
-def two_class_scores(truth: np.ndarray, prediction: np.ndarray, suffix: str = "") -> dict[str, float]:
-    """`acc2` and `f1` of two classes (N,), their names ending in `suffix`."""
-    scores = classification_metrics(truth, prediction, 2)
-    return {f"acc2{suffix}": scores["wa"], f"f1{suffix}": scores["f1_weighted"]}
+    if metric_set == "mosi":
+        limits = {f"acc{num_classes}": num_classes // 2 for num_classes in (3, 5, 7)}
+        return {
+            name: np.round(truth.clip(-limit, limit)) == np.round(prediction.clip(-limit, limit))
+            for name, limit in limits.items()
+        }
+    if metric_set != "sims":
+        return {}
+    cuts = {f"acc{num_classes}": np.array(SIMS_CUTS[num_classes], dtype=np.float32) for num_classes in (3, 5)}
+    return {name: np.searchsorted(cut, truth) == np.searchsorted(cut, prediction) for name, cut in cuts.items()}
 
 
 def agreement(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:

@@ -34,8 +34,25 @@ def _introduction(records: list[Record]) -> str:
         told.append("Mean and standard deviation are over seeds.")
     else:
         told.append("Pooled is over the joined test parts; mean and standard deviation are over folds and seeds.")
+    told.append("95 % is an interval by bootstrap over speakers or what else is known (docs/statistics.md).")
     told.append("What each metric is stands at the end.")
     return " ".join(told)
+
+
+def _tell_intervals(record: Record) -> str:
+    """How the intervals of a record were found, or why there are none."""
+    found = record.get("intervals")
+    if found is None:
+        return "No 95 % intervals: a run has no predictions.tsv."
+    if "reason" in found:
+        return f"No 95 % intervals: {found['reason']}."
+    of = "mean over the seeds" if record["fixed_split"] else "pooled figure"
+    within = ", within folds" if found["within_folds"] else ""
+    alone = "; the runs do not say which utterances are of one speaker" if found["clusters"] == "utterance" else ""
+    return (
+        f"95 % intervals of the {of}: {found['num_clusters']} {found['clusters']}s{within}, {found['draws']:,} draws, "
+        f"seed {found['seed']}{alone}."
+    )
 
 
 def _metric_names(records: list[Record]) -> list[str]:
@@ -61,6 +78,7 @@ def details(record: Record, picture: str) -> str:
             f"Recipe {record['recipe']}, variant {record['variant']}, ablation {record['ablation']}, "
             f"protocol {record['protocol']}, {split}, seeds {', '.join(map(str, record['seeds']))}.",
             run_table(record),
+            _tell_intervals(record),
             *report.tables(record),
             f"![{report.caption} of {record['name']}]({picture})",
             origin(record),

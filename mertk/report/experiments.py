@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
+from mertk.report.intervals import find_intervals
 from mertk.report.runs import SHARED, ScoredRun, find_runs
 from mertk.tasks import find_task
 from mertk.tasks.report import Predictions, Record
@@ -32,10 +33,12 @@ class Experiment:
 
     Attributes:
         record: what the tables tell of them.
+        runs: by seed and fold.
         predictions: of each run, for the picture.
     """
 
     record: Record
+    runs: list[ScoredRun]
     predictions: list[Predictions]
 
     def plot(self, title: str, path: Path) -> None:
@@ -96,6 +99,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
     predictions = [report.read_predictions(run) for run in runs]
     _check_apart(runs, predictions)
     mean, std = _spread(runs)
+    is_fixed = _folds_there_are(runs) == 1
     record = {
         "name": name,
         **{key: first.about[key] for key in SHARED},
@@ -105,9 +109,10 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         "invented": _distinct([what for run in runs for what in run.about.get("invented") or ()]),
         "seeds": sorted({run.about["seed"] for run in runs}),
         "num_folds": len({run.about["fold"] for run in runs}),
-        "fixed_split": _folds_there_are(runs) == 1,
+        "fixed_split": is_fixed,
         "mean": mean,
         "std": std,
+        "intervals": find_intervals(runs, predictions, report, is_fixed),
         "folds": [_row(run) for run in runs],
         "warnings": _warnings(runs, unscored),
         **{key: _distinct([run.about.get(key) for run in runs]) for key in LISTED},
@@ -115,7 +120,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         "commit": _commits(runs),
         "scored_by": _scoring_commits(runs),
     }
-    return Experiment(record, predictions)
+    return Experiment(record, runs, predictions)
 
 
 def _folds_there_are(runs: list[ScoredRun]) -> int:

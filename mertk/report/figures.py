@@ -34,6 +34,17 @@ def spread(record: Record, name: str) -> str:
     return figure(name, mean) + ("" if std is None else f" ± {figure(name, std)}")
 
 
+def interval(record: Record, name: str) -> str:
+    """The 95 % interval of a metric (`mertk.report.intervals`).
+
+    >>> record = {"intervals": {"figures": {"ua": (0.4512, 0.571), "mae": None}}}
+    >>> interval(record, "ua"), interval(record, "mae")
+    ('45.12 to 57.10', '-')
+    """
+    ends = ((record.get("intervals") or {}).get("figures") or {}).get(name)
+    return "-" if ends is None else " to ".join(figure(name, end) for end in ends)
+
+
 def metric_set_of(record: Record) -> MetricSet:
     """The metrics of a record."""
     return find_task(record["task"]).metric_set(record.get("metric_set"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from mertk.report.figures import difference, figure, headings, metric_set_of, spread
+from mertk.report.figures import difference, figure, headings, interval, metric_set_of, spread
 from mertk.report.formatting import (
     Record,
     describe,
@@ -21,6 +21,7 @@ from mertk.tasks import METRICS
 NOT_COMPARABLE = "are not to be held against published ones"
 SPREAD = " mean ± std"
 POOLED = " pooled"
+INTERVAL = " 95 %"
 
 #: metrics that are 0 on average where answers know nothing of the labels
 ZERO_BY_CHANCE = ("corr", "ccc")
@@ -59,7 +60,7 @@ def _overview_table(records: list[Record]) -> str:
     """Records of equal metrics, all of one fixed split or all of folds."""
     metric_set = metric_set_of(records[0])
     if records[0]["fixed_split"]:
-        header = ["experiment", "seeds", "utterances", *headings(metric_set.main, SPREAD)]
+        header = ["experiment", "seeds", "utterances", *_main_header(records[0])]
         rows = [[describe(one), len(one["seeds"]), one["count"], *_main(one)] for one in records]
         return markdown_table(header, rows)
     rest = [name for name in metric_set.names if name not in metric_set.main]
@@ -74,13 +75,17 @@ def _overview_table(records: list[Record]) -> str:
 
 def _main_header(record: Record) -> list[str]:
     names = metric_set_of(record).main
-    return ([] if record["fixed_split"] else headings(names, POOLED)) + headings(names, SPREAD)
+    first = SPREAD if record["fixed_split"] else POOLED
+    told = [heading for name in names for heading in headings([name], first) + headings([name], INTERVAL)]
+    return told if record["fixed_split"] else told + headings(names, SPREAD)
 
 
 def _main(record: Record) -> list[str]:
-    """The main figures: mean and deviation, behind those pooled over folds where there are folds."""
+    """The main figures with their intervals, over folds pooled and with mean and deviation behind them."""
     names = metric_set_of(record).main
-    pooled = [] if record["fixed_split"] else [figure(name, record["pooled"][name]) for name in names]
+    if record["fixed_split"]:
+        return [cell for name in names for cell in (spread(record, name), interval(record, name))]
+    pooled = [cell for name in names for cell in (figure(name, record["pooled"][name]), interval(record, name))]
     return pooled + [spread(record, name) for name in names]
 
 
@@ -189,5 +194,7 @@ def run_table(record: Record) -> str:
     if not fixed:
         pooled = [figure(name, record["pooled"][name]) for name in names]
         rows.append(["pooled", "", record["count"], *pooled, "", "", ""])
+    if (record.get("intervals") or {}).get("figures"):
+        rows.append(["95 %", *blank, *(interval(record, name) for name in names), "", "", ""])
     header = [*where, "utterances", *headings(names), "best epoch", "best step", "training s"]
     return markdown_table(header, rows)

@@ -140,6 +140,7 @@ def score_part(
 ) -> dict[str, Any] | None:
     """Score the model of a run on a part; the main process writes the files and gets the results."""
     from mertk.data.loader import EvaluationLoader
+    from mertk.run.clusters import clusters_text
     from mertk.run.description import describe_run
     from mertk.training.scoring import score
 
@@ -158,7 +159,7 @@ def score_part(
     about = describe_run(run_dir, config, saved.info) | {"scoring": describe_scoring(accelerator)}
     results = describe(scores, saved.info, part_name, lost) | {"run": about}
     rows = part.task.prediction_rows(scores.ids, scores.labels, scores.logits, saved.info["classes"])
-    write_results(run_dir, part_name, results, rows)
+    write_results(run_dir, part_name, results, rows, clusters_text(part.manifest, scores.ids))
     shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
     tell(f"{run_dir}: {part_name} {results['count']} utterances, {shown}")
     return results
@@ -222,9 +223,18 @@ def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
     return environment() | {"num_processes": accelerator.num_processes, "device": str(accelerator.device)}
 
 
-def write_results(run_dir: Path, part: str, results: dict[str, Any], rows: list[list[str]]) -> None:
-    """predictions.tsv first, results.json last: that there are results means that all is there."""
+def write_results(
+    run_dir: Path, part: str, results: dict[str, Any], rows: list[list[str]], clusters: str | None = None
+) -> None:
+    """predictions.tsv first, results.json last: that there are results means that all is there.
+
+    Args:
+        clusters: text of clusters.tsv (`mertk.run.clusters`), which is of the test part alone.
+    """
     from mertk.atomic import write_text
+    from mertk.run.clusters import CLUSTERS_FILE
 
     write_text(predictions_file(run_dir, part), "".join("\t".join(row) + "\n" for row in rows))
+    if part == "test" and clusters is not None:
+        write_text(run_dir / CLUSTERS_FILE, clusters, errors="surrogateescape")
     write_text(run_dir / results_name(part), json.dumps(results, indent=2, ensure_ascii=False) + "\n")

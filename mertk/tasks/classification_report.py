@@ -13,6 +13,8 @@ from mertk.report.predictions import read_predictions
 from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mertk.report.runs import ScoredRun
 
 
@@ -73,6 +75,24 @@ class ClassificationReport(TaskReport):
             "recall": dict(zip(classes, recall, strict=True)),
             "confusion": confusion.tolist(),
         }
+
+    def terms(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> np.ndarray:
+        import numpy as np
+
+        from mertk.metrics.sums import class_terms
+
+        return class_terms(*np.array(list(predictions.values())).T, len(run.results["classes"]))
+
+    def figures(self, run: ScoredRun, sums: np.ndarray) -> dict[str, np.ndarray]:
+        from mertk.metrics.sums import class_figures
+
+        return class_figures(sums)
+
+    def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        truth, prediction = np.array(list(predictions.values())).T
+        return {"wa": truth == prediction}
 
     def tables(self, record: Record) -> list[str]:
         confusion = [

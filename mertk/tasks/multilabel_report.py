@@ -95,6 +95,22 @@ class MultiLabelReport(TaskReport):
             "labels": {name: describe_label(confusion) for name, confusion in zip(classes, counts, strict=True)},
         }
 
+    def terms(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> np.ndarray:
+        from mertk.tasks.multilabel_sums import label_terms
+
+        width = len(run.results["classes"])
+        return label_terms(*(_matrix([pair[side] for pair in predictions.values()], width) for side in (0, 1)))
+
+    def figures(self, run: ScoredRun, sums: np.ndarray) -> dict[str, np.ndarray]:
+        from mertk.tasks.multilabel_sums import label_figures
+
+        return label_figures(sums)
+
+    def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        return {"exact_match": np.array([truth == prediction for truth, prediction in predictions.values()])}
+
     def tables(self, record: Record) -> list[str]:
         rows = []
         for name, told in record["labels"].items():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
 from mertk.report.predictions import read_predictions
@@ -25,6 +25,7 @@ class RegressionReport(TaskReport):
 
     picture = "scatter"
     caption = "true and predicted intensities"
+    joins_seeds = False
 
     def read_predictions(self, run: ScoredRun) -> Predictions:
         path = run.directory / "predictions.tsv"
@@ -59,6 +60,25 @@ class RegressionReport(TaskReport):
             "pooled": {name: None if None in column else sum(column) / len(column) for name, column in columns.items()},
             "pooled_by_seed": by_seed,
         }
+
+    def terms(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> np.ndarray:
+        from mertk.metrics.sums import intensity_terms
+
+        return intensity_terms(*_sides([dict(predictions)]), run.metric_set)
+
+    def figures(self, run: ScoredRun, sums: np.ndarray) -> dict[str, np.ndarray]:
+        from mertk.metrics.sums import intensity_figures
+
+        return intensity_figures(sums, run.metric_set)
+
+    def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+        from mertk.metrics.regression import cut_sides, same_classes
+
+        truth, prediction = _sides([dict(predictions)])
+        sides = cut_sides(truth, prediction, run.metric_set).items()
+        # What does not count is right on both sides, and so counts for neither.
+        found = {f"acc2{suffix}": (true == told) | ~kept for suffix, (true, told, kept) in sides}
+        return found | same_classes(truth, prediction, run.metric_set)
 
     def tables(self, record: Record) -> list[str]:
         return []

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mertk.report.runs import ScoredRun
 
 Record = dict[str, Any]
@@ -22,12 +24,14 @@ class TaskReport(abc.ABC):
         picture: stem of the picture's file name; `caption` is what it shows.
         needed: keys of its own that a results.json must have, and their types.
         kind: of what it adds to a results.json, a TypedDict of optional keys.
+        joins_seeds: whether a pooled figure is that of the answers of all seeds together, or the mean of the seeds'.
     """
 
     picture: ClassVar[str]
     caption: ClassVar[str]
     needed: ClassVar[Mapping[str, type]] = {}
     kind: ClassVar[type] = TypedDict("Nothing", {})
+    joins_seeds: ClassVar[bool] = True
 
     def problem(self, results: Mapping[str, Any]) -> str | None:
         """What is wrong with a results.json that has what is `needed`, or None."""
@@ -44,6 +48,18 @@ class TaskReport(abc.ABC):
     @abc.abstractmethod
     def pool(self, runs: Sequence[ScoredRun], predictions: Sequence[Predictions]) -> Record:
         """What is had by joining runs: `count`, `pooled`, `pooled_by_seed`, and whatever else `tables` tells."""
+
+    @abc.abstractmethod
+    def terms(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> np.ndarray:
+        """(N, M) what each utterance adds to the sums that the metrics are functions of, in the order given."""
+
+    @abc.abstractmethod
+    def figures(self, run: ScoredRun, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Metrics (D,) from sums (D, M) of `terms`; NaN where nothing counts for one."""
+
+    @abc.abstractmethod
+    def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
+        """By the name of a metric that is a share of utterances, (N,) which of them are right."""
 
     @abc.abstractmethod
     def tables(self, record: Record) -> list[str]:

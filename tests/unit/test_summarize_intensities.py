@@ -147,7 +147,7 @@ def test_ablations_of_a_fixed_split_have_no_pooled_figures(tmp_path):
     _, document = summarize(tmp_path / "text", tmp_path / "full", out=tmp_path / "out")
     header = document.partition("## Ablation")[2].partition("| ablation")[2].partition("\n")[0]
     assert [cell.strip() for cell in header.split("|")][1:-1] == [
-        f"{name} mean ± std" for name in ("Acc2", "F1", "Acc5", "MAE", "Corr")
+        f"{name} {what}" for name in ("Acc2", "F1", "Acc5", "MAE", "Corr") for what in ("mean ± std", "95 %")
     ]
 
 

@@ -1,0 +1,210 @@
+"""Experiments held against each other: by how much their figures differ, and whether chance may have done it.
+
+Only what was measured on the same utterances, under one protocol and by one metric, is compared. Seeds are paired. The
+interval of a difference comes from drawing the same speakers for both (`mertk.report.intervals`); p from letting the
+answers to all utterances of a speaker change sides; shares of right answers have McNemar's p, by utterance, beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from mertk.errors import MertkError
+from mertk.metrics.bootstrap import LEAST_FREEDOM, degrees_of_freedom, draw_figures, find_interval
+from mertk.metrics.significance import holm, mcnemar, permutation_test
+from mertk.report.experiments import Experiment
+from mertk.report.figures import metric_set_of
+from mertk.report.intervals import ClusterSums, sum_clusters
+from mertk.tasks import find_task
+
+#: what must be alike, and how messages call it
+_ALIKE = {"task": "task", "metric_set": "metrics", "classes": "classes", "cv": "folds", "protocol": "protocol"}
+
+
+@dataclass
+class Difference:
+    """One metric of two experiments.
+
+    Attributes:
+        metric: its name; `first`, `second` are its values, `ends` the 95 % interval of their difference.
+        p: of the permutation test; `adjusted` by Holm for all pairs of that metric.
+        mcnemar: for shares of right answers, with one seed.
+    """
+
+    metric: str
+    first: float
+    second: float
+    ends: tuple[float, float] | None
+    p: float | None
+    mcnemar: float | None
+    adjusted: float | None = None
+
+    @property
+    def value(self) -> float:
+        return self.first - self.second
+
+
+@dataclass
+class Comparison:
+    """Two experiments, by name, and their differences; `notes` say how they were paired."""
+
+    names: tuple[str, str]
+    seeds: list[int]
+    clusters: str
+    num_clusters: int
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def compare(experiments: Sequence[Experiment], metrics: Sequence[str] | None = None) -> list[Comparison]:
+    """Every pair of experiments.
+
+    Args:
+        metrics: names; None for the main ones.
+
+    Raises:
+        MertkError: fewer than two experiments, an unknown metric, or two that were measured on something else.
+    """
+    if len(experiments) < 2:
+        raise MertkError(
+            f"got {len(experiments)} scored experiment ({', '.join(one.record['name'] for one in experiments)}), "
+            "expected two or more; give their directories."
+        )
+    known = metric_set_of(experiments[0].record)
+    unknown = sorted(set(metrics or ()) - set(known.names))
+    if unknown:
+        raise MertkError(f"metric {unknown[0]!r}: expected some of {', '.join(known.names)}.")
+    names = list(metrics or known.main)
+    found = [_compare(first, second, names) for first, second in combinations(experiments, 2)]
+    for name in names:
+        tests = [one for pair in found for one in pair.differences if one.metric == name and one.p is not None]
+        for one, adjusted in zip(tests, holm([test.p for test in tests]), strict=True):
+            one.adjusted = adjusted
+    return found
+
+
+def _compare(first: Experiment, second: Experiment, names: Sequence[str]) -> Comparison:
+    _check_alike(first, second)
+    first, second, notes = _paired(first, second)
+    sums = [_sums(one) for one in (first, second)]
+    if sums[0].kind != sums[1].kind or sums[0].names != sums[1].names:
+        raise MertkError(
+            f"{_called(first, second)}: one knows {sums[0].kind}s, the other {sums[1].kind}s, or others; score both "
+            "again with mertk evaluate --again."
+        )
+    figures = [{name: values[0] for name, values in one.measure(one.terms.sum(axis=0)[None]).items()} for one in sums]
+    draws = [draw_figures(one.terms, sums[0].strata, one.measure) for one in sums]
+    tested = permutation_test(sums[0].terms, sums[1].terms, sums[0].measure)
+    shares = _mcnemar(first, second) if len(first.record["seeds"]) == 1 else {}
+    freedom = degrees_of_freedom(sums[0].strata)
+    comparison = Comparison(
+        (first.record["name"], second.record["name"]),
+        first.record["seeds"],
+        sums[0].kind,
+        len(sums[0].names),
+        notes=notes,
+    )
+    for name in names:
+        ends = find_interval(draws[0][name] - draws[1][name], freedom) if freedom >= LEAST_FREEDOM else None
+        values = [float(one[name]) for one in figures]
+        comparison.differences.append(Difference(name, *values, ends, tested[name], shares.get(name)))
+    return comparison
+
+
+def _check_alike(first: Experiment, second: Experiment) -> None:
+    for key, word in _ALIKE.items():
+        one, other = first.record.get(key), second.record.get(key)
+        if one != other:
+            raise MertkError(
+                f"{_called(first, second)}: other {word}, {_told(one)} and {_told(other)}; only experiments that were "
+                "measured alike are compared."
+            )
+    for experiment in (first, second):
+        if any(one is None for one in experiment.predictions):
+            raise MertkError(
+                f"{experiment.record['name']}: a run has no predictions.tsv; score again with mertk evaluate --again."
+            )
+
+
+def _paired(first: Experiment, second: Experiment) -> tuple[Experiment, Experiment, list[str]]:
+    """Both with as many runs, of equal seeds where they have any, tested on the same utterances."""
+    seeds = [one.record["seeds"] for one in (first, second)]
+    common = sorted(set(seeds[0]) & set(seeds[1]))
+    size = min(map(len, seeds))
+    taken = [common, common] if common else [one[:size] for one in seeds]
+    notes = []
+    if not common:
+        notes.append(f"no seed in common: {_list(taken[0])} stand beside {_list(taken[1])}")
+    elif any(one != common for one in seeds):
+        notes.append(f"of the seeds {_list(seeds[0])} and {_list(seeds[1])} those in common: {_list(common)}")
+    pair = [_with_seeds(one, kept) for one, kept in zip((first, second), taken, strict=True)]
+    _check_utterances(*pair)
+    return *pair, notes
+
+
+def _with_seeds(experiment: Experiment, seeds: Sequence[int]) -> Experiment:
+    rows = [row for row, run in enumerate(experiment.runs) if run.about["seed"] in seeds]
+    runs, predictions = [experiment.runs[row] for row in rows], [experiment.predictions[row] for row in rows]
+    return Experiment(experiment.record | {"seeds": list(seeds)}, runs, predictions)
+
+
+def _check_utterances(first: Experiment, second: Experiment) -> None:
+    """Refuse other utterances, or others in a fold, and other truths."""
+    places = [_truths(one) for one in (first, second)]
+    for one, other in zip(sorted(places[0]), sorted(places[1]), strict=False):
+        mine, theirs = places[0][one], places[1][other]
+        odd = sorted(mine.keys() ^ theirs.keys())
+        if one[1] != other[1] or odd:
+            what = f"utterance {odd[0]} was tested in one alone" if odd else f"folds {one[1]} and {other[1]}"
+            raise MertkError(f"{_called(first, second)}: other test parts, {what} (fold {one[1]}).")
+        wrong = next((name for name in mine if mine[name] != theirs[name]), None)
+        if wrong:
+            raise MertkError(f"{_called(first, second)}: utterance {wrong} has other labels in them.")
+    if len(places[0]) != len(places[1]):
+        raise MertkError(
+            f"{_called(first, second)}: {len(places[0])} and {len(places[1])} runs, of other folds; score them all."
+        )
+
+
+def _truths(experiment: Experiment) -> dict[tuple[int, int], dict]:
+    """By number of the seed and by fold, the truth of each utterance."""
+    seeds = {seed: number for number, seed in enumerate(experiment.record["seeds"])}
+    return {
+        (seeds[run.about["seed"]], run.about["fold"]): {name: truth for name, (truth, _) in (one or {}).items()}
+        for run, one in zip(experiment.runs, experiment.predictions, strict=True)
+    }
+
+
+def _sums(experiment: Experiment) -> ClusterSums:
+    record = experiment.record
+    return sum_clusters(
+        experiment.runs, experiment.predictions, find_task(record["task"]).report, record["fixed_split"]
+    )
+
+
+def _mcnemar(first: Experiment, second: Experiment) -> dict[str, float]:
+    report = find_task(first.record["task"]).report
+    hits = []
+    for experiment in (first, second):
+        joined: dict[str, list[np.ndarray]] = {}
+        for run, one in zip(experiment.runs, experiment.predictions, strict=True):
+            for name, right in report.hits(run, {utterance: one[utterance] for utterance in sorted(one)}).items():
+                joined.setdefault(name, []).append(right)
+        hits.append({name: np.concatenate(parts) for name, parts in joined.items()})
+    return {name: mcnemar(hits[0][name], hits[1][name]) for name in hits[0]}
+
+
+def _called(first: Experiment, second: Experiment) -> str:
+    return f"{first.record['name']} and {second.record['name']}"
+
+
+def _list(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,130 @@
+"""95 % intervals of the figures of a record: how far chance in who was recorded may have moved them.
+
+Clusters of utterances are drawn again (`mertk.metrics.bootstrap`): speakers where a run knows them, else dialogues,
+videos or recordings. Seeds are not drawn: the interval is that of the pooled figure, or of the mean over the seeds that
+were run, of one fixed split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mertk.errors import MertkError
+from mertk.metrics.bootstrap import (
+    LEAST_FREEDOM,
+    LEAST_IN_STRATUM,
+    LEVEL,
+    NUM_DRAWS,
+    SEED,
+    degrees_of_freedom,
+    draw_figures,
+    find_interval,
+)
+from mertk.report.runs import ScoredRun
+from mertk.run.clusters import CLUSTERS_FILE, UTTERANCE, read_clusters
+from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
+
+
+def find_intervals(
+    runs: Sequence[ScoredRun], predictions: Sequence[Predictions], report: TaskReport, averages_seeds: bool
+) -> Record | None:
+    """What a record says of its intervals; None where a run has no predictions.
+
+    Args:
+        averages_seeds: whether the figures are means over seeds, whatever the task does.
+
+    Returns:
+        `level`, `draws`, `seed`, `clusters` (what was drawn), `num_clusters`, `within_folds`, `figures` (by metric the
+        two ends, or None), and `reason` where there are none at all.
+
+    Raises:
+        MertkError: a run's clusters are of other utterances than its predictions.
+    """
+    if any(one is None for one in predictions):
+        return None
+    sums = sum_clusters(runs, predictions, report, averages_seeds)
+    freedom = degrees_of_freedom(sums.strata)
+    record = {
+        "level": LEVEL, "draws": NUM_DRAWS, "seed": SEED, "clusters": sums.kind, "num_clusters": len(sums.names),
+        "within_folds": len(np.unique(sums.strata)) > 1, "figures": {},
+    }  # fmt: skip
+    if freedom < LEAST_FREEDOM:
+        return record | {"reason": f"{len(sums.names)} {sums.kind}s are too few to tell"}
+    draws = draw_figures(sums.terms, sums.strata, sums.measure)
+    return record | {"figures": {name: find_interval(values, freedom) for name, values in draws.items()}}
+
+
+@dataclass(frozen=True)
+class ClusterSums:
+    """What the clusters of a record add to its figures.
+
+    Attributes:
+        kind: what a cluster is, such as speaker.
+        names: of the clusters.
+        strata: (K,) what each is drawn among: its fold, or all.
+        terms: (K, seeds, M) sums of each.
+        measure: from sums (D, seeds, M) to the figures (D,) that the report tells.
+    """
+
+    kind: str
+    names: list[str]
+    strata: np.ndarray
+    terms: np.ndarray
+    measure: Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+def sum_clusters(
+    runs: Sequence[ScoredRun], predictions: Sequence[Predictions], report: TaskReport, averages_seeds: bool
+) -> ClusterSums:
+    """The sums of every cluster; arguments and errors as those of `find_intervals`."""
+    kinds, keys = zip(*(_clusters_of(run, one or {}) for run, one in zip(runs, predictions, strict=True)), strict=True)
+    kind = kinds[0] if len(set(kinds)) == 1 else UTTERANCE
+    if kind == UTTERANCE:
+        keys = tuple(list(one or {}) for one in predictions)
+    seeds = {position: number for number, rows in enumerate(runs_by_seed(runs).values()) for position in rows}
+    folds: dict[str, set[int]] = {}
+    for run, names in zip(runs, keys, strict=True):
+        for name in dict.fromkeys(names):
+            folds.setdefault(name, set()).add(run.about["fold"])
+    names = sorted(folds)
+    number_of = {name: number for number, name in enumerate(names)}
+    terms = np.zeros((len(names), max(seeds.values()) + 1, 0))
+    for position, (run, one, clusters) in enumerate(zip(runs, predictions, keys, strict=True)):
+        added = report.terms(run, one or {})
+        if not terms.shape[2]:
+            terms = np.zeros((*terms.shape[:2], added.shape[1]))
+        np.add.at(terms[:, seeds[position]], [number_of[name] for name in clusters], added)
+    by_seed = averages_seeds or not report.joins_seeds
+
+    def measure(sums: np.ndarray) -> dict[str, np.ndarray]:
+        if not by_seed:
+            return report.figures(runs[0], sums.sum(axis=1))
+        return {name: values.mean(axis=1) for name, values in report.figures(runs[0], sums).items()}
+
+    return ClusterSums(kind, names, _strata([folds[name] for name in names]), terms, measure)
+
+
+def _strata(folds: Sequence[set[int]]) -> np.ndarray:
+    """(K,) the fold of each cluster, where all are in one fold and every fold has enough of them; else 0."""
+    first = [min(of) for of in folds]
+    is_nested = all(len(of) == 1 for of in folds)
+    enough = is_nested and min(map(first.count, set(first))) >= LEAST_IN_STRATUM
+    return np.array(first if enough else [0] * len(folds))
+
+
+def _clusters_of(run: ScoredRun, predictions: dict) -> tuple[str, list[str]]:
+    """What was noted of a run's utterances, and the value of each."""
+    file = Path(run.directory) / CLUSTERS_FILE
+    if not file.is_file():
+        return UTTERANCE, list(predictions)
+    kind, values = read_clusters(file)
+    missing = next((utterance for utterance in predictions if utterance not in values), None)
+    if missing is not None:
+        raise MertkError(
+            f"{file}: utterance {missing} of predictions.tsv is not in it; score again with mertk evaluate --again."
+        )
+    return kind, [values[utterance] for utterance in predictions]

@@ -1,0 +1,50 @@
+"""Metrics of several labels from sums over utterances, many at once (see `mertk.metrics.sums`).
+
+Legend: `N` utterances, `C` labels, `...` draws.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mertk.metrics.sums import class_figures, class_terms
+
+
+def label_terms(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """(N, 4 C + 2) what each utterance adds: a cell of each label's counts, whether all are right, and one.
+
+    Args:
+        truth, prediction: (N, C), true where a label is present.
+    """
+    truth, prediction = np.asarray(truth, dtype=int), np.asarray(prediction, dtype=int)
+    cells = [class_terms(truth[:, label], prediction[:, label], 2) for label in range(truth.shape[1])]
+    exact = (truth == prediction).all(axis=1)
+    return np.concatenate([*cells, np.stack([exact, np.ones(len(exact))], axis=1)], axis=1)
+
+
+def label_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """The metrics of labels (...,) from sums (..., 4 C + 2) of `label_terms`; NaN where nothing counts for one."""
+    counts = sums[..., :-2].reshape(*sums.shape[:-1], -1, 4)
+    right_without, too_many, missed, right_with = np.moveaxis(counts, -1, 0)
+    absent, present = right_without + too_many, missed + right_with
+    with np.errstate(divide="ignore", invalid="ignore"):
+        balanced = (right_with * absent / present + right_without) / (2 * absent)
+        f1 = 2 * right_with / (present + too_many + right_with)
+        f1_micro = 2 * right_with.sum(axis=-1) / (2 * right_with + too_many + missed).sum(axis=-1)
+        exact = sums[..., -2] / sums[..., -1]
+    balanced = np.where((absent > 0) & (present > 0), balanced, np.nan)
+    f1 = np.where(present + too_many > 0, f1, np.nan)
+    return {
+        "weighted_accuracy": _mean(balanced),
+        "f1_sides": _mean(class_figures(counts)["f1_weighted"]),
+        "f1_macro": _mean(f1),
+        "f1_micro": f1_micro,
+        "exact_match": exact,
+    }
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over labels (..., C) of those that are known."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0).sum(axis=-1) / known.sum(axis=-1)

@@ -1,0 +1,115 @@
+"""Intervals in the report of runs: what is drawn, what is said of it, and what it is of."""
+
+import numpy as np
+import pytest
+
+from mertk.metrics.bootstrap import draw_figures, find_interval
+from mertk.metrics.sums import class_figures, class_terms
+from mertk.run.clusters import CLUSTERS_FILE, clusters_text, read_clusters
+from tests.scored_runs import CLASSES, fails, summarize, write_run
+
+
+def note_speakers(experiment, per_fold=5, count=40):
+    """Utterance i of a fold is of its speaker i mod `per_fold`."""
+    for file in experiment.rglob("predictions.tsv"):
+        names = [line.split("\t")[0] for line in file.read_text().splitlines()[1:]]
+        rows = [f"{name}\t{name.split('_')[0]}s{number % per_fold}\n" for number, name in enumerate(names)]
+        (file.parent / CLUSTERS_FILE).write_text("utterance\tspeaker\n" + "".join(rows))
+
+
+def test_speakers_are_drawn_within_folds(tmp_path):
+    pairs = [write_run(tmp_path / "paper", fold) for fold in (1, 2)]
+    note_speakers(tmp_path / "paper")
+    (record,), document = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
+    found = record["intervals"]
+    assert (found["clusters"], found["num_clusters"], found["within_folds"]) == ("speaker", 10, True)
+    terms = np.stack(
+        [
+            class_terms(truth[speaker::5], prediction[speaker::5], len(CLASSES)).sum(axis=0)
+            for truth, prediction in pairs
+            for speaker in range(5)
+        ]
+    )
+    draws = draw_figures(terms, np.repeat([1, 2], 5), class_figures)
+    assert found["figures"] == {name: pytest.approx(find_interval(values, 8)) for name, values in draws.items()}
+    low, high = found["figures"]["wa"]
+    assert low < record["pooled"]["wa"] < high
+    assert f"{100 * low:.2f} to {100 * high:.2f}" in document
+    assert "95 % intervals of the pooled figure: 10 speakers, within folds, 10,000 draws" in document
+
+
+def _records(told):
+    content, document = told
+    return content.get("experiments") or [content], document
+
+
+def test_a_fold_of_one_speaker_is_drawn_with_the_others(tmp_path):
+    for fold in range(1, 7):
+        write_run(tmp_path / "paper", fold, num_folds=6)
+    note_speakers(tmp_path / "paper", per_fold=1)
+    (record,), _ = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
+    assert (record["intervals"]["num_clusters"], record["intervals"]["within_folds"]) == (6, False)
+    assert record["intervals"]["figures"]["ua"]
+
+
+def test_too_few_speakers_are_told(tmp_path):
+    write_run(tmp_path / "paper", 1)
+    note_speakers(tmp_path / "paper", per_fold=2)
+    (record,), document = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
+    assert record["intervals"]["figures"] == {}
+    assert "No 95 % intervals: 2 speakers are too few to tell." in document
+
+
+def test_seeds_are_of_the_same_speakers(tmp_path):
+    """Seeds add no speakers: intervals of two equal seeds are that of one."""
+    for name, seeds in (("one", (1,)), ("two", (1, 1))):
+        for number, seed in enumerate(seeds):
+            write_run(tmp_path / name / f"x{number}", 1, seed)
+        note_speakers(tmp_path / name)
+    one = _records(summarize(tmp_path / "one/x0", out=tmp_path / "a"))[0][0]["intervals"]["figures"]
+    directory = tmp_path / "two/x0/session-clean/fold_1"
+    (tmp_path / "two/x1/session-clean/fold_1/seed_1").rename(directory / "seed_2")
+    file = directory / "seed_2/results.json"
+    file.write_text(file.read_text().replace('"seed": 1', '"seed": 2'))
+    two = _records(summarize(tmp_path / "two/x0", out=tmp_path / "b"))[0][0]["intervals"]["figures"]
+    assert two == {name: pytest.approx(ends) for name, ends in one.items()}
+
+
+def test_runs_that_do_not_know_their_speakers_say_so(tmp_path):
+    write_run(tmp_path / "paper", 1)
+    (record,), document = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
+    assert record["intervals"]["clusters"] == "utterance"
+    assert "the runs do not say which utterances are of one speaker" in document
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("utterance\tspeaker\n", "utterance f1_0 of predictions.tsv is not in it"), ("a b\n", "expected `utterance`")],
+)
+def test_clusters_of_other_utterances_are_refused(tmp_path, capsys, content, message):
+    write_run(tmp_path / "paper", 1)
+    next((tmp_path / "paper").rglob("predictions.tsv")).with_name(CLUSTERS_FILE).write_text(content)
+    fails(tmp_path, capsys, message, "score again with mertk evaluate --again")
+
+
+class Columns:
+    """As much of a manifest as is asked for."""
+
+    ids = ("a", "b", "c")
+
+    def __init__(self, **columns):
+        self.columns = columns
+
+    def has(self, name):
+        return name in self.columns
+
+    def column(self, name):
+        return self.columns[name]
+
+
+def test_the_first_thing_that_utterances_share_is_noted(tmp_path):
+    manifest = Columns(utt2dialogue=["d1", "d1", "d2"], **{"wav.scp": ["x", "y", "z"]})
+    text = clusters_text(manifest, ["c", "a"])
+    (tmp_path / CLUSTERS_FILE).write_text(text)
+    assert read_clusters(tmp_path / CLUSTERS_FILE) == ("dialogue", {"c": "d2", "a": "d1"})
+    assert clusters_text(Columns(text=["x", "y", "z"]), ["a"]) is None
