@@ -6,6 +6,7 @@ from mertk.report.figures import metric_set_of
 from mertk.report.formatting import Record, describe, join_paragraphs
 from mertk.report.origin import origin
 from mertk.report.published import published_table
+from mertk.report.speakers import tell_speakers
 from mertk.report.tables import ablation_table, overview, run_table
 from mertk.tasks import METRICS, find_task
 
@@ -79,6 +80,7 @@ def details(record: Record, picture: str) -> str:
             f"protocol {record['protocol']}, {split}, seeds {', '.join(map(str, record['seeds']))}.",
             run_table(record),
             _tell_intervals(record),
+            *filter(None, [tell_speakers(record)]),
             *report.tables(record),
             f"![{report.caption} of {record['name']}]({picture})",
             origin(record),

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
-from mertk.report.intervals import find_intervals
+from mertk.report.intervals import find_intervals, sum_clusters
 from mertk.report.runs import SHARED, ScoredRun, find_runs
+from mertk.report.speakers import speaker_figures
 from mertk.tasks import find_task
 from mertk.tasks.report import Predictions, Record
 
@@ -100,6 +101,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
     _check_apart(runs, predictions)
     mean, std = _spread(runs)
     is_fixed = _folds_there_are(runs) == 1
+    sums = sum_clusters(runs, predictions, report, is_fixed)
     record = {
         "name": name,
         **{key: first.about[key] for key in SHARED},
@@ -112,7 +114,8 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         "fixed_split": is_fixed,
         "mean": mean,
         "std": std,
-        "intervals": find_intervals(runs, predictions, report, is_fixed),
+        "intervals": find_intervals(sums),
+        "speakers": speaker_figures(sums),
         "folds": [_row(run) for run in runs],
         "warnings": _warnings(runs, unscored),
         **{key: _distinct([run.about.get(key) for run in runs]) for key in LISTED},

@@ -29,24 +29,15 @@ from mertk.run.clusters import CLUSTERS_FILE, UTTERANCE, read_clusters
 from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
 
 
-def find_intervals(
-    runs: Sequence[ScoredRun], predictions: Sequence[Predictions], report: TaskReport, averages_seeds: bool
-) -> Record | None:
+def find_intervals(sums: ClusterSums | None) -> Record | None:
     """What a record says of its intervals; None where a run has no predictions.
-
-    Args:
-        averages_seeds: whether the figures are means over seeds, whatever the task does.
 
     Returns:
         `level`, `draws`, `seed`, `clusters` (what was drawn), `num_clusters`, `within_folds`, `figures` (by metric the
         two ends, or None), and `reason` where there are none at all.
-
-    Raises:
-        MertkError: a run's clusters are of other utterances than its predictions.
     """
-    if any(one is None for one in predictions):
+    if sums is None:
         return None
-    sums = sum_clusters(runs, predictions, report, averages_seeds)
     freedom = degrees_of_freedom(sums.strata)
     record = {
         "level": LEVEL, "draws": NUM_DRAWS, "seed": SEED, "clusters": sums.kind, "num_clusters": len(sums.names),
@@ -79,8 +70,17 @@ class ClusterSums:
 
 def sum_clusters(
     runs: Sequence[ScoredRun], predictions: Sequence[Predictions], report: TaskReport, averages_seeds: bool
-) -> ClusterSums:
-    """The sums of every cluster; arguments and errors as those of `find_intervals`."""
+) -> ClusterSums | None:
+    """The sums of every cluster; None where a run has no predictions.
+
+    Args:
+        averages_seeds: whether the figures are means over seeds, whatever the task does.
+
+    Raises:
+        MertkError: a run's clusters are of other utterances than its predictions.
+    """
+    if any(one is None for one in predictions):
+        return None
     kinds, keys = zip(*(_clusters_of(run, one or {}) for run, one in zip(runs, predictions, strict=True)), strict=True)
     kind = kinds[0] if len(set(kinds)) == 1 else UTTERANCE
     if kind == UTTERANCE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,3 +36,29 @@ def read_predictions(path: Path, read_value: Callable[[str], Value], kind: str) 
                 raise MertkError(f"{path}:{number}: utterance {utterance} stands twice; score again.")
             found[utterance] = truth, prediction
     return found
+
+
+def read_confidences(path: Path, classes: Sequence[str]) -> tuple[list[float], list[bool]] | None:
+    """Of every utterance the probability of the class that was told, and whether it was right.
+
+    None where the file has no probabilities of these classes.
+
+    Raises:
+        MertkError: a probability that is none.
+    """
+    confidences, right = [], []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        header = next(lines, "").rstrip("\n").split("\t")
+        if header[3:] != list(classes):
+            return None
+        for number, line in enumerate(lines, start=2):
+            _, truth, prediction, *probabilities = line.rstrip("\n").split("\t")
+            try:
+                value = float(probabilities[header.index(prediction, 3) - 3])
+            except (IndexError, ValueError) as error:
+                raise MertkError(f"{path}:{number}: expected a probability of each class, got {line!r}.") from error
+            if not 0 <= value <= 1:
+                raise MertkError(f"{path}:{number}: the probability of {prediction} is {value}; score again.")
+            confidences.append(value)
+            right.append(truth == prediction)
+    return confidences, right

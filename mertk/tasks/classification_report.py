@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from mertk.content import Count
 from mertk.errors import MertkError
 from mertk.report.formatting import markdown_table, percent
-from mertk.report.predictions import read_predictions
+from mertk.report.predictions import read_confidences, read_predictions
 from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class ClassificationReport(TaskReport):
             "pooled_by_seed": [{"seed": seed, **metrics_of_confusion(matrix)} for seed, matrix in by_seed.items()],
             "recall": dict(zip(classes, recall, strict=True)),
             "confusion": confusion.tolist(),
+            "calibration": _calibration(runs, classes),
         }
 
     def terms(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> np.ndarray:
@@ -103,9 +104,33 @@ class ClassificationReport(TaskReport):
         return [
             f"{joined}, rows are the true class:",
             markdown_table(["", *record["classes"], "recall"], confusion),
+            *([_tell_calibration(record["calibration"])] if record["calibration"] else []),
         ]
 
     def plot(self, record: Record, predictions: Sequence[Predictions], title: str, path: Path) -> None:
         from mertk.report.plots import plot_confusion
 
         plot_confusion(record["classes"], record["confusion"], title, path)
+
+
+def _calibration(runs: Sequence[ScoredRun], classes: Sequence[str]) -> Record | None:
+    """Of all runs together; None where one has no probabilities."""
+    import numpy as np
+
+    from mertk.metrics.calibration import calibration
+
+    files = [run.directory / "predictions.tsv" for run in runs]
+    found = [read_confidences(file, classes) if file.is_file() else None for file in files]
+    if None in found:
+        return None
+    confidence, right = (np.concatenate([one[side] for one in found if one]) for side in (0, 1))
+    return calibration(confidence, right)
+
+
+def _tell_calibration(found: Record) -> str:
+    from mertk.metrics.calibration import NUM_BINS
+
+    return (
+        f"Calibration: ECE {percent(found['ece'])} in {NUM_BINS} bins of equal width; answers are right in "
+        f"{percent(found['right'])} %, and say {percent(found['confidence'])} % on average."
+    )

@@ -113,3 +113,24 @@ def test_the_first_thing_that_utterances_share_is_noted(tmp_path):
     (tmp_path / CLUSTERS_FILE).write_text(text)
     assert read_clusters(tmp_path / CLUSTERS_FILE) == ("dialogue", {"c": "d2", "a": "d1"})
     assert clusters_text(Columns(text=["x", "y", "z"]), ["a"]) is None
+
+
+def test_speakers_are_told_from_the_worst_to_the_best(tmp_path):
+    truth, prediction = write_run(tmp_path / "paper", 1)
+    note_speakers(tmp_path / "paper")
+    (record,), document = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
+    shares = {f"f1s{speaker}": np.mean(truth[speaker::5] == prediction[speaker::5]) for speaker in range(5)}
+    assert {name: one["wa"] for name, one in record["speakers"].items()} == pytest.approx(shares)
+    worst, best = min(shares, key=lambda name: (shares[name], name)), max(shares, key=lambda name: (shares[name], name))
+    line = next(line for line in document.splitlines() if line.startswith("From the worst"))
+    assert f"WA {100 * shares[worst]:.2f} ({worst}) to {100 * shares[best]:.2f} ({best})" in line
+
+
+def test_calibration_is_of_the_probabilities_that_were_told(tmp_path):
+    truth, prediction = write_run(tmp_path / "paper", 1)
+    (record,), document = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
+    right = np.mean(truth == prediction)
+    (only,) = record["calibration"]["bins"]
+    assert (only["count"], only["confidence"], only["right"]) == (40, 0.25, pytest.approx(right))
+    assert record["calibration"]["ece"] == pytest.approx(abs(right - 0.25))
+    assert f"Calibration: ECE {100 * abs(right - 0.25):.2f} in 15 bins" in document
