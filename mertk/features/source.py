@@ -87,6 +87,10 @@ def _open_extractor(
     described = convert(record, FeatureRecord, where, "restore the model, or train again")
     kind = find_extractor(described.extractor, f"features.{modality}", trusted)
     try:
+        if modality == "video":
+            from mertk.features.face_crop import open_extractor
+
+            return open_extractor(kind, described, place, device)
         return kind.from_record(described, place, device)
     except MertkError:
         raise
