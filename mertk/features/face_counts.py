@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from mertk.features.face_crop import OPTION
+from mertk.features.modalities import FACES
 
 #: in the feature directory: `utterance frames`, of those that have frames without a face
 COUNTS_FILE = "utt2num_faceless"
@@ -17,7 +17,7 @@ def count_faceless(directory: Path) -> None:
     from mertk.data.feature_store import FeatureStore
 
     store = FeatureStore(directory)
-    if OPTION not in store.record.options:
+    if FACES not in store.record.options:
         (directory / COUNTS_FILE).unlink(missing_ok=True)
         return
     counts = {name: int((~store.read(name).any(axis=1)).sum()) for name in store.ids}

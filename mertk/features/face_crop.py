@@ -22,14 +22,11 @@ from mertk.errors import MertkError
 from mertk.features.face_detector import FaceDetector
 from mertk.features.face_track import FaceTrack
 from mertk.features.face_weights import FINGERPRINT, package_version
-from mertk.features.modalities import HasPicture, VideoExtractor
+from mertk.features.modalities import FACES, HasPicture, VideoExtractor
 from mertk.features.worker_threads import computing_on_one_core
 
 if TYPE_CHECKING:
     from mertk.data.feature_record import FeatureRecord
-
-#: among the options of a record
-OPTION = "face_crop"
 
 #: raised when other boxes come of the same pictures
 METHOD = 1
@@ -103,19 +100,17 @@ class FaceCrop(VideoExtractor):
         told = asdict(_Recorded(**asdict(self.settings), detector=package_version()))
         record = self.extractor.record()
         rate = self.rate_hz or self.corpus_rate_hz
-        return replace(record, rate_hz=rate, options=record.options | {OPTION: told})
+        return replace(record, rate_hz=rate, options=record.options | {FACES: told})
 
 
-def open_extractor(kind: type[VideoExtractor], record: FeatureRecord, place: str | None, device: Any) -> VideoExtractor:
-    """The extractor of a class that makes the features of a record, of faces where the record says so.
+def open_face_crop(kind: type[VideoExtractor], record: FeatureRecord, place: str | None, device: Any) -> VideoExtractor:
+    """The extractor of a class that makes the features of faces that a record is about.
 
     Raises:
         MertkError: what found the faces is not here, or another one; and what `from_record` raises.
     """
-    if OPTION not in record.options:
-        return kind.from_record(record, place, device)
     options = dict(record.options)
-    told = convert(options.pop(OPTION), _Recorded, f"options.{OPTION}", "restore the model, or train again")
+    told = convert(options.pop(FACES), _Recorded, f"options.{FACES}", "restore the model, or train again")
     if (told.method, told.fingerprint) != (METHOD, FINGERPRINT):
         raise MertkError(
             f"the faces of this model were found by another detector ({told.detector}, method {told.method}, weights "

@@ -115,9 +115,8 @@ class _Network:
         from torch.nn import functional
 
         with torch.inference_mode():
-            values = (
-                torch.from_numpy(np.require(pictures, requirements="W")).permute(0, 3, 1, 2).float() - 127.5
-            ) / 128
+            pixels = torch.from_numpy(np.require(pictures, requirements="W")).permute(0, 3, 1, 2)
+            values = (pixels.float() - 127.5) / 128
             for (kernel, bias, slope), pool in zip(self._convolutions, self._pools, strict=True):
                 values = functional.prelu(functional.conv2d(values, kernel, bias), slope)
                 if pool:

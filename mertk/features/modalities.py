@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound="VideoExtractor")
 
+#: among the options of a record, how faces were cut out of pictures
+FACES = "face_crop"
+
 
 class HasSound(Protocol):
     """A recording (`mertk.data.recording.Recording`), or the sound of an utterance of a corpus."""
