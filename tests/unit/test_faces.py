@@ -11,7 +11,7 @@ from mertk.errors import MertkError
 from mertk.features import face_weights
 from mertk.features.face_boxes import overlap
 from mertk.features.face_detector import FaceDetector
-from mertk.features.face_track import HELD_PICTURES, FaceTrack, choose
+from mertk.features.face_track import HELD_PICTURES, LOOK_AGAIN_PICTURES, FaceTrack, worth
 from tests.faces import REAL_BOX, drawn_picture, real_picture, scene
 
 
@@ -66,11 +66,15 @@ def test_where_no_face_is_none_is_found(detector):
 def test_the_larger_of_two_faces_is_taken_and_the_central_of_two_alike(detector):
     both = scene(480, 720, (real_picture(), 20, 100, 360), (drawn_picture(), 500, 60, 150))
     boxes, sure = detector(both)
-    assert len(boxes) == 2 and centre(choose(boxes, sure, 480, 720))[0] < 360
+    assert len(boxes) == 2 and chosen(boxes, sure, both)[0] < 360
     alike = scene(480, 720, (real_picture(), 0, 100, 200), (real_picture(), 260, 100, 200))
     boxes, sure = detector(alike)
-    assert len(boxes) == 2 and 300 < centre(choose(boxes, sure, 480, 720))[0] < 400
-    assert choose(np.empty((0, 4)), np.empty(0), 480, 720) is None
+    assert len(boxes) == 2 and 300 < chosen(boxes, sure, alike)[0] < 400
+
+
+def chosen(boxes, sure, picture):
+    """Centre of the face that is worth most."""
+    return centre(boxes[np.argmax(worth(boxes, sure, picture))])
 
 
 def shown_by(track, pictures):
@@ -112,6 +116,20 @@ def test_a_face_out_of_sight_is_shown_where_it_was_and_then_given_up(detector):
     assert not track(wall).any() and not track(wall).any()
     assert centre(shown_by(track, [elsewhere])[0])[0] > 400
     assert centre(shown_by(track, [there] * (HELD_PICTURES + 1))[-1])[0] < 350
+
+
+def test_a_far_larger_face_takes_the_place_of_a_small_one_and_a_like_one_does_not(detector):
+    small, large = (real_picture(), 10, 20, 130), (real_picture(), 300, 60, 400)
+    track = FaceTrack(detector, 64, 0.2)
+    before = shown_by(track, [scene(480, 640, small)] * 2 + [scene(480, 640, small, large)] * (LOOK_AGAIN_PICTURES - 3))
+    assert (centre(before.T)[0] < 150).all()
+    after = shown_by(track, [scene(480, 640, small, large)] * 5)
+    assert centre(after[-1])[0] > 350 and np.abs(np.diff(after[-2:], axis=0)).max() < 10
+    alike = scene(480, 640, (real_picture(), 0, 100, 300), (real_picture(), 300, 80, 330))
+    track = FaceTrack(detector, 64, 0.2)
+    track(alike[:, :290])
+    squares = shown_by(track, [alike] * (2 * LOOK_AGAIN_PICTURES))
+    assert (centre(squares.T)[0] < 290).all()
 
 
 def test_the_margin_is_room_around_the_face_and_black_beyond_the_picture(detector):
