@@ -47,13 +47,13 @@ class FaceSettings:
     no_face: Literal["drop", "keep"] = "drop"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Recorded(FaceSettings):
     """What a record says: the settings, and what found the faces."""
 
-    method: int = METHOD
-    detector: str = ""
-    fingerprint: str = FINGERPRINT
+    method: int
+    detector: str
+    fingerprint: str
 
 
 class FaceCrop(VideoExtractor):
@@ -67,7 +67,7 @@ class FaceCrop(VideoExtractor):
         self.extractor = extractor
         self.settings = settings
         self.detector = FaceDetector()
-        self.dimension, self.device = extractor.dimension, extractor.device
+        self.dimension, self.dtype, self.device = extractor.dimension, extractor.dtype, extractor.device
         self.max_seconds, self.rate_hz = extractor.max_seconds, extractor.rate_hz
         self.corpus_rate_hz = extractor.corpus_rate_hz
 
@@ -83,6 +83,9 @@ class FaceCrop(VideoExtractor):
             recording.notes.append(f"no face is found in {num_faceless} of its {len(frames)} frames")
         return features
 
+    def notes(self, recording: HasPicture) -> list[str]:
+        return self.extractor.notes(recording)
+
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """Features (R, D) of what was cut out of the frames of one utterance, (T, P, P, 3).
 
@@ -97,7 +100,8 @@ class FaceCrop(VideoExtractor):
         return np.where(of_rows(has_face, len(features))[:, None], features, features.dtype.type(0))
 
     def record(self) -> FeatureRecord:
-        told = asdict(_Recorded(**asdict(self.settings), detector=package_version()))
+        found_by = {"method": METHOD, "detector": package_version(), "fingerprint": FINGERPRINT}
+        told = asdict(_Recorded(**asdict(self.settings), **found_by))
         record = self.extractor.record()
         rate = self.rate_hz or self.corpus_rate_hz
         return replace(record, rate_hz=rate, options=record.options | {FACES: told})
