@@ -46,6 +46,7 @@ some_of protocol $protocols
 one_of cv $cvs
 # shellcheck disable=SC2086
 one_of variant $variants
+[[ ! -v modalities ]] || check_modalities
 ((${#ablations[@]} == 0)) || some_of ablation "${ablations[@]}"
 numbers_from seeds 0
 [[ -z $max_lost ]] || share_from max_lost
@@ -90,6 +91,7 @@ configs=("$shared/$base.yaml")
 for overlay in "$corpus_name" $features "$variant"; do
     [[ $overlay == "$base" ]] || add_config "$overlay"
 done
+[[ -z ${modalities-} ]] || add_config "modalities/${modalities// /_}"
 [[ $is_raw == no ]] || configs+=("$shared/recordings.yaml")
 [[ $miniature == no ]] || add_config miniature
 configs+=("${config[@]}")
