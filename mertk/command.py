@@ -83,7 +83,7 @@ def find_corpora() -> dict[str, Command]:
     """By name, the programs that prepare a corpus."""
     from mertk.data_prep.corpora import describe_corpora
 
-    return {name: Command(line, f"{PREPARATION}.{name}") for name, line in describe_corpora().items()}
+    return {name: Command(one.line, one.module) for name, one in describe_corpora().items()}
 
 
 def find_module(words: Sequence[str]) -> tuple[str, list[str]]:
