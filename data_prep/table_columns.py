@@ -19,8 +19,8 @@ from mertk.spelling import nearest, refused
 #: names of columns by what they say, without blanks, case, hyphens and underscores
 ALIASES = {
     "file": "file path filename filepath audio video wav mp4 media sound audiofile videofile wavfile soundfile "
-    "mediafile audiopath videopath wavpath soundpath mediapath clippath audiofilename videofilename audiofilepath videofilepath "
-    "wavname audioname videoname clipname relativepath uri location",
+    "mediafile audiopath videopath wavpath soundpath mediapath clippath audiofilename videofilename "
+    "audiofilepath videofilepath wavname audioname videoname clipname relativepath uri location",
     "label": "label labels emotion emotions emotionlabel emotioncategory emotionclass emo class classlabel classname "
     "target sentiment sentimentlabel affect category gold goldlabel",
     "id": "id utteranceid uttid utt uid key sampleid segmentid clipid itemid sid",
@@ -33,6 +33,7 @@ ALIASES = {
     "duration": "duration dur durationsec durationseconds",
     "text": "text transcript transcription transcripts transcriptions sentence sentences words utterancetext caption",
     "part": "part split set subset mode partition",
+    "fold": "fold foldid foldnumber testfold cvfold",
 }
 #: names that say one of several things: the one that no other column says
 UNSURE = {
@@ -100,12 +101,15 @@ def read_choices(words: Sequence[str]) -> dict[str, str]:
     return chosen
 
 
-def find_columns(path: Path, line: int, names: Sequence[str], chosen: Mapping[str, str]) -> TableColumns:
+def find_columns(
+    path: Path, line: int, names: Sequence[str], chosen: Mapping[str, str], needs_label: bool = True
+) -> TableColumns:
     """What the columns of a table say.
 
     Args:
         path, line: where their names stand, for messages.
         chosen: the column of a meaning, by its name; an empty name: none.
+        needs_label: whether a table without labels is refused.
 
     Raises:
         MertkError: a name that is there twice, means two things, or the same as another; no column for labels, or
@@ -134,7 +138,7 @@ def find_columns(path: Path, line: int, names: Sequence[str], chosen: Mapping[st
         columns[meaning] = positions[0]
     if "end" in columns or "start" not in columns:
         columns.pop("duration", None)  # then it tells how long a file is, or what is known already
-    _check_needed(where, names, columns)
+    _check_needed(where, names, columns, needs_label)
     used = {*columns.values()}
     unused = [printable(name.strip()) for number, name in enumerate(names) if number not in used and name.strip()]
     return TableColumns(columns, _in_milliseconds(names, columns), unused)
@@ -171,9 +175,9 @@ def _place_unsure(
         found.setdefault(open_ones[0], []).append(position)
 
 
-def _check_needed(where: str, names: Sequence[str], columns: Mapping[str, int]) -> None:
+def _check_needed(where: str, names: Sequence[str], columns: Mapping[str, int], needs_label: bool) -> None:
     there = ", ".join(printable(name.strip()) for name in names if name.strip())
-    missing = [] if "label" in columns else ["label"]
+    missing = ["label"] if needs_label and "label" not in columns else []
     if not {"file", "text"} & set(columns):
         missing.insert(0, "file")
     if missing:

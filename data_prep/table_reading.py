@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from mertk.data_prep.own_rows import OwnRow, OwnTable
+from mertk.data_prep.own_rows import OwnRow, OwnReading
 from mertk.data_prep.table_columns import TableColumns, count_known, find_columns
 from mertk.data_prep.table_files import FileFinder
 from mertk.data_prep.table_rows import DELIMITERS, TableRow, TableRows, split_table
 from mertk.data_prep.table_text import TableText, read_table_text, windows_text
-from mertk.data_prep.table_values import is_missing, points_for_commas, seconds_text
+from mertk.data_prep.table_values import is_missing, seconds_text
 from mertk.errors import MertkError
 from mertk.file_names import printable
 
 #: values that are neither a class nor what is said
-_NAMES = frozenset({"file", "id", "speaker", "session", "start", "end", "duration", "part"})
+_NAMES = frozenset({"file", "id", "speaker", "session", "start", "end", "duration", "part", "fold"})
 #: names and folders looked at to find the one that all names are relative to
 _LOOKED_AT = 100
 
@@ -29,15 +28,15 @@ def read_own_table(
     columns: Mapping[str, str] | None = None,
     root: Path | None = None,
     encoding: str | None = None,
-    part: str | None = None,
-) -> OwnTable:
+    needs_label: bool = True,
+) -> OwnReading:
     """The rows of a table, and what was made of it.
 
     Args:
         columns: the column of a meaning by its name (`mertk.data_prep.table_columns`), where it is not to be found.
         root: folder that names of files are relative to; None for that of the table.
         encoding: of its characters, by Python's name; None: found out.
-        part: of all its rows, where the table has no column for it.
+        needs_label: whether a table without labels is refused.
 
     Raises:
         MertkError: the table as a whole is at fault.
@@ -48,22 +47,14 @@ def read_own_table(
     text = read_table_text(path, encoding)
     table = split_table(path, text.text, lambda names: count_known(_mended(names), chosen))
     table.names = _mended(table.names)
-    found = find_columns(path, table.line, table.names, chosen)
+    found = find_columns(path, table.line, table.names, chosen, needs_label)
     files = FileFinder(root or path.parent)
     missing: Counter[str] = Counter()
     rows = [_own_row(path, row, found, files, missing) for row in table.rows]
-    if part is not None:
-        if "part" in found.positions:
-            name = table.names[found.positions["part"]]
-            raise MertkError(f"{path}: is given as {part}, but has a column {name!r} itself; give it as it is.")
-        rows = [replace(row, part=part) for row in rows]
-    rows, with_points = _with_points(rows)
-    own = OwnTable(rows, _tell(text, table, found), [*text.warnings, *table.warnings])
+    own = OwnReading(rows, _tell(text, table, found), [*text.warnings, *table.warnings])
     if missing:
         told = ", ".join(f"{value} in {name} ({count})" for (name, value), count in sorted(missing.items()))
         own.told.append(f"taken as no value: {told}")
-    if with_points:
-        own.told.append("labels are numbers with a decimal comma")
     _check_folder(path, own, files, root)
     return own
 
@@ -112,14 +103,6 @@ def _read_times(values: dict[str, str], columns: TableColumns) -> None:
         values["end"] = str(Decimal(values["start"]) + Decimal(duration))
 
 
-def _with_points(rows: list[OwnRow]) -> tuple[list[OwnRow], bool]:
-    """The rows with points for the commas of labels that are numbers, and whether there are any."""
-    points = points_for_commas(row.label for row in rows if row.label)
-    if points is None:
-        return rows, False
-    return [replace(row, label=points[row.label]) if row.label else row for row in rows], True
-
-
 def _tell(text: TableText, table: TableRows, columns: TableColumns) -> list[str]:
     between = DELIMITERS.get(table.delimiter, repr(table.delimiter))
     used = ", ".join(
@@ -132,7 +115,7 @@ def _tell(text: TableText, table: TableRows, columns: TableColumns) -> list[str]
     return told
 
 
-def _check_folder(path: Path, own: OwnTable, files: FileFinder, root: Path | None) -> None:
+def _check_folder(path: Path, own: OwnReading, files: FileFinder, root: Path | None) -> None:
     """Refuse a table none of whose files are there, though they are relative to another folder near by."""
     named = [row.file for row in own.rows if row.file is not None]
     if not named or any(file.exists() for file in named):

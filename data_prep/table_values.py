@@ -1,9 +1,8 @@
-"""Values of a table: what stands for none, times, and numbers with a comma."""
+"""Values of a table: what stands for none, and times."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from decimal import Decimal
 
 #: what R, pandas and Excel write where there is no value
@@ -13,8 +12,6 @@ _NO_NAME = frozenset({"None", "none", "-"})
 
 _PLAIN = re.compile(r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?) ?(s|sec|secs|seconds|ms)?")
 _CLOCK = re.compile(r"(?:(\d+) days?,? ?\+?)?(?:(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:[.,]\d+)?))?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-_WHOLE = re.compile(r"[+-]?\d+")
 
 
 def is_missing(value: str, is_name: bool = False) -> bool:
@@ -49,16 +46,3 @@ def seconds_text(value: str, is_milliseconds: bool = False) -> str:
 def _shown(number: Decimal) -> str:
     text = f"{number:f}"
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
-
-
-def points_for_commas(values: Iterable[str]) -> dict[str, str] | None:
-    """Numbers with a decimal comma, with a point; None where any value is another, or none has a comma.
-
-    >>> points_for_commas(["0,5", "-1", "2,25"]), points_for_commas(["0,5", "sad"])
-    ({'0,5': '0.5', '-1': '-1', '2,25': '2.25'}, None)
-    """
-    found = {value: value.replace("\u2212", "-") for value in set(values)}
-    commas = [value for value in found.values() if _DECIMAL_COMMA.fullmatch(value)]
-    if not commas or any(not _WHOLE.fullmatch(value) and value not in commas for value in found.values()):
-        return None
-    return {value: number.replace(",", ".") for value, number in found.items()}
