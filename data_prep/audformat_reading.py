@@ -1,7 +1,7 @@
 """Tables of audformat, and of Nkululeko: files, perhaps with start and end, and what is known of them.
 
-They are CSV tables like others, but for two things: a database of audformat is a folder with db.yaml and a table of each
-kind, db.NAME.csv; and who speaks often stands in another table than the emotion, by file.
+They are CSV tables like others, but for two things: a database of audformat is a folder with db.yaml and a table of
+each kind, db.NAME.csv; and who speaks often stands in another table than the emotion, by file.
 """
 
 from __future__ import annotations

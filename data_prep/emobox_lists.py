@@ -1,7 +1,8 @@
 """The lists of EmoBox as `OwnRow`s: one utterance a line of JSON, and the folds they are laid out in.
 
-A corpus there is a folder: NAME.jsonl with all utterances, label_map.json (codes of emotions to names), data.seg.wrd.stm
-with the speakers, and fold_K/NAME_{train,valid,test}_fold_K.jsonl. The same lists as .json map keys to utterances.
+A corpus there is a folder: NAME.jsonl with all utterances, label_map.json (codes of emotions to names),
+data.seg.wrd.stm with the speakers, and fold_K/NAME_{train,valid,test}_fold_K.jsonl. The same lists as .json map keys to
+utterances.
 """
 
 from __future__ import annotations

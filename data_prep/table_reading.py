@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from mertk.data_prep.own_rows import OwnRow, OwnReading
+from mertk.data_prep.own_rows import OwnReading, OwnRow
 from mertk.data_prep.table_columns import TableColumns, count_known, find_columns
 from mertk.data_prep.table_files import FileFinder
 from mertk.data_prep.table_rows import DELIMITERS, TableRow, TableRows, split_table
