@@ -69,8 +69,8 @@ def read_audformat(
         added = [name for name in added if all(getattr(row, name) is None for row in reading.rows if not row.fault)]
         if not added or not any(row.file in about for row in reading.rows):
             raise MertkError(
-                f"{path}: adds nothing to {table}: it has no column for {', '.join(_ADDED)} that is not there already, or "
-                "is about other files; leave it out."
+                f"{path}: adds nothing to {table}: it has no column for {', '.join(_ADDED)} that is not there already, "
+                "or is about other files; leave it out."
             )
         for number, row in enumerate(reading.rows):
             if not row.fault:

@@ -38,9 +38,7 @@ mertk prepare csv --train train.csv --validation dev.csv --test test.csv --out d
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__, EXAMPLE)
-    parser.add_argument(
-        "tables", nargs="*", type=Path, metavar="TABLE", help="a table, or several with the same columns"
-    )
+    parser.add_argument("tables", nargs="*", type=Path, metavar="TABLE", help="a table, or several of the same columns")
     add_common_arguments(parser, "table")
     add_table_arguments(parser)
     add_arguments(parser)

@@ -47,8 +47,8 @@ def read_emobox(
     Args:
         sources: the folder of a corpus or of a fold, or lists.
         fold: the one whose parts are taken; None: all of them, where every utterance is tested in one of them.
-        root: folder that recordings are relative to; None: the first above the lists, or the working directory, in which
-            they are.
+        root: folder that recordings are relative to; None: the first above the lists, or the working directory, in
+            which they are.
         label_map: names of the emotions by their codes; None: the label_map.json beside or above the lists.
 
     Raises:

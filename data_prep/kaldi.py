@@ -48,7 +48,7 @@ def prepare(
     labels: Path | None = None,
     **options: Any,
 ) -> Manifest:
-    """Hold the utterances of data directories, or of scp files, against their files, and write the data directory `out`.
+    """Hold the utterances of data directories, or of scp files, against the files, and write the data directory `out`.
 
     Args:
         source: folder or file; None where there is one for each part.
