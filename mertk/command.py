@@ -49,6 +49,7 @@ COMMANDS = {
     "predict": Command("tell the emotion, or the intensity of sentiment, in recordings", "mertk.bin.predict"),
     "summarize": Command("write the tables and pictures of scored models", "mertk.bin.summarize"),
     "plot": Command("draw what a trained model makes of its utterances", "mertk.bin.plot"),
+    "table": Command("write a data directory as one table, CSV", "mertk.bin.table"),
     "validate": Command("check a data directory", "mertk.bin.validate_data"),
     "doctor": Command("tell whether this machine is fit for a run", "mertk.bin.doctor"),
     "launch": Command("run one of these on several processes", "mertk.bin.launch"),
