@@ -86,6 +86,7 @@ def recognises(corpus: Path, **_: object) -> bool:
 
 def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) -> Finding:
     """Whether the table can be read, and the files are there that it names."""
+    from mertk.data_prep.table_files import is_there
     from mertk.data_prep.table_reading import read_own_table
 
     try:
@@ -93,7 +94,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
     except MertkError as error:
         return Finding("FAIL", "corpus", str(error))
     faults = [f"{row.place}: {row.fault}" for row in rows if row.fault]
-    faults += [f"{row.place}: {row.file}: no such file" for row in rows if row.file and not row.file.exists()]
+    faults += [f"{row.place}: {row.file}: no such file" for row in rows if row.file and not is_there(row.file)]
     if faults:
         return Finding("warn", "corpus", f"{corpus}: {len(faults)} of {len(rows)} rows at fault, as {faults[0]}")
     return Finding("ok", "corpus", f"{corpus}: {len(rows)} rows")

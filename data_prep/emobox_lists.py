@@ -19,12 +19,15 @@ from typing import Any
 from mertk.content import read_json
 from mertk.data.text_file import read_text
 from mertk.data_prep.own_rows import OwnReading, OwnRow
-from mertk.data_prep.table_files import FileFinder
+from mertk.data_prep.table_files import FileFinder, is_there
 from mertk.errors import MertkError
 
 LABEL_MAP, SPEAKERS = "label_map.json", "data.seg.wrd.stm"
 #: names of recordings tried to find the folder that they are relative to
 _TRIED = 20
+
+#: share of the utterances that folds may leave untested: a list may be damaged
+_MOST_UNTESTED = 0.05
 
 _PART = re.compile(r"(?:^|[_.-])(train|valid|validation|dev|test)(?=[_.-]|$)")
 _FOLD = re.compile(r"fold_?(\d+)")
@@ -37,6 +40,10 @@ class Given:
     path: Path
     part: str | None = None
     fold: str | None = None
+
+
+#: the list, place, key and content of an utterance
+Entry = tuple[Given, str, str, Any]
 
 
 def read_emobox(
@@ -62,13 +69,14 @@ def read_emobox(
     entries = [(one, place, key, entry) for one in given for place, key, entry in _entries(one.path)]
     finder = FileFinder(root or _find_root(folder, [entry for *_, entry in entries], reading))
     fold_of = _test_folds(given, entries)
-    seen: set[str] = set()
+    if fold_of is not None:  # each utterance once, as the list says that tests it
+        entries = _once(entries)
     for one, place, key, entry in entries:
-        if fold_of is not None and key in seen:
-            continue
-        seen.add(key)
-        row = replace(_row(place, key, entry, names, finder), speaker=speaker_of and speaker_of.get(key, ""))
-        reading.rows.append(replace(row, fold=fold_of[key]) if fold_of is not None else replace(row, part=one.part))
+        row = _row(place, key, entry, names, finder)
+        if not row.fault and fold_of is not None and key not in fold_of:
+            row = replace(row, fault="it is tested in none of the folds")
+        fold, part = (fold_of.get(key), None) if fold_of is not None else (None, one.part)
+        reading.rows.append(replace(row, speaker=speaker_of and speaker_of.get(key, ""), part=part, fold=fold))
     if names:
         reading.told.append(f"emotions are called as in {LABEL_MAP}: {', '.join(sorted(set(names.values())))}")
     if fold_of is not None:
@@ -173,33 +181,43 @@ def _find_root(folder: Path, entries: Sequence[Any], reading: OwnReading) -> Pat
     names = [entry["wav"] for entry in islice(entries, _TRIED) if isinstance(entry, dict) and "wav" in entry]
     for place in dict.fromkeys((folder, *folder.parents, Path.cwd())):
         finder = FileFinder(place)
-        if any(isinstance(name, str) and finder.find(name).exists() for name in names):
+        if any(isinstance(name, str) and is_there(finder.find(name)) for name in names):
             reading.told.append(f"recordings are relative to {place}")
             return place
     return Path.cwd()
 
 
-def _test_folds(given: Sequence[Given], entries: Sequence[tuple[Given, str, str, Any]]) -> dict[str, str] | None:
+def _once(entries: Sequence[Entry]) -> list[Entry]:
+    """Each utterance once, those of test parts first; what has no key is all there."""
+    ordered = sorted(entries, key=lambda entry: entry[0].part != "test")
+    first: dict[str, Entry] = {}
+    for number, entry in enumerate(ordered):
+        first.setdefault(entry[2] or f"\n{number}", entry)
+    return list(first.values())
+
+
+def _test_folds(given: Sequence[Given], entries: Sequence[Entry]) -> dict[str, str] | None:
     """The fold that each utterance is tested in, by its key; None where there are not several folds.
 
     Raises:
-        MertkError: some are tested in no fold, or in two, or folds have a validation part of their own.
+        MertkError: many are tested in no fold, some in two, or folds have a validation part of their own.
     """
     folds = {one.fold for one in given if one.fold is not None}
     if len(folds) < 2:
         return None
-    tested = {key: one.fold for one, _, key, _ in entries if one.part == "test" and one.fold is not None}
-    counts = Counter(key for one, _, key, _ in entries if one.part == "test")
-    untested = {key for _, _, key, _ in entries} - tested.keys()
+    tested = [(key, one.fold) for one, _, key, _ in entries if one.part == "test" and one.fold is not None and key]
+    counts = Counter(key for key, _ in tested)
+    keys = {key for _, _, key, _ in entries if key}
+    untested = keys - counts.keys()
     problem = None
     if {one.part for one in given} - {"train", "test"}:
         problem = "have a validation part of their own"
-    elif untested:
-        problem = f"leave {len(untested)} utterances untested, such as {min(untested)}"
-    elif len(tested) < counts.total():
+    elif len(untested) > _MOST_UNTESTED * len(keys):
+        problem = f"leave {len(untested)} of {len(keys)} utterances untested, such as {min(untested)}"
+    elif len(counts) < len(tested):
         twice = next(key for key, count in counts.items() if count > 1)
         problem = f"test utterances twice, such as {twice}"
     if problem:
         there = ", ".join(sorted(folds, key=int))
         raise MertkError(f"{given[0].path.parent.parent}: its folds {problem}; choose one of {there} with --fold.")
-    return tested
+    return dict(tested)

@@ -10,7 +10,7 @@ from pathlib import Path
 from mertk.data.labels import is_number
 from mertk.data.text_file import BYTE_ORDER_MARK, read_text
 from mertk.data_prep.own_rows import OwnReading, OwnRow
-from mertk.data_prep.table_files import FileFinder
+from mertk.data_prep.table_files import FileFinder, is_there
 from mertk.data_prep.table_text import windows_text
 from mertk.errors import MertkError
 
@@ -163,7 +163,7 @@ class _Recordings:
         if _ARCHIVE.search(value):
             raise ValueError(f"{value!r:.80} is in an archive; copy it to a file (wav-copy), and name that in wav.scp")
         paths = [finder.find(value) for finder in self.finders]
-        return next((path for path in paths if path.exists()), paths[0])
+        return next((path for path in paths if is_there(path)), paths[0])
 
 
 def _read_three_columns(path: Path, root: Path | None) -> OwnReading:

@@ -15,6 +15,14 @@ from mertk.data_prep.table_text import windows_text
 _REMOTE = re.compile(r"(https?|ftp|s3|gs|hf|ssh|sftp)://", re.IGNORECASE)
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; what cannot be a name, or must not be looked at, is not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 class FileFinder:
     """Finds files by names that are relative to a folder, absolute, below `~`, or URIs of `file:`.
 
@@ -37,7 +45,7 @@ class FileFinder:
         if name[:5].casefold() == "file:":
             name = _of_uri(name)
         path = self.folder / name
-        if path.exists():
+        if is_there(path):
             return path
         spellings = dict.fromkeys((name, windows_text(name)))
         others = [other for one in spellings for other in (one, one.replace("\\", "/"))]
@@ -46,7 +54,7 @@ class FileFinder:
                 others.append(str(Path(name).expanduser()))
         for other in dict.fromkeys(others):
             found = self.folder / other
-            composed = found if found.exists() else self._composed(found)
+            composed = found if is_there(found) else self._composed(found)
             if composed:
                 return composed
         return self.folder / windows_text(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mertk.data_prep.own_rows import OwnReading, OwnRow
 from mertk.data_prep.table_columns import TableColumns, count_known, find_columns
-from mertk.data_prep.table_files import FileFinder
+from mertk.data_prep.table_files import FileFinder, is_there
 from mertk.data_prep.table_rows import DELIMITERS, TableRow, TableRows, split_table
 from mertk.data_prep.table_text import TableText, read_table_text, windows_text
 from mertk.data_prep.table_values import is_missing, seconds_text
@@ -118,13 +118,13 @@ def _tell(text: TableText, table: TableRows, columns: TableColumns) -> list[str]
 def _check_folder(path: Path, own: OwnReading, files: FileFinder, root: Path | None) -> None:
     """Refuse a table none of whose files are there, though they are relative to another folder near by."""
     named = [row.file for row in own.rows if row.file is not None]
-    if not named or any(file.exists() for file in named):
+    if not named or any(map(is_there, named)):
         return
     place = files.folder
     below = [entry for entry in islice(place.iterdir(), _LOOKED_AT) if entry.is_dir()]
     names = [file.relative_to(place) for file in named[:_LOOKED_AT] if file.is_relative_to(place)]
     for other in dict.fromkeys((Path.cwd(), *place.parents, *sorted(below))):
-        if any((other / name).is_file() for name in names):
+        if any(is_there(other / name) for name in names):
             said = f"--root {root}" if root else "the folder of the table"
             raise MertkError(
                 f"{path}: none of its files is there: names are taken relative to {said}, but they lie below {other}; "
