@@ -86,6 +86,7 @@ def prepare_rows(
             count=len(table.kept()),
             counts=counts,
             left_out=dict(table.left_out.most_common()),
+            has_intervals=any(utterance.start is not None for utterance in table.kept()),
             warnings=table.warnings,
             choices=table.choices,
         )

@@ -21,7 +21,9 @@ from mertk.tasks.label_text import NO_LABEL
 #: between several labels of an utterance
 SEPARATOR = "|"
 #: columns of a data directory to those of the table
-_NAMES = {"utt2spk": "speaker", "utt2session": "session", "text": "text", "utt2recording": "recording"}
+_NAMES = {"utt2spk": "speaker", "utt2session": "session", "text": "text"}
+#: of which recording a file was taken, where it is not that itself
+_RECORDINGS = {"utt2recording": "recording"}
 _FILES = {"audio": "wav.scp", "video": "video.scp"}
 _SEGMENTS = {"audio": "audio_segments", "video": "video_segments"}
 
@@ -47,13 +49,14 @@ def write_table(directory: Path, out: Path, file: str | None = None) -> list[str
     if kind is not None:
         columns["file"] = [str(Path(path).absolute()) for path in manifest.column(_FILES[kind])]
     columns["label"] = _labels(manifest)
-    columns |= {name: manifest.column(column) for column, name in _NAMES.items() if manifest.has(column)}
+    names = _NAMES | ({} if kind == "video" else _RECORDINGS)
+    columns |= {name: manifest.column(column) for column, name in names.items() if manifest.has(column)}
     if kind is not None:
         columns |= _times(manifest, kind)
     name, parts, told = _parts(manifest)
     if parts:
         columns[name] = [parts.get(utterance, "") for utterance in manifest.ids]
-    written = {"utt2label", *_NAMES, *([_FILES[kind], _SEGMENTS[kind]] if kind else [])}
+    written = {"utt2label", *names, *([_FILES[kind], _SEGMENTS[kind]] if kind else [])}
     columns |= {name: manifest.column(name) for name in COLUMN_NAMES if name not in written and manifest.has(name)}
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t" if out.suffix == ".tsv" else ",", lineterminator="\n")
@@ -99,18 +102,13 @@ def _labels(manifest: Manifest) -> list[str]:
 def _times(manifest: Manifest, kind: str) -> dict[str, list[str]]:
     """Start and end of each utterance in its file, where files are not utterances."""
     column = _SEGMENTS[kind]
-    whole = kind == "video" and not manifest.has("audio_segments") and _are_the_same(manifest)
-    if not manifest.has(column) or whole:
+    if not manifest.has(column) or not manifest.corpus.get("has_intervals", True):
         return {}
     fields = [value.split(" ") for value in manifest.column(column)]
     found = {"start": [field[0] for field in fields], "end": [field[1] for field in fields]}
     if kind == "video" and any(field[2] != "whole" for field in fields):
         found["half"] = [field[2] for field in fields]
     return found
-
-
-def _are_the_same(manifest: Manifest) -> bool:
-    return manifest.has("wav.scp") and manifest.column("wav.scp") == manifest.column("video.scp")
 
 
 def _parts(manifest: Manifest) -> tuple[str, dict[str, str], list[str]]:

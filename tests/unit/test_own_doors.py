@@ -16,6 +16,7 @@ from mertk.data_prep.emobox_lists import read_emobox
 from mertk.data_prep.kaldi_lists import read_kaldi
 from mertk.data_prep.own_door import name_of
 from mertk.errors import MertkError
+from tests.video_corpus import write_video
 
 EMOTIONS = ("angry", "happy", "sad")
 
@@ -104,6 +105,15 @@ def test_several_labels_and_text_alone(tmp_path):
     )
     assert (manifest.task.name, manifest.classes) == ("multilabel", ["angry", "happy", "sad"])
     assert not manifest.has("wav.scp")
+    assert came_back(tmp_path, manifest) == (columns_of(manifest), folds_of(tmp_path / "data"))
+
+
+def test_videos_go_in_and_out(tmp_path):
+    for number in range(6):
+        write_video(tmp_path / f"v {number}.avi", 12, number)
+    rows = [f"v {row}.avi,{EMOTIONS[row % 2]},s{row // 2}" for row in range(6)]
+    manifest = prepared("csv", write(tmp_path / "a.csv", ["video,target,subject", *rows]), "--out", tmp_path / "data")
+    assert manifest.has("video_segments") and not manifest.has("wav.scp")
     assert came_back(tmp_path, manifest) == (columns_of(manifest), folds_of(tmp_path / "data"))
 
 
