@@ -87,9 +87,13 @@ def _sound_of_video(path: Path) -> float | None:
 
 
 def _picture_seconds(path: Path) -> float:
-    from mertk.data.video_frames import read_duration
+    from mertk.data.file_extent import is_cut
+    from mertk.data.video_frames import VideoError, read_duration
 
-    return float(read_duration(path))
+    seconds = float(read_duration(path))
+    if is_cut(path):
+        raise VideoError(f"video {path} was cut off; copy it again.", "truncated_video")
+    return seconds
 
 
 def look_into(files: Sequence[Path], modalities: Collection[str], num_threads: int) -> dict[Path, FileFacts]:

@@ -109,27 +109,19 @@ def _others(known: Collection[str], kept: Collection[str]) -> tuple[str, ...]:
 def _link(manifest: Manifest, kept: Sequence[str]) -> Grouping:
     """Utterances by what they share of any of these, directly or through others; called by the first speaker, say."""
     import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
 
     first, *others = (group_by(manifest, name) for name in kept)
-    if not others:
-        return first
-    offset, rows, columns = len(first.names), [], []
-    for other in others:
-        rows.append(first.codes)
-        columns.append(other.codes + offset)
-        offset += len(other.names)
-    edges = np.concatenate(rows), np.concatenate(columns)
-    graph = coo_array((np.ones(len(edges[0])), edges), shape=(offset, offset))
-    component = connected_components(graph, directed=False)[1][: len(first.names)]
-    name_of: dict[int, str] = {}
-    for name, number in zip(first.names, component.tolist(), strict=True):
-        name_of.setdefault(number, name)  # sorted, as `first.names` are
-    names = sorted(name_of.values())
-    position = {name: number for number, name in enumerate(names)}
-    codes = np.array([position[name_of[number]] for number in component.tolist()], dtype=np.int64)
-    return Grouping(names, codes[first.codes])
+    lowest = np.arange(len(first.names))  # by value, the number of the first value that it is linked with
+    is_settled = False
+    while not is_settled:
+        before = lowest.copy()
+        for other in others:
+            of_other = np.full(len(other.names), len(lowest))
+            np.minimum.at(of_other, other.codes, lowest[first.codes])
+            np.minimum.at(lowest, first.codes, of_other[other.codes])
+        is_settled = np.array_equal(lowest, before)
+    linked, codes = np.unique(lowest, return_inverse=True)
+    return Grouping([first.names[number] for number in linked.tolist()], codes[first.codes])
 
 
 def add_cross_validation(directory: DataDirectory, k: int, keep_together: str | None) -> str:

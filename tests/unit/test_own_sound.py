@@ -81,15 +81,18 @@ def test_intervals_of_coded_sound_keep_its_own_rate(tmp_path):
 
 
 def test_few_that_lack_sound_or_picture_are_lost_and_a_choice_keeps_them(clips, tmp_path):
-    rows = whole_rows(clips) + [
+    rows = [
+        *whole_rows(clips),
+        *(OwnRow(f"t:7{n}", clips / f"clip {n}.mp4", "a", start="0", end=f"1.{n}", speaker=f"s{n}") for n in range(3)),
         OwnRow("t:8", clips / "mute.mp4", "a", speaker="s8"),
         OwnRow("t:9", clips / "voice.wav", "a", speaker="s9"),
     ]
     manifest = prepared(rows, tmp_path, max_lost=0.5)
     assert manifest.corpus["left_out"] == {"no_sound": 1, "no_picture": 1}
-    assert len(prepared(rows, tmp_path, max_lost=0.5, modalities=["audio"])) == 4
+    assert "t:8: it has no sound, which is used here" in (tmp_path / "out" / "excluded.tsv").read_text()
+    assert len(prepared(rows, tmp_path, max_lost=0.5, modalities=["audio"])) == 7
     assert not (tmp_path / "out" / "video.scp").exists()
-    assert len(prepared(rows, tmp_path, max_lost=0.5, modalities=["video"])) == 4
+    assert len(prepared(rows, tmp_path, max_lost=0.5, modalities=["video"])) == 7
     assert not (tmp_path / "out" / "sound").exists()
 
 
