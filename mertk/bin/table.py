@@ -29,8 +29,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"warning: {sentence}", file=sys.stderr)
     manifest = load_manifest(arguments.directory, need=())
     print(f"{arguments.out}: {len(manifest)} utterances")
-    classes = f" --classes {','.join(manifest.classes)}" if manifest.classes else ""
-    print(f"  read back by mertk prepare csv {arguments.out} --task {manifest.task.name}{classes} --out DIR")
+    print(f"  read back by `mertk prepare csv {arguments.out} --task {manifest.task.name} --out DIR`")
     return 0
 
 
