@@ -9,6 +9,7 @@ import unicodedata
 
 import pytest
 
+from mertk.data_prep.corpora import check_corpus
 from mertk.data_prep.csv_table import check
 from mertk.data_prep.table_columns import read_choices
 from mertk.data_prep.table_reading import read_own_table
@@ -237,4 +238,4 @@ def test_the_doctor_looks_into_a_table(folder):
     path.write_text("file\na b.wav\n")
     assert check(path).status == "FAIL"
     path.write_text("file,label\na b.wav,happy\n")
-    assert check(path) == ("ok", "corpus", f"{path}: 1 rows")
+    assert check_corpus(path) == check(path) == ("ok", "corpus", f"{path}: 1 rows")

@@ -91,7 +91,13 @@ def test_parts_and_folds(tmp_path):
     assert [row["fold"] for row in rows_of(tmp_path / "a.csv")] == ["2", "3", "1"]
     write_folds(data / "folds/session-clean", [fold(*turns[0], "session", 1)])
     (told,) = write_table(data, tmp_path / "a.csv")
-    assert told == "folds are not in the table, there is more than one kind (session-clean, speaker-clean)"
+    assert told == "folds are not in the table, there are several kinds (session, speaker)"
+    assert write_table(data, tmp_path / "a.csv", folds="speaker") == []
+    assert [row["fold"] for row in rows_of(tmp_path / "a.csv")] == ["2", "3", "1"]
+    (told,) = write_table(data, tmp_path / "a.csv", folds="session")
+    assert told == "the folds by session are not in the table, they do not test every utterance"
+    with pytest.raises(MertkError, match="has no folds by dialogue; there is session, speaker"):
+        write_table(data, tmp_path / "a.csv", folds="dialogue")
     write_folds(data / "folds/official-clean", [fold(*turns[0], "official", 1)])
     assert write_table(data, tmp_path / "a.csv") == []
     assert [row["part"] for row in rows_of(tmp_path / "a.csv")] == ["train", "validation", "test"]
