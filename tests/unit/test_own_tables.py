@@ -53,11 +53,13 @@ TWO = [("a b.wav", "happy"), ("fröhlich.wav", "sad")]
         '"path" "emotion"\n"1" "a b.wav" "happy"\n"2" "fröhlich.wav" "sad"\n',
         ",Unnamed: 0,filename,emotion\n0,0,a b.wav,happy\n1,1,fröhlich.wav,sad\n",
         "label , FILE_NAME\nhappy , a b.wav\nsad,fröhlich.wav\n",
+        "file,label\na b.wav,happy,\nfröhlich.wav,sad,\n",
+        "Table 1,,\nfile,label,\na b.wav,happy,\nfröhlich.wav,sad,\n",
         "\n\nfile,label\na b.wav,happy\nfile,label\nfröhlich.wav,sad,,,\n",
         'label,text,file\nhappy,"one, two\nthree ""four""", "a b.wav"\nsad,,fröhlich.wav\n',
     ],
     ids=["plain", "excel", "sep", "unicode-text", "utf16-le", "bars", "windows-1252", "r", "r-write-table", "pandas"]
-    + ["order", "repeated", "quoted"],
+    + ["order", "longer", "numbers", "repeated", "quoted"],
 )
 def test_a_table_is_read_as_programs_write_it(folder, content):
     assert files_and_labels(read(folder, content)) == TWO
