@@ -201,6 +201,7 @@ def test_files_below_home(folder, monkeypatch):
         ("1e-3", "0.001"),
         ("2:03", "123"),
         ("1:02:03,25", "3723.25"),
+        ("75:30", "4530"),
         ("0 days 00:00:01.500000", "1.5"),
         ("0 days", "0"),
         ("1 days, 0:00:01", "86401"),
@@ -223,14 +224,14 @@ def test_durations_and_milliseconds(folder):
     assert (reading.rows[0].end, reading.told[1]) == (None, "columns not used: duration")
 
 
-def test_a_hundred_thousand_rows_take_seconds(folder):
+def test_many_rows_take_seconds(folder):
     with (folder / "clips.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("file", "label", "speaker", "text"))
-        writer.writerows(("sub/x.wav", "happy", f"s{row % 50}", f'so "far", {row}') for row in range(100_000))
+        writer.writerows(("sub/x.wav", "happy", f"s{row % 50}", f'so "far", {row}') for row in range(30_000))
     begin = time.process_time()
-    assert len(read_own_table(folder / "clips.csv").rows) == 100_000
-    assert time.process_time() - begin < 20
+    assert len(read_own_table(folder / "clips.csv").rows) == 30_000
+    assert time.process_time() - begin < 6
 
 
 def test_the_doctor_looks_into_a_table(folder):
