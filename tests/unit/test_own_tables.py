@@ -117,6 +117,7 @@ def test_other_names_of_columns(folder):
         (b"PK\x03\x04rest", "this is a workbook, .*; save it as CSV"),
         (b"file,label\na.wav,\0\n", "clips.csv:2: a zero byte"),
         ("<!DOCTYPE html>\n", "this is a web page"),
+        ("file,label\na b,happy\n", "none of its files is there, but a b.wav is; add --ending .wav"),
         ("file,label\nx.wav,happy\n", "none of its files is there: .* below .*/sub; add --root"),
     ],
 )
@@ -183,6 +184,11 @@ def test_names_of_files_from_other_systems(folder):
     assert row.file.exists()
     assert read(folder / "sub", "file,label\na b.wav,happy\n", root=folder).rows[0].file == folder / "a b.wav"
     assert not read(folder, f"file,label\na b.wav,a\n{'x' * 5000},a\n").rows[1].fault
+
+
+def test_names_without_ending(folder):
+    rows = read(folder, "file,label\na b,a\nsub/x.wav,b\n", ending=".wav").rows
+    assert [row.file.name for row in rows] == ["a b.wav", "x.wav"] and all(row.file.exists() for row in rows)
 
 
 def test_files_below_home(folder, monkeypatch):
