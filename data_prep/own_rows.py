@@ -6,11 +6,11 @@ at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OwnRow:
     """One utterance; what a table does not say is None, or empty where it has a column and no value.
 
@@ -21,6 +21,7 @@ class OwnRow:
         id: name of the utterance; by default that of the file, with its interval.
         start, end: of the utterance in the file, in seconds, as text: they may have a decimal comma.
         part: train, validation or test, in any of the usual words.
+        fold: name or number of the fold of a cross-validation that it is tested in.
         fault: what is wrong with the row itself, such as a value too many; it is not used.
     """
 
@@ -34,4 +35,19 @@ class OwnRow:
     end: str | None = None
     text: str | None = None
     part: str | None = None
+    fold: str | None = None
     fault: str | None = None
+
+
+@dataclass
+class OwnReading:
+    """What a door read.
+
+    Attributes:
+        told: what it made of the table (which columns say what), a sentence a line, without full stops.
+        warnings: what was taken on trust, in the same way.
+    """
+
+    rows: list[OwnRow]
+    told: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
