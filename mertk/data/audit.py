@@ -153,17 +153,20 @@ def _group(values: list[str]) -> Grouping:
 
 def _group_sounds(manifest: Manifest, used: np.ndarray, show: bool) -> tuple[Grouping, list[str]]:
     """Utterances by what is heard, and those that could not be read."""
+    from mertk.data.audio_segments import read_intervals
     from mertk.data.recording_error import RecordingError, border
     from mertk.data.sound_prints import SAMPLE_RATE_HZ, find_same, print_sound
     from mertk.data.waveform import read_waveform
 
     prints, rows, unread = [], [], []
-    paths = manifest.column("wav.scp")
+    paths, intervals = manifest.column("wav.scp"), read_intervals(manifest)
     for row in progress(np.flatnonzero(used).tolist(), description="sounds", show=show):
         utterance = manifest.ids[row]
         try:
             with border(paths[row]):
-                prints.append(print_sound(read_waveform(paths[row], utterance, SAMPLE_RATE_HZ)))
+                prints.append(
+                    print_sound(read_waveform(paths[row], utterance, SAMPLE_RATE_HZ, interval=intervals.get(utterance)))
+                )
                 rows.append(row)
         except RecordingError:
             unread.append(utterance)

@@ -167,3 +167,17 @@ def test_arguments_that_do_not_go_together_are_told(arguments, capsys):
     with pytest.raises(SystemExit) as raised:
         main(arguments)
     assert raised.value.code == 2 and "error: " in capsys.readouterr().err
+
+
+def test_of_a_file_the_seconds_of_an_utterance_are_heard(tmp_path):
+    first, second = voice(1), voice(2)
+    soundfile.write(tmp_path / "long.wav", np.concatenate([first, second]) / 8, 8000)
+    soundfile.write(tmp_path / "short.wav", second / 8, 8000)
+    columns = {
+        "wav.scp": {"a": str(tmp_path / "long.wav"), "b": str(tmp_path / "long.wav"), "c": str(tmp_path / "short.wav")},
+        "audio_segments": {"a": "0 3", "b": "3 6", "c": "0 3"},
+        "utt2label": dict.fromkeys("abc", "sad"),
+    }
+    write_manifest(tmp_path / "data", columns, ["sad"], {})
+    found = audit(load_manifest(tmp_path / "data"), {"one": {"train": ["a", "b"], "test": ["c"]}}, show=False)
+    assert found.same_sounds == [["b", "c"]]
