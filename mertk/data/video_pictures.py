@@ -113,8 +113,9 @@ class VideoPictures:
             if packet.is_corrupt or self._is_after_unread_bytes(packet):
                 self._doubtful = _DOUBTFUL_PICTURES
             if packet.stream is self.stream:
-                if packet.size and packet.pts is not None and not packet.is_discard:
-                    heappush(self._promised, packet.pts)
+                time = self._time_of(packet)
+                if packet.size and time is not None and not packet.is_discard:
+                    heappush(self._promised, time)
                 yield packet
             elif packet.stream is self._sound and packet.pts is not None:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base
@@ -135,6 +136,7 @@ class VideoPictures:
         import av
 
         gap, wait_for_key = 0, False
+        is_first = self.timing.start is None  # upon several packets, which are not missing
         for packet in self._packets():
             lost = self._lost_before(packet)
             if lost > gap:  # the next pictures would refer to lost ones
@@ -149,18 +151,27 @@ class VideoPictures:
                     if frame.is_corrupt or wait_for_key:
                         self._doubtful = _DOUBTFUL_PICTURES
                         continue
-                    if self._num_missing_before(frame) >= _MISSING_PICTURES:
+                    if self._num_missing_before(frame) >= _MISSING_PICTURES and not is_first:
                         self._doubtful = _DOUBTFUL_PICTURES
+                    is_first = False
                     yield frame, self._doubtful > 0
                     self._doubtful = max(self._doubtful - 1, 0)
             except av.FFmpegError:
                 self._doubtful = _DOUBTFUL_PICTURES
 
+    def _time_of(self, item: Any) -> int | None:
+        """The tick of a packet or a frame.
+
+        Without a clock it is the place in the order of decoding, of a frame that of the packet upon which it came:
+        pictures that refer to later ones have no other that means anything.
+        """
+        return item.dts if self.timing.start is None else item.pts
+
     def _num_missing_before(self, frame: Any) -> int:
         """Packets of times up to that of a frame from which no picture came, though no decoder said why."""
-        count = 0
-        while frame.pts is not None and self._promised and self._promised[0] <= frame.pts:
-            count += heappop(self._promised) != frame.pts
+        count, time = 0, self._time_of(frame)
+        while time is not None and self._promised and self._promised[0] <= time:
+            count += heappop(self._promised) != time
         return count
 
     def _lost_before(self, packet: Any) -> int:
@@ -184,7 +195,7 @@ class VideoPictures:
         while following is not None:
             (frame, lossy), following = following, next(frames, None)
             if self.timing.start is None:
-                yield frame, frame.pts, lossy
+                yield frame, frame.dts, lossy
                 continue
             time = None if frame.pts is None else frame.pts + shift
             after = None if following is None or following[0].pts is None else following[0].pts + shift
