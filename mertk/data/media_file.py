@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: formats without time stamps, where FFmpeg counts packets
 COUNTED = ("avi",)
 
+#: a longer leap of a file's clock is a mistake: it goes on as if it had not been set
+LONGEST_GAP_SECONDS = 3600
+
 
 def open_media(path: Path) -> av.container.InputContainer:
     """The open file; titles that are no UTF-8 and names that are none do no harm, and no other place is looked at.

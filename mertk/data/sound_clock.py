@@ -5,11 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from mertk.data.media_file import LONGEST_GAP_SECONDS
+
 #: clocks of files are rounded, and players let sound run on over less
 _LEAST_GAP_SECONDS = Fraction(1, 10)
-
-#: silence longer than this is a mistake of the file's clock, which goes on as if it had not been set
-LONGEST_SILENCE_SECONDS = 3600
 
 
 class SoundClock:
@@ -49,7 +48,7 @@ class SoundClock:
             is_alone = after is not None and after < begin
         if is_alone:  # a single time that is wrong
             return Fraction(0)
-        if gap < 0 or (gap > LONGEST_SILENCE_SECONDS and self.seconds):
+        if gap < 0 or (gap > LONGEST_GAP_SECONDS and self.seconds):
             self.start += gap
             return Fraction(0)
         return gap

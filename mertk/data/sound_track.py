@@ -19,6 +19,7 @@ from mertk.data.file_extent import is_cut, missing_bytes
 from mertk.data.inversion import STRIDE, Inversion, channels_of, first_channel
 from mertk.data.media_file import (
     COUNTED,
+    LONGEST_GAP_SECONDS,
     open_media,
     played_stream,
     playing_start,
@@ -27,7 +28,7 @@ from mertk.data.media_file import (
     system_cause,
 )
 from mertk.data.recording_error import RecordingError
-from mertk.data.sound_clock import LONGEST_SILENCE_SECONDS, SoundClock
+from mertk.data.sound_clock import SoundClock
 
 #: sample rates that recordings have
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 768000
@@ -110,8 +111,8 @@ def packets_end(path: Path) -> float | None:
         for packet in () if stream is None else readable_packets(container, stream):
             if packet.size and packet.pts is not None:
                 begin = packet.pts * stream.time_base
-                if last is not None and begin < last - _LEAST_SET_BACK_SECONDS:  # the clock was set anew
-                    start -= last - begin
+                if last is not None and not -_LEAST_SET_BACK_SECONDS <= begin - last <= LONGEST_GAP_SECONDS:
+                    start += begin - last  # the clock was set anew
                     last = begin
                 end = begin + (packet.duration or 0) * stream.time_base
                 last = end if last is None else max(last, end)
@@ -225,7 +226,7 @@ class _Track:
         gap = self._clock.silence_before(frame, following, length)
         if not gap:
             return gap
-        wanted = LONGEST_SILENCE_SECONDS if max_seconds is None else Fraction(max_seconds)
+        wanted = LONGEST_GAP_SECONDS if max_seconds is None else Fraction(max_seconds)
         if self._clock.seconds == 0 and gap >= wanted:
             raise AudioError(
                 f"{self.path}: its sound begins {float(gap):.3f} s after its picture, behind what is read.", "no_audio"

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mertk.data.media_file import open_media, played_stream, readable_packets, system_cause
+from mertk.data.media_file import LONGEST_GAP_SECONDS, open_media, played_stream, readable_packets, system_cause
 from mertk.data.shown_picture import VideoError
 from mertk.data.video_timing import VideoTiming, last_end
 
@@ -83,6 +83,7 @@ class VideoPictures:
     def __init__(self, container: Any, stream: Any, timing: VideoTiming, rate: Fraction) -> None:
         self.container, self.stream, self.timing = container, stream, timing
         self._frames_per_tick = rate * stream.time_base
+        self._longest_gap = LONGEST_GAP_SECONDS / stream.time_base
         self._ticks_per_picture = 1 / (timing.rate * stream.time_base)
         self._span = 1 if rate == timing.rate else math.ceil(_USUAL_SPAN * rate / timing.rate)
         self._sound = None if timing.start is None else played_stream(container, "audio")
@@ -187,7 +188,8 @@ class VideoPictures:
         """Decoded frames, each with its time in ticks and whether some were lost before.
 
         Frames come in the order in which they are shown. A single time out of order is an error, and the frame comes
-        where its neighbours say; where the times of all that follow are earlier, the clock was set anew and goes on.
+        where its neighbours say; where the times of all that follow are earlier, or an hour later, the clock was set
+        anew and goes on.
         """
         frames = self._decode()
         shift, last = 0, None
@@ -204,8 +206,8 @@ class VideoPictures:
                 time = after - self._ticks_per_picture if is_late else time
             elif time is None:
                 time = last + self._ticks_per_picture
-            elif time < last:
-                if after is not None and after < last:
+            elif not 0 <= time - last <= self._longest_gap:
+                if after is not None and not 0 <= after - last <= self._longest_gap:
                     shift += last + self._ticks_per_picture - time
                     self._is_restarted = True
                     time = last + self._ticks_per_picture
@@ -240,7 +242,7 @@ class VideoPictures:
         if self.timing.start is None or self.timing.is_cut or self._doubtful:
             return self._begin + 1
         end = last_end(self.stream, self._last, self.timing)
-        if self._has_holds or not self.timing.is_constant:
+        if (self._has_holds or not self.timing.is_constant) and not self._is_restarted:
             end = max(end, self._sound_end / self.stream.time_base)
         return max(self._number(end), self._begin + 1)
 
