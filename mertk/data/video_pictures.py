@@ -85,6 +85,7 @@ class VideoPictures:
         self._frames_per_tick = rate * stream.time_base
         self._longest_gap = LONGEST_GAP_SECONDS / stream.time_base
         self._ticks_per_picture = 1 / (timing.rate * stream.time_base)
+        self._per_picture = max(round(rate / timing.rate), 1)
         self._span = 1 if rate == timing.rate else math.ceil(_USUAL_SPAN * rate / timing.rate)
         self._sound = None if timing.start is None else played_stream(container, "audio")
         self._sound_end = Fraction(0)
@@ -220,7 +221,7 @@ class VideoPictures:
             yield frame, time, lossy
 
     def _number(self, time: Fraction | int | None) -> int:
-        return self._begin + 1 if time is None else round((time - self._origin) * self._frames_per_tick)
+        return self._begin + self._per_picture if time is None else round((time - self._origin) * self._frames_per_tick)
 
     def next(self, wanted: int) -> Shown | None:
         """The next picture whose time reaches frame `wanted` or later; None at the end of the file."""
@@ -239,7 +240,9 @@ class VideoPictures:
 
     def _last_end(self) -> int:
         """The end of the last picture of the file; where others stay on, it stays while there is sound."""
-        if self.timing.start is None or self.timing.is_cut or self._doubtful:
+        if self.timing.start is None:
+            return self._begin + self._per_picture
+        if self.timing.is_cut or self._doubtful:
             return self._begin + 1
         end = last_end(self.stream, self._last, self.timing)
         if (self._has_holds or not self.timing.is_constant) and not self._is_restarted:
