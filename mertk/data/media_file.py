@@ -77,6 +77,12 @@ def playing_start(container: Any) -> Fraction | None:
     return Fraction(min(starts)) if starts else None
 
 
+def packet_end(packet: Any) -> Fraction:
+    """Seconds on the clock of the file at which a packet with a time ends; a length that no packet has is none."""
+    length = (packet.duration or 0) * packet.time_base
+    return packet.pts * packet.time_base + (length if length <= LONGEST_GAP_SECONDS else 0)
+
+
 def read_packets(container: Any, *streams: Any) -> Iterator[Any]:
     """Packets of the streams that are there (None stands for one that is not), of all when none is named.
 

@@ -21,6 +21,7 @@ from mertk.data.media_file import (
     COUNTED,
     LONGEST_GAP_SECONDS,
     open_media,
+    packet_end,
     played_stream,
     playing_start,
     read_packets,
@@ -114,7 +115,7 @@ def packets_end(path: Path) -> float | None:
                 if last is not None and not -_LEAST_SET_BACK_SECONDS <= begin - last <= LONGEST_GAP_SECONDS:
                     start += begin - last  # the clock was set anew
                     last = begin
-                end = begin + (packet.duration or 0) * stream.time_base
+                end = packet_end(packet)
                 last = end if last is None else max(last, end)
     return None if last is None else float(last - start)
 

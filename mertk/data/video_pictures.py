@@ -12,7 +12,14 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mertk.data.media_file import LONGEST_GAP_SECONDS, open_media, played_stream, readable_packets, system_cause
+from mertk.data.media_file import (
+    LONGEST_GAP_SECONDS,
+    open_media,
+    packet_end,
+    played_stream,
+    readable_packets,
+    system_cause,
+)
 from mertk.data.shown_picture import VideoError
 from mertk.data.video_timing import VideoTiming, last_end
 
@@ -120,8 +127,7 @@ class VideoPictures:
                     heappush(self._promised, time)
                 yield packet
             elif packet.stream is self._sound and packet.pts is not None:
-                end = (packet.pts + (packet.duration or 0)) * packet.time_base
-                self._sound_end = max(self._sound_end, end)
+                self._sound_end = max(self._sound_end, packet_end(packet))
 
     def _is_after_unread_bytes(self, packet: Any) -> bool:
         """Whether a demuxer that looks for the next sound place of a damaged file has passed over bytes."""
