@@ -95,17 +95,28 @@ def decode_sound(path: Path, sample_rate_hz: int, max_seconds: float | None = No
     except AudioError:
         raise
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise AudioError(
-            f"{path} cannot be read ({system_cause(error)}); copy the file again.", "unreadable_video"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> AudioError:
+    return AudioError(f"{path} cannot be read ({system_cause(error)}); copy the file again.", "unreadable_video")
 
 
 def packets_end(path: Path) -> float | None:
     """Seconds that the sound of a file lasts by its packets, undecoded; None where it has none or no times.
 
     Raises:
-        av.FFmpegError, OSError, ValueError: FFmpeg does not know what it is.
+        AudioError: FFmpeg does not know what it is.
     """
+    import av
+
+    try:
+        return _packets_end(path)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _packets_end(path: Path) -> float | None:
     with open_media(path) as container:
         stream = played_stream(container, "audio")
         start, last = playing_start(container) or Fraction(0), None
