@@ -40,6 +40,9 @@ _LEAST_SET_BACK_SECONDS = Fraction(1, 2)
 #: largest share of packets that cannot be decoded
 MAX_LOST_SHARE = 0.1
 
+#: so many times the sound is more silence, of an hour and more, than anybody records
+_MOST_SILENCE = 1000
+
 #: formats whose header tells how long the sound is, and how much may be missing of it
 _DECLARING, _LEAST_MISSING_SECONDS, _MISSING_SHARE = ("mov,mp4,m4a,3gp,3g2,mj2", "avi"), 0.5, 0.1
 
@@ -144,6 +147,7 @@ class _Track:
         self.count = 0
         self._resampler: Any = None
         self._kind: tuple[Any, ...] = ()
+        self._silent = Fraction(0)  # seconds of silence where the file has no sound
         self._inversion = Inversion()
         self._num_packets = self._num_lost = 0
         self._end: Exception | None = None  # why the file could be read no further
@@ -163,7 +167,7 @@ class _Track:
                 self._restart(kind)
             if silence:
                 # Counted from the start, so that roundings do not add up.
-                self._clock.seconds += silence
+                self._add_silence(silence)
                 wanted = round(self._clock.seconds * self.rate)
                 yield self._counted(np.zeros(max(wanted - self.count, 0), dtype=np.float32))
             self._clock.seconds += length
@@ -224,6 +228,17 @@ class _Track:
                 yield from packet.decode()
             except av.FFmpegError:
                 self._num_lost += packet.size > 0  # the last, which is empty, asks for what a decoder still holds
+
+    def _add_silence(self, seconds: Fraction) -> None:
+        self._silent += seconds
+        self._clock.seconds += seconds
+        heard = self._clock.seconds - self._silent
+        if self._silent > max(LONGEST_GAP_SECONDS, _MOST_SILENCE * heard):
+            raise AudioError(
+                f"{self.path}: its clock puts {float(self._silent):.0f} s of silence between {float(heard):.3f} s of "
+                "sound; its header is wrong, convert the file.",
+                "unreadable_audio",
+            )
 
     def _audible(self, frame: Any, number: int) -> Any:
         """A frame, or the first of its two channels where they cancel each other."""

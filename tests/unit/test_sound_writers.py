@@ -12,7 +12,7 @@ import soundfile
 
 from mertk.data.sound_clock import SoundClock
 from mertk.data.sound_file import measure_sound, sound_seconds
-from mertk.data.waveform import read_sound_of_video, read_waveform
+from mertk.data.waveform import AudioError, read_sound_of_video, read_waveform
 
 RATE = 16000
 
@@ -156,6 +156,13 @@ def test_silence_is_where_the_clock_of_a_file_means_it(kind):
             found.append((number, float(silence)))
         clock.seconds += silence + length
     assert found == silent
+
+
+def test_a_clock_that_makes_hours_of_a_second_is_wrong(tmp_path):
+    path = encode(tmp_path / "a.mkv", "pcm_s16le", bursts(0.5)[None], move=lambda time: time * 150_000)
+    with pytest.raises(AudioError, match=r"its clock puts \d+ s of silence between 0\.\d+ s of sound"):
+        read_waveform(path, "a", 1000)
+    assert len(read_waveform(path, "a", 1000, max_seconds=3.0)) == 3000
 
 
 @pytest.mark.parametrize("name", ["set_back.ts", "leaps.mkv"])
