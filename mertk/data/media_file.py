@@ -68,13 +68,16 @@ def played_stream(container: Any, kind: str) -> Any | None:
 def playing_start(container: Any) -> Fraction | None:
     """Seconds on the clock of the file at which its sound or its picture begins, whichever is first: a player's zero.
 
-    None where the file has no clock: each stream begins at its first packet.
+    None where the file has no clock: each stream begins at its first packet. Of two that lie further apart than anybody
+    waits, one is a mistake, and both begin at once.
     """
     if container.format.name in COUNTED:
         return None
     streams = [played_stream(container, kind) for kind in ("audio", "video")]
     starts = [stream.start_time * stream.time_base for stream in streams if stream and stream.start_time is not None]
-    return Fraction(min(starts)) if starts else None
+    if not starts:
+        return None
+    return Fraction(max(starts) if max(starts) - min(starts) > LONGEST_GAP_SECONDS else min(starts))
 
 
 def packet_end(packet: Any) -> Fraction:

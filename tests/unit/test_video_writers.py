@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 
 import av
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from mertk.data.video_frames import Segment, read_duration, read_frames, read_rate, read_segments
+from mertk.data.video_frames import Segment, VideoError, read_duration, read_frames, read_rate, read_segments
 from mertk.data.waveform import read_sound_of_video
 from tests.numbered_videos import grey, numbers, steady, write_video
 
@@ -115,6 +116,28 @@ def test_a_clock_that_leaps_goes_on(tmp_path, by):
     assert read_rate(path) == 25 and read_duration(path) == pytest.approx(2, abs=0.05)
     assert numbers(read_frames(path, Segment("a", Fraction(0), Fraction(2)))) == list(range(50))
     assert len(read_sound_of_video(path, "a")) / 16000 == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize("first", ["sound", "picture"])
+def test_a_wrong_start_of_one_stream_keeps_nobody_waiting(tmp_path, first):
+    """Of hours for which the first picture would be held."""
+    sound, start = ((0, 1), 12_000) if first == "sound" else ((12_000, 12_001), 0)
+    path = write_video(tmp_path / "v.mkv", steady(25, start=start), sound=sound)
+    assert read_duration(path) == pytest.approx(1, abs=0.05)
+    assert numbers(read_frames(path, Segment("a", Fraction(0), Fraction(1)))) == list(range(25))
+    assert len(read_sound_of_video(path, "a")) / 16000 == pytest.approx(1, abs=0.05)
+
+
+def test_of_pictures_that_begin_too_late_none_are_held(tmp_path):
+    path = write_video(tmp_path / "v.mkv", steady(5, start=3000), sound=(0, 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(VideoError, match="begin later than its sound"):
+            read_frames(path, whole(path))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000  # all of them have 690 MB
 
 
 MATRICES = (Colorspace.ITU601, Colorspace.ITU709, Colorspace.BT2020)
