@@ -59,7 +59,7 @@ def missing_bytes(path: Path) -> int:
             begin, length = struct.unpack(">II", start[4:]) if len(start) == 12 else (0, 0)
             promised = 0 if _is_open(length) else begin + length
         elif start[:4] == b"caff":
-            promised = _end_of_caf(file)
+            promised = _end_of_caf(file, size)
         elif start[:4] == b"\x1a\x45\xdf\xa3":
             promised = _end_of_matroska(file)
         elif start[4:8] in _BOXES:
@@ -137,10 +137,12 @@ def _end_of_riff(file: BinaryIO) -> int:
     return end
 
 
-def _end_of_caf(file: BinaryIO) -> int:
+def _end_of_caf(file: BinaryIO, size: int) -> int:
     """Where the last chunk of a CAF file ends."""
     end = 8
     for _ in range(_MOST_PARTS):
+        if end >= size:  # where no file can be sought, perhaps
+            return end
         file.seek(end)
         head = file.read(12)
         length = int.from_bytes(head[4:], "big", signed=True)
@@ -154,9 +156,11 @@ def _end_of_boxes(file: BinaryIO, size: int) -> int:
     """Where the last box of an MP4 or QuickTime file ends."""
     end = 0
     for _ in range(_MOST_PARTS):
+        if end >= size:
+            return end
         file.seek(end)
         head = file.read(16)
-        if len(head) < 8 or end >= size or head[4:8] not in _BOXES:
+        if len(head) < 8 or head[4:8] not in _BOXES:
             return end
         length = int.from_bytes(head[:4], "big")
         if length == 1 and len(head) == 16:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: formats without time stamps, where FFmpeg counts packets
 COUNTED = ("avi",)
 
+#: a longer leap of a file's clock is a mistake: it goes on as if it had not been set
+LONGEST_GAP_SECONDS = 3600
+
 
 def open_media(path: Path) -> av.container.InputContainer:
     """The open file; titles that are no UTF-8 and names that are none do no harm, and no other place is looked at.
@@ -65,13 +68,22 @@ def played_stream(container: Any, kind: str) -> Any | None:
 def playing_start(container: Any) -> Fraction | None:
     """Seconds on the clock of the file at which its sound or its picture begins, whichever is first: a player's zero.
 
-    None where the file has no clock: each stream begins at its first packet.
+    None where the file has no clock: each stream begins at its first packet. Of two that lie further apart than anybody
+    waits, one is a mistake, and both begin at once.
     """
     if container.format.name in COUNTED:
         return None
     streams = [played_stream(container, kind) for kind in ("audio", "video")]
     starts = [stream.start_time * stream.time_base for stream in streams if stream and stream.start_time is not None]
-    return Fraction(min(starts)) if starts else None
+    if not starts:
+        return None
+    return Fraction(max(starts) if max(starts) - min(starts) > LONGEST_GAP_SECONDS else min(starts))
+
+
+def packet_end(packet: Any) -> Fraction:
+    """Seconds on the clock of the file at which a packet with a time ends; a length that no packet has is none."""
+    length = (packet.duration or 0) * packet.time_base
+    return packet.pts * packet.time_base + (length if length <= LONGEST_GAP_SECONDS else 0)
 
 
 def read_packets(container: Any, *streams: Any) -> Iterator[Any]:

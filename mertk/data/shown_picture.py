@@ -1,5 +1,8 @@
 """A decoded picture as a player shows it: pixels made square, turned upright, mirrored where the file says so.
 
+Colours are by the matrix and the range that the file names, else by BT.601 and the range of television, as FFmpeg has
+it. What is transparent stands before black. Interlaced pictures keep both their fields, one woven into the other.
+
 Legend: `H` height, `W` width.
 """
 
@@ -34,6 +37,7 @@ class Screen:
         self.pixel_ratio = pixel_ratio or Fraction(1)
         self._rotation: int | None = None
         self._matrix: np.ndarray | None = None
+        self._format, self._is_transparent = "", False
 
     def show(self, frame: Any) -> np.ndarray:
         """Picture (H, W, 3) uint8 RGB of a decoded frame.
@@ -47,14 +51,22 @@ class Screen:
         # A frame whose side data were looked at is held until the garbage collector comes by: not every one's.
         if frame.rotation != self._rotation:
             self._rotation, self._matrix = frame.rotation, _display_matrix(frame)
+        if frame.format.name != self._format:
+            self._format, self._is_transparent = frame.format.name, _has_alpha(frame.format)
         try:
-            if self.pixel_ratio != 1:
-                width = max(round(frame.width * self.pixel_ratio), 1)
-                frame = frame.reformat(width=width, height=frame.height, format="rgb24")
-            picture = frame.to_ndarray(format="rgb24")
+            picture = self._convert(frame, "rgb24")
+            if self._is_transparent:
+                picture = _before_black(picture, self._convert(frame, "rgba")[..., 3:])
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(f"its pictures cannot be shown ({error}); convert it.", "unreadable_video") from error
         return turn(picture, self._matrix)
+
+    def _convert(self, frame: Any, name: str) -> np.ndarray:
+        """Picture (H, W, channels) uint8 of square pixels."""
+        if self.pixel_ratio != 1:
+            width = max(round(frame.width * self.pixel_ratio), 1)
+            frame = frame.reformat(width=width, height=frame.height, format=name)
+        return frame.to_ndarray(format=name)
 
 
 def _check_shape(width: int, height: int, pixel_ratio: Fraction) -> None:
@@ -67,6 +79,21 @@ def _check_shape(width: int, height: int, pixel_ratio: Fraction) -> None:
         raise VideoError(
             f"its pixels are said to be {float(pixel_ratio):g} times as wide as high; convert it.", "unreadable_video"
         )
+
+
+def _has_alpha(kind: Any) -> bool:
+    return kind.has_palette or any(component.is_alpha for component in kind.components)
+
+
+def _before_black(picture: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) as far as it is opaque (H, W, 1), 255 where nothing shines through.
+
+    >>> _before_black(np.full((1, 2, 3), 200, np.uint8), np.array([[[255], [128]]], np.uint8))[0, :, 0].tolist()
+    [200, 100]
+    """
+    if alpha.min() == 255:
+        return picture
+    return ((picture * alpha.astype(np.uint16) + 127) // 255).astype(np.uint8)
 
 
 def _display_matrix(frame: Any) -> np.ndarray | None:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.data.file_extent import missing_bytes
+from mertk.data.inversion import Inversion
 from mertk.data.media_file import open_media, played_stream
+from mertk.data.ogg_pages import is_chained
 from mertk.data.sound_track import AudioError, check_rate, decode_sound, packets_end
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 #: a file may be this much shorter than it says, or its manifest, before it counts as truncated
 TOLERANCE_SECONDS = 0.05
 
-#: formats of which soundfile guesses the length
-_GUESSED = ("MP3",)
+#: formats, and kinds of samples in others, of which soundfile guesses the length
+_GUESSED = ("MP3", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 
 #: formats of which the bytes tell how many samples there are, so that they need not be decoded to be counted
 _SIZED = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF")
@@ -107,8 +109,16 @@ def open_sound(path: Path) -> Iterator[Any | None]:
         yield None  # whose reader says what is wrong with the sound, or that there is none
         return
     with file:
-        is_stream = file.frames >= _UNKNOWN_FRAMES or file.frames == 0
-        yield None if file.format in _GUESSED or (is_stream and _has_sound(path)) else file
+        yield None if _is_for_ffmpeg(file, path) else file
+
+
+def _is_for_ffmpeg(file: Any, path: Path) -> bool:
+    if file.format in _GUESSED or file.subtype in _GUESSED:
+        return True
+    if file.format == "OGG" and is_chained(path):  # soundfile ends with the first
+        return True
+    is_stream = file.frames >= _UNKNOWN_FRAMES or file.frames == 0
+    return is_stream and bool(_has_sound(path))
 
 
 def _has_sound(path: Path) -> bool | None:
@@ -131,12 +141,15 @@ def _unreadable(path: Path, error: soundfile.LibsndfileError) -> AudioError:
 def read_blocks(file: Any, path: Path, wanted: int) -> Iterator[np.ndarray]:
     """Samples (S,) float32 of an open file, block by block, all channels averaged, `wanted` at most.
 
+    Of two channels that cancel each other there is the first.
+
     Raises:
         AudioError: the samples cannot be decoded, or are no numbers.
     """
     import numpy as np
     import soundfile
 
+    inversion = Inversion()
     while wanted > 0:
         try:
             block = file.read(min(wanted, _BLOCK), dtype="float32", always_2d=True)
@@ -147,7 +160,9 @@ def read_blocks(file: Any, path: Path, wanted: int) -> Iterator[np.ndarray]:
         if not np.isfinite(block).all():
             raise AudioError(f"{path} holds NaN or infinite samples.", "unreadable_audio")
         wanted -= len(block)
-        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        if block.shape[1] == 2:
+            inversion.listen(*block.T)
+        yield block[:, 0] if block.shape[1] == 1 or inversion.is_found else block.mean(axis=1)
 
 
 def check_complete(path: Path, declared: int, count: int, wanted: int, rate_hz: int) -> None:

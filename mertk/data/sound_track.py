@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 
 from mertk.data.file_extent import is_cut, missing_bytes
+from mertk.data.inversion import STRIDE, Inversion, channels_of, first_channel
 from mertk.data.media_file import (
+    COUNTED,
+    LONGEST_GAP_SECONDS,
     open_media,
+    packet_end,
     played_stream,
     playing_start,
     read_packets,
@@ -25,21 +29,22 @@ from mertk.data.media_file import (
     system_cause,
 )
 from mertk.data.recording_error import RecordingError
+from mertk.data.sound_clock import SoundClock
 
 #: sample rates that recordings have
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 768000
 
-#: clocks of files are rounded, and players let sound run on over less
-_LEAST_GAP_SECONDS = Fraction(1, 10)
-
-#: silence longer than this is a mistake of the file's clock, which goes on as if it had not been set
-LONGEST_SILENCE_SECONDS = 3600
+#: packets of sound come in order; one so much earlier has another clock
+_LEAST_SET_BACK_SECONDS = Fraction(1, 2)
 
 #: rate of the sound that data_prep takes from videos; another one is made of that
 SOUND_HZ = 16000
 
 #: largest share of packets that cannot be decoded
 MAX_LOST_SHARE = 0.1
+
+#: so many times the sound is more silence, of an hour and more, than anybody records
+_MOST_SILENCE = 1000
 
 #: formats whose header tells how long the sound is, and how much may be missing of it
 _DECLARING, _LEAST_MISSING_SECONDS, _MISSING_SHARE = ("mov,mp4,m4a,3gp,3g2,mj2", "avi"), 0.5, 0.1
@@ -96,26 +101,40 @@ def decode_sound(path: Path, sample_rate_hz: int, max_seconds: float | None = No
     except AudioError:
         raise
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise AudioError(
-            f"{path} cannot be read ({system_cause(error)}); copy the file again.", "unreadable_video"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> AudioError:
+    return AudioError(f"{path} cannot be read ({system_cause(error)}); copy the file again.", "unreadable_video")
 
 
 def packets_end(path: Path) -> float | None:
     """Seconds that the sound of a file lasts by its packets, undecoded; None where it has none or no times.
 
     Raises:
-        av.FFmpegError, OSError, ValueError: FFmpeg does not know what it is.
+        AudioError: FFmpeg does not know what it is.
     """
-    last, start = None, None
+    import av
+
+    try:
+        return _packets_end(path)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _packets_end(path: Path) -> float | None:
     with open_media(path) as container:
         stream = played_stream(container, "audio")
-        start = playing_start(container)
+        start, last = playing_start(container) or Fraction(0), None
         for packet in () if stream is None else readable_packets(container, stream):
             if packet.size and packet.pts is not None:
-                end = (packet.pts + (packet.duration or 0)) * stream.time_base
+                begin = packet.pts * stream.time_base
+                if last is not None and not -_LEAST_SET_BACK_SECONDS <= begin - last <= LONGEST_GAP_SECONDS:
+                    start += begin - last  # the clock was set anew
+                    last = begin
+                end = packet_end(packet)
                 last = end if last is None else max(last, end)
-    return None if last is None else float(last - (start or 0))
+    return None if last is None else float(last - start)
 
 
 class _Track:
@@ -127,27 +146,34 @@ class _Track:
 
     def __init__(self, path: Path, container: Any, stream: Any, sample_rate_hz: int) -> None:
         self.path, self.container, self.stream, self.rate = path, container, stream, sample_rate_hz
-        self.start = playing_start(container)
+        self._clock = SoundClock(playing_start(container), sample_rate_hz)
         self.count = 0
         self._resampler: Any = None
         self._kind: tuple[Any, ...] = ()
-        self._fed = Fraction(0)  # seconds of sound given to the resampler, silence before included
+        self._silent = Fraction(0)  # seconds of silence where the file has no sound
+        self._inversion = Inversion()
         self._num_packets = self._num_lost = 0
         self._end: Exception | None = None  # why the file could be read no further
 
     def blocks(self, max_seconds: float | None) -> Iterator[np.ndarray]:
         frames = chain(self._frames(), (None,))
-        for frame, following in pairwise(frames):
-            kind = (frame.format.name, frame.layout.name, check_rate(frame.sample_rate, self.path))
-            silence = self._silence_before(frame, following, max_seconds)
+        for number, (frame, following) in enumerate(pairwise(frames)):
+            rate = check_rate(frame.sample_rate, self.path)
+            length = Fraction(frame.samples, rate)
+            silence = self._silence_before(frame, following, length, max_seconds)
+            if silence is None:
+                continue
+            frame = self._audible(frame, number)
+            kind = (frame.format.name, frame.layout.name, rate)
             if silence or kind != self._kind:
                 yield from self._resample(None)
                 self._restart(kind)
             if silence:
                 # Counted from the start, so that roundings do not add up.
-                self._fed += silence
-                yield self._counted(np.zeros(max(round(self._fed * self.rate) - self.count, 0), dtype=np.float32))
-            self._fed += Fraction(frame.samples, frame.sample_rate)
+                self._add_silence(silence)
+                wanted = round(self._clock.seconds * self.rate)
+                yield self._counted(np.zeros(max(wanted - self.count, 0), dtype=np.float32))
+            self._clock.seconds += length
             yield from self._resample(frame)
         yield from self._resample(None)
 
@@ -172,13 +198,20 @@ class _Track:
             )
         if self.count == 0 or self.stream.duration is None or self.container.format.name not in _DECLARING:
             return
-        said, found = float(self.stream.duration * self.stream.time_base), self.count / self.rate
+        said, found = self._said_seconds(), self.count / self.rate
         if said - found > max(_LEAST_MISSING_SECONDS, _MISSING_SHARE * said):
             raise AudioError(
                 f"{self.path}: its sound ends at {found:.3f} s, its header says {said:.3f} s; the file was cut off or "
                 "damaged: copy it again.",
                 "truncated_audio",
             )
+
+    def _said_seconds(self) -> float:
+        """How long the sound is by the header; of AVI files, which count a late start in, at most as by the index."""
+        said = self.stream.duration
+        if self.container.format.name in COUNTED and self.stream.index_entries:
+            said = min(said, self.stream.index_entries[-1].timestamp + 1)
+        return float(said * self.stream.time_base)
 
     def _frames(self) -> Iterator[Any]:
         """Decoded frames; packets that cannot be are counted."""
@@ -199,26 +232,36 @@ class _Track:
             except av.FFmpegError:
                 self._num_lost += packet.size > 0  # the last, which is empty, asks for what a decoder still holds
 
-    def _silence_before(self, frame: Any, following: Any, max_seconds: float | None) -> Fraction:
-        """Seconds for which nothing is heard before a frame."""
-        if self.start is None or frame.pts is None:
-            return Fraction(0)
-        is_first = not self._kind
-        gap = frame.pts * frame.time_base - self.start - self._fed
-        if is_first and gap >= (LONGEST_SILENCE_SECONDS if max_seconds is None else max_seconds):
+    def _add_silence(self, seconds: Fraction) -> None:
+        self._silent += seconds
+        self._clock.seconds += seconds
+        heard = self._clock.seconds - self._silent
+        if self._silent > max(LONGEST_GAP_SECONDS, _MOST_SILENCE * heard):
+            raise AudioError(
+                f"{self.path}: its clock puts {float(self._silent):.0f} s of silence between {float(heard):.3f} s of "
+                "sound; its header is wrong, convert the file.",
+                "unreadable_audio",
+            )
+
+    def _audible(self, frame: Any, number: int) -> Any:
+        """A frame, or the first of its two channels where they cancel each other."""
+        if frame.layout.nb_channels != 2:
+            return frame
+        if number % STRIDE == 0:
+            self._inversion.listen(*channels_of(frame))
+        return first_channel(frame) if self._inversion.is_found else frame
+
+    def _silence_before(self, frame: Any, following: Any, length: Fraction, max_seconds: float | None) -> Any:
+        """Seconds for which nothing is heard before a frame, of those that are wanted; None when its time is over."""
+        gap = self._clock.silence_before(frame, following, length)
+        if not gap:
+            return gap
+        wanted = LONGEST_GAP_SECONDS if max_seconds is None else Fraction(max_seconds)
+        if self._clock.seconds == 0 and gap >= wanted:
             raise AudioError(
                 f"{self.path}: its sound begins {float(gap):.3f} s after its picture, behind what is read.", "no_audio"
             )
-        if gap < (Fraction(1, self.rate) if is_first else _LEAST_GAP_SECONDS):
-            if gap < -_LEAST_GAP_SECONDS:  # a clock that was set back goes on where it was
-                self.start += gap
-            return Fraction(0)
-        if following is not None and following.pts is not None and following.pts < frame.pts:
-            return Fraction(0)  # a single time that is wrong
-        if gap > LONGEST_SILENCE_SECONDS:
-            self.start += gap
-            return Fraction(0)
-        return gap if max_seconds is None else max(min(gap, Fraction(max_seconds) - self._fed), Fraction(0))
+        return gap if max_seconds is None else max(min(gap, wanted - self._clock.seconds), Fraction(0))
 
     def _restart(self, kind: tuple[Any, ...]) -> None:
         import av

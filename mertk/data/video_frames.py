@@ -7,7 +7,8 @@ where sound begins earlier, the first one stands. In a file without time stamps 
 less than a frame after its sound, the first picture is number 0.
 
 Files of different rates give frames of one rate R when that is asked for: for start, start + 1/R, start + 2/R, ... the
-frame of the file that begins nearest; where the file's rate varies, the picture that is on the screen then.
+frame of the file that begins nearest; where the file's rate varies, or its pictures stand for long (a shared screen),
+the picture that is on the screen then.
 
 Legend: `T` frames, `H` height, `W` width.
 """
@@ -36,6 +37,9 @@ __all__ = [
     "read_rate",
     "read_segments",
 ]
+
+#: of files of a lower rate, the frame that begins nearest may be one that is not on the screen for a while yet
+_LOWEST_NEAREST_HZ = 10
 
 #: frames between two segments that are jumped over, not decoded
 _JUMP_FRAMES = 300
@@ -107,12 +111,12 @@ def read_segments(
     try:
         timing = _read_timing(path)
         _check_rate(path, timing.rate, expected_rate)
-        # Where the rate varies, frames of another rate are counted by the ticks of the file's own clock.
-        by_ticks = rate_hz is not None and not timing.is_constant
+        # Frames of another rate are counted by the file's own clock where the nearest one may be far.
+        by_ticks = rate_hz is not None and not (timing.is_constant and timing.rate >= _LOWEST_NEAREST_HZ)
         with open_video(path) as container:
             stream = picture_stream(container, path)
             stream.thread_type, stream.codec_context.thread_count = "AUTO", num_threads
-            rate = 1 / Fraction(stream.time_base) if by_ticks else timing.rate
+            rate = _fine_rate(stream.time_base) if by_ticks else timing.rate
             requests = [
                 SegmentFrames(item, item.frame_numbers(rate, max_seconds, rate_hz), preparing and preparing())
                 for item in waiting.values()
@@ -147,6 +151,11 @@ def read_frames(
 def is_of_rate(rate: Fraction, expected: Fraction) -> bool:
     """Whether a file of `rate` frames a second may stand for one of the `expected`: within one per cent."""
     return abs(rate - expected) <= expected / 100
+
+
+def _fine_rate(time_base: Fraction) -> Fraction:
+    """Ticks per second of a clock, or parts of them where they are longer than a millisecond."""
+    return math.ceil(1000 * time_base) / Fraction(time_base)
 
 
 def _check_rate(path: Path, rate: Fraction, expected: Fraction | None) -> None:

@@ -12,7 +12,14 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mertk.data.media_file import open_media, played_stream, readable_packets, system_cause
+from mertk.data.media_file import (
+    LONGEST_GAP_SECONDS,
+    open_media,
+    packet_end,
+    played_stream,
+    readable_packets,
+    system_cause,
+)
 from mertk.data.shown_picture import VideoError
 from mertk.data.video_timing import VideoTiming, last_end
 
@@ -83,7 +90,9 @@ class VideoPictures:
     def __init__(self, container: Any, stream: Any, timing: VideoTiming, rate: Fraction) -> None:
         self.container, self.stream, self.timing = container, stream, timing
         self._frames_per_tick = rate * stream.time_base
+        self._longest_gap = LONGEST_GAP_SECONDS / stream.time_base
         self._ticks_per_picture = 1 / (timing.rate * stream.time_base)
+        self._per_picture = max(round(rate / timing.rate), 1)
         self._span = 1 if rate == timing.rate else math.ceil(_USUAL_SPAN * rate / timing.rate)
         self._sound = None if timing.start is None else played_stream(container, "audio")
         self._sound_end = Fraction(0)
@@ -113,12 +122,12 @@ class VideoPictures:
             if packet.is_corrupt or self._is_after_unread_bytes(packet):
                 self._doubtful = _DOUBTFUL_PICTURES
             if packet.stream is self.stream:
-                if packet.size and packet.pts is not None and not packet.is_discard:
-                    heappush(self._promised, packet.pts)
+                time = self._time_of(packet)
+                if packet.size and time is not None and not packet.is_discard:
+                    heappush(self._promised, time)
                 yield packet
             elif packet.stream is self._sound and packet.pts is not None:
-                end = (packet.pts + (packet.duration or 0)) * packet.time_base
-                self._sound_end = max(self._sound_end, end)
+                self._sound_end = max(self._sound_end, packet_end(packet))
 
     def _is_after_unread_bytes(self, packet: Any) -> bool:
         """Whether a demuxer that looks for the next sound place of a damaged file has passed over bytes."""
@@ -135,6 +144,7 @@ class VideoPictures:
         import av
 
         gap, wait_for_key = 0, False
+        is_first = self.timing.start is None  # upon several packets, which are not missing
         for packet in self._packets():
             lost = self._lost_before(packet)
             if lost > gap:  # the next pictures would refer to lost ones
@@ -149,18 +159,27 @@ class VideoPictures:
                     if frame.is_corrupt or wait_for_key:
                         self._doubtful = _DOUBTFUL_PICTURES
                         continue
-                    if self._num_missing_before(frame) >= _MISSING_PICTURES:
+                    if self._num_missing_before(frame) >= _MISSING_PICTURES and not is_first:
                         self._doubtful = _DOUBTFUL_PICTURES
+                    is_first = False
                     yield frame, self._doubtful > 0
                     self._doubtful = max(self._doubtful - 1, 0)
             except av.FFmpegError:
                 self._doubtful = _DOUBTFUL_PICTURES
 
+    def _time_of(self, item: Any) -> int | None:
+        """The tick of a packet or a frame.
+
+        Without a clock it is the place in the order of decoding, of a frame that of the packet upon which it came:
+        pictures that refer to later ones have no other that means anything.
+        """
+        return item.dts if self.timing.start is None else item.pts
+
     def _num_missing_before(self, frame: Any) -> int:
         """Packets of times up to that of a frame from which no picture came, though no decoder said why."""
-        count = 0
-        while frame.pts is not None and self._promised and self._promised[0] <= frame.pts:
-            count += heappop(self._promised) != frame.pts
+        count, time = 0, self._time_of(frame)
+        while time is not None and self._promised and self._promised[0] <= time:
+            count += heappop(self._promised) != time
         return count
 
     def _lost_before(self, packet: Any) -> int:
@@ -176,7 +195,8 @@ class VideoPictures:
         """Decoded frames, each with its time in ticks and whether some were lost before.
 
         Frames come in the order in which they are shown. A single time out of order is an error, and the frame comes
-        where its neighbours say; where the times of all that follow are earlier, the clock was set anew and goes on.
+        where its neighbours say; where the times of all that follow are earlier, or an hour later, the clock was set
+        anew and goes on.
         """
         frames = self._decode()
         shift, last = 0, None
@@ -184,7 +204,7 @@ class VideoPictures:
         while following is not None:
             (frame, lossy), following = following, next(frames, None)
             if self.timing.start is None:
-                yield frame, frame.pts, lossy
+                yield frame, frame.dts, lossy
                 continue
             time = None if frame.pts is None else frame.pts + shift
             after = None if following is None or following[0].pts is None else following[0].pts + shift
@@ -193,8 +213,8 @@ class VideoPictures:
                 time = after - self._ticks_per_picture if is_late else time
             elif time is None:
                 time = last + self._ticks_per_picture
-            elif time < last:
-                if after is not None and after < last:
+            elif not 0 <= time - last <= self._longest_gap:
+                if after is not None and not 0 <= after - last <= self._longest_gap:
                     shift += last + self._ticks_per_picture - time
                     self._is_restarted = True
                     time = last + self._ticks_per_picture
@@ -207,7 +227,7 @@ class VideoPictures:
             yield frame, time, lossy
 
     def _number(self, time: Fraction | int | None) -> int:
-        return self._begin + 1 if time is None else round((time - self._origin) * self._frames_per_tick)
+        return self._begin + self._per_picture if time is None else round((time - self._origin) * self._frames_per_tick)
 
     def next(self, wanted: int) -> Shown | None:
         """The next picture whose time reaches frame `wanted` or later; None at the end of the file."""
@@ -226,10 +246,12 @@ class VideoPictures:
 
     def _last_end(self) -> int:
         """The end of the last picture of the file; where others stay on, it stays while there is sound."""
-        if self.timing.start is None or self.timing.is_cut or self._doubtful:
+        if self.timing.start is None:
+            return self._begin + self._per_picture
+        if self.timing.is_cut or self._doubtful:
             return self._begin + 1
         end = last_end(self.stream, self._last, self.timing)
-        if self._has_holds or not self.timing.is_constant:
+        if (self._has_holds or not self.timing.is_constant) and not self._is_restarted:
             end = max(end, self._sound_end / self.stream.time_base)
         return max(self._number(end), self._begin + 1)
 

@@ -101,10 +101,18 @@ class SegmentFrames:
     def is_full(self) -> bool:
         return self.filled == self.count
 
+    @property
+    def _is_too_early(self) -> bool:
+        return self.early > MAX_EARLY_SHARE * self.count
+
     def put(self, picture: np.ndarray, shown: Shown) -> None:
         """Take a picture (H, W, 3) for the frames during which it is shown."""
         first, lost, stop = np.searchsorted(self.numbers, (shown.begin, shown.lost_from, shown.end)).tolist()
         if stop <= self.filled:
+            return
+        self.early += max(first - self.filled, 0)
+        if self._is_too_early:  # nothing is held of what is refused
+            self.filled = self.count
             return
         width = picture.shape[1]
         bounds = {"left": (0, width // 2), "right": (width - width // 2, width), "whole": (0, width)}
@@ -115,7 +123,6 @@ class SegmentFrames:
         if picture.shape != self.frames.shape[1:]:
             picture = _resize(picture, *self.frames.shape[1:3])
         self.frames[self.filled : stop] = picture
-        self.early += max(first - self.filled, 0)
         self.lost += stop - max(lost, self.filled)
         self.filled = stop
 
@@ -126,6 +133,12 @@ class SegmentFrames:
         if self.count == 0:
             told = f"{where} has no frame in {times}; copy the file again, or mend the times."
             return VideoError(told, "empty_segment")
+        if self._is_too_early:
+            return VideoError(
+                f"{where} has a picture for only {self.count - self.early} of the {self.count} frames in {times}: its "
+                "pictures begin later than its sound; mend the times, or leave it out.",
+                "no_picture",
+            )
         good = self.filled - self.lost
         if self.frames is None or self.count - good > MAX_LOST_SHARE * self.count:
             is_cut = num_file_frames <= self.numbers[-1]
@@ -134,12 +147,6 @@ class SegmentFrames:
                 f"{where} has only {good} of the {self.count} frames in {times}{lost}, its pictures end at "
                 f"{float(num_file_frames / rate):.3f} s; copy the file again, or mend the times.",
                 "truncated_video" if is_cut else "unreadable_video",
-            )
-        if self.early > MAX_EARLY_SHARE * self.count:
-            return VideoError(
-                f"{where} has a picture for only {self.count - self.early} of the {self.count} frames in {times}: its "
-                "pictures begin later than its sound; mend the times, or leave it out.",
-                "no_picture",
             )
         return self.frames[: self.filled]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mertk.data.file_extent import is_cut
-from mertk.data.media_file import COUNTED, playing_start, readable_packets
+from mertk.data.media_file import COUNTED, LONGEST_GAP_SECONDS, playing_start, readable_packets
 from mertk.data.shown_picture import VideoError
 
 #: how long a last picture may say that it stays, where nothing else goes on
@@ -68,12 +68,19 @@ def read_timing(container: Any, stream: Any, path: Path) -> VideoTiming:
     ticks = sorted({time for time in times if time is not None})
     if not ticks:
         return VideoTiming(_plausible(named), True, None, cut)
+    ticks = _before_leap(ticks, LONGEST_GAP_SECONDS / stream.time_base)
     rate, is_constant = _measure_rate(ticks, stream.time_base, named)
     first = ticks[0] * stream.time_base
     # What encoders of sound put before it makes no picture late, and nothing starts after its first packet.
     if start is None or first - start < 1 / rate:
         start = first
     return VideoTiming(rate, is_constant, start, cut)
+
+
+def _before_leap(ticks: list[int], longest: Fraction) -> list[int]:
+    """Ascending ticks as far as none lies more than `longest` behind the one before."""
+    leap = next((number for number, (one, other) in enumerate(pairwise(ticks), 1) if other - one > longest), None)
+    return ticks[:leap]
 
 
 def _measure_rate(ticks: list[int], time_base: Fraction, named: Fraction | None) -> tuple[Fraction, bool]:
@@ -125,18 +132,22 @@ def pictures_end(container: Any, stream: Any, timing: VideoTiming) -> Fraction:
     said = stream.duration * stream.time_base if stream.duration is not None else Fraction(0)
     if not said and container.duration is not None:
         said = Fraction(container.duration, av.time_base)
-    if timing.start is None and stream.index_entries:  # FFmpeg counts what there is, the index what there was
-        found, is_read = Fraction((stream.index_entries[-1].timestamp + 1) * stream.time_base), True
+    num_indexed = stream.index_entries[-1].timestamp + 1 if timing.start is None and stream.index_entries else 0
+    # FFmpeg counts what there is, the index what there was. A stream has no index but of what was read already.
+    if num_indexed and 0 < _SHARE_READ * (stream.duration or 0) <= num_indexed:
+        found, is_read = num_indexed * stream.time_base, True
     else:
-        last, reached, count, is_set_anew = None, 0, 0, False
+        last, reached, count, is_set_anew, leaps = None, 0, 0, False, False
         for packet in readable_packets(container):  # of all streams: the last to end may be one that nobody plays
             reached = max(reached, (packet.pos or 0) + packet.size)
             count += packet.stream is stream and packet.size > 0
             if packet.stream is stream and (time := _time_of(packet)) is not None:
-                is_set_anew |= last is not None and (last - time) * stream.time_base > _MOST_REORDERED_SECONDS
+                step = Fraction(0) if last is None else (time - last) * stream.time_base
+                is_set_anew |= -step > _MOST_REORDERED_SECONDS
+                leaps |= step > LONGEST_GAP_SECONDS
                 last = time if last is None else max(last, time)
         found = count / timing.rate
-        if last is not None:
+        if last is not None and not leaps:
             by_clock = last_end(stream, last, timing) * stream.time_base - (timing.start or 0)
             found = max(by_clock, found) if is_set_anew else by_clock
         is_read = not reached or reached >= _SHARE_READ * container.size

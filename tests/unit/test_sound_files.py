@@ -11,7 +11,9 @@ import pytest
 import soundfile
 import soxr
 
+from mertk.data.file_extent import missing_bytes
 from mertk.data.sound_file import SoundFormat, measure_sound, sound_seconds
+from mertk.data.sound_track import packets_end
 from mertk.data.waveform import AudioError, read_sound_of_video, read_waveform
 from mertk.data_prep.wav_header import TruncatedWav, UnreadableWav, read_wav_header
 from tests.video_corpus import write_video
@@ -186,3 +188,20 @@ def test_sound_that_changes_its_format_goes_on(tmp_path):
     samples = read_sound_of_video(path, "a")
     assert len(samples) / 16000 == pytest.approx(2, abs=0.2)
     assert np.abs(samples[20000:30000]).max() == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["a.caf", "a.mp4"])
+def test_a_size_that_no_file_can_have_is_a_cut(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(
+        b"caff\0\1\0\0desc" + b"\x7f" + b"\xff" * 7 + bytes(90)
+        if name == "a.caf"
+        else b"\0\0\0\1mdat" + b"\xff" * 8 + bytes(90)
+    )
+    assert missing_bytes(path) > 2**62
+
+
+def test_the_length_of_what_ffmpeg_cannot_open_is_an_error_of_ours(tmp_path):
+    (tmp_path / "a.mp3").write_bytes(bytes(3000))
+    with pytest.raises(AudioError, match="cannot be read"):
+        packets_end(tmp_path / "a.mp3")
