@@ -210,3 +210,31 @@ def test_no_rows_no_labels_and_unknown_choices_are_refused(rows, tmp_path):
         prepared(rows, tmp_path, modalities=["smell"])
     assert not (tmp_path / "out").exists()
     assert "sound" not in OWN_FILES
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "classes"),
+    [
+        (["0,5", "-1.25", "2"], "regression", None),
+        (["happy|sad", "sad", "-"], "multilabel", ["happy", "sad"]),
+        (["2", "0.0", "1"], "classification", ["0", "1", "2"]),
+    ],
+)
+def test_the_data_directory_knows_its_task(rows, tmp_path, labels, task, classes):
+    manifest = prepared([replace(row, label=labels[n % 3]) for n, row in enumerate(rows)], tmp_path)
+    assert validate_directory(tmp_path / "out") == []
+    assert (manifest.task.name, manifest.classes) == (task, classes)
+    assert len(list((tmp_path / "out" / "folds" / "speaker-clean").iterdir())) == 4
+
+
+def test_parts_and_folds_of_the_table_are_used(rows, tmp_path):
+    parts = [replace(row, part=("Train", "dev", "test", "train")[n // 3]) for n, row in enumerate(rows)]
+    odd = OwnRow("clips.csv:50", write_wav(tmp_path / "odd.wav"), "sad", speaker="b", part="holdout")
+    manifest = prepared([*parts, odd], tmp_path, max_lost=0.1)
+    assert manifest.corpus["left_out"] == {"bad_part": 1}
+    assert manifest.corpus["choices"][-1] == "the parts of the table: train 6, validation 3, test 3"
+    prepared([replace(row, fold=str(n // 3)) for n, row in enumerate(rows)], tmp_path)
+    assert read_fold(tmp_path / "out" / "folds" / "speaker-clean" / "1").test == ["clip_0", "clip_1", "clip_2"]
+    assert not (tmp_path / "out" / "folds" / "official-clean").exists()
+    with pytest.raises(MertkError, match="a column part and a column fold"):
+        prepared([replace(row, fold="1") for row in parts], tmp_path)
