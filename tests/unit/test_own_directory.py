@@ -111,6 +111,16 @@ def test_too_many_lost_rows_leave_nothing_but_their_list(rows, tmp_path):
     assert reasons(tmp_path / "out.excluded.tsv") == {"no_file": ["clips.csv:30", "clips.csv:31", "clips.csv:32"]}
 
 
+def test_a_table_that_makes_no_folds_leaves_the_list_of_what_is_lost(rows, tmp_path):
+    lost = OwnRow("clips.csv:30", tmp_path / "none.wav", "rare", speaker="b")
+    rare = [replace(row, label="rare") if n == 0 else row for n, row in enumerate(rows)]
+    with pytest.raises(MertkError, match=r"rare \(1 utterances in 1 folds\)(.|\n)*out.excluded.tsv"):
+        prepared([*rare, lost], tmp_path, max_lost=0.1)
+    assert reasons(tmp_path / "out.excluded.tsv") == {"no_file": ["clips.csv:30"]}
+    prepared([*rows, lost], tmp_path, max_lost=0.1)
+    assert not (tmp_path / "out.excluded.tsv").exists()
+
+
 def test_a_refused_table_leaves_the_directory_before_it(rows, tmp_path):
     prepared(rows, tmp_path)
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
