@@ -98,16 +98,16 @@ class OwnTable:
     def settle(self, name: str, fewest: float = _MOST) -> bool:
         """Whether a column of the rows is used: where at least a share has a value; the others are lost then."""
         having = {utterance.id for utterance in self.kept() if (getattr(utterance.row, name) or "").strip()}
-        return self.settle_among(having, name, f"empty_{name}", name, fewest=fewest)
+        return self.settle_among(having, name, f"empty_{name}", f"its row has no {name}", fewest=fewest)
 
     def settle_among(
-        self, having: set[str], name: str, reason: str, what: str, is_asked: bool = False, fewest: float = _MOST
+        self, having: set[str], name: str, reason: str, detail: str, is_asked: bool = False, fewest: float = _MOST
     ) -> bool:
         """The same of anything that the utterances called `having` have.
 
         Args:
             name: what it is.
-            reason, what: for the ledger, of those that lack it.
+            reason, detail: for the ledger, of those that lack it.
             is_asked: it is used however few have it.
         """
         kept = self.kept()
@@ -117,7 +117,7 @@ class OwnTable:
             return False
         for utterance in kept:
             if utterance.id not in having:
-                self.drop(utterance, reason, f"it has no {what}")
+                self.drop(utterance, reason, f"{detail}, which is used here")
         self.used.add(name)
         return True
 

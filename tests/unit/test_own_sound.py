@@ -101,7 +101,7 @@ def test_few_that_lack_sound_or_picture_are_lost_and_a_choice_keeps_them(clips, 
     ]
     manifest = prepared(rows, tmp_path, max_lost=0.5)
     assert manifest.corpus["left_out"] == {"no_sound": 1, "no_picture": 1}
-    assert "t:8: it has no sound, which is used here" in (tmp_path / "out" / "excluded.tsv").read_text()
+    assert "t:8: its file has no sound, which is used here" in (tmp_path / "out" / "excluded.tsv").read_text()
     assert len(prepared(rows, tmp_path, max_lost=0.5, modalities=["audio"])) == 7
     assert not (tmp_path / "out" / "video.scp").exists()
     assert len(prepared(rows, tmp_path, max_lost=0.5, modalities=["video"])) == 7
