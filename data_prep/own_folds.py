@@ -85,8 +85,8 @@ def find_units(manifest: Manifest, keep_together: str | None, fewest: int = _FEW
     if keep_together is not None:
         if keep_together not in (*known, UTTERANCE):
             raise MertkError(
-                f"--keep_together {keep_together}: the table does not say it of nearly all rows; what is known of them is "
-                f"{', '.join((*known, UTTERANCE))}."
+                f"--keep_together {keep_together}: the table does not say it of nearly all rows; expected one "
+                f"of {', '.join((*known, UTTERANCE))}."
             )
         return Units((keep_together,), _others(known, (keep_together,)), group_by(manifest, keep_together))
     if not known:
