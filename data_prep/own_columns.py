@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mertk.data_prep.own_files import FileFacts
-from mertk.data_prep.own_names import name_rows
+from mertk.data_prep.own_names import clean_name, name_rows
 from mertk.data_prep.own_rows import OwnRow
-from mertk.data_prep.own_table import OwnTable, OwnUtterance, format_seconds, unique_names
+from mertk.data_prep.own_table import OwnTable, OwnUtterance
 from mertk.file_names import printable
 
 #: columns of names, by what a row calls them
@@ -79,3 +79,27 @@ def _values(
 def _rounded_down(seconds: float) -> str:
     """Seconds that are not behind the end of a file."""
     return format_seconds(math.floor(round(seconds * 10**6, 3)) / 10**6)
+
+
+def format_seconds(seconds: float) -> str:
+    """In as many digits as a sample needs.
+
+    >>> format_seconds(1.5), format_seconds(0.0), format_seconds(1 / 3)
+    ('1.5', '0', '0.333333')
+    """
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
+
+
+def unique_names(values: Sequence[str]) -> dict[str, str]:
+    """For each distinct value a name without blanks, two of which are never the same."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for value in sorted(set(values)):
+        name = wanted = clean_name(value) or "unnamed"
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        names[value] = name
+        taken.add(name)
+    return names

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.data_prep.own_rows import OwnRow
-from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -63,22 +62,21 @@ def prepare_rows(
     from mertk.data_prep.own_media import settle_media
     from mertk.data_prep.own_parts import settle_parts
     from mertk.data_prep.own_sound import FOLDER, take_sound
-    from mertk.data_prep.own_table import STAGE, check_share, read_table
+    from mertk.data_prep.own_table import STAGE, check_share, keeping_ledger, read_table
 
     out = out.absolute()
     replaces = (*OWN_FILES, FOLDER)
     check_destination(out, corpus, is_miniature(source), replaces)
     num_threads = threads or os.cpu_count() or 1
-    ledger_file = out.with_name(f"{out.name}.excluded.tsv")
     table = read_table(rows)
     table.warnings[:0] = warnings
-    labels = settle_labels(table, task, class_order)
-    parts = settle_parts(table)
-    facts = settle_media(table, modalities, num_threads)
-    check_share(table, max_lost, ledger_file)
-    with _staging(out) as staging:
+    with keeping_ledger(table, out.with_name(f"{out.name}.excluded.tsv")), _staging(out) as staging:
+        labels = settle_labels(table, task, class_order)
+        parts = settle_parts(table)
+        facts = settle_media(table, modalities, num_threads)
+        check_share(table, max_lost)
         taken = take_sound(table, facts, staging / FOLDER, num_threads) if "audio" in table.used else {}
-        check_share(table, max_lost, ledger_file)
+        check_share(table, max_lost)
         counts = labels.count_classes(table.kept())
         record = describe_corpus(
             corpus,
@@ -99,18 +97,7 @@ def prepare_rows(
             table.choices.append(parts.add_to(directory, k, keep_together))
             if taken:
                 (staging / FOLDER).rename(directory.path / FOLDER)
-    _discard_list(ledger_file)
     return load_manifest(out, need=("utt2label",))
-
-
-def _discard_list(ledger_file: Path) -> None:
-    """Remove the list of a table that was refused before and is mended now."""
-    from mertk.data.ledger import read_ledger
-
-    if ledger_file.is_file():
-        with suppress(MertkError):  # somebody else's file
-            read_ledger(ledger_file)
-            ledger_file.unlink()
 
 
 @contextmanager

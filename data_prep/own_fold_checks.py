@@ -32,11 +32,9 @@ def check_classes(manifest: Manifest, part_of: Mapping[str, int], num_parts: int
     if manifest.classes is None:
         return
     parts_of, counts = _by_class(manifest, part_of), Counter(manifest.class_names())
-    rare = [
-        name
-        for name in manifest.classes
-        if any(parts_of[name] <= {part, (part + 1) % num_parts} for part in range(num_parts))
-    ]
+    num_held = 2 if num_parts > 2 else 1  # test, and validation where there are enough for one
+    held = [{(part + more) % num_parts for more in range(num_held)} for part in range(num_parts)]
+    rare = [name for name in manifest.classes if any(parts_of[name] <= parts for parts in held)]
     if rare:
         shown = [f"{name} ({counts[name]} utterances in {len(parts_of[name])} folds)" for name in rare[:_EXAMPLES]]
         told = ", ".join(shown) + (f" and {len(rare) - _EXAMPLES} more" if len(rare) > _EXAMPLES else "")

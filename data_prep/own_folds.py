@@ -83,6 +83,11 @@ def find_units(manifest: Manifest, keep_together: str | None, fewest: int = _FEW
     """
     known = tuple(name for name in _LADDER[0] if find_column(manifest, name))
     if keep_together is not None:
+        if keep_together not in (*known, UTTERANCE):
+            raise MertkError(
+                f"--keep_together {keep_together}: the table does not say it of nearly all rows; expected one "
+                f"of {', '.join((*known, UTTERANCE))}."
+            )
         return Units((keep_together,), _others(known, (keep_together,)), group_by(manifest, keep_together))
     if not known:
         return Units((UTTERANCE,), (), group_by(manifest, UTTERANCE))
@@ -97,7 +102,7 @@ def find_units(manifest: Manifest, keep_together: str | None, fewest: int = _FEW
             return Units(kept, _others(known, kept), grouping)
     found = "; ".join(f"{count} by {' and '.join(kept)}" for kept, count in counts.items())
     raise MertkError(
-        f"{manifest.source}: too few groups for parts that share nothing ({found}), expected {fewest} or more; give "
+        f"too few groups for parts that share nothing ({found}), expected {fewest} or more; give "
         "the table a column part, or set --keep_together utterance and have parts that share speakers and recordings."
     )
 
@@ -132,6 +137,10 @@ def add_cross_validation(directory: DataDirectory, k: int, keep_together: str | 
     """
     units = find_units(directory.manifest, keep_together)
     count = len(units.grouping.names)
+    if count < 2:
+        raise MertkError(
+            f"--keep_together {units.column}: there is only one, {units.grouping.names[0]}; expected several."
+        )
     if count < k:
         hint = f" (--keep_together {units.column} keeps less)" if len(units.kept) > 1 else ""
         directory.warn(f"{count} groups by {_told(units.kept)} make {count} folds, not {k}{hint}")

@@ -40,12 +40,12 @@ def settle_media(table: OwnTable, modalities: Sequence[str] | None, num_threads:
     if facts:
         for name, has in (("audio", _has_sound), ("video", _has_picture)):
             having = {utterance.id for utterance in table.kept() if has(facts[utterance.file])}
-            told = f"{WORDS[name]}, which is used here"
+            told = f"its file has no {WORDS[name]}"
             if name in wanted and table.settle_among(having, name, _REASONS[name], told, modalities is not None):
                 _check_one(table, facts, name)
     if "text" in wanted:
         having = {utterance.id for utterance in table.kept() if (utterance.row.text or "").strip()}
-        table.settle_among(having, "text", _REASONS["text"], "text, which is used here", modalities is not None)
+        table.settle_among(having, "text", _REASONS["text"], "its row has no text", modalities is not None)
     if not table.used & set(MODALITIES) and table.kept():
         raise MertkError(
             "neither sound nor picture nor text is there of so many rows that it can be used; expected a column of "
@@ -59,7 +59,7 @@ def _has_files(table: OwnTable, modalities: Sequence[str] | None) -> bool:
     if modalities is not None and not {"audio", "video"} & set(modalities):
         return False
     having = {utterance.id for utterance in table.kept() if utterance.row.file is not None}
-    return table.settle_among(having, "file", "no_file", "file", modalities is not None)
+    return table.settle_among(having, "file", "no_file", "its row has no file", modalities is not None)
 
 
 def _look(table: OwnTable, wanted: Sequence[str], num_threads: int) -> dict[Path, FileFacts]:

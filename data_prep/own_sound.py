@@ -1,7 +1,8 @@
 """Sound that can only be decoded from the start of its file, taken out once, so that training need not do it again.
 
 It becomes `sound/NAME.flac` of the data directory: of a video 16 kHz and 16 bits, as `mertk predict` hears one, of
-another file its own rate and 24 bits; one channel. A file is gone through once for all its utterances.
+another file its own rate and 24 bits; one channel. A file is gone through once for all its utterances. What is taken
+bears the time of the file, so that it changes when that does.
 """
 
 from __future__ import annotations
@@ -111,6 +112,10 @@ def _cut_file(
                 active = [cut for cut in active if not _close_if_whole(cut)]
         except AudioError as error:
             failure = error
+    status = path.stat()
+    for cut in cuts:
+        if cut.writer is not None:  # features of sound that was taken again of the same file stay good
+            os.utime(cut.path, ns=(status.st_atime_ns, status.st_mtime_ns))
     return [_result(cut, rate, total, path, failure) for cut in cuts]
 
 

@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mertk.data.labels import normal_form
-from mertk.data.ledger import NOT_LOST, Ledger
+from mertk.data.ledger import NOT_LOST, Ledger, read_ledger
 from mertk.data_prep.own_names import clean_name, name_rows
 from mertk.data_prep.own_rows import OwnRow
 from mertk.errors import MertkError
@@ -97,16 +98,16 @@ class OwnTable:
     def settle(self, name: str, fewest: float = _MOST) -> bool:
         """Whether a column of the rows is used: where at least a share has a value; the others are lost then."""
         having = {utterance.id for utterance in self.kept() if (getattr(utterance.row, name) or "").strip()}
-        return self.settle_among(having, name, f"empty_{name}", name, fewest=fewest)
+        return self.settle_among(having, name, f"empty_{name}", f"its row has no {name}", fewest=fewest)
 
     def settle_among(
-        self, having: set[str], name: str, reason: str, what: str, is_asked: bool = False, fewest: float = _MOST
+        self, having: set[str], name: str, reason: str, detail: str, is_asked: bool = False, fewest: float = _MOST
     ) -> bool:
         """The same of anything that the utterances called `having` have.
 
         Args:
             name: what it is.
-            reason, what: for the ledger, of those that lack it.
+            reason, detail: for the ledger, of those that lack it.
             is_asked: it is used however few have it.
         """
         kept = self.kept()
@@ -116,7 +117,7 @@ class OwnTable:
             return False
         for utterance in kept:
             if utterance.id not in having:
-                self.drop(utterance, reason, f"it has no {what}")
+                self.drop(utterance, reason, f"{detail}, which is used here")
         self.used.add(name)
         return True
 
@@ -252,44 +253,38 @@ def _drop_duplicates(table: OwnTable) -> None:
             table.drop(utterance, "duplicate_id", f"id {utterance.id} is that of {named[utterance.id].row.place} too")
 
 
-def check_share(table: OwnTable, max_lost: float, ledger_file: Path) -> None:
-    """Refuse a table of which too much is lost; the ledger is written then.
+def check_share(table: OwnTable, max_lost: float) -> None:
+    """Refuse a table of which too much is lost.
 
     Raises:
-        MertkError: by reason how many were lost, the first of each, and where all of them are.
+        MertkError: by reason how many were lost, and the first of each.
     """
     total, kept = len(table.utterances), len(table.kept())
-    if table.num_lost <= max_lost * total and kept:
-        return
-    table.ledger.write(ledger_file)
     if not kept:
-        raise MertkError(f"none of the {total} rows can be used; {ledger_file} tells of each.\n{table.summary()}")
-    raise MertkError(
-        f"{table.num_lost} of {total} rows cannot be used ({table.num_lost / total:.1%}), more than the {max_lost:.1%} "
-        f"allowed (--max_lost); nothing is written but {ledger_file}, which tells of each. Mend the table or the "
-        f"files, or allow a larger share.\n{table.summary()}"
-    )
+        raise MertkError(f"none of the {total} rows can be used.\n{table.summary()}")
+    if table.num_lost > max_lost * total:
+        raise MertkError(
+            f"{table.num_lost} of {total} rows cannot be used ({table.num_lost / total:.1%}), more than the "
+            f"{max_lost:.1%} allowed (--max_lost). Mend the table or the files, or allow a larger share.\n"
+            f"{table.summary()}"
+        )
 
 
-def format_seconds(seconds: float) -> str:
-    """In as many digits as a sample needs.
+@contextmanager
+def keeping_ledger(table: OwnTable, file: Path) -> Iterator[None]:
+    """Write the list of what is lost to a file when the table is refused inside; remove one of before when it is not.
 
-    >>> format_seconds(1.5), format_seconds(0.0), format_seconds(1 / 3)
-    ('1.5', '0', '0.333333')
+    Raises:
+        MertkError: as inside, with the name of the file.
     """
-    return f"{seconds:.6f}".rstrip("0").rstrip(".")
-
-
-def unique_names(values: Sequence[str]) -> dict[str, str]:
-    """For each distinct value a name without blanks, two of which are never the same."""
-    names: dict[str, str] = {}
-    taken: set[str] = set()
-    for value in sorted(set(values)):
-        name = wanted = clean_name(value) or "unnamed"
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        names[value] = name
-        taken.add(name)
-    return names
+    try:
+        yield
+    except MertkError as error:
+        if len(table.ledger):
+            table.ledger.write(file)
+            error.args = (f"{error}\nNothing is written but {file}, which tells of every row that is lost.",)
+        raise
+    if file.is_file():
+        with suppress(MertkError):  # somebody else's file
+            read_ledger(file)
+            file.unlink()

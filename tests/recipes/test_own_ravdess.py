@@ -1,12 +1,11 @@
 """Real speech through the door of one's own table: what the recipe of its corpus trains on, to the last character."""
 
+import csv
+
 import pytest
 
 from mertk.data.folds import read_fold
-from mertk.data_prep.own_directory import prepare_rows
-from mertk.data_prep.own_rows import OwnRow
-from mertk.data_prep.ravdess import prepare
-from mertk.data_prep.ravdess_corpus import CLASSES
+from mertk.data_prep import csv_table, ravdess, ravdess_corpus
 from tests.recipes.test_ravdess import CORPUS
 
 pytestmark = [
@@ -19,15 +18,16 @@ COLUMNS = ("wav.scp", "text", "utt2spk", "utt2label", "utt2dur", "classes.txt")
 
 
 def test_a_table_of_the_corpus_gives_the_data_of_its_recipe(tmp_path):
-    manifest = prepare(CORPUS, tmp_path / "recipe")
+    manifest = ravdess.prepare(CORPUS, tmp_path / "recipe")
     fold_of = {actor: str(number) for number, group in enumerate(manifest.corpus["groups"], 1) for actor in group}
     columns = [manifest.column(name) for name in ("wav.scp", "text", "utt2spk", "utt2label")]
-    rows = [
-        OwnRow(f"table:{number}", CORPUS / file, label.upper(), speaker=actor, text=text, fold=fold_of[actor])
-        for number, (file, text, actor, label) in enumerate(zip(*columns, strict=True), start=2)
-    ]
-    own = prepare_rows(
-        rows[::-1], tmp_path / "own", corpus="own", source=CORPUS, class_order=CLASSES, modalities=["audio", "text"]
+    with (tmp_path / "clips.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["Emotion", "speaker", "fold", "path", "text"])
+        for path, text, actor, label in zip(*columns, strict=True):
+            table.writerow([label.upper(), actor, fold_of[actor], path, text])
+    own = csv_table.prepare(
+        [tmp_path / "clips.csv"], tmp_path / "own", class_order=ravdess_corpus.CLASSES, modalities=["audio", "text"]
     )
     assert own.corpus["left_out"] == {}
     for name in COLUMNS:

@@ -111,6 +111,16 @@ def test_too_many_lost_rows_leave_nothing_but_their_list(rows, tmp_path):
     assert reasons(tmp_path / "out.excluded.tsv") == {"no_file": ["clips.csv:30", "clips.csv:31", "clips.csv:32"]}
 
 
+def test_a_table_that_makes_no_folds_leaves_the_list_of_what_is_lost(rows, tmp_path):
+    lost = OwnRow("clips.csv:30", tmp_path / "none.wav", "rare", speaker="b")
+    rare = [replace(row, label="rare") if n == 0 else row for n, row in enumerate(rows)]
+    with pytest.raises(MertkError, match=r"rare \(1 utterances in 1 folds\)(.|\n)*out.excluded.tsv"):
+        prepared([*rare, lost], tmp_path, max_lost=0.1)
+    assert reasons(tmp_path / "out.excluded.tsv") == {"no_file": ["clips.csv:30"]}
+    prepared([*rows, lost], tmp_path, max_lost=0.1)
+    assert not (tmp_path / "out.excluded.tsv").exists()
+
+
 def test_a_refused_table_leaves_the_directory_before_it(rows, tmp_path):
     prepared(rows, tmp_path)
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
@@ -210,3 +220,31 @@ def test_no_rows_no_labels_and_unknown_choices_are_refused(rows, tmp_path):
         prepared(rows, tmp_path, modalities=["smell"])
     assert not (tmp_path / "out").exists()
     assert "sound" not in OWN_FILES
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "classes"),
+    [
+        (["0,5", "-1.25", "2"], "regression", None),
+        (["happy|sad", "sad", "-"], "multilabel", ["happy", "sad"]),
+        (["2", "0.0", "1"], "classification", ["0", "1", "2"]),
+    ],
+)
+def test_the_data_directory_knows_its_task(rows, tmp_path, labels, task, classes):
+    manifest = prepared([replace(row, label=labels[n % 3]) for n, row in enumerate(rows)], tmp_path)
+    assert validate_directory(tmp_path / "out") == []
+    assert (manifest.task.name, manifest.classes) == (task, classes)
+    assert len(list((tmp_path / "out" / "folds" / "speaker-clean").iterdir())) == 4
+
+
+def test_parts_and_folds_of_the_table_are_used(rows, tmp_path):
+    parts = [replace(row, part=("Train", "dev", "test", "train")[n // 3]) for n, row in enumerate(rows)]
+    odd = OwnRow("clips.csv:50", write_wav(tmp_path / "odd.wav"), "sad", speaker="b", part="holdout")
+    manifest = prepared([*parts, odd], tmp_path, max_lost=0.1)
+    assert manifest.corpus["left_out"] == {"bad_part": 1}
+    assert manifest.corpus["choices"][-1] == "the parts of the table: train 6, validation 3, test 3"
+    prepared([replace(row, fold=str(n // 3)) for n, row in enumerate(rows)], tmp_path)
+    assert read_fold(tmp_path / "out" / "folds" / "speaker-clean" / "1").test == ["clip_0", "clip_1", "clip_2"]
+    assert not (tmp_path / "out" / "folds" / "official-clean").exists()
+    with pytest.raises(MertkError, match="a column part and a column fold"):
+        prepared([replace(row, fold="1") for row in parts], tmp_path)

@@ -144,3 +144,19 @@ def test_a_class_of_one_speaker_alone_is_told(tmp_path):
         assert any(
             "classes of one speaker alone" in told and "rare (s0)" in told for told in directory.corpus["warnings"]
         )
+
+
+def test_two_speakers_that_are_asked_for_make_folds_without_validation(tmp_path):
+    with directory_of(tmp_path, utt2spk=lambda n: f"s{n // 12}") as directory:
+        add_cross_validation(directory, 5, "speaker")
+        assert sorted(path.name for path in (directory.path / "folds").iterdir()) == [
+            "speaker-clean-refit",
+            "speaker-published",
+        ]
+        assert "too few speakers for the folds speaker-clean; they are not made" in directory.corpus["warnings"]
+
+
+@pytest.mark.parametrize(("kept", "told"), [("session", "does not say it"), ("speaker", "only one, s0")])
+def test_what_cannot_be_kept_together_is_refused(tmp_path, kept, told):
+    with pytest.raises(MertkError, match=told), directory_of(tmp_path, utt2spk=lambda n: "s0") as directory:
+        add_cross_validation(directory, 5, kept)

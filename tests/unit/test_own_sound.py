@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -14,6 +17,7 @@ from mertk.data_prep.own_directory import prepare_rows
 from mertk.data_prep.own_rows import OwnRow
 from mertk.data_prep.own_sound import sound_name
 from mertk.errors import MertkError
+from mertk.features.extraction_plan import file_mark
 from tests.odd_files import write_sound, write_tone
 from tests.raw_corpus import write_clip_file
 
@@ -47,6 +51,14 @@ def test_the_sound_of_a_video_is_what_a_prediction_hears(clips, tmp_path):
     assert manifest.value("video_segments", "clip_0") == "0 2 whole"
     assert manifest.column("utt2recording") == ["clip_0", "clip_1", "clip_2"]
     assert not manifest.has("audio_segments")
+
+
+def test_sound_that_is_taken_again_is_the_same_to_an_extraction(clips, tmp_path):
+    os.utime(clips / "clip 0.mp4", (10**9, 10**9))
+    first = [file_mark(Path(file)) for file in prepared(whole_rows(clips), tmp_path).column("wav.scp")]
+    again = prepared(whole_rows(clips), tmp_path).column("wav.scp")
+    assert [file_mark(Path(file)) for file in again] == first
+    assert Path(again[0]).stat().st_mtime == 10**9
 
 
 def test_intervals_of_a_video_have_its_samples_at_their_seconds(clips, tmp_path):
@@ -89,7 +101,7 @@ def test_few_that_lack_sound_or_picture_are_lost_and_a_choice_keeps_them(clips, 
     ]
     manifest = prepared(rows, tmp_path, max_lost=0.5)
     assert manifest.corpus["left_out"] == {"no_sound": 1, "no_picture": 1}
-    assert "t:8: it has no sound, which is used here" in (tmp_path / "out" / "excluded.tsv").read_text()
+    assert "t:8: its file has no sound, which is used here" in (tmp_path / "out" / "excluded.tsv").read_text()
     assert len(prepared(rows, tmp_path, max_lost=0.5, modalities=["audio"])) == 7
     assert not (tmp_path / "out" / "video.scp").exists()
     assert len(prepared(rows, tmp_path, max_lost=0.5, modalities=["video"])) == 7
