@@ -37,8 +37,8 @@ def published_table(records: list[Record], published: Record | None) -> str:
         if row["variants"] and number not in below:
             rows.append(["ours: not run", "", *[""] * len(names), ""])
     header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
-    table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
-    return f"{published['source']} {published['note']}\n\n{table}"
+    told = f"{published['source']} {published['note']}"
+    return f"{told}\n\n{markdown_table(header, rows, text_columns=2, ends_in_text=True)}" if rows else told
 
 
 def _nearest(record: Record, rows: list[Record]) -> int | None:

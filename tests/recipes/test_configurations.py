@@ -43,7 +43,7 @@ def encoders(tmp_path_factory):
 def test_there_are_recipes_to_check():
     found = [case.id for case in combinations()]
     assert len(found) >= 80
-    corpora = ("meld", "mosi", "mosei", "sims")
+    corpora = ("meld", "mosi", "mosei", "sims", "sims2")
     for recipe in ("iemocap/foal", *(f"{corpus}/{method}" for corpus in corpora for method in ("hscl", "tam_ulag"))):
         assert any(f"{recipe}/conf" in name for name in found), recipe
 

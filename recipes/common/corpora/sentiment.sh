@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
-# CMU-MOSI, CMU-MOSEI, CH-SIMS: text, audio and video of opinions, one official split; of a feature file or of recordings.
+# CMU-MOSI, CMU-MOSEI, CH-SIMS and its v2: text, audio and video of opinions, one official split; of a feature file or of recordings.
 cv=official cvs=official protocols="clean clean-refit" seeds=1111 folds=1
 features='' bad_length='' max_contradicting='' labels=''
 options+=" features bad_length max_contradicting labels"
@@ -10,14 +10,15 @@ published_bert=google-bert/bert-base-uncased
 source "$common/corpora/recordings.sh"
 
 corpus_help() {
-    local steps=50
-    [[ $corpus_name != sims ]] || steps=39
+    local file=unaligned_50
+    [[ $corpus_name != sims ]] || file=unaligned_39
+    [[ $corpus_name != sims2 ]] || file=unaligned
     cat <<EOF
 Without --corpus, a miniature feature file is written and used; its figures only show that everything works. A data
 directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:
 --ablation text takes recordings' label.csv alone, and no CLIP.
 
-  --corpus FILE        feature file as the field shares it (${corpus_name^^}/unaligned_$steps.pkl, say)
+  --corpus FILE        feature file as the field shares it (${corpus_name^^}/$file.pkl, say)
   --corpus DIR         recordings: label.csv and Raw/VIDEO/CLIP.mp4; features are made here
   --features KIND      unaligned (default) or aligned: which file --corpus is; they have settings of their own
   --protocol NAME      clean: epoch chosen on the validation part, as the published code does (default); clean-refit:
