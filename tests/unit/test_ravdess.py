@@ -12,7 +12,8 @@ from mertk.data.folds import check_parts, read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, read_three_column_scp, validate_directory
 from mertk.data_prep import ravdess
-from mertk.data_prep.ravdess_corpus import CLASSES, group_actors
+from mertk.data_prep.ravdess_corpus import CLASSES
+from mertk.data_prep.ravdess_folds import group_actors
 from mertk.errors import MertkError
 from tests.unit.iemocap_tree import write_wav
 
@@ -165,13 +166,26 @@ def test_unreadable_recording_and_wrong_path_are_named(corpus: Path, capsys: pyt
     assert prepare(corpus.parent / "nowhere") == 1
     assert "nowhere does not exist" in capsys.readouterr().err
     file = corpus / "Actor_05" / "03-01-01-01-02-01-05.wav"
+    told = r"1 of 96 takes .* 03-01-01-01-02-01-05 \(unreadable_audio: .*Actor_05/03-01-01-01-02-01-05\.wav.*--max_lost"
     file.write_bytes(b"")
     assert prepare(corpus) == 1
-    assert re.search(r"Actor_05/03-01-01-01-02-01-05\.wav: utterance .*unreadable", capsys.readouterr().err)
+    assert re.search(told, capsys.readouterr().err)
     file.unlink()
     file.symlink_to(corpus / "nowhere.wav")
     assert prepare(corpus) == 1
-    assert re.search(r"Actor_05/03-01-01-01-02-01-05\.wav: utterance .*unreadable", capsys.readouterr().err)
+    assert re.search(told, capsys.readouterr().err)
+    assert not (corpus.parent / "data").exists()
+
+
+def test_one_unreadable_recording_among_many_is_a_line_of_the_ledger(
+    corpus: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (corpus / "Actor_05" / "03-01-01-01-02-01-05.wav").write_bytes(b"")
+    assert prepare(corpus, "--max_lost", "0.02") == 0
+    assert "96 files seen, 95 taken, 1 left out (unreadable_audio 1)" in capsys.readouterr().out
+    (entry,) = read_ledger(corpus.parent / "data" / "excluded.tsv")
+    assert (entry.utterance, entry.reason) == ("03-01-01-01-02-01-05", "unreadable_audio")
+    assert len(load_manifest(corpus.parent / "data")) == 95
 
 
 def test_groups_of_actors_are_mixed_and_of_equal_size() -> None:
