@@ -150,11 +150,10 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
     if not folders:
         return Finding("warn", "corpus", f"{corpus}: no folder called Actor_01 or the like; is it {EXPECTED}?")
     told = f"{corpus}: {'miniature, ' * is_miniature(corpus)}folders of {len(set(map(folder_actor, folders)))} actors"
-    if inputs is None or inputs.get("video") == "features":
-        shown = {folder_actor(folder) for folder in folders if _holds(folder, VIDEO_SUFFIXES)}
-        if not shown:
-            return Finding("warn" if inputs is None else "FAIL", "corpus", f"{told}, no videos ({', '.join(VIDEO_SUFFIXES)})")
-        told += f", {len(shown)} with videos"
+    shown = {folder_actor(folder) for folder in folders if _holds(folder, VIDEO_SUFFIXES)}
+    if not shown and (inputs or {}).get("video") == "features":
+        return Finding("FAIL", "corpus", f"{told}, and no video ({', '.join(VIDEO_SUFFIXES)}) in any of them")
+    told += f", {len(shown)} with videos" if shown else ""
     return Finding("ok", "corpus", told)
 
 
