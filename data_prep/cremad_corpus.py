@@ -10,17 +10,15 @@ Source: Cao et al., "CREMA-D: Crowd-sourced emotional multimodal actors dataset"
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
-from mertk.data.text_file import read_text
 from mertk.data_prep.acted_takes import STAGE, Take
+from mertk.data_prep.table_rows import Row, read_rows
 from mertk.errors import MertkError
 
 SOUNDS, PICTURES = "AudioWAV", "VideoFlash"
@@ -151,14 +149,14 @@ def _read_votes(table: Path, column: str | None) -> dict[str, str | None]:
         return {}
     votes: dict[str, str | None] = {}
     letters = {code[0] for code in EMOTIONS}
-    for number, row in _rows(table, ("FileName", *([column] if column else ()))):
-        name = row["FileName"].strip()
+    for row in _rows(table, ("FileName", *([column] if column else ()))):
+        name = row.values["FileName"].strip()
         if not _NAME.fullmatch(name) or name in votes:
-            raise MertkError(f"{table}:{number}: FileName {name!r}, expected another one like 1001_DFA_ANG_XX.")
-        vote = row[column].strip() if column else None
+            raise MertkError(f"{table}:{row.line}: FileName {name!r}, expected another one like 1001_DFA_ANG_XX.")
+        vote = row.values[column].strip() if column else None
         if vote is not None and not letters.issuperset(vote.split(":")):
             raise MertkError(
-                f"{table}:{number}: {column} {vote!r}, expected one of {', '.join(sorted(letters))}, or several of a tie "
+                f"{table}:{row.line}: {column} {vote!r}, expected one of {', '.join(sorted(letters))}, or several of a tie "
                 "with colons between them."
             )
         votes[name] = vote
@@ -173,30 +171,23 @@ def read_sexes(root: Path) -> dict[str, str]:
     """
     table = root / ACTORS
     sexes: dict[str, str] = {}
-    for number, row in _rows(table, ("ActorID", "Sex")):
-        actor = row["ActorID"].strip()
+    for row in _rows(table, ("ActorID", "Sex")):
+        actor = row.values["ActorID"].strip()
         if actor in sexes:
-            raise MertkError(f"{table}:{number}: actor {actor} is there already; keep one row.")
-        sexes[actor] = row["Sex"].strip()
+            raise MertkError(f"{table}:{row.line}: actor {actor} is there already; keep one row.")
+        sexes[actor] = row.values["Sex"].strip()
     return sexes
 
 
-def _rows(table: Path, needed: Sequence[str]) -> Iterable[tuple[int, dict[str, str]]]:
+def _rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
     if not table.is_file():
         raise MertkError(f"{table}: no such file; copy it from the repository of CREMA-D, which has it.")
     if is_pointer(table):
         raise MertkError(f"{table} is a pointer of Git LFS; run `git lfs pull` in the copy of the corpus.")
-    reader = csv.DictReader(io.StringIO(read_text(table).removeprefix("\ufeff"), newline=""), strict=True)
-    try:
-        missing = [name for name in needed if name not in (reader.fieldnames or ())]
-        if missing:
-            raise MertkError(f"{table}:1: no column {', '.join(missing)}; got {', '.join(reader.fieldnames or ())}.")
-        for row in reader:
-            if None in row or None in row.values():
-                raise MertkError(f"{table}:{reader.line_num}: {len(row)} values, expected {len(reader.fieldnames or ())}.")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise MertkError(f"{table}:{reader.line_num}: not CSV ({error}); copy the table again.") from error
+    for row in read_rows(table, needed):
+        if row.fault:
+            raise MertkError(f"{table}:{row.line}: {row.fault}; copy the table again.")
+        yield row
 
 
 def group_actors(actors: Iterable[str], sexes: Mapping[str, str], num_groups: int = NUM_FOLDS) -> list[list[str]]:
