@@ -34,7 +34,7 @@ def perform(seed: int, actor: Actor, take: str, meant: str) -> tuple[np.ndarray,
     """
     rng = generator(seed, "take", take)
     shown = emotion.show(rng, meant)
-    num_samples = round(rng.uniform(1.0, 1.4) * voice.SAMPLE_RATE)
+    num_samples = round(rng.uniform(0.8, 1.1) * voice.SAMPLE_RATE)
     samples = voice.synthesise(rng, actor.voice, shown.voice_arousal, shown.voice_valence, num_samples)
     light = 1 + rng.normal(0, 0.05) + rng.normal(0, 0.02, 3)
     return samples, spoken_clip.draw_pictures(rng, actor.face, shown, samples, light)

@@ -16,16 +16,17 @@ def published_table(records: list[Record], published: Record | None) -> str:
     place in it; empty where there is nothing else.
     """
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
-    if published is None or not shown:
+    figures_of_others = [row for row in (published or {}).get("rows", ()) if _has_place(row, shown)]
+    if published is None or not shown or not figures_of_others:
         return ""
-    held = [_nearest(one, published["rows"]) for one in shown]
+    held = [_nearest(one, figures_of_others) for one in shown]
     below: dict[int, list[Record]] = {}
     for record, row in zip(shown, held, strict=True):
         if row is not None:
             below.setdefault(row, []).append(record)
-    names = [name for name in METRICS if any(name in row["figures"] for row in published["rows"])]
+    names = [name for name in METRICS if any(name in row["figures"] for row in figures_of_others)]
     rows, before = [], None
-    for number, row in enumerate(published["rows"]):
+    for number, row in enumerate(figures_of_others):
         figures = [figure(name, row["figures"].get(name)) for name in names]
         told = conditions(row) if row["variants"] else ""
         rows.append([f"published: {row['name']}", "", *figures, "as above" if told and told == before else told])
@@ -39,6 +40,12 @@ def published_table(records: list[Record], published: Record | None) -> str:
     header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
     table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
     return f"{published['source']} {published['note']}\n\n{table}"
+
+
+def _has_place(row: Record, records: list[Record]) -> bool:
+    """Whether a row stands in the table: one of another method, that says on which folds, only beside runs on the same."""
+    cv = row["measured_on"].get("cv")
+    return bool(row["variants"]) or cv is None or any(record["cv"] == cv for record in records)
 
 
 def _nearest(record: Record, rows: list[Record]) -> int | None:
