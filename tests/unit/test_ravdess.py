@@ -300,7 +300,10 @@ def test_sound_and_picture_of_different_length_are_told(shown: Path, capsys: pyt
     write_wav(audio(shown, "01-01-01-01-01-01"), seconds=1.5)
     assert prepare_shown(shown) == 0
     told = capsys.readouterr().err
-    assert "sound and picture of 1 utterances differ by more than 0.5 s; the first is 03-01-01-01-01-01-01, 1.500 s" in told
+    assert (
+        "sound and picture of 1 utterances differ by more than 0.5 s; the first is 03-01-01-01-01-01-01, 1.500 s"
+        in told
+    )
 
 
 @pytest.mark.parametrize("way", ["hicmae", "emobox"])
