@@ -31,24 +31,27 @@ def draw_pictures(
     return np.repeat(face.render(traits, drawn, light), _DRAWN_STEP, axis=0)[:num_frames]
 
 
-def write_clip(path: Path, pictures: np.ndarray, samples: np.ndarray) -> None:
-    """Encode pictures (T, H, W, 3) uint8 and sound (S,) at 16 kHz as MPEG-4 and AAC."""
+def write_clip(path: Path, pictures: np.ndarray, samples: np.ndarray | None) -> None:
+    """Encode pictures (T, H, W, 3) uint8 and sound (S,) at 16 kHz, if any, as MPEG-4 and AAC; a .flv as Flash has it."""
     import av
 
+    kind = path.suffix[1:]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        video = container.add_stream("mpeg4", rate=FRAME_RATE)
+    with av.open(str(path), "w", format=kind, options={"fflags": "+bitexact"}) as container:
+        video = container.add_stream("flv" if kind == "flv" else "mpeg4", rate=FRAME_RATE)
         video.height, video.width, video.pix_fmt = *pictures.shape[1:3], "yuv420p"
         video.codec_context.thread_count, video.codec_context.bit_rate = 1, 250_000
         video.codec_context.options = {"flags": "+bitexact"}
-        audio = container.add_stream("aac", rate=voice.SAMPLE_RATE, layout="mono")
-        audio.codec_context.options = {"flags": "+bitexact"}
+        if samples is not None:
+            audio = container.add_stream("aac", rate=voice.SAMPLE_RATE, layout="mono")
+            audio.codec_context.options = {"flags": "+bitexact"}
         for index, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts = index
             container.mux(video.encode(frame))
         container.mux(video.encode())
-        sound = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), format="fltp", layout="mono")
-        sound.rate, sound.pts = voice.SAMPLE_RATE, 0
-        container.mux(audio.encode(sound))
-        container.mux(audio.encode())
+        if samples is not None:
+            sound = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), format="fltp", layout="mono")
+            sound.rate, sound.pts = voice.SAMPLE_RATE, 0
+            container.mux(audio.encode(sound))
+            container.mux(audio.encode())

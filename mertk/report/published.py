@@ -18,18 +18,24 @@ def published_table(records: list[Record], published: Record | None) -> str:
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
     if published is None or not shown:
         return ""
-    held = [_nearest(one, published["rows"]) for one in shown]
+    told = f"{published['source']} {published['note']}"
+    if not published["rows"]:
+        return told
+    figures_of_others = [row for row in published["rows"] if _has_place(row, shown)]
+    if not figures_of_others:
+        return ""
+    held = [_nearest(one, figures_of_others) for one in shown]
     below: dict[int, list[Record]] = {}
     for record, row in zip(shown, held, strict=True):
         if row is not None:
             below.setdefault(row, []).append(record)
-    names = [name for name in METRICS if any(name in row["figures"] for row in published["rows"])]
+    names = [name for name in METRICS if any(name in row["figures"] for row in figures_of_others)]
     rows, before = [], None
-    for number, row in enumerate(published["rows"]):
+    for number, row in enumerate(figures_of_others):
         figures = [figure(name, row["figures"].get(name)) for name in names]
-        told = conditions(row) if row["variants"] else ""
-        rows.append([f"published: {row['name']}", "", *figures, "as above" if told and told == before else told])
-        before = told
+        terms = conditions(row) if row["variants"] else ""
+        rows.append([f"published: {row['name']}", "", *figures, "as above" if terms and terms == before else terms])
+        before = terms
         for record in below.get(number, ()):
             means = [spread(record, name) if name in record["mean"] else "-" for name in names]
             size = f"{record['protocol']}, {len(record['seeds'])} seed{'s' * (len(record['seeds']) > 1)}"
@@ -37,8 +43,14 @@ def published_table(records: list[Record], published: Record | None) -> str:
         if row["variants"] and number not in below:
             rows.append(["ours: not run", "", *[""] * len(names), ""])
     header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
-    told = f"{published['source']} {published['note']}"
-    return f"{told}\n\n{markdown_table(header, rows, text_columns=2, ends_in_text=True)}" if rows else told
+    table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
+    return f"{told}\n\n{table}"
+
+
+def _has_place(row: Record, records: list[Record]) -> bool:
+    """Whether a row stands in the table: one of another method, that says on which folds, only beside runs on the same."""
+    cv = row["measured_on"].get("cv")
+    return bool(row["variants"]) or cv is None or any(record["cv"] == cv for record in records)
 
 
 def _nearest(record: Record, rows: list[Record]) -> int | None:

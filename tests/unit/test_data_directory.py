@@ -21,6 +21,7 @@ from tests.unit.iemocap_tree import small_corpus, write_tree, write_wav
 ROOT = Path(__file__).resolve().parents[2]
 #: what a program cannot do without
 NEEDED = {
+    "cremad": ["--corpus", "c", "--out", "o"],
     "iemocap": ["--corpus", "c", "--out", "o"],
     "meld": ["--corpus", "c", "--out", "o"],
     "mmsa": ["--features", "f", "--corpus", "mosi", "--out", "o"],
@@ -148,7 +149,7 @@ def test_a_folder_that_no_corpus_knows_is_told_what_was_looked_for(
     assert "Session1/dialog/EmoEvaluation and 19 more missing" in corpora.check_corpus(tmp_path, name="iemocap").told
     assert "label.csv missing" in corpora.check_corpus(tmp_path, name="raw_video").told
     assert "is a folder; expected a feature file" in corpora.check_corpus(tmp_path, name="mmsa").told
-    with pytest.raises(MertkError, match="corpus 'mine' is not known; expected one of iemocap, .*ravdess, raw_vi"):
+    with pytest.raises(MertkError, match="corpus 'mine' is not known; expected one of cremad, .*ravdess, raw_vi"):
         corpora.check_corpus(tmp_path, name="mine")
     monkeypatch.setattr(corpora, "describe_corpora", lambda: {"mine": "", "ravdess": ""})
     monkeypatch.setattr(corpora, "find_corpus", lambda name: ravdess if name == "ravdess" else SimpleNamespace())
