@@ -77,6 +77,16 @@ def test_of_clips_with_tables_only_what_is_used_is_made(recipe, tmp_path, ablati
     assert config_names(stages["3 train"])[:3] == ["tam_ulag.yaml", "meld.yaml", "recordings.yaml"]
 
 
+def test_the_second_version_of_a_corpus_is_imported_as_such(recipe, tmp_path):
+    (tmp_path / "unaligned.pkl").touch()
+    stages = recipe("sims2/tam_ulag", "--corpus", "unaligned.pkl", "--variant", "self_mm")
+    assert option(stages["1 import"], "--corpus") == "sims2"
+    assert option(stages["1 import"], "--out") == str(ROOT / "data/sims2")
+    assert "model.text_encoder.weights='google-bert/bert-base-chinese'" in stages["3 train"]
+    names = ["tam_ulag.yaml", "sims2.yaml", "self_mm.yaml", "self_mm.yaml", "full.yaml"]
+    assert config_names(stages["3 train"]) == names
+
+
 def test_labels_of_clips_are_named_in_data_and_experiments(recipe, tmp_path):
     stages = recipe("meld/hscl", "--labels", "sentiment", "--max_seconds", 20)
     data = ROOT / "data/meld_sentiment_miniature"

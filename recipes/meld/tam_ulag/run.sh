@@ -4,7 +4,7 @@
 #
 #   --variant NAME       paper (default): attention over all steps, products; released: as the published code computes
 #   --ablation NAME      full (default), no_attention, no_products, text, audio, video, text_audio, text_video,
-#                        audio_video (these modalities alone)
+#                        audio_video (these modalities alone); no_experts and no_generated_labels are full here
 #
 # Examples: run.sh
 #           run.sh --corpus /corpora/MELD.Raw --num_processes 4 --seeds "1111 1112 1113 1114 1115"
