@@ -5,10 +5,10 @@ each. Files are found in any folders, links among them, by suffixes of any case;
 not taken, and the takes that cannot be used. With --video a take needs sound (03-....wav, else that of 01-....mp4) and
 picture (01-....mp4, else 02-....mp4), and is called as its sound is.
 
-Makes OUT a data directory with folds, and of sound alone writes OUT/folds/<way>-<protocol>/<k>/{train,validation,test}.scp
-with classes.txt too, which say the same. By speaker, actors are paired, a man and a woman, and the pairs
-divided into groups; hicmae and emobox are the groups of published figures. Fold k is tested on group k and, under
-`clean`, selects on the next one.
+Makes OUT a data directory with folds, and of sound alone writes the same folds as lists of three columns, too:
+OUT/folds/<way>-<protocol>/<k>/{train,validation,test}.scp with classes.txt. By speaker, actors are paired, a man and a
+woman, and the pairs divided into groups; hicmae and emobox are the groups of published figures. Fold k is tested on
+group k and, under `clean`, selects on the next one.
 Source: Livingstone & Russo, "The Ryerson Audio-Visual Database of Emotional Speech and Song", 2018.
 """
 
