@@ -5,10 +5,10 @@ each. Files are found in any folders, links among them, by suffixes of any case;
 not taken, and the takes that cannot be used. With --video a take needs sound (03-....wav, else that of 01-....mp4) and
 picture (01-....mp4, else 02-....mp4), and is called as its sound is.
 
-Writes OUT/folds/<way>-<protocol>/<k>/{train,validation,test}.scp with fold.json and classes.txt, and makes OUT a data
-directory with the same folds as lists of utterances. By speaker, actors are paired, a man and a woman, and the pairs
-divided into groups; hicmae and emobox are the groups of published figures. Fold k is tested on group k and, under
-`clean`, selects on the next one.
+Makes OUT a data directory with folds, and of sound alone writes the same folds as lists of three columns, too:
+OUT/folds/<way>-<protocol>/<k>/{train,validation,test}.scp with classes.txt. By speaker, actors are paired, a man and a
+woman, and the pairs divided into groups; hicmae and emobox are the groups of published figures. Fold k is tested on
+group k and, under `clean`, selects on the next one.
 Source: Livingstone & Russo, "The Ryerson Audio-Visual Database of Emotional Speech and Song", 2018.
 """
 
@@ -105,7 +105,8 @@ def prepare(
     with building_data_directory(out, _columns(recordings, lengths), record, CLASSES, ledger, files) as directory:
         for way in folds_by:
             directory.add_folds("speaker", groups=groups[way], keys=FOLD_KEYS, name=way)
-        _write_scp_files(directory.path / "folds", directory.manifest)
+        if not video:  # lists of three columns have no pictures
+            _write_scp_files(directory.path / "folds", directory.manifest)
     return load_manifest(out)
 
 

@@ -48,7 +48,7 @@ def published_table(records: list[Record], published: Record | None) -> str:
 
 
 def _has_place(row: Record, records: list[Record]) -> bool:
-    """Whether a row stands in the table: one of another method, that says on which folds, only beside runs on the same."""
+    """Whether a row stands in the table: one of another method that names its folds only beside runs on the same."""
     cv = row["measured_on"].get("cv")
     return bool(row["variants"]) or cv is None or any(record["cv"] == cv for record in records)
 

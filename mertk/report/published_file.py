@@ -29,8 +29,8 @@ def read_published(path: Path) -> Record:
         name, figures   what it is called, and {METRIC: number}; metrics are those of `mertk.tasks.METRICS`,
                         accuracies, recalls and F1 in percent
         ablation        of which our runs are held against it (full)
-        variants        which of our variants are the same method; a row without any only stands in the table, and where its
-                        measured_on has a cv only beside runs of that
+        variants        which of our variants are the same method; a row without any only stands in the table, and
+                        where its measured_on has a cv only beside runs of that
         measured_on     recipe, corpus, cv and protocol as a run names them; utterances: {PART: number}, with folds the
                         joined test parts alone; folds: how many; feature_file: name of the published file
         inputs          {MODALITY: {component|extractor, weights, width}}, what made the frames of each modality

@@ -237,6 +237,9 @@ def test_a_take_under_three_modality_codes_is_one_utterance(shown: Path, capsys:
     assert prepare_shown(shown) == 0
     manifest = load_manifest(shown.parent / "data")
     assert len(manifest) == 64 and validate_directory(shown.parent / "data") == []
+    fold = shown.parent / "data" / "folds" / "speaker-clean" / "1"
+    names = ["fold.json", "test.ids", "train.ids", "validation.ids"]  # no lists of three columns, which have no picture
+    assert sorted(path.name for path in fold.iterdir()) == names
     take = "01-01-01-01-01-01"
     assert manifest.value("wav.scp", f"03-{take}") == str(audio(shown, take))
     assert manifest.value("video.scp", f"03-{take}") == str(video(shown, take))
