@@ -18,7 +18,7 @@ from pathlib import Path
 from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
 from mertk.data_prep.acted_takes import STAGE, Take
-from mertk.data_prep.table_rows import Row, read_rows
+from mertk.data_prep.label_table import Row, read_rows
 from mertk.errors import MertkError
 
 SOUNDS, PICTURES = "AudioWAV", "VideoFlash"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
-from mertk.data_prep.table_rows import BadRow, Row, read_rows
+from mertk.data_prep.label_table import BadRow, Row, read_rows
 from mertk.errors import MertkError
 
 STAGE = "manifests"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mertk.data.columns import is_number
 from mertk.data.ledger import Ledger
-from mertk.data_prep.table_rows import BadRow, Row, read_rows
+from mertk.data_prep.label_table import BadRow, Row, read_rows
 from mertk.errors import MertkError
 from mertk.metrics.catalogue import LABEL_RANGES
 
