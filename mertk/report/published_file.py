@@ -63,6 +63,7 @@ def _read_row(row: Any, content: Record, where: str) -> Record:
         _check_text(variant, f"{where}: variants")
     measured = _mapping(content.get("measured_on", {}), "measured_on") | own["measured_on"]
     inputs = own["inputs"] if "inputs" in row else _mapping(content.get("inputs", {}), "inputs")
+    _check_keys(measured, tuple(MEASURED_ON), (), f"{where}: measured_on")
     if variants:
         _check_measured(measured, f"{where}: measured_on")
     for modality, made in inputs.items():

@@ -49,6 +49,7 @@ def test_accuracies_are_percent_and_errors_are_not(tmp_path):
         (PUBLISHED.replace("{weights: microsoft/wavlm-large, width: 1024}", "wavlm"), "inputs.audio: got 'wavlm'"),
         (PUBLISHED.replace("[paper]", "paper"), "variants: got 'paper', expected a list"),
         (PUBLISHED + "  - 5\n", "row 3: got 5"),
+        (PUBLISHED + "  - {name: a, measured_on: {c: d}, figures: {}}", r"row 3 \(a\): measured_on: has c, expected"),
         ("source: a\nnote: b\nrows: 5", "rows: got 5, expected a list"),
     ],
 )
