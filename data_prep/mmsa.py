@@ -1,9 +1,10 @@
-"""CMU-MOSI, CMU-MOSEI, CH-SIMS: from a shared feature file to a data directory.
+"""CMU-MOSI, CMU-MOSEI, CH-SIMS and CH-SIMS v2: from a shared feature file to a data directory.
 
 Reads a pickle of numpy arrays (any other is refused before it can run anything), tells which published file it is,
 holds what it says of lengths, masks and labels against its arrays, and writes the columns of a data directory,
 features/{audio,video,text,tokens} with the real frames of each utterance, and the official split as
-folds/official-clean and folds/official-clean-refit. All of it is written, or nothing.
+folds/official-clean and folds/official-clean-refit. All of it is written, or nothing. Parts other than train, valid and
+test, such as the unlabelled one of CH-SIMS v2, are told and not read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
 #: what `mertk.data_prep.corpora` says is looked for
-EXPECTED = "a feature file (.pkl) of CMU-MOSI, CMU-MOSEI or CH-SIMS"
+EXPECTED = "a feature file (.pkl) of CMU-MOSI, CMU-MOSEI, CH-SIMS or CH-SIMS v2"
 
 EXAMPLE = """
 mertk prepare mmsa --features MOSI/Processed/unaligned_50.pkl --corpus mosi --out data/mosi
@@ -31,7 +32,7 @@ mertk prepare mmsa --features SIMS/Processed/unaligned_39.pkl --corpus sims --ou
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__, EXAMPLE)
     parser.add_argument("--features", type=Path, required=True, help="the pickle")
-    parser.add_argument("--corpus", choices=("mosi", "mosei", "sims"), required=True, help="whose features it holds")
+    parser.add_argument("--corpus", choices=("mosi", "mosei", "sims", "sims2"), required=True, help="whose features")
     parser.add_argument("--out", type=Path, required=True, help="data directory to write")
     parser.add_argument("--alignment", choices=("unaligned", "aligned"), help="refuse a file of the other kind")
     parser.add_argument(
@@ -70,7 +71,7 @@ def prepare(
     """Read a feature file, and write the data directory `out` with features and the official split.
 
     Args:
-        corpus: mosi, mosei or sims.
+        corpus: mosi, mosei, sims or sims2.
         alignment: unaligned or aligned, to refuse a file of the other kind.
         infinite: put zero in the place of NaN and infinite values, or refuse them.
         bad_length: refuse or drop utterances with impossible lengths.

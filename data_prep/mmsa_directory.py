@@ -73,7 +73,7 @@ def describe_file(file: FeatureFile, path: Path, corpus: str, miniature: bool) -
         warnings += _cut_transcripts(file.parts)
     if published is not None and published.split("/")[0].lower() != corpus:
         raise MertkError(f"{path}: {sentence}, but was to be read as {corpus}; give a file of {corpus}.")
-    if corpus == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
+    if CORPORA[corpus].metrics == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
         warnings.append(f"no labels of single modalities ({', '.join(UNIMODAL_LABEL_KEYS.values())})")
     without_video = [part.ids[row] for part in file.parts for row in part.rows if SEPARATOR not in part.ids[row]]
     if without_video:

@@ -1,4 +1,4 @@
-"""Feature files of CMU-MOSI, CMU-MOSEI and CH-SIMS as the field shares them, read once and checked.
+"""Feature files of CMU-MOSI, CMU-MOSEI, CH-SIMS and CH-SIMS v2 as the field shares them, read once and checked.
 
     {train, valid, test}: {
         id: N names `video$_$clip`        raw_text: N transcripts
@@ -199,7 +199,8 @@ def read_feature_file(path: Path, metrics: str) -> FeatureFile:
         for name in PARTS
         if name in keys
     ]
-    remarks = [f"the file holds {', '.join(map(_key, content))} as well, which is not read"] if content else []
+    others = [_key(key) + _size(value) for key, value in content.items()]
+    remarks = [f"the file holds {', '.join(others)} as well, which is not read"] if others else []
     if "tokens" not in parts[0].arrays:
         width = parts[0].arrays["text"].shape[2]
         remarks.append(
@@ -213,6 +214,21 @@ def read_feature_file(path: Path, metrics: str) -> FeatureFile:
 
 def _key(key: Any) -> str:
     return key[:40] if isinstance(key, str) else shown(key)
+
+
+def _size(value: Any) -> str:
+    """How many utterances another part has, and how many of them no label; a list of ids how many it has."""
+    ids = value.get("id") if isinstance(value, dict) else value
+    if not isinstance(ids, (list, tuple, np.ndarray)) or not np.ndim(ids):
+        return ""
+    if not isinstance(value, dict):
+        return f" ({len(ids)} ids)" if len(ids) and all(isinstance(one, str) for one in ids) else ""
+    labels = value.get("regression_labels")
+    try:
+        num_labels = 0 if labels is None else int(np.isfinite(np.asarray(labels, dtype=np.float64)).sum())
+    except (TypeError, ValueError, OverflowError):
+        num_labels = 0
+    return f" ({len(ids)} utterances, {max(len(ids) - num_labels, 0)} of them without a label)"
 
 
 def _read_part(name: str, content: Any, where: str, metrics: str) -> Part:

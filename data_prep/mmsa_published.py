@@ -1,4 +1,4 @@
-"""What is known of the published feature files of CMU-MOSI, CMU-MOSEI and CH-SIMS."""
+"""What is known of the published feature files of CMU-MOSI, CMU-MOSEI, CH-SIMS and CH-SIMS v2."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ CORPORA = {
         "mosi", {"train": 16326, "validation": 1871, "test": 4659}, {"audio": 74, "video": 35, "text": 768}
     ),
     "sims": Corpus("sims", {"train": 1368, "validation": 456, "test": 457}, {"audio": 33, "video": 709, "text": 768}),
+    # No checksum of its file is known.
+    "sims2": Corpus("sims", {"train": 2722, "validation": 647, "test": 1034}, {"audio": 25, "video": 177, "text": 768}),
 }
 
 
@@ -49,6 +51,8 @@ def recognise(corpus: str, sha1: str, sha256: str) -> tuple[str | None, str]:
         name = KNOWN_FILES.get(digest)
         if name is not None:
             return name, f"this is {name} as published, {kind} {digest}"
+    if not any(name.split("/")[0].lower() == corpus for name in KNOWN_FILES.values()):
+        return None, f"no checksum of a published file of {corpus} is known to hold this one against (SHA-256 {sha256})"
     return None, f"none of the published files of {corpus} has this checksum (SHA-1 {sha1}, SHA-256 {sha256})"
 
 

@@ -1,4 +1,4 @@
-"""CMU-MOSI, CMU-MOSEI, CH-SIMS: from label.csv and the videos to a data directory.
+"""CMU-MOSI, CMU-MOSEI, CH-SIMS and CH-SIMS v2: from label.csv and the videos to a data directory.
 
 Reads CORPUS/label.csv (video_id, clip_id, text, label, annotation, mode; label_T, label_A and label_V where there are
 such) and CORPUS/Raw/video_id/clip_id.mp4. Writes the sound of every clip to OUT/wav (16 kHz, one channel), the columns
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
 #: what `mertk.data_prep.corpora` says is looked for
-EXPECTED = "CMU-MOSI, CMU-MOSEI or CH-SIMS, a folder with label.csv and Raw/VIDEO/CLIP.mp4"
+EXPECTED = "CMU-MOSI, CMU-MOSEI, CH-SIMS or CH-SIMS v2, a folder with label.csv and Raw/VIDEO/CLIP.mp4"
 
 EXAMPLE = """
 mertk prepare raw_video --corpus /corpora/MOSI --out data/mosi_raw --name mosi
@@ -33,7 +33,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--corpus", type=Path, required=True, metavar="DIR", help="folder with label.csv and Raw")
     add("--out", type=Path, required=True, metavar="DIR", help="data directory to write")
-    add("--name", choices=("mosi", "mosei", "sims"), required=True, help="which corpus; decides scale and metrics")
+    add("--name", choices=("mosi", "mosei", "sims", "sims2"), required=True, help="decides scale and metrics")
     add("--labels", type=Path, metavar="CSV", help="table of labels (default: CORPUS/label.csv)")
     add("--text_only", action="store_true", help="do not look for the clips, write no columns of sound and picture")
     add("--threads", type=cli.positive_int, help="clips worked on at once (default: as many as there are cores)")
@@ -53,7 +53,7 @@ def prepare(
     """Hold the clips against the table of labels, and write the data directory `out`.
 
     Args:
-        name: mosi, mosei or sims; decides scale and metrics.
+        name: mosi, mosei, sims or sims2; decides scale and metrics.
         labels: the table; None for label.csv of the corpus.
         text_only: do not look for the clips, write no columns of sound and picture.
         threads: clips worked on at once; None for as many as there are cores.

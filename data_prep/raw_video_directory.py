@@ -67,13 +67,13 @@ def make_columns(kept: list[Clip], files: dict[str, ClipFiles]) -> dict[str, dic
     for clip in kept:
         values = {"text": clip.text, "utt2video": clip.video, **clip.labels}
         if clip.utterance in files:
-            values |= _file_columns(files[clip.utterance])
+            values |= file_columns(files[clip.utterance])
         for name, value in values.items():
             columns.setdefault(name, {})[clip.utterance] = value
     return columns
 
 
-def _file_columns(file: ClipFiles) -> dict[str, str]:
+def file_columns(file: ClipFiles) -> dict[str, str]:
     # Rounded down: a segment must not reach beyond the last picture.
     end = math.floor(file.video_seconds * 10**4) / 10**4
     return {

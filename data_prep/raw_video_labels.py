@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mertk.data.columns import is_number
 from mertk.data.ledger import Ledger
-from mertk.data.text_file import read_text
+from mertk.data_prep.label_table import BadRow, Row, read_rows
 from mertk.errors import MertkError
 from mertk.metrics.catalogue import LABEL_RANGES
 
@@ -38,13 +35,11 @@ class Clip:
     def utterance(self) -> str:
         return f"{self.video}$_${self.number}"
 
+    def video_file(self, corpus: Path) -> Path:
+        return corpus / "Raw" / self.video / f"{self.number}.mp4"
 
-class BadRow(Exception):
-    """A row that cannot be used: reason for the ledger, and what was found."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+    def wav_file(self, out: Path) -> Path:
+        return out / "wav" / self.video / f"{self.number}.wav"
 
 
 def find_table(corpus: Path, given: Path | None) -> Path:
@@ -72,7 +67,7 @@ def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], in
     Raises:
         MertkError: no such file, not UTF-8, not CSV, a column is missing, or no row.
     """
-    rows = list(_rows(path))
+    rows = list(read_rows(path, REQUIRED, (*UNIMODAL, "annotation")))
     # A column that is empty throughout has no labels; one with gaps has missing ones.
     given = {name for name in UNIMODAL if any(row.values.get(name, "").strip() for row in rows)}
     clips: dict[str, Clip] = {}
@@ -89,53 +84,7 @@ def read_clips(path: Path, metrics: str, ledger: Ledger) -> tuple[list[Clip], in
     return list(clips.values()), len(rows)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """Values by the name of their column, the line they begin on, and what is wrong with the row as a whole."""
-
-    line: int
-    values: dict[str, str]
-    fault: str | None
-
-
-def _rows(path: Path) -> Iterator[_Row]:
-    reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""), strict=True)
-    begin = 1
-    names: list[str] = []
-    try:
-        for values in reader:
-            line, begin = begin, reader.line_num + 1
-            if not any(value.strip() for value in values):
-                continue
-            if not names:
-                names = _names(path, line, values)
-                continue
-            fault = None
-            if len(values) != len(names):
-                fault = f"{len(values)} values, expected {len(names)}; put texts with commas in double quotes"
-            yield _Row(line, {name: value for name, value in zip(names, values, strict=False) if name}, fault)
-    except csv.Error as error:
-        raise MertkError(f"{path}:{reader.line_num}: not CSV ({error}); mend the quotes of this row.") from error
-    if begin == 1 or not names:
-        raise MertkError(f"{path}: the file is empty; expected the columns {', '.join(REQUIRED)}.")
-
-
-def _names(path: Path, line: int, values: list[str]) -> list[str]:
-    ours = {name.lower(): name for name in (*REQUIRED, *UNIMODAL, "annotation")}
-    names = [ours.get(value.strip().lower(), value.strip()) for value in values]
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        raise MertkError(
-            f"{path}:{line}: no column {', '.join(missing)}; got {', '.join(names)}, expected at least "
-            f"{', '.join(REQUIRED)}, separated by commas."
-        )
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise MertkError(f"{path}:{line}: the column {twice[0]} is there twice; keep one.")
-    return names
-
-
-def _clip(place: str, row: _Row, unimodal: set[str], metrics: str) -> Clip:
+def _clip(place: str, row: Row, unimodal: set[str], metrics: str) -> Clip:
     """The clip of a row.
 
     Raises:

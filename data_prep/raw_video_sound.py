@@ -7,17 +7,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 from mertk.data.corpus_files import find_file, find_near
 from mertk.data.ledger import Ledger
 from mertk.data.recording_error import RecordingError, attempt
 from mertk.data.samples import check_samples
-from mertk.data_prep.raw_video_labels import STAGE, Clip
+from mertk.data_prep.raw_video_labels import STAGE
 from mertk.features.worker_threads import map_in_threads
 from mertk.progress_bar import progress
 
 SAMPLE_RATE_HZ = 16000
 SUFFIX = ".mp4"
+
+
+class Clip(Protocol):
+    """What a table says of a clip: the utterance, where it stands there, and where its files are."""
+
+    @property
+    def utterance(self) -> str: ...
+
+    @property
+    def place(self) -> str: ...
+
+    def video_file(self, corpus: Path) -> Path: ...
+
+    def wav_file(self, out: Path) -> Path:
+        """Where its sound goes."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,7 @@ def read_files(
     num_threads = num_threads or os.cpu_count() or 1
 
     def read(clip: Clip) -> tuple[Clip, ClipFiles | RecordingError]:
-        return clip, attempt(lambda: read_clip(clip, corpus, out), corpus / "Raw" / clip.video, clip.utterance)
+        return clip, attempt(lambda: read_clip(clip, corpus, out), clip.video_file(corpus).parent, clip.utterance)
 
     files = {}
     for clip, result in progress(map_in_threads(read, clips, num_threads), len(clips), "sound"):
@@ -59,8 +75,7 @@ def read_clip(clip: Clip, corpus: Path, out: Path) -> ClipFiles:
     """
     from mertk.data.video_frames import read_duration
 
-    video = find_file(corpus / "Raw" / clip.video / f"{clip.number}{SUFFIX}")
-    wav = out / "wav" / clip.video / f"{clip.number}.wav"
+    video, wav = find_file(clip.video_file(corpus)), clip.wav_file(out)
     if not video.is_file():
         raise RecordingError(f"{video}: no such file{_near(video)}", "no_video")
     seconds = read_duration(video)

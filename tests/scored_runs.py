@@ -10,7 +10,7 @@ from mertk.metrics import classification_metrics, confusion_matrix, recall_per_c
 CLASSES = ["neutral", "happy", "angry", "sad"]
 
 
-def write_run(experiment, fold, seed=1, protocol="clean", right=0.7, count=40, scored=True, **about):
+def write_run(experiment, fold, seed=1, protocol="clean", right=0.7, count=40, scored=True, metric_set=None, **about):
     """A run directory as training and scoring leave it; returns truth and prediction."""
     generator = np.random.default_rng([fold, seed])
     truth = generator.integers(0, 4, count)
@@ -31,6 +31,8 @@ def write_run(experiment, fold, seed=1, protocol="clean", right=0.7, count=40, s
     results["metrics"] = classification_metrics(truth, prediction, 4)
     results["recall"] = dict(zip(CLASSES, recall.tolist(), strict=True))
     results["confusion"] = confusion_matrix(truth, prediction, 4).tolist()
+    if metric_set is not None:
+        results["metric_set"] = metric_set
     (directory / "results.json").write_text(json.dumps(results), encoding="utf-8")
     lines = ["\t".join(["utterance", "truth", "prediction", *CLASSES])]
     for number, (true, given) in enumerate(zip(truth, prediction, strict=True)):

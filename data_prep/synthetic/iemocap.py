@@ -16,7 +16,6 @@ import contextlib
 import json
 import shutil
 import tempfile
-import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,6 +131,7 @@ def _write_dialogue(folder: Path, one: Dialogue, actors: dict[str, tuple[VoiceTr
     import numpy as np
 
     from mertk.data_prep.synthetic import emotion, layout, movie, voice
+    from mertk.data_prep.synthetic.actor import write_wav
     from mertk.data_prep.synthetic.dialogue import generator
 
     rng = generator(seed, "room", one.name)
@@ -145,7 +145,7 @@ def _write_dialogue(folder: Path, one: Dialogue, actors: dict[str, tuple[VoiceTr
             own, actors[turn.speaker][0], look.voice_arousal, look.voice_valence, turn.num_samples, snr_db
         )
         speech[turn.utterance] = samples
-        _write_wav(wav_folder / f"{turn.utterance}.wav", samples)
+        write_wav(wav_folder / f"{turn.utterance}.wav", samples)
 
     halves = []
     for speaker in (one.left_speaker, "M" if one.left_speaker == "F" else "F"):
@@ -162,16 +162,6 @@ def _write_dialogue(folder: Path, one: Dialogue, actors: dict[str, tuple[VoiceTr
     sheet.write_text(layout.categorical(one), encoding="utf-8")
     words = _made(folder / "dialog" / "transcriptions") / f"{one.name}.txt"
     words.write_text(layout.transcription(one), encoding="utf-8")
-
-
-def _write_wav(path: Path, samples: np.ndarray) -> None:
-    import numpy as np
-
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(np.rint(samples * 32767).astype("<i2").tobytes())
 
 
 def _describe(dialogues: list[Dialogue], seed: int, utterances: int) -> dict:

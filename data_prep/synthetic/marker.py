@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +32,26 @@ def check_free(out: Path) -> None:
             f"{out} is not empty and has no {MARKER}, so it is no miniature and is left as it is; choose another "
             "folder."
         )
+
+
+def write_marked(out: Path, marker: dict[str, Any], fill: Callable[[Path], None]) -> None:
+    """Write a miniature with its marker and listing, all or nothing; one that is there and whole is left as it is.
+
+    Args:
+        fill: writes all but these into an empty folder.
+
+    Raises:
+        MertkError: `out` holds something else, or more than the miniature that would be replaced.
+    """
+    from mertk.atomic import building
+
+    if read_marker(out) == marker and listing.is_whole(out):
+        return
+    check_free(out)
+    if out.is_dir():
+        listing.check_own(out)
+    own = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    with building(out, replaces=own) as temporary:
+        fill(temporary)
+        (temporary / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
+        listing.write_listing(temporary)

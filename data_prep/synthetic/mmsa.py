@@ -1,4 +1,4 @@
-"""Write a miniature feature file of CMU-MOSI, CMU-MOSEI or CH-SIMS, for trying everything where the corpora are not.
+"""Write a miniature feature file of CMU-MOSI, CMU-MOSEI, CH-SIMS or CH-SIMS v2, where the corpora are not.
 
     DIR/MINIATURE.json    what this is; the published files have none beside them
     DIR/unaligned.pkl     features in the layout of the published files, each modality with frames of its own
@@ -49,14 +49,18 @@ class Miniature:
 
     @property
     def is_chinese(self) -> bool:
-        return self.corpus == "sims"
+        return self.corpus in ("sims", "sims2")
 
 
 MINIATURES = {
     "mosi": Miniature("mosi", audio_dim=5, video_dim=20),
     "mosei": Miniature("mosei", audio_dim=74, video_dim=35),
     "sims": Miniature("sims", audio_dim=33, video_dim=48, video_steps=20, text_steps=24),
+    "sims2": Miniature("sims2", audio_dim=25, video_dim=177, video_steps=20, text_steps=24),
 }
+#: a part that is there besides, without labels
+UNLABELLED = {"sims2": "train_mix"}
+UNLABELLED_SHARE = 0.05
 
 
 def write_corpus(
@@ -99,13 +103,20 @@ def _fill(folder: Path, sizes: Miniature, seed: int, count: int) -> None:
     from mertk.data_prep.synthetic.opinion import CHINESE, ENGLISH, tokens_of
 
     language = CHINESE if sizes.is_chinese else ENGLISH
-    parts = utterance.draw_parts(sizes, language, seed, {part: round(count * share) for part, share in SHARES.items()})
+    counts = {part: round(count * share) for part, share in SHARES.items()}
+    unlabelled = UNLABELLED.get(sizes.corpus)
+    if unlabelled:
+        counts[unlabelled] = round(count * UNLABELLED_SHARE)
+    parts = utterance.draw_parts(sizes, language, seed, counts)
     tokenizer = weights.write_bert(folder / "models" / "bert", tokens_of(language), seed)
     embeddings = weights.token_embeddings(tokens_of(language), len(tokenizer), TEXT_DIM, seed)
     for name, is_aligned in (("unaligned", False), ("aligned", True)):
         content = {
             part: _part(utterances, sizes, tokenizer, embeddings, is_aligned) for part, utterances in parts.items()
         }
+        if unlabelled:
+            for key in [key for key in content[unlabelled] if "labels" in key or key == "annotations"]:
+                del content[unlabelled][key]
         with (folder / f"{name}.pkl").open("wb") as file:
             pickle.dump(content, file, protocol=4)
 

@@ -23,7 +23,7 @@ ERRORS = {"audio": 0.5, "video": 0.5, "text": 0.2}
 RATING_ERROR = 0.1
 CLIPS_PER_VIDEO = 8
 #: ratings are averages: a step of the label on the scale of -1 to 1
-STEPS = {"mosi": 1 / 15, "mosei": 1 / 9, "sims": 0.2}
+STEPS = {"mosi": 1 / 15, "mosei": 1 / 9, "sims": 0.2, "sims2": 0.2}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _rate(rng: np.random.Generator, corpus: str, intensity: float) -> float:
     """The label that raters give, on the corpus' scale."""
     step = STEPS[corpus]
     rated = np.clip(np.rint((intensity + rng.normal(0, RATING_ERROR)) / step) * step, -1, 1)
-    return float(np.round(rated * (1 if corpus == "sims" else 3), 6)) + 0.0  # no negative zero
+    return float(np.round(rated * (1 if corpus.startswith("sims") else 3), 6)) + 0.0  # no negative zero
 
 
 def follow_tokens(frames: np.ndarray, num_tokens: int) -> np.ndarray:

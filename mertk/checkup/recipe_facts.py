@@ -19,7 +19,8 @@ def facts_of_data(directory: Path) -> dict[str, str]:
     corpus = read_corpus(directory)
     if not corpus and not any((directory / name).exists() for name in (*COLUMN_NAMES, "folds")):
         return {}
-    told = {name: str(corpus[name]) for name in ("corpus", "source", "alignment", "label_map") if corpus.get(name)}
+    keys = ("corpus", "source", "alignment", "label_map", "labels")
+    told = {name: str(corpus[name]) for name in keys if corpus.get(name)}
     return told | {"miniature": "yes" if corpus.get("miniature") else "no"}
 
 

@@ -69,6 +69,7 @@ class DataDirectory:
         k: int | None = None,
         protocols: Iterable[str] = PROTOCOLS,
         keys: Sequence[str] | None = None,
+        name: str | None = None,
         **options: Any,
     ) -> None:
         """Make and write folds of a cross-validation under each protocol.
@@ -78,6 +79,7 @@ class DataDirectory:
 
         Args:
             keys: what fold.json says, in this order; None: all that `make_folds` knows.
+            name: what the cross-validation is called, of published groups say; None: by its column.
             column, k, options: see `mertk.data.folding.make_folds`.
 
         Raises:
@@ -85,16 +87,17 @@ class DataDirectory:
         """
         most_left_out = 0
         for protocol in protocols:
-            name = f"{column or 'utterance'}-{protocol}"
             try:
                 folds = make_folds(self.manifest, column, k, protocol, **options)
             except TooFewGroups as error:
-                self.warn(f"too few {error.kind}s for the folds {name}; they are not made")
+                told = f"{name or column or 'utterance'}-{protocol}"
+                self.warn(f"too few {error.kind}s for the folds {told}; they are not made")
                 continue
             if options.get("within") is None:
                 most_left_out = max(most_left_out, *(fold.info["left_out"] for fold in folds))
-            if keys is not None:
-                for fold in folds:
+            for fold in folds:
+                fold.info["cv"] = name or fold.info["cv"]
+                if keys is not None:
                     fold.info = {key: fold.info[key] for key in keys}
             self.write_folds(folds)
         if most_left_out:

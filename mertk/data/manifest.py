@@ -10,8 +10,8 @@ validation and test, where the corpus has a split of its own), `left_out` (how m
 `Ledger.counts` has them), `task` (what the labels are, see `mertk.tasks`; classes or intensities need not be named) and
 `warnings`: sentences without a full stop on everything that sets this data apart from the corpus as others know it,
 such as counts or a checksum that are not the published ones, or transcripts that are cut. What was warned of on the
-terminal stands there too. `published` names the published feature file that the data came from, null for any other
-file; more keys are welcome.
+terminal stands there too. `metrics` names the set of metrics that it is scored by (see `mertk.metrics.catalogue`),
+`published` the published feature file that the data came from, null for any other file; more keys are welcome.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from mertk.data.labels import find_twins
 from mertk.data.name_lists import read_classes
 from mertk.data.sound_file import TOLERANCE_SECONDS
 from mertk.errors import MertkError
-from mertk.metrics.catalogue import LABEL_RANGES
+from mertk.metrics.catalogue import CLASS_SETS, LABEL_RANGES
 from mertk.tasks import Task, task_of_corpus
 
 if TYPE_CHECKING:
@@ -136,10 +136,11 @@ def _line_numbers(ids: list[str]) -> dict[str, int]:
 def _label_range_problems(path: Path, corpus: dict[str, Any], columns: dict[str, Column]) -> list[Problem]:
     """Intensities outside the scale of the metrics that corpus.json names."""
     metrics = corpus.get("metrics")
-    if metrics is None:
+    if metrics in CLASS_SETS:
         return []
     if metrics not in LABEL_RANGES:
-        message = f"metrics {metrics!r} are not known; expected one of {', '.join(LABEL_RANGES)}"
+        known = ", ".join([*LABEL_RANGES, *filter(None, CLASS_SETS)])
+        message = f"metrics {metrics!r} are not known; expected one of {known}"
         return [Problem(str(path / "corpus.json"), 0, "", message)]
     lowest, highest = LABEL_RANGES[metrics]
     problems = []

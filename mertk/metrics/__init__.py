@@ -6,10 +6,10 @@ belong together.
 
 from mertk.metrics.catalogue import (
     CLASS_METRICS,
-    CLASS_SET,
     INTENSITY_METRICS,
     Metric,
     MetricSet,
+    find_class_set,
     find_intensity_set,
 )
 from mertk.metrics.classification import (
@@ -23,12 +23,12 @@ from mertk.metrics.regression import regression_metrics
 
 __all__ = [
     "CLASS_METRICS",
-    "CLASS_SET",
     "INTENSITY_METRICS",
     "Metric",
     "MetricSet",
     "classification_metrics",
     "confusion_matrix",
+    "find_class_set",
     "find_intensity_set",
     "metrics_of_confusion",
     "recall_of_confusion",

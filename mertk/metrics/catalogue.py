@@ -57,7 +57,11 @@ INTENSITY_METRICS = {
     "ccc": Metric("CCC", "concordance correlation", is_fraction=False),
 }
 
-CLASS_SET = MetricSet(("ua", "wa", "f1_weighted", "f1_macro"), ("ua", "wa"))
+CLASS_SETS = {
+    None: MetricSet(("ua", "wa", "f1_weighted", "f1_macro"), ("ua", "wa")),
+    # Where the field reports weighted F1, since most utterances are of one class.
+    "weighted_f1": MetricSet(("f1_weighted", "wa", "ua", "f1_macro"), ("f1_weighted", "wa")),
+}
 INTENSITY_SETS = {
     None: MetricSet(("mae", "corr", "ccc"), ("mae", "corr", "ccc")),
     "mosi": MetricSet(
@@ -69,6 +73,11 @@ INTENSITY_SETS = {
 
 #: scale of the intensities that a set of metrics is for
 LABEL_RANGES = {"mosi": (-3.0, 3.0), "sims": (-1.0, 1.0)}
+
+
+def find_class_set(name: str | None = None) -> MetricSet:
+    """The metrics of classes, all of them in every set; sets that are none of classes' count as None."""
+    return CLASS_SETS.get(name, CLASS_SETS[None])
 
 
 def find_intensity_set(name: str | None = None) -> MetricSet:

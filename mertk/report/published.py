@@ -18,7 +18,12 @@ def published_table(records: list[Record], published: Record | None) -> str:
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
     if published is None or not shown:
         return ""
+    told = f"{published['source']} {published['note']}"
+    if not published["rows"]:
+        return told
     figures_of_others = [row for row in published["rows"] if _has_place(row, shown)]
+    if not figures_of_others:
+        return ""
     held = [_nearest(one, figures_of_others) for one in shown]
     below: dict[int, list[Record]] = {}
     for record, row in zip(shown, held, strict=True):
@@ -28,9 +33,9 @@ def published_table(records: list[Record], published: Record | None) -> str:
     rows, before = [], None
     for number, row in enumerate(figures_of_others):
         figures = [figure(name, row["figures"].get(name)) for name in names]
-        told = conditions(row) if row["variants"] or row["beside"] else ""
-        rows.append([f"published: {row['name']}", "", *figures, "as above" if told and told == before else told])
-        before = told
+        terms = conditions(row) if row["variants"] or row["beside"] else ""
+        rows.append([f"published: {row['name']}", "", *figures, "as above" if terms and terms == before else terms])
+        before = terms
         for record in below.get(number, ()):
             means = [spread(record, name) if name in record["mean"] else "-" for name in names]
             size = f"{record['protocol']}, {len(record['seeds'])} seed{'s' * (len(record['seeds']) > 1)}"
@@ -39,12 +44,16 @@ def published_table(records: list[Record], published: Record | None) -> str:
             rows.append(["ours: not run", "", *[""] * len(names), ""])
     header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
     table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
-    return f"{published['source']} {published['note']}\n\n{table}"
+    return f"{told}\n\n{table}"
 
 
 def _has_place(row: Record, records: list[Record]) -> bool:
-    """Whether a row stands in the table: one of another method, that names inputs, only beside runs of the same."""
-    return not row["beside"] or any(set(row["beside"]) == modalities(record) for record in records)
+    """Whether a row stands in the table: one of another method only beside runs on the folds and of the inputs it names."""
+    cv = row["measured_on"].get("cv")
+    return bool(row["variants"]) or any(
+        cv in (None, record["cv"]) and (not row["beside"] or set(row["beside"]) == modalities(record))
+        for record in records
+    )
 
 
 def _nearest(record: Record, rows: list[Record]) -> int | None:

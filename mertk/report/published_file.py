@@ -29,8 +29,9 @@ def read_published(path: Path) -> Record:
         name, figures   what it is called, and {METRIC: number}; metrics are those of `mertk.tasks.METRICS`,
                         accuracies, recalls and F1 in percent
         ablation        of which our runs are held against it (full)
-        variants        which of our variants are the same method; a row without any only stands in the table, and with
-                        inputs of its own only beside our runs of these modalities: another method, on the same
+        variants        which of our variants are the same method; a row without any only stands in the table: with
+                        inputs of its own only beside our runs of these modalities (another method, on the same), and
+                        where its measured_on has a cv only beside runs of that
         measured_on     recipe, corpus, cv and protocol (or unknown) as a run names them; utterances: {PART: number},
                         with folds the joined test parts alone; folds: how many; feature_file: name of the published
                         file
@@ -65,6 +66,7 @@ def _read_row(row: Any, content: Record, where: str) -> Record:
         _check_text(variant, f"{where}: variants")
     measured = _mapping(content.get("measured_on", {}), "measured_on") | own["measured_on"]
     inputs = own["inputs"] if "inputs" in row else _mapping(content.get("inputs", {}), "inputs")
+    _check_keys(measured, tuple(MEASURED_ON), (), f"{where}: measured_on")
     beside = [] if variants else list(own["inputs"])
     if variants or beside:
         _check_measured(measured, f"{where}: measured_on")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mertk.metrics import CLASS_METRICS, CLASS_SET, MetricSet
+from mertk.metrics import CLASS_METRICS, MetricSet, find_class_set
 from mertk.tasks.answer import Answer
 from mertk.tasks.base import Classes, Task
 from mertk.tasks.class_names import find_class_names, unknown_class
@@ -61,8 +61,8 @@ class Classification(Task):
         return torch.softmax(logits, dim=1)
 
     def metric_set(self, name: str | None = None) -> MetricSet:
-        """One set, whatever the corpus."""
-        return CLASS_SET
+        """The same metrics whatever the corpus; which come first, it says."""
+        return find_class_set(name)
 
     def measure(self, truth: np.ndarray, logits: np.ndarray, metric_set: str | None = None) -> dict[str, float]:
         from mertk.metrics import classification_metrics
@@ -77,7 +77,8 @@ class Classification(Task):
 
         confusion = confusion_matrix(truth, logits.argmax(axis=1), len(classes))
         recall = zip(classes, recall_of_confusion(confusion), strict=True)
-        return {
+        named = {} if metric_set is None else {"metric_set": metric_set}
+        return named | {
             "classes": classes,
             # A class without an utterance in this part has no recall; JSON has no NaN.
             "recall": {name: float(value) if value == value else None for name, value in recall},

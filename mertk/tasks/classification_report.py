@@ -24,6 +24,7 @@ class ClassResults(TypedDict, total=False):
     classes: list[str]
     confusion: list[list[Count]]
     recall: dict[str, float | None]
+    metric_set: str | None
 
 
 class ClassificationReport(TaskReport):
@@ -66,8 +67,9 @@ class ClassificationReport(TaskReport):
         counts = [np.array(run.results["confusion"]) for run in runs]
         by_seed = {seed: sum(counts[row] for row in rows) for seed, rows in runs_by_seed(runs).items()}
         confusion = sum(counts)
+        named = {} if runs[0].metric_set is None else {"metric_set": runs[0].metric_set}
         recall = [None if value != value else value for value in recall_of_confusion(confusion).tolist()]
-        return {
+        return named | {
             "count": max(int(matrix.sum()) for matrix in by_seed.values()),
             "classes": classes,
             "pooled": metrics_of_confusion(confusion),

@@ -2,7 +2,7 @@
 # A recipe, from its options to its table. Sourced by run.sh, which says before
 #   name      CORPUS/METHOD, as the recipe is called
 #   base      its configuration, conf/BASE.yaml
-#   kind      the file of corpora/ that makes the data: iemocap, sentiment, ravdess
+#   kind      the file of corpora/ that makes the data: iemocap, ravdess, cremad, meld, sentiment
 #   variants  what --variant may be, the default first
 # shellcheck disable=SC2034,SC2154  # variables are shared with run.sh and the files that are sourced
 common=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -43,7 +43,8 @@ def encoders(tmp_path_factory):
 def test_there_are_recipes_to_check():
     found = [case.id for case in combinations()]
     assert len(found) >= 80
-    for recipe in ("iemocap/foal", *(f"{c}/{m}" for c in ("mosi", "mosei", "sims") for m in ("hscl", "tam_ulag"))):
+    corpora = ("meld", "mosi", "mosei", "sims", "sims2")
+    for recipe in ("iemocap/foal", *(f"{corpus}/{method}" for corpus in corpora for method in ("hscl", "tam_ulag"))):
         assert any(f"{recipe}/conf" in name for name in found), recipe
 
 
@@ -53,7 +54,7 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     for name, folder in encoders.items():
         if config.model.get(name) is not None and "weights" in config.model[name]:
             config.model[name]["weights"] = folder
-    facts = {"num_classes": 4, "num_train_utterances": 4}
+    facts = {"num_classes": 4, "num_train_utterances": 4, "class_counts": [1] * 4}
     for modality in ("audio", "video", "text"):
         facts |= {f"{modality}_dim": 16, f"{modality}_steps": 9}
     model = build(config.model, "model", facts).train()

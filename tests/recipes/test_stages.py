@@ -62,6 +62,47 @@ def test_of_recordings_only_what_is_used_is_made_and_checked_before(recipe, tmp_
     assert ("--text_only" in stages["1 manifests"]) == (ablation == "text")
 
 
+@pytest.mark.parametrize(
+    ("ablation", "made", "checked"),
+    [("full", ["2 audio", "2 video", "2 text"], {"--clip", "--bert"}), ("text", ["2 text"], {"--bert"})],
+)
+def test_of_clips_with_tables_only_what_is_used_is_made(recipe, tmp_path, ablation, made, checked):
+    (tmp_path / "corpus").mkdir()
+    stages = recipe("meld/tam_ulag", "--corpus", "corpus", "--data", "data", "--ablation", ablation)
+    assert [name for name in stages if name.startswith("2 ")] == made
+    assert {"--clip", "--bert"} & set(stages["0 environment"]) == checked
+    assert option(stages["0 environment"], "--corpus_name") == "meld"
+    assert ("--text_only" in stages["1 manifests"]) == (ablation == "text")
+    assert option(stages["2 text"], "--max_tokens") == "100"
+    assert config_names(stages["3 train"])[:3] == ["tam_ulag.yaml", "meld.yaml", "recordings.yaml"]
+
+
+def test_the_second_version_of_a_corpus_is_imported_as_such(recipe, tmp_path):
+    (tmp_path / "unaligned.pkl").touch()
+    stages = recipe("sims2/tam_ulag", "--corpus", "unaligned.pkl", "--variant", "self_mm")
+    assert option(stages["1 import"], "--corpus") == "sims2"
+    assert option(stages["1 import"], "--out") == str(ROOT / "data/sims2")
+    assert "model.text_encoder.weights='google-bert/bert-base-chinese'" in stages["3 train"]
+    names = ["tam_ulag.yaml", "sims2.yaml", "self_mm.yaml", "self_mm.yaml", "full.yaml"]
+    assert config_names(stages["3 train"]) == names
+
+
+def test_labels_of_clips_are_named_in_data_and_experiments(recipe, tmp_path):
+    stages = recipe("meld/hscl", "--labels", "sentiment", "--max_seconds", 20)
+    data = ROOT / "data/meld_sentiment_miniature"
+    assert option(stages["1 manifests"], "--out") == str(data)
+    assert option(stages["1 manifests"], "--labels") == "sentiment"
+    assert option(stages["1 manifests"], "--max_seconds") == "20"
+    assert option(stages["2 video"], "--clip") == str(data / "corpus/models/clip")
+    assert option(stages["3 train"], "--exp") == str(ROOT / "exp/meld/hscl_sentiment_miniature/paper")
+    assert "--labels" not in recipe("meld/hscl")["1 manifests"]
+    there = data_directory(tmp_path / "data", corpus="meld", miniature=False, labels="sentiment")
+    train = recipe("meld/hscl", "--data", there, "--stage", 3)["3 train"]
+    assert option(train, "--exp") == str(ROOT / "exp/meld/hscl_sentiment/paper")
+    code, message = recipe("meld/hscl", "--data", there, "--stage", 3, "--labels", "emotion")
+    assert code == 2 and "has labels of sentiment, not of emotion; give another --data" in message
+
+
 def test_small_encoders_need_no_weights(recipe):
     stages = recipe(FOAL, "--variant", "small")
     assert config_names(stages["3 train"]) == ["foal.yaml", "iemocap.yaml", "small.yaml", "miniature.yaml", "full.yaml"]
@@ -146,6 +187,7 @@ def test_options_of_the_programs_are_passed_on(recipe, tmp_path):
         (FOAL, ["--sessions", "1 2 3", "--folds", "4"], "--folds '4': expected a whole number from 1 to 3"),
         ("mosi/hscl", ["--bad_length", "keep"], "--bad_length keep: expected one of refuse drop"),
         ("mosi/hscl", ["--max_tokens", "0"], "--max_tokens '0'"),
+        ("meld/tam_ulag", ["--labels", "mood"], "--labels mood: expected one of emotion sentiment"),
         ("ravdess/audio", ["--num_folds", "2"], "--num_folds '2': expected a whole number from 3"),
     ],
 )

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from mertk.data.destination import check_destination
-from mertk.data_prep import iemocap, mmsa, ravdess, raw_video
+from mertk.data_prep import cremad, iemocap, mmsa, ravdess, raw_video
 from mertk.errors import MertkError
 
 PROGRAMS = {
+    "cremad": (cremad.main, ["--corpus", "."]),
     "iemocap": (iemocap.main, ["--corpus", "."]),
     "mmsa": (mmsa.main, ["--corpus", "mosi", "--features", "features.pkl"]),
     "ravdess": (ravdess.main, ["--corpus", "."]),

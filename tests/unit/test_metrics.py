@@ -66,6 +66,17 @@ def test_measure_takes_the_largest_logit():
     assert scores["wa"] == 0.5
 
 
+def test_weighted_f1_can_come_first_and_changes_no_figure(answers):
+    task, truth = find_task("classification"), answers[0]
+    logits = np.eye(4)[answers[1]]
+    usual, weighted = task.metric_set(), task.metric_set("weighted_f1")
+    assert weighted.main == ("f1_weighted", "wa") and set(weighted.names) == set(usual.names)
+    assert task.measure(truth, logits, "weighted_f1") == task.measure(truth, logits)
+    assert "metric_set" not in task.results(truth, logits, list("abcd"), None)
+    assert task.results(truth, logits, list("abcd"), "weighted_f1")["metric_set"] == "weighted_f1"
+    assert task.metric_set("of_intensities") == usual
+
+
 def test_regression():
     truth, prediction = np.array([-1.0, 0.0, 2.0]), np.array([[-0.5], [0.5], [1.0]])
     scores = find_task("regression").measure(truth, prediction)

@@ -15,7 +15,7 @@ from mertk.data.feature_store import FeatureStore
 from mertk.data.folds import check_parts, read_fold
 from mertk.data.manifest import load_manifest
 from mertk.data_prep import mmsa, mmsa_published
-from tests.unit.mmsa_content import COUNTS, left_behind, make_aligned, make_content, run, write
+from tests.unit.mmsa_content import COUNTS, left_behind, make_aligned, make_content, make_part, run, write
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
@@ -90,6 +90,22 @@ def test_sims_has_labels_of_single_modalities_and_tells_shared_videos(tmp_path, 
     assert manifest.corpus["metrics"] == "sims"
     assert manifest.corpus["shared_videos"]["training and test"] == {"count": 1, "example": "train0"}
     assert validate_data.main([str(tmp_path / "data")]) == 0
+
+
+def test_the_unlabelled_part_of_sims2_is_told_and_not_read(tmp_path, capsys):
+    content = make_content(sims=True)
+    content["train_mix"] = make_part("mix", 5, sims=True)
+    content["train_mix"]["regression_labels"][1:] = np.nan
+    content["unlabelled"] = list(content["train_mix"]["id"][1:])
+    assert run(tmp_path, content, corpus="sims2") == 0
+    manifest = load_manifest(tmp_path / "data", need=("utt2label_audio",))
+    assert len(manifest) == 13 and manifest.corpus["metrics"] == "sims"
+    told = "train_mix (5 utterances, 4 of them without a label), unlabelled (4 ids) as well, which is not read"
+    first, *others = manifest.corpus["warnings"]
+    assert first.startswith("no checksum of a published file of sims2 is known")
+    assert f"the file holds {told}" in others and f"warning: the file holds {told}" in capsys.readouterr().err
+    assert "6 utterances in the train part, the published files of sims2 have 2722" in others
+    assert "audio features are 5 wide, those of the published files of sims2 25" in others
 
 
 def test_aligned_files_take_their_lengths_from_the_text(tmp_path):

@@ -11,9 +11,11 @@ import pytest
 from mertk.data.folds import check_parts, read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import load_manifest, read_three_column_scp, validate_directory
-from mertk.data_prep import ravdess
-from mertk.data_prep.ravdess_corpus import CLASSES, group_actors
+from mertk.data_prep import corpora, ravdess
+from mertk.data_prep.ravdess_corpus import CLASSES
+from mertk.data_prep.ravdess_folds import PUBLISHED_GROUPS, group_actors
 from mertk.errors import MertkError
+from tests.acted_clips import write_video
 from tests.unit.iemocap_tree import write_wav
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ravdess"
@@ -165,13 +167,26 @@ def test_unreadable_recording_and_wrong_path_are_named(corpus: Path, capsys: pyt
     assert prepare(corpus.parent / "nowhere") == 1
     assert "nowhere does not exist" in capsys.readouterr().err
     file = corpus / "Actor_05" / "03-01-01-01-02-01-05.wav"
+    told = r"1 of 96 takes .* 03-01-01-01-02-01-05 \(unreadable_audio: .*Actor_05/03-01-01-01-02-01-05\.wav.*--max_lost"
     file.write_bytes(b"")
     assert prepare(corpus) == 1
-    assert re.search(r"Actor_05/03-01-01-01-02-01-05\.wav: utterance .*unreadable", capsys.readouterr().err)
+    assert re.search(told, capsys.readouterr().err)
     file.unlink()
     file.symlink_to(corpus / "nowhere.wav")
     assert prepare(corpus) == 1
-    assert re.search(r"Actor_05/03-01-01-01-02-01-05\.wav: utterance .*unreadable", capsys.readouterr().err)
+    assert re.search(told, capsys.readouterr().err)
+    assert not (corpus.parent / "data").exists()
+
+
+def test_one_unreadable_recording_among_many_is_a_line_of_the_ledger(
+    corpus: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (corpus / "Actor_05" / "03-01-01-01-02-01-05.wav").write_bytes(b"")
+    assert prepare(corpus, "--max_lost", "0.02") == 0
+    assert "96 files seen, 95 taken, 1 left out (unreadable_audio 1)" in capsys.readouterr().out
+    (entry,) = read_ledger(corpus.parent / "data" / "excluded.tsv")
+    assert (entry.utterance, entry.reason) == ("03-01-01-01-02-01-05", "unreadable_audio")
+    assert len(load_manifest(corpus.parent / "data")) == 95
 
 
 def test_groups_of_actors_are_mixed_and_of_equal_size() -> None:
@@ -184,6 +199,151 @@ def test_groups_of_actors_are_mixed_and_of_equal_size() -> None:
     assert [len(group) for group in group_actors(actors[:-2], 6)] == [4, 4, 4, 4, 4, 2]
     with pytest.raises(MertkError, match="4 actors make 2 pairs of a man and a woman, too few for 6 folds"):
         group_actors(actors[:4], 6)
+
+
+# Sound and picture.
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Path:
+    """Eight actors as their makers pack them, one take of every emotion under all three modality codes."""
+    root = tmp_path / "corpus"
+    for actor in range(1, 9):
+        for emotion in range(1, 9):
+            name, own = f"01-{emotion:02d}-01-01-01-{actor:02d}", f"Actor_{actor:02d}"
+            write_wav(root / "Audio_Speech_Actors_01-24" / own / f"03-{name}.wav", seconds=0.2)
+            write_video(root / f"Video_Speech_{own}" / own / f"01-{name}.mp4", has_sound=True)
+            write_video(root / f"Video_Speech_{own}" / own / f"02-{name}.mp4", has_sound=False)
+    return root
+
+
+def prepare_shown(corpus: Path, *options: str) -> int:
+    return prepare(corpus, "--video", "--num_folds", "3", *options)
+
+
+def audio(corpus: Path, take: str) -> Path:
+    return corpus / "Audio_Speech_Actors_01-24" / f"Actor_{take[-2:]}" / f"03-{take}.wav"
+
+
+def video(corpus: Path, take: str, modality: str = "01") -> Path:
+    own = f"Actor_{take[-2:]}"
+    return corpus / f"Video_Speech_{own}" / own / f"{modality}-{take}.mp4"
+
+
+def test_a_take_under_three_modality_codes_is_one_utterance(shown: Path, capsys: pytest.CaptureFixture) -> None:
+    silent, unheard = "01-02-01-01-01-03", "01-03-01-01-01-04"
+    audio(shown, silent).unlink()  # its sound is that of the video
+    video(shown, unheard).unlink()  # its picture is the one without sound
+    assert prepare_shown(shown) == 0
+    manifest = load_manifest(shown.parent / "data")
+    assert len(manifest) == 64 and validate_directory(shown.parent / "data") == []
+    fold = shown.parent / "data" / "folds" / "speaker-clean" / "1"
+    names = ["fold.json", "test.ids", "train.ids", "validation.ids"]  # no lists of three columns, which have no picture
+    assert sorted(path.name for path in fold.iterdir()) == names
+    take = "01-01-01-01-01-01"
+    assert manifest.value("wav.scp", f"03-{take}") == str(audio(shown, take))
+    assert manifest.value("video.scp", f"03-{take}") == str(video(shown, take))
+    assert manifest.value("video_segments", f"03-{take}") == "0.0000 0.2500 whole"
+    assert manifest.value("wav.scp", f"03-{silent}") == manifest.value("video.scp", f"03-{silent}")
+    assert 0.15 < float(manifest.value("utt2dur", f"03-{silent}")) < 0.35
+    assert manifest.value("video.scp", f"03-{unheard}") == str(video(shown, unheard, "02"))
+    output = capsys.readouterr().out
+    assert "64 takes seen, 64 taken, 0 left out" in output
+    assert "190 files seen, 127 taken, 63 left out (same_take 63)" in output
+    assert read_ledger(shown.parent / "data" / "excluded.tsv").entries == []
+
+
+def test_sound_alone_is_what_it_was_beside_videos(shown: Path) -> None:
+    assert prepare(shown, "--num_folds", "3") == 0
+    manifest = load_manifest(shown.parent / "data")
+    assert len(manifest) == 64 and not manifest.has("video.scp")
+    assert manifest.ids[0] == "03-01-01-01-01-01-01"
+
+
+def test_takes_that_lack_sound_or_picture_are_told_and_lost(shown: Path, capsys: pytest.CaptureFixture) -> None:
+    unseen, unheard, broken = "01-01-01-01-01-01", "01-01-01-01-01-02", "01-01-01-01-01-05"
+    for modality in ("01", "02"):
+        video(shown, unseen, modality).unlink()
+    audio(shown, unheard).unlink()
+    video(shown, unheard).unlink()
+    video(shown, broken).write_bytes(b"no video")
+    assert prepare_shown(shown) == 1
+    told = capsys.readouterr().err
+    assert "3 of 64 takes" in told and "no_video 1" in told and "no_audio 1" in told and "(--max_lost)" in told
+    assert prepare_shown(shown, "--max_lost", "0.1") == 0
+    record = json.loads((shown.parent / "data" / "corpus.json").read_text())
+    assert (record["count"], record["left_out"]) == (61, {"no_video": 1, "no_audio": 1, "unreadable_video": 1})
+    ledger = {entry.utterance: entry.reason for entry in read_ledger(shown.parent / "data" / "excluded.tsv")}
+    assert ledger == {
+        f"03-{unseen}": "no_video",
+        f"03-{unheard}": "no_audio",
+        f"03-{broken}": "unreadable_video",
+    }
+
+
+def test_actors_without_any_picture_are_left_out_aloud(shown: Path, capsys: pytest.CaptureFixture) -> None:
+    for number in ("07", "08"):
+        for file in (shown / f"Video_Speech_Actor_{number}" / f"Actor_{number}").iterdir():
+            file.unlink()
+    assert prepare_shown(shown) == 0
+    assert "2 actors have sound and no picture at all, and are left out: Actor_07, Actor_08" in capsys.readouterr().err
+    record = json.loads((shown.parent / "data" / "corpus.json").read_text())
+    assert record["count"] == 48 and record["files"]["left_out"]["actor_without_video"] == 16
+
+
+def test_pictures_of_songs_and_a_folder_without_pictures(shown: Path, capsys: pytest.CaptureFixture) -> None:
+    write_video(shown / "Video_Song_Actor_01" / "Actor_01" / "01-02-01-01-01-01-01.mp4", has_sound=True)
+    assert prepare_shown(shown) == 0
+    assert "193 files seen, 128 taken, 65 left out (same_take 64, song 1)" in capsys.readouterr().out
+    assert prepare(shown / "Audio_Speech_Actors_01-24", "--video") == 1
+    assert "holds no RAVDESS speech with sound and picture" in capsys.readouterr().err
+
+
+def test_sound_and_picture_of_different_length_are_told(shown: Path, capsys: pytest.CaptureFixture) -> None:
+    write_wav(audio(shown, "01-01-01-01-01-01"), seconds=1.5)
+    assert prepare_shown(shown) == 0
+    told = capsys.readouterr().err
+    assert (
+        "sound and picture of 1 utterances differ by more than 0.5 s; the first is 03-01-01-01-01-01-01, 1.500 s"
+        in told
+    )
+
+
+@pytest.mark.parametrize("way", ["hicmae", "emobox"])
+def test_published_folds_are_those_of_their_authors(tmp_path: Path, way: str) -> None:
+    for actor in range(1, 25):
+        for emotion in range(1, 9):
+            name = f"03-01-{emotion:02d}-01-01-01-{actor:02d}.wav"
+            write_wav(tmp_path / "corpus" / f"Actor_{actor:02d}" / name, seconds=0.01)
+    assert prepare(tmp_path / "corpus", "--folds_by", "speaker", way) == 0
+    folds = tmp_path / "data" / "folds"
+    assert sorted(path.name for path in folds.glob("*-clean")) == sorted([f"{way}-clean", "speaker-clean"])
+    tested = []
+    for number, group in enumerate(PUBLISHED_GROUPS[way], start=1):
+        fold = read_fold(folds / f"{way}-clean" / str(number))
+        assert fold.info["cv"] == way and fold.name == f"{way}-clean fold {number}"
+        assert {int(utterance[-2:]) for utterance in fold.test} == set(group)
+        assert check_parts(load_manifest(tmp_path / "data"), fold)["checked"] == ["utterance", "speaker", "audio file"]
+        tested += group
+    assert sorted(tested) == list(range(1, 25))
+
+
+def test_published_folds_of_a_part_of_the_actors(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+    assert prepare(corpus, "--folds_by", "hicmae") == 1
+    told = capsys.readouterr().err
+    assert "folds hicmae: none of the actors of fold 4 is there (Actor_13, Actor_14, Actor_15, Actor_16)" in told
+    assert prepare(corpus, "--folds_by", "emobox") == 0
+    assert "warning: folds emobox lack Actor_13, Actor_14, " in capsys.readouterr().err
+
+
+def test_the_doctor_knows_the_layout_of_its_makers(shown: Path) -> None:
+    found = corpora.check_corpus(shown, {"audio": "waveform", "video": "features"})
+    assert (found.status, found.told) == ("ok", f"{shown}: folders of 8 actors, 8 with videos")
+    for file in shown.rglob("*.mp4"):
+        file.unlink()
+    assert corpora.check_corpus(shown, {"audio": "waveform"}, "ravdess").status == "ok"
+    found = corpora.check_corpus(shown, {"audio": "waveform", "video": "features"}, "ravdess")
+    assert found.status == "FAIL" and "no video (.mp4) in any of them" in found.told
 
 
 @pytest.mark.corpus

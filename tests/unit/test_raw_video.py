@@ -12,7 +12,7 @@ import soundfile
 from mertk.data.feature_store import FeatureStore
 from mertk.data.ledger import Ledger, read_ledger
 from mertk.data.manifest import load_manifest, validate_directory
-from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_sound
+from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video, raw_video_labels, raw_video_sound
 from mertk.data_prep.raw_video_labels import read_clips
 from tests.raw_corpus import CLIPS, HEADER, IDS, write_bert, write_clip_file, write_corpus, write_labels
 from tests.video_corpus import write_clip
@@ -207,7 +207,7 @@ def test_zeros_that_a_spreadsheet_took_away_are_guessed(corpus):
     rows = [(row[0], row[1].lstrip("0"), *row[2:6]) for row in CLIPS]
     write_labels(corpus / "label.csv", rows)
     assert run(corpus, "--max_lost", "0.8") == 1  # no utterance is left in a part
-    clip = raw_video_sound.Clip("abc", "1", "hello", {}, "train", "label.csv:2")
+    clip = raw_video_labels.Clip("abc", "1", "hello", {}, "train", "label.csv:2")
     with pytest.raises(raw_video_sound.RecordingError, match="but there is 0001.mp4: were zeros lost from clip_id?"):
         raw_video_sound.read_clip(clip, corpus, corpus.parent / "out")
 
@@ -255,7 +255,7 @@ def test_a_clip_that_may_be_meant_is_named(tmp_path, move, row, told):
     there = tmp_path / "Raw" / move[1]
     there.parent.mkdir(parents=True)
     there.write_bytes(b"")
-    clip = raw_video_sound.Clip(*row, "hello", {}, "train", "label.csv:2")
+    clip = raw_video_labels.Clip(*row, "hello", {}, "train", "label.csv:2")
     with pytest.raises(raw_video_sound.RecordingError, match=told.replace("?", r"\?")):
         raw_video_sound.read_clip(clip, tmp_path, tmp_path / "out")
 

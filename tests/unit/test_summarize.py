@@ -31,6 +31,15 @@ def test_folds_are_pooled_and_spread(tmp_path, capsys):
     assert "MINIATURE" not in document
 
 
+def test_weighted_f1_leads_the_table_of_a_corpus_that_is_scored_by_it(tmp_path):
+    for seed in (1, 2):
+        write_run(tmp_path / "paper", 1, seed, metric_set="weighted_f1", cv="official", num_folds=1)
+    results, document = summarize(tmp_path / "paper", out=tmp_path / "out")
+    header = next(line for line in document.splitlines() if line.startswith("| experiment"))
+    assert "F1 weighted" in header.split("|")[4] and "UA" not in header.split("|")[4]
+    assert f"{100 * results['mean']['f1_weighted']:.2f} ±" in document
+
+
 def test_summary_is_the_same_the_second_time(tmp_path):
     write_run(tmp_path / "paper", 1)
     first = summarize(tmp_path / "paper", out=tmp_path / "paper")

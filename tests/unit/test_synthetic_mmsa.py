@@ -18,7 +18,7 @@ PART_KEYS = {
     "regression_labels",
 }  # fmt: skip
 LENGTH_KEYS = {"audio_lengths", "vision_lengths"}
-CORPORA = ("mosi", "mosei", "sims")
+CORPORA = ("mosi", "mosei", "sims", "sims2")
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +40,12 @@ def test_layout_is_that_of_the_published_files(folders, corpus, alignment):
     content = load(folders / corpus, alignment)
     sizes = mmsa.MINIATURES[corpus]
     aligned = alignment == "aligned"
+    others = content.pop("train_mix", {})
+    assert bool(others) == (corpus == "sims2") and not any("labels" in key for key in others)
     assert list(content) == ["train", "valid", "test"]
     for part in content.values():
         extra = {f"{kind}_labels_{letter}" for kind in ("regression", "classification") for letter in "TAV"}
-        assert set(part) == PART_KEYS | (set() if aligned else LENGTH_KEYS) | (extra if corpus == "sims" else set())
+        assert set(part) == PART_KEYS | (set() if aligned else LENGTH_KEYS) | (extra if sizes.is_chinese else set())
         count = len(part["id"])
         audio_steps, video_steps = (sizes.text_steps,) * 2 if aligned else (sizes.audio_steps, sizes.video_steps)
         assert part["audio"].shape == (count, audio_steps, sizes.audio_dim)
@@ -53,7 +55,7 @@ def test_layout_is_that_of_the_published_files(folders, corpus, alignment):
         assert {part[key].dtype for key in ("audio", "vision", "text", "text_bert")} == {np.dtype(np.float32)}
         assert all(len(values) == count for values in part.values())
         assert all(name.count("$_$") == 1 for name in part["id"])
-        limit = 1 if corpus == "sims" else 3
+        limit = 1 if sizes.is_chinese else 3
         assert np.abs(part["regression_labels"]).max() <= limit
         assert np.array_equal(part["classification_labels"], np.sign(part["regression_labels"]) + 1)
         lengths = part["text_bert"][:, 1].sum(axis=1) if aligned else part["audio_lengths"]

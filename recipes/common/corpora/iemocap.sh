@@ -8,6 +8,8 @@ clip='' bert='' sessions='' classes='' ignore_malformed_lines=no features='' is_
 options+=" clip bert sessions classes" flags+=" ignore_malformed_lines"
 #: what --classes may be, and the label map of each (mertk/data_prep/label_maps)
 declare -A label_maps=([four]=four_excited_as_happy [six]=six [four_without_excited]=four)
+# shellcheck source=recipes/common/corpora/pictures.sh
+source "$common/corpora/pictures.sh"
 
 corpus_help() {
     cat <<EOF
@@ -77,25 +79,13 @@ settle_classes() {
 
 # plan_data : what is to be made for what the configuration uses; where weights are.
 plan_data() {
-    if [[ $miniature == yes ]]; then
-        clip=${clip:-$corpus/models/clip}
-        [[ ! -v used[model.audio_encoder.weights] ]] ||
-            settings=("model.audio_encoder.weights=$(yaml_text "$corpus/models/wavlm")" "${settings[@]}")
-    fi
-    clip=${clip:-openai/clip-vit-large-patch14}
+    plan_weights
     writing=(mertk.data_prep.synthetic.iemocap) examined=(--corpus "$corpus" --corpus_name iemocap) preparing=()
     sources=("$corpus"/Session{1,2,3,4,5}/{dialog/{EmoEvaluation,transcriptions},sentences/wav})
     [[ -z $sessions ]] || preparing+=(--sessions "$sessions")
     [[ $ignore_malformed_lines == no ]] || preparing+=(--ignore_malformed_lines)
     [[ ${classes:-four} == four ]] || preparing+=(--label_map "${label_maps[$classes]-$classes}")
-    if [[ ${used[video]-} == features && $variant == small ]]; then
-        folder=$data/features/pictures making=(--side 48 --rate_hz 10)
-        made_features=("$data/.done/2_pictures")
-        placing=("data.inputs.video.directory=$(yaml_text "$folder")")
-    elif [[ ${used[video]-} == features ]]; then
-        folder=$data/features/video making=(--clip "$clip") encoders=(--clip "$clip")
-        made_features=("$data/.done/2_features")
-    fi
+    plan_pictures
     # What the run does not need is not asked for; but manifests that have their videos keep them.
     if [[ ${used[video]-} == features ]] || { [[ -e $data/video.scp ]] && has_videos; }; then
         sources+=("$corpus"/Session{1,2,3,4,5}/dialog/avi/DivX)
@@ -129,9 +119,7 @@ make_data() {
     run_stage 1 manifests "$data/.done/1_manifests" \
         --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" --folder "$data" \
         -- prepare iemocap --corpus "$corpus" --out "$data" "${lost[@]}" "${preparing[@]}"
-    ((${#made_features[@]} == 0)) || run_stage 2 features "${made_features[@]}" \
-        --input "$data/.done/1_manifests" --output "$folder"{/features.scp,} \
-        -- "${launch[@]}" extract video --data "$data" "${making[@]}" --out "$folder" "${lost[@]}"
+    make_pictures
     [[ -n $said ]] || return 0
     run_stage 2 text "$said" \
         --input "$data/.done/1_manifests" --output "$data"/features/tokens{/features.scp,} \

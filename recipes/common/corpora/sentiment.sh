@@ -1,21 +1,24 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
-# CMU-MOSI, CMU-MOSEI, CH-SIMS: text, audio and video of opinions, one official split; of a feature file or of recordings.
+# CMU-MOSI, CMU-MOSEI, CH-SIMS and its v2: text, audio and video of opinions, one official split; of a feature file or of recordings.
 cv=official cvs=official protocols="clean clean-refit" seeds=1111 folds=1
-features='' bert='' clip=openai/clip-vit-large-patch14 bad_length='' max_contradicting='' max_tokens='' labels=''
-options+=" features bert clip bad_length max_contradicting max_tokens labels"
+features='' bad_length='' max_contradicting='' labels=''
+options+=" features bad_length max_contradicting labels"
 published_bert=google-bert/bert-base-uncased
-[[ $corpus_name != sims ]] || published_bert=google-bert/bert-base-chinese
+[[ $corpus_name != sims* ]] || published_bert=google-bert/bert-base-chinese
+# shellcheck source=recipes/common/corpora/recordings.sh
+source "$common/corpora/recordings.sh"
 
 corpus_help() {
-    local steps=50
-    [[ $corpus_name != sims ]] || steps=39
+    local file=unaligned_50
+    [[ $corpus_name != sims ]] || file=unaligned_39
+    [[ $corpus_name != sims2 ]] || file=unaligned
     cat <<EOF
 Without --corpus, a miniature feature file is written and used; its figures only show that everything works. A data
 directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:
 --ablation text takes recordings' label.csv alone, and no CLIP.
 
-  --corpus FILE        feature file as the field shares it (${corpus_name^^}/unaligned_$steps.pkl, say)
+  --corpus FILE        feature file as the field shares it (${corpus_name^^}/$file.pkl, say)
   --corpus DIR         recordings: label.csv and Raw/VIDEO/CLIP.mp4; features are made here
   --features KIND      unaligned (default) or aligned: which file --corpus is; they have settings of their own
   --protocol NAME      clean: epoch chosen on the validation part, as the published code does (default); clean-refit:
@@ -38,11 +41,10 @@ check_corpus_options() {
     numbers_from folds 1 1
     [[ -z $bad_length ]] || one_of bad_length refuse drop
     [[ -z $max_contradicting ]] || share_from max_contradicting
-    [[ -z $max_tokens ]] || one_number_from max_tokens 3
     [[ -z $corpus || -e $corpus ]] || usage_error "--corpus $corpus: no such feature file or folder of recordings"
     [[ -z $labels || -f $labels ]] || usage_error "--labels $labels: no such file"
     absolute labels
-    for path in bert clip; do absolute_folder "$path"; done
+    check_recording_options
 }
 
 # settle_data : set `data`, `corpus`, `miniature`, `features` and `is_raw`, and `suffix`, what data and experiments are
@@ -83,18 +85,11 @@ settle_features() {
 
 # plan_data : what is to be made for what the configuration uses; where weights are.
 plan_data() {
-    local modality models
-    models=${made:-$(corpus_folder)}/models
-    [[ $miniature == no || -z $made && ! -d $models ]] || bert=${bert:-$models/bert}
-    bert=${bert:-$published_bert}
-    # An ablation without text has no encoder to give weights to.
-    [[ ! -v used[model.text_encoder.weights] ]] ||
-        settings=("model.text_encoder.weights=$(yaml_text "$bert")" "${settings[@]}")
+    settle_encoders
     writing=(mertk.data_prep.synthetic.mmsa --corpus "$corpus_name")
     examined=(--corpus "$corpus" --corpus_name "$([[ $is_raw == no ]] && echo mmsa || echo raw_video)")
     [[ -z $labels ]] || examined+=(--labels "$labels")
-    preparing=() tokens=() sources=("$corpus")
-    [[ -z $max_tokens ]] || tokens=(--max_tokens "$max_tokens")
+    preparing=() sources=("$corpus")
     if [[ $is_raw == no ]]; then
         [[ -z $bad_length ]] || preparing=(--bad_length "$bad_length")
         [[ -z $max_contradicting ]] || preparing+=(--max_contradicting "$max_contradicting")
@@ -107,12 +102,7 @@ plan_data() {
         preparing+=(--text_only)
         sources=("${sources[0]}")
     fi
-    for modality in audio video text; do
-        [[ ! ${used[$modality]-} =~ ^(features|tokens)$ ]] || made_features+=("$data/.done/2_$modality")
-    done
-    [[ ${used[text]-} != features ]] || tokens+=(--embeddings "$data/features/text")
-    [[ ${used[video]-} != features ]] || encoders+=(--clip "$clip")
-    [[ ! ${used[text]-} =~ ^(features|tokens)$ ]] || encoders+=(--bert "$bert")
+    plan_recordings
 }
 
 make_data() {
@@ -126,16 +116,5 @@ make_data() {
     run_stage 1 manifests "$data/.done/1_manifests" \
         --input "${sources[@]}" --output "$data/text" "$data/folds" --folder "$data" \
         -- prepare raw_video --corpus "$corpus" --name "$corpus_name" --out "$data" "${lost[@]}" "${preparing[@]}"
-    make_features audio audio "${launch[@]}" extract audio --data "$data" --average 3 --max_seconds 30
-    make_features video video "${launch[@]}" extract video --data "$data" --clip "$clip" --rate_hz 5 --max_seconds 30
-    make_features text tokens extract text --data "$data" --bert "$bert"
-}
-
-# make_features MODALITY FOLDER COMMAND ARGUMENT... : stage 2 of one modality, where the configuration uses it.
-make_features() {
-    local folder=$data/features/$2 more=("${lost[@]}")
-    [[ " ${made_features[*]} " == *"/.done/2_$1 "* ]] || return 0
-    [[ $1 != text ]] || more=("${tokens[@]}")
-    run_stage 2 "$1" "$data/.done/2_$1" --input "$data/.done/1_manifests" --output "$folder"{/features.scp,} \
-        -- "${@:3}" --out "$folder" "${more[@]}"
+    make_recordings_features
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Emotion from real acted speech (RAVDESS), trained from nothing: log-mel frames, a small encoder, six folds by actor.
 #
-# Example: run.sh --corpus /corpora/RAVDESS
+# Examples: run.sh
+#           run.sh --corpus /corpora/RAVDESS --cv emobox
 set -euo pipefail
 
 recipe=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)

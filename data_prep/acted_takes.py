@@ -1,0 +1,127 @@
+"""Acted takes, each a file of sound and perhaps one of pictures: how long they last, and which cannot be used."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+from mertk.data.corpus_files import CorpusFiles
+from mertk.data.ledger import Ledger
+from mertk.data.recording_error import RecordingError, attempt
+from mertk.errors import MertkError
+from mertk.features.worker_threads import map_in_threads
+from mertk.progress_bar import progress
+
+STAGE = "manifests"
+SAMPLE_RATE_HZ = 16000
+#: sound and picture of one take may differ by this much before it is told
+_TOLERANCE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Take:
+    """One utterance; `sound` may be a video, and `picture` the same one or None where pictures are not asked for."""
+
+    utterance: str
+    sound: Path
+    picture: Path | None
+
+
+AnyTake = TypeVar("AnyTake", bound=Take)
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long sound and picture of a take last."""
+
+    sound_seconds: float
+    picture_seconds: Fraction | None
+
+
+def measure_takes(
+    takes: Sequence[AnyTake], ledger: Ledger, files: CorpusFiles, max_lost: float, refuse_silence: bool = False
+) -> tuple[list[AnyTake], dict[str, Lengths]]:
+    """The takes that can be used, and their lengths by utterance; why others cannot goes to the ledger.
+
+    Args:
+        ledger: with what was lost before, which counts too.
+        files: in which those of other takes are counted as left out.
+        max_lost: share of all takes that may be lost.
+        refuse_silence: sound that is one and the same number throughout cannot be used either (`silent_audio`).
+
+    Raises:
+        MertkError: more was lost.
+    """
+
+    def measure(take: AnyTake) -> tuple[AnyTake, Lengths | RecordingError]:
+        return take, attempt(lambda: _measure(take, refuse_silence), take.sound, take.utterance)
+
+    total, lengths, kept = len(takes) + len(ledger.lost()), {}, []
+    for take, found in progress(map_in_threads(measure, takes, os.cpu_count() or 1), len(takes), "recordings"):
+        if isinstance(found, RecordingError):
+            ledger.add(take.utterance, STAGE, found.reason, str(found))
+            for file in {take.sound, take.picture} - {None}:
+                files.leave_out(file, found.reason, named=False)
+        else:
+            lengths[take.utterance] = found
+            kept.append(take)
+    try:
+        ledger.check_share(total, max_lost, f"takes of {files.root}")
+    except MertkError as error:
+        raise MertkError(f"{error} (--max_lost)") from None
+    return kept, lengths
+
+
+def _measure(take: Take, refuse_silence: bool) -> Lengths:
+    from mertk.data.sound_file import measure_sound
+    from mertk.data.video_frames import read_duration
+    from mertk.data.waveform import read_waveform
+
+    try:
+        seconds = measure_sound(take.sound).seconds
+    except OSError as error:
+        raise RecordingError(f"{take.sound}: {error.strerror or error}", "unreadable_audio") from error
+    if refuse_silence:
+        samples = read_waveform(take.sound, take.utterance, SAMPLE_RATE_HZ)
+        if samples.min() == samples.max():
+            raise RecordingError(f"{take.sound}: nothing but silence, {seconds:.3f} s of it", "silent_audio")
+    return Lengths(seconds, read_duration(take.picture) if take.picture else None)
+
+
+def file_columns(takes: Sequence[Take], lengths: Mapping[str, Lengths]) -> dict[str, dict[str, str]]:
+    """The columns of a data directory that say where sound and picture are, and how long they last."""
+    columns = {
+        "wav.scp": {take.utterance: str(take.sound) for take in takes},
+        "utt2dur": {take.utterance: f"{lengths[take.utterance].sound_seconds:.4f}" for take in takes},
+    }
+    pictures = {take.utterance: str(take.picture) for take in takes if take.picture}
+    if pictures:
+        columns["video.scp"] = pictures
+        columns["video_segments"] = {name: _whole(lengths[name].picture_seconds or Fraction(0)) for name in pictures}
+    return columns
+
+
+def _whole(seconds: Fraction) -> str:
+    # Rounded down: a segment must not reach beyond the last picture.
+    return f"0.0000 {math.floor(seconds * 10**4) / 10**4:.4f} whole"
+
+
+def length_warnings(lengths: Mapping[str, Lengths]) -> list[str]:
+    """A sentence on takes whose picture lasts clearly longer or shorter than their sound."""
+    apart = [
+        (name, one.sound_seconds, float(one.picture_seconds))
+        for name, one in lengths.items()
+        if one.picture_seconds is not None and abs(one.sound_seconds - float(one.picture_seconds)) > _TOLERANCE_SECONDS
+    ]
+    if not apart:
+        return []
+    name, sound, picture = apart[0]
+    return [
+        f"sound and picture of {len(apart)} utterances differ by more than {_TOLERANCE_SECONDS} s; the first is {name}, "
+        f"{sound:.3f} s of sound and {picture:.3f} s of pictures"
+    ]
