@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  # raise it when the same seed gives other files
 DEFAULT_SEED = 1234
-DEFAULT_UTTERANCES = 160
+DEFAULT_UTTERANCES = 120
 MIN_UTTERANCES = 56
 #: share of the utterances in each part, and the folder of its clips
 SHARES = {"train": 0.6, "dev": 0.15, "test": 0.25}
