@@ -122,6 +122,6 @@ def length_warnings(lengths: Mapping[str, Lengths]) -> list[str]:
         return []
     name, sound, picture = apart[0]
     return [
-        f"sound and picture of {len(apart)} utterances differ by more than {_TOLERANCE_SECONDS} s; the first is {name}, "
-        f"{sound:.3f} s of sound and {picture:.3f} s of pictures"
+        f"sound and picture of {len(apart)} utterances differ by more than {_TOLERANCE_SECONDS} s; the first is "
+        f"{name}, {sound:.3f} s of sound and {picture:.3f} s of pictures"
     ]

@@ -42,9 +42,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def prepare(
-    corpus: Path, out: Path, labels: str = "intended", video: bool = True, max_lost: float = 0.01
-) -> Manifest:
+def prepare(corpus: Path, out: Path, labels: str = "intended", video: bool = True, max_lost: float = 0.01) -> Manifest:
     """Write the data directory `out` with its folds.
 
     Args:

@@ -64,7 +64,9 @@ class Clip(Take):
         return SENTENCES[self.utterance[5:8]]
 
 
-def read_clips(root: Path, ledger: Ledger, labels: str = "intended", video: bool = True) -> tuple[list[Clip], CorpusFiles]:
+def read_clips(
+    root: Path, ledger: Ledger, labels: str = "intended", video: bool = True
+) -> tuple[list[Clip], CorpusFiles]:
     """Clips that have a class and their recordings, sorted by name, and what became of the files.
 
     Where the table of votes is there it says which clips there are, else the files do.
@@ -109,7 +111,9 @@ def _find(files: CorpusFiles, folder: str, suffixes: Sequence[str]) -> dict[str,
     place, found = files.root / folder, {}
     if not place.is_dir():
         remedy = "; for sound alone add --no_video" if folder == PICTURES else ""
-        raise MertkError(f"{files.root} has no folder {folder}; expected CREMA-D with {folder}/1001_DFA_ANG_XX{remedy}.")
+        raise MertkError(
+            f"{files.root} has no folder {folder}; expected CREMA-D with {folder}/1001_DFA_ANG_XX{remedy}."
+        )
     for path in files.find(place, suffixes):
         if is_pointer(path):
             raise MertkError(
@@ -156,8 +160,8 @@ def _read_votes(table: Path, column: str | None) -> dict[str, str | None]:
         vote = row.values[column].strip() if column else None
         if vote is not None and not letters.issuperset(vote.split(":")):
             raise MertkError(
-                f"{table}:{row.line}: {column} {vote!r}, expected one of {', '.join(sorted(letters))}, or several of a tie "
-                "with colons between them."
+                f"{table}:{row.line}: {column} {vote!r}, expected one of {', '.join(sorted(letters))}, or several of a "
+                "tie with colons between them."
             )
         votes[name] = vote
     return votes
@@ -193,8 +197,8 @@ def _rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
 def group_actors(actors: Iterable[str], sexes: Mapping[str, str], num_groups: int = NUM_FOLDS) -> list[list[str]]:
     """Divide actors into groups that have equally many women and men, but for one, and each of which is mixed.
 
-    Every actor says the same sentences with the same emotions, so that classes are balanced, too; and groups are the same
-    whatever decides the class.
+    Every actor says the same sentences with the same emotions, so that classes are balanced, too; and groups are the
+    same whatever decides the class.
 
     >>> group_actors("abcdef", {"a": "F", "b": "M", "c": "M", "d": "F", "e": "M", "f": "M"}, 2)
     [['a', 'b', 'e'], ['c', 'd', 'f']]

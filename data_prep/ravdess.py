@@ -44,7 +44,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
     parser = cli.make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
-    add("--corpus", type=Path, required=True, help="folder with Actor_01, Actor_02, ... (.wav or .flac, .mp4), at any depth")
+    add(
+        "--corpus",
+        type=Path,
+        required=True,
+        help="folder with Actor_01, Actor_02, ... (.wav or .flac, .mp4), at any depth",
+    )
     add("--out", type=Path, required=True, help="folder to write")
     add("--num_folds", type=int, default=6, help="groups of actors, by speaker")
     add("--folds_by", nargs="+", choices=WAYS, default=("speaker",), help="which folds to write (default: speaker)")

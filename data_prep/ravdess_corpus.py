@@ -1,8 +1,8 @@
 """What the names of RAVDESS recordings say, and which recordings make one take.
 
-    Audio_Speech_Actors_01-24/Actor_12/03-01-05-01-02-01-12.wav   sound
-    Video_Speech_Actor_12/Actor_12/01-01-05-01-02-01-12.mp4       picture and sound of the same take
-    Video_Speech_Actor_12/Actor_12/02-01-05-01-02-01-12.mp4       picture alone
+Audio_Speech_Actors_01-24/Actor_12/03-01-05-01-02-01-12.wav   sound
+Video_Speech_Actor_12/Actor_12/01-01-05-01-02-01-12.mp4       picture and sound of the same take
+Video_Speech_Actor_12/Actor_12/02-01-05-01-02-01-12.mp4       picture alone
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _pair(takes: dict[str, dict[str, Path]], files: CorpusFiles, ledger: Ledger)
 
 
 def _utterance(take: str) -> str:
-    """A take is called as its sound is, whichever of its files are used: results of sound and of both can be compared."""
+    """A take is called as its sound is, whichever of its files are used, so that results of both can be compared."""
     return f"{SOUND}-{take}"
 
 
@@ -168,7 +168,9 @@ def find_warnings(recordings: Sequence[Recording], files: CorpusFiles) -> list[s
     unseen = sorted({f"Actor_{file.stem[-2:]}" for file in files.with_reason("actor_without_video")})
     if unseen:
         found.append(f"{len(unseen)} actors have sound and no picture at all, and are left out: {', '.join(unseen)}")
-    moved = [recording for recording in recordings if folder_actor(recording.sound.parent) not in (None, recording.actor)]
+    moved = [
+        recording for recording in recordings if folder_actor(recording.sound.parent) not in (None, recording.actor)
+    ]
     if moved:
         found.append(
             f"{len(moved)} recordings lie in the folder of another actor than their name says, which counts; the "

@@ -42,8 +42,8 @@ def fold_groups(way: str, actors: Sequence[str], num_folds: int) -> list[list[st
     for number, group in enumerate(groups, start=1):
         if not group:
             raise MertkError(
-                f"folds {way}: none of the actors of fold {number} is there ({', '.join(wanted[number - 1])}); complete "
-                "the corpus, or take --folds_by speaker."
+                f"folds {way}: none of the actors of fold {number} is there ({', '.join(wanted[number - 1])}); "
+                "complete the corpus, or take --folds_by speaker."
             )
     unknown = sorted(set(actors).difference(*wanted))
     if unknown:

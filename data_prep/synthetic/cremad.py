@@ -7,8 +7,8 @@
     DIR/VideoDemographics.csv              of its ten actors
     DIR/models/{wavlm,clip}                small encoders with random weights
 
-One sound is silent, as one of the real corpus is. The seed decides everything. Results on it tell that the code works and
-nothing about people.
+One sound is silent, as one of the real corpus is. The seed decides everything. Results on it tell that the code works
+and nothing about people.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def _write_tables(folder: Path, names: list[str], seed: int) -> None:
     votes = [header]
     for number, name in enumerate(names, start=1):
         rng = generator(seed, "votes", name)
-        cells = [cell for share in AGREEMENT.values() for cell in (_vote(rng, name[9], share), f"{rng.uniform(40, 80):.4g}")]
+        cells = [
+            cell for share in AGREEMENT.values() for cell in (_vote(rng, name[9], share), f"{rng.uniform(40, 80):.4g}")
+        ]
         votes.append([str(number), name, *cells])
     people = [["ActorID", "Age", "Sex", "Race", "Ethnicity"]]
     people += [[name, str(20 + int(name) % 50), sex, "Unknown", "Not Hispanic"] for name, sex in ACTORS.items()]

@@ -25,8 +25,6 @@ from mertk.data_prep.synthetic.marker import MARKER, check_free, read_marker
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mertk.data_prep.synthetic.dialogue import Dialogue
     from mertk.data_prep.synthetic.face import FaceTraits
     from mertk.data_prep.synthetic.voice import VoiceTraits

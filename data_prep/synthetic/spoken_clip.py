@@ -32,7 +32,7 @@ def draw_pictures(
 
 
 def write_clip(path: Path, pictures: np.ndarray, samples: np.ndarray | None) -> None:
-    """Encode pictures (T, H, W, 3) uint8 and sound (S,) at 16 kHz, if any, as MPEG-4 and AAC; a .flv as Flash has it."""
+    """Encode pictures (T, H, W, 3) uint8 and sound (S,) at 16 kHz, if any, as MPEG-4 and AAC; .flv as Flash has it."""
     import av
 
     kind = path.suffix[1:]

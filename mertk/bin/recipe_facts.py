@@ -1,7 +1,7 @@
 """Say what a recipe must know before it begins, one `name=value` a line: of a data directory, or of a configuration.
 
-Of --data what corpus.json says: `corpus`, `source`, `miniature` (yes or no), `label_map` and `labels` where it says, and
-`alignment` of features that came in a file. Nothing is said of a directory that is not there yet or holds no manifest;
+Of --data what corpus.json says: `corpus`, `source`, `miniature` (yes or no), `label_map` and `labels` where it says,
+and `alignment` of features that came in a file. Nothing is said of a directory that is not there yet or holds no manifest;
 one that holds a manifest and no corpus.json is no miniature. Of --config the inputs that are used, by modality:
 `waveform`, `features`, `tokens`, or `given` for those in a directory of their own; and the pretrained weights, by the
 key that names them. An --engine that is none is refused here, before the recipe makes features that nothing could be

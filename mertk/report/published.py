@@ -48,7 +48,7 @@ def published_table(records: list[Record], published: Record | None) -> str:
 
 
 def _has_place(row: Record, records: list[Record]) -> bool:
-    """Whether a row stands in the table: one of another method only beside runs on the folds and of the inputs it names."""
+    """Whether a row stands in the table: another method's only beside runs on its folds and inputs."""
     cv = row["measured_on"].get("cv")
     return bool(row["variants"]) or any(
         cv in (None, record["cv"]) and (not row["beside"] or set(row["beside"]) == modalities(record))
