@@ -1,0 +1,135 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
+# Which method a corpus of one's own is given to, with which of its modalities, and what is told of that.
+default_speech=microsoft/wavlm-base-plus default_clip=openai/clip-vit-base-patch32
+default_bert=google-bert/bert-base-multilingual-cased
+methods_folder=$recipe/conf
+[[ -f $methods_folder/foal.yaml ]] || methods_folder=$common/conf
+
+# list_methods : the methods that there are: configurations with a model.
+list_methods() {
+    local file found=()
+    for file in "$methods_folder"/*.yaml; do
+        ! grep -q '^model:' "$file" || found+=("$(basename "$file" .yaml)")
+    done
+    printf %s "${found[*]}"
+}
+
+# find_method NAME|YAML : set `base`, `shared` and the variants.
+find_method() {
+    local file word
+    shared=$methods_folder base=$1
+    if [[ $1 == *.yaml || $1 == */* ]]; then
+        [[ -f $1 ]] || usage_error "--method $1: no such file"
+        shared=$(cd "$(dirname "$1")" && pwd) base=$(basename "$1" .yaml)
+    elif [[ ! -f $shared/$1.yaml || " $(list_methods) " != *" $1 "* ]]; then
+        usage_error "--method $1: expected one of $(list_methods), or a YAML file"
+    fi
+    variants=
+    for word in small frozen; do ! has_variant "$word" || variants+="$word "; done
+    ! grep -q 'variant: paper' "$shared/$base.yaml" || variants+="paper "
+    for file in "$shared/$base"/*.yaml; do
+        word=$(basename "$file" .yaml)
+        [[ ! -f $file || " $variants miniature own " == *" $word "* ]] || variants+="$word "
+    done
+    method=NAME/$base variants=${variants% } variants=${variants:-plain} variant=${variants%% *}
+}
+
+has_variant() {
+    [[ -f $shared/$base/$1.yaml || -f $recipe/conf/$base/$1.yaml ]]
+}
+
+# modality_sets FOLDER METHOD : what a method can be given, a line for each: the ablation, and its modalities in order.
+modality_sets() {
+    local file word one set
+    declare -A takes=()
+    read_facts takes --config "$1/$2.yaml"
+    set=
+    for one in audio video text; do [[ ! -v takes[$one] ]] || set+=" $one"; done
+    printf 'full%s\n' "$set"
+    for file in "$1/$2"/ablation/*.yaml "$recipe/conf/$2"/ablation/*.yaml; do
+        word=$(basename "$file" .yaml) set=
+        [[ -f $file && $word =~ ^(audio|video|text)(_(audio|video|text))*$ ]] || continue
+        for one in audio video text; do [[ _${word}_ != *"_${one}_"* ]] || set+=" $one"; done
+        printf '%s%s\n' "$word" "$set"
+    done
+}
+
+# best_set MODALITIES EXACT < SETS : of the sets within these modalities the largest; with EXACT yes, that of just these.
+best_set() {
+    local word set one best='' most=0 words fits
+    while read -r word set; do
+        read -r -a words <<<"$set"
+        fits=yes
+        for one in "${words[@]}"; do [[ " $1 " == *" $one "* ]] || fits=no; done
+        [[ $2 == no || ${#words[@]} == $(wc -w <<<"$1") ]] || fits=no
+        [[ $fits == no ]] || ((${#words[@]} <= most)) || best=$word most=${#words[@]}
+    done
+    printf %s "$best"
+}
+
+# choose_modalities : set `ablation` to the one that takes what the corpus has, where none was asked for.
+choose_modalities() {
+    local wanted=${modalities:-${known[modalities]}} exact=no sets word able=()
+    [[ $ablation == full ]] || return 0
+    [[ -z $modalities ]] || exact=yes
+    for word in $wanted; do
+        [[ " ${known[modalities]} " == *" $word "* ]] ||
+            usage_error "--modalities $modalities: $data has ${known[modalities]}"
+    done
+    sets=$(modality_sets "$shared" "$base")
+    ablation=$(best_set "$wanted" "$exact" <<<"$sets")
+    [[ -z $ablation ]] || return 0
+    for word in $(list_methods); do
+        [[ -z $(modality_sets "$methods_folder" "$word" | best_set "$wanted" "$exact") ]] || able+=("$word")
+    done
+    usage_error "--method $base cannot take $wanted; it takes $(while read -r word set; do
+        printf '%s%s' "${between-}" "$set" && between=', or '
+    done <<<"$sets"); methods that can: ${able[*]:-none}"
+}
+
+# fit_labels : settings that the scale of intensities asks for.
+fit_labels() {
+    [[ ${known[task]} == regression && -v known[least] ]] || return 0
+    case $base in
+        tam_ulag)
+            settings=("model.label_limit=$(awk -v a="${known[least]}" -v b="${known[largest]}" \
+                'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print a > b ? a : b > 0 ? b : 1 }')" "${settings[@]}")
+            ;;
+        foal)
+            # Intensities of one side have one sign: whole numbers tell them apart.
+            [[ ${known[least]} == -* && ${known[largest]} != -* ]] || settings=(model.groups=rounded "${settings[@]}")
+            ;;
+    esac
+}
+
+# tell_choice : what was chosen, and how to choose otherwise.
+tell_choice() {
+    local one inputs=() left=() labels="${known[least]-?} to ${known[largest]-?}"
+    for one in audio video text; do
+        if [[ -v used[$one] ]]; then
+            inputs+=("$one")
+        elif [[ " ${known[modalities]} " == *" $one "* ]]; then
+            left+=("$one")
+        fi
+    done
+    [[ ! -v known[classes] ]] || labels=${known[classes]}
+    printf 'chosen by what %s holds, and how to choose otherwise:\n' "$data"
+    tell task "${known[task]}: $labels" '--prepare task=NAME, with --csv'
+    tell method "$base; others: $(list_methods)" '--method NAME'
+    tell variant "$variant$(about_variant); others: $variants" '--variant NAME'
+    tell inputs "${inputs[*]}${left[*]:+, but not ${left[*]}}" '--modalities "WORDS"'
+    [[ ${names[*]} == "" ]] || tell features "${names[*]}, of the first ${max_seconds:-10} s" '--max_seconds S'
+    tell folds "$(wc -w <<<"$folds") by $cv, protocol $protocol" '--prepare folds=K, --cv, --protocol'
+}
+
+about_variant() {
+    case $variant in
+        small) printf ' (trained from nothing%s)' "$([[ ! -v used[text] ]] || printf %s ", on states of $bert for the text")" ;;
+        frozen) printf ' (on features of pretrained encoders, which stay as they are)' ;;
+    esac
+}
+
+tell() {
+    printf '  %-9s%s  [%s]\n' "$@"
+}
