@@ -94,7 +94,7 @@ fit_labels() {
     case $base in
         tam_ulag)
             settings=("model.label_limit=$(awk -v a="${known[least]}" -v b="${known[largest]}" \
-                'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print a > b ? a : b > 0 ? b : 1 }')" "${settings[@]}")
+                'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print (a > b) ? a : (b > 0 ? b : 1) }')" "${settings[@]}")
             ;;
         foal)
             # Intensities of one side have one sign: whole numbers tell them apart.
@@ -116,8 +116,8 @@ tell_choice() {
     [[ ! -v known[classes] ]] || labels=${known[classes]}
     printf 'chosen by what %s holds, and how to choose otherwise:\n' "$data"
     tell task "${known[task]}: $labels" '--prepare task=NAME, with --csv'
-    tell method "$base; others: $(list_methods)" '--method NAME'
-    tell variant "$variant$(about_variant); others: $variants" '--variant NAME'
+    tell method "$base, of $(list_methods)" '--method NAME'
+    tell variant "$variant$(about_variant), of $variants" '--variant NAME'
     tell inputs "${inputs[*]}${left[*]:+, but not ${left[*]}}" '--modalities "WORDS"'
     [[ ${names[*]} == "" ]] || tell features "${names[*]}, of the first ${max_seconds:-10} s" '--max_seconds S'
     tell folds "$(wc -w <<<"$folds") by $cv, protocol $protocol" '--prepare folds=K, --cv, --protocol'
