@@ -21,6 +21,7 @@ class OwnRow:
         id: name of the utterance; by default that of the file, with its interval.
         start, end: of the utterance in the file, in seconds, as text: they may have a decimal comma.
         part: train, validation or test, in any of the usual words.
+        fold: name or number of the fold of a cross-validation that it is tested in.
         fault: what is wrong with the row itself, such as a value too many; it is not used.
     """
 
@@ -34,4 +35,5 @@ class OwnRow:
     end: str | None = None
     text: str | None = None
     part: str | None = None
+    fold: str | None = None
     fault: str | None = None

@@ -23,12 +23,14 @@ from mertk.tasks import Task, task_of_corpus
 COLUMN_NAMES = (
     "wav.scp",
     "video.scp",
+    "audio_segments",
     "video_segments",
     "text",
     "utt2spk",
     "utt2session",
     "utt2dialogue",
     "utt2video",
+    "utt2recording",
     "utt2label",
     "utt2label_audio",
     "utt2label_video",
@@ -48,7 +50,7 @@ _CONTROLS = ("\t", "\r", "\n", "\0")
 _RARE_BLANKS = ("\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
 
 #: columns with few distinct values: each distinct value is checked once
-_NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video")
+_NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video", "utt2recording")
 #: columns of paths, in which a name may hold bytes that are no UTF-8
 _PATHS = ("wav.scp", "video.scp")
 
@@ -95,6 +97,8 @@ def value_problem(name: str, value: str, classes: Collection[str] | None, task: 
     if name == "utt2vad":
         sound = len(fields) == 3 and all(map(is_number, fields))
         return None if sound else f"expected `valence activation dominance` as three numbers, got {value!r:.80}"
+    if name == "audio_segments":
+        return _interval_problem(fields) if len(fields) == 2 else f"expected `start_seconds end_seconds`, got {value!r}"
     if name == "video_segments":
         return _segment_problem(fields)
     return None
@@ -113,12 +117,18 @@ def id_problem(utterance: str) -> str | None:
 
 
 def _segment_problem(fields: list[str]) -> str | None:
-    if len(fields) != 3 or not (is_number(fields[0]) and is_number(fields[1])):
+    if len(fields) != 3:
         return f"expected `start_seconds end_seconds half`, got {' '.join(fields)!r}"
-    start, end = float(fields[0]), float(fields[1])
     if fields[2] not in HALVES:
         return f"half {fields[2]!r} is none of {', '.join(HALVES)}"
-    if start < 0 or end <= start:
+    return _interval_problem(fields)
+
+
+def _interval_problem(fields: list[str]) -> str | None:
+    """What is wrong with the first two of some fields as start and end."""
+    if not (is_number(fields[0]) and is_number(fields[1])):
+        return f"expected start and end as numbers of seconds, got {' '.join(fields)!r}"
+    if float(fields[0]) < 0 or float(fields[1]) <= float(fields[0]):
         return f"end {fields[1]} s is not after start {fields[0]} s, or the start is negative"
     return None
 

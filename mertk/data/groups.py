@@ -22,7 +22,7 @@ SHARED_COLUMNS = {
     "session": ("utt2session",),
     "dialogue": ("utt2dialogue",),
     "video": ("utt2video",),
-    "recording": ("wav.scp", "video.scp"),
+    "recording": ("utt2recording", "wav.scp", "video.scp"),
 }
 #: each utterance by itself
 UTTERANCE = "utterance"

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mertk.data.audio_segments import read_intervals
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Input(Protocol):
 
 
 class WaveformInput:
-    """Speech from the files in `wav.scp`."""
+    """Speech from the files in `wav.scp`, of those in `audio_segments` an interval."""
 
     width = None
     steps = None
@@ -58,6 +59,7 @@ class WaveformInput:
         self.seconds: dict[str, float] = {}
         if manifest.has("utt2dur"):
             self.seconds = dict(zip(manifest.ids, map(float, manifest.column("utt2dur")), strict=True))
+        self.intervals = read_intervals(manifest)
         self.config = config
 
     def has(self, utterance: str) -> bool:
@@ -70,6 +72,9 @@ class WaveformInput:
 
             if not Path(self.paths[utterance]).is_file():
                 raise MertkError(f"utterance {utterance}: audio file {self.paths[utterance]} does not exist.")
+            if utterance in self.intervals:
+                self.seconds[utterance] = self.intervals[utterance].seconds
+                return self.length(utterance)
             try:
                 self.seconds[utterance] = measure_sound(Path(self.paths[utterance])).seconds
             except (RecordingError, OSError) as error:
@@ -91,6 +96,7 @@ class WaveformInput:
             self.config.max_seconds,
             self.config.audio_policy,
             self.seconds.get(utterance),
+            self.intervals.get(utterance),
         )
 
 

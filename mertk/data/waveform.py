@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.data.audio_segments import Interval
 from mertk.data.sound_file import TOLERANCE_SECONDS, check_complete, open_sound, read_blocks
 from mertk.data.sound_track import AudioError, check_rate, decode_sound
 
@@ -27,15 +28,17 @@ def read_waveform(
     max_seconds: float | None = None,
     policy: str = "convert",
     expected_seconds: float | None = None,
+    interval: Interval | None = None,
 ) -> np.ndarray:
     """Samples (S,) float32 in [-1, 1] at `sample_rate_hz`.
 
-    What soundfile does not know, FFmpeg decodes.
+    What soundfile does not know, FFmpeg decodes, from the start of the file wherever an interval begins.
 
     Args:
         max_seconds: read no more than this from the start.
         policy: `convert` averages channels and resamples; `refuse` raises when either would be needed.
         expected_seconds: length that the manifest gives; a shorter file is an error.
+        interval: the seconds that are wanted; None for the whole file.
 
     Raises:
         AudioError: missing, unreadable, empty or truncated file; a sample rate that no recording has; wrong format
@@ -49,13 +52,14 @@ def read_waveform(
     try:
         with open_sound(path) as file:
             if file is None:
-                samples, rate, total = _read_by_ffmpeg(path, sample_rate_hz, max_seconds, policy)
+                samples, rate, total = _read_by_ffmpeg(path, sample_rate_hz, max_seconds, policy, interval)
             else:
-                samples, rate, total = _read_open(file, path, sample_rate_hz, max_seconds, policy)
+                samples, rate, total = _read_open(file, path, sample_rate_hz, max_seconds, policy, interval)
     except AudioError as error:
         raise AudioError(f"utterance {utterance}: {error}", error.reason) from error
     if total == 0:
-        raise AudioError(f"utterance {utterance}: {path} holds no samples.", "unreadable_audio")
+        told = f" from {interval.start_seconds:g} to {interval.end_seconds:g} s" if interval else ""
+        raise AudioError(f"utterance {utterance}: {path} holds no samples{told}.", "unreadable_audio")
     if expected_seconds is not None and total / rate < expected_seconds - TOLERANCE_SECONDS:
         raise AudioError(
             f"utterance {utterance}: {path} lasts {total / rate:.3f} s, expected {expected_seconds:.3f} s (utt2dur); "
@@ -87,7 +91,7 @@ def read_sound_of_video(
 
 
 def _read_by_ffmpeg(
-    path: Path, sample_rate_hz: int, max_seconds: float | None, policy: str
+    path: Path, sample_rate_hz: int, max_seconds: float | None, policy: str, interval: Interval | None
 ) -> tuple[np.ndarray, int, float]:
     """As `_read_open`, of a file that soundfile does not read; what lies behind `max_seconds` counts as there."""
     if policy == "refuse":
@@ -95,12 +99,25 @@ def _read_by_ffmpeg(
             f"{path} is no file of plain samples; convert it to wav or set audio_policy to convert.", "other_format"
         )
     wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
-    samples = _collect(decode_sound(path, sample_rate_hz, max_seconds), wanted or 0)[:wanted]
+    if interval is not None:
+        first, last = interval.samples(sample_rate_hz)
+        wanted = last - first if wanted is None else min(wanted, last - first)
+        blocks = _skip(decode_sound(path, sample_rate_hz, (first + wanted) / sample_rate_hz), first)
+    else:
+        blocks = decode_sound(path, sample_rate_hz, max_seconds)
+    samples = _collect(blocks, wanted or 0)[:wanted]
     return samples, sample_rate_hz, float("inf") if len(samples) == wanted else len(samples)
 
 
+def _skip(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Blocks (S,) without the first `count` samples."""
+    for block in blocks:
+        yield block[count:]
+        count = max(count - len(block), 0)
+
+
 def _read_open(
-    file: Any, path: Path, sample_rate_hz: int, max_seconds: float | None, policy: str
+    file: Any, path: Path, sample_rate_hz: int, max_seconds: float | None, policy: str, interval: Interval | None
 ) -> tuple[np.ndarray, int, float]:
     """Samples (S,) of an open sound file, the rate of the file and the number of samples at it that there are."""
     rate = check_rate(file.samplerate, path)
@@ -110,12 +127,16 @@ def _read_open(
             "or set audio_policy to convert.",
             "other_format",
         )
-    wanted = file.frames if max_seconds is None else min(round(max_seconds * rate), file.frames)
+    first, last = (0, file.frames) if interval is None else interval.samples(rate)
+    there = max(min(last, file.frames) - first, 0)
+    if first and there:
+        file.seek(first)
+    wanted = there if max_seconds is None else min(round(max_seconds * rate), there)
     read = _Counted(read_blocks(file, path, wanted))
     blocks = read if rate == sample_rate_hz else _resample(read, rate, sample_rate_hz)
     samples = _collect(blocks, round(wanted / rate * sample_rate_hz))
     check_complete(path, file.frames, read.count, wanted, rate)
-    return samples, rate, file.frames if wanted < file.frames else read.count
+    return samples, rate, there if wanted < there else read.count
 
 
 class _Counted:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mertk.data.audio_segments import Interval, read_intervals
 from mertk.features.corpus_extraction import CorpusExtraction
-from mertk.features.extraction_plan import digest, file_mark, read_utterances
+from mertk.features.extraction_plan import Utterance, digest, file_mark, read_utterances
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.recording_error import RecordingError
-    from mertk.features.extraction_plan import Utterance
     from mertk.features.modalities import AudioExtractor
 
 
 @dataclass(frozen=True)
 class SoundFile:
-    """The sound of an utterance, which must be as long as the corpus says."""
+    """The sound of an utterance, a file or an interval of one, which must be as long as the corpus says."""
 
     utterance: str
     file: Path
     expected_seconds: float | None
+    interval: Interval | None = None
 
     def sound(self, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
         """Samples (S,) float32, from the start.
@@ -40,7 +41,9 @@ class SoundFile:
 
         check_file(self.file, "audio")
         expected = self.expected_seconds
-        samples = read_waveform(self.file, self.utterance, sample_rate_hz, max_seconds, expected_seconds=expected)
+        samples = read_waveform(
+            self.file, self.utterance, sample_rate_hz, max_seconds, expected_seconds=expected, interval=self.interval
+        )
         check_samples(samples, f"utterance {self.utterance}: {self.file}")
         return samples
 
@@ -58,6 +61,11 @@ class AudioExtraction(CorpusExtraction["AudioExtractor"]):
             return {}
         return dict(zip(self.manifest.ids, map(float, self.manifest.column("utt2dur")), strict=True))
 
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """Those of utterances that are not a whole file."""
+        return read_intervals(self.manifest)
+
     def run(self) -> None:
         from threadpoolctl import threadpool_limits
 
@@ -66,7 +74,14 @@ class AudioExtraction(CorpusExtraction["AudioExtractor"]):
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
         paths = dict(zip(self.manifest.ids, self.manifest.column("wav.scp"), strict=True))
-        return read_utterances(paths, lambda path: digest(file_mark(Path(path))), self.durations, skip)
+        if not self.intervals:
+            return read_utterances(paths, lambda path: digest(file_mark(Path(path))), self.durations, skip)
+        mark = cache(lambda path: file_mark(Path(path)))
+        items = [
+            Utterance(name, path, digest(f"{mark(path)} {value}"), self.intervals[name].seconds)
+            for (name, path), value in zip(paths.items(), self.manifest.column("audio_segments"), strict=True)
+        ]
+        return [item for item in items if (item.path, item.source) not in skip]
 
     def extract(
         self, items: Sequence[Utterance], extractor: AudioExtractor, record: FeatureRecord
@@ -77,7 +92,8 @@ class AudioExtraction(CorpusExtraction["AudioExtractor"]):
         from mertk.features.worker_threads import encode_in_threads
 
         def encode(item: Utterance) -> np.ndarray:
-            sound = SoundFile(item.path, Path(item.value), self.durations.get(item.path))
+            name = item.path
+            sound = SoundFile(name, Path(item.value), self.durations.get(name), self.intervals.get(name))
             with np.errstate(over="ignore", invalid="ignore"):  # features that are no numbers are not written
                 return extractor(sound)
 

@@ -38,6 +38,8 @@ def run_inputs(config: Config) -> dict[str, Path]:
         roles |= {"labels": folder / "utt2label", "classes": folder / "classes.txt", "corpus": folder / "corpus.json"}
         if any(given.kind == "waveform" for given in data.inputs.values()):
             roles["recordings"] = folder / "wav.scp"
+            if (folder / "audio_segments").is_file():
+                roles["intervals"] = folder / "audio_segments"
     elif data.train is not None:
         roles["classes"] = Path(data.train).with_name("classes.txt")
     for modality, given in data.inputs.items():

@@ -115,6 +115,7 @@ ALLOWED = {
         "mertk.features",
         "mertk.metrics",
         "mertk.processes",
+        "mertk.tasks",
     },
 }
 #: never, in addition

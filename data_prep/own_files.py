@@ -1,0 +1,97 @@
+"""What the files of a table hold: sound, a picture, and how long they last, by their headers where these will do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from mertk.data.corpus_files import find_near
+from mertk.data.recording_error import RecordingError, attempt
+
+#: formats of sound that have no moving picture
+_SOUND_ALONE = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC"})
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What one file holds.
+
+    Attributes:
+        sound: `plain` where any second of it can be read at once, `coded` where it is decoded from the start, None
+            where there is none.
+        sound_seconds, picture_seconds: how long they last, so far as that is known without decoding.
+        error: why neither can be told.
+        sound_error, picture_error: what is wrong with one of them.
+    """
+
+    sound: str | None = None
+    sound_seconds: float | None = None
+    has_picture: bool = False
+    picture_seconds: float | None = None
+    error: RecordingError | None = None
+    sound_error: RecordingError | None = None
+    picture_error: RecordingError | None = None
+
+
+def read_facts(path: Path, modalities: Collection[str]) -> FileFacts:
+    """Look into one file; whatever is wrong with it is among the facts."""
+    found = attempt(lambda: _read(path, modalities), path)
+    return FileFacts(error=found) if isinstance(found, RecordingError) else found
+
+
+def _read(path: Path, modalities: Collection[str]) -> FileFacts:
+    from mertk.data.recording_file import check_file, has_picture
+    from mertk.data.sound_file import measure_sound, open_sound
+
+    _check_there(path)
+    check_file(path, "audio")
+    with open_sound(path) as file:
+        kind = None if file is None else file.format
+    is_video = kind not in _SOUND_ALONE and bool(has_picture(path))
+    if kind is not None and not is_video:
+        return FileFacts("plain", measure_sound(path).seconds)
+    if not is_video:
+        return FileFacts("coded", measure_sound(path).seconds)
+    sound = attempt(lambda: _sound_of_video(path), path) if "audio" in modalities else None
+    picture = attempt(lambda: _picture_seconds(path), path) if "video" in modalities else None
+    sound_error = sound if isinstance(sound, RecordingError) else None
+    picture_error = picture if isinstance(picture, RecordingError) else None
+    return FileFacts(
+        sound="coded" if isinstance(sound, float) or sound_error else None,
+        sound_seconds=sound if isinstance(sound, float) else None,
+        has_picture=True,
+        picture_seconds=picture if isinstance(picture, float) else None,
+        sound_error=sound_error,
+        picture_error=picture_error,
+    )
+
+
+def _check_there(path: Path) -> None:
+    """Refuse a file that is missing, and name one that may be meant."""
+    if path.exists() or path.is_symlink():
+        return
+    near = find_near(path)
+    hint = f", but there is {near.parent.name}/{near.name}" if near else ""
+    raise RecordingError(f"{path}: no such file{hint}", "no_file")
+
+
+def _sound_of_video(path: Path) -> float | None:
+    from mertk.data.sound_file import sound_seconds
+
+    return sound_seconds(path)
+
+
+def _picture_seconds(path: Path) -> float:
+    from mertk.data.video_frames import read_duration
+
+    return float(read_duration(path))
+
+
+def look_into(files: Collection[Path], modalities: Collection[str], num_threads: int) -> dict[Path, FileFacts]:
+    """The facts of many files, several of which are looked into at once."""
+    from mertk.features.worker_threads import map_in_threads
+    from mertk.progress_bar import progress
+
+    found = map_in_threads(lambda path: (path, read_facts(path, modalities)), files, num_threads)
+    return dict(progress(found, len(files), "files"))

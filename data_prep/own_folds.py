@@ -1,0 +1,273 @@
+"""Folds of a corpus of one's own: what is kept together is found out, and told.
+
+What utterances may share is a speaker, a session and a recording; parts that share none of them are the aim. Where that
+leaves too few groups, sessions may be shared, then speakers, which is told as a warning.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mertk.data.groups import UTTERANCE, Grouping, divide, find_column, group_by
+from mertk.errors import MertkError
+
+if TYPE_CHECKING:
+    from mertk.data.data_directory import DataDirectory
+    from mertk.data.manifest import Manifest
+
+#: what parts should not share, and what is given up first where there are too few groups
+_LADDER = (
+    ("speaker", "session", "recording"),
+    ("speaker", "recording"),
+    ("speaker",),
+    ("session", "recording"),
+    ("recording",),
+)
+
+#: training, validation and test
+_FEWEST = 3
+
+#: words for the parts that a corpus comes with
+PARTS = {
+    "train": ("train", "training", "trn", "tr"),
+    "validation": ("validation", "valid", "val", "dev", "devel", "development"),
+    "test": ("test", "testing", "tst", "te", "eval", "evaluation"),
+}
+
+
+def read_part(text: str) -> str | None:
+    """train, validation or test; None of another word.
+
+    >>> read_part(" Dev "), read_part("fold 1")
+    ('validation', None)
+    """
+    word = text.strip().casefold()
+    return next((part for part, words in PARTS.items() if word in words), None)
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is kept together.
+
+    Attributes:
+        kept: what no two parts share; the first is what folds are called after.
+        shared: what else is known, and parts may share.
+        grouping: utterances by what they have to stay together with.
+    """
+
+    kept: tuple[str, ...]
+    shared: tuple[str, ...]
+    grouping: Grouping
+
+    @property
+    def column(self) -> str:
+        return self.kept[0]
+
+
+def find_units(manifest: Manifest, keep_together: str | None, fewest: int = _FEWEST) -> Units:
+    """What to keep together in a manifest.
+
+    Args:
+        keep_together: speaker, session, recording or utterance; None for all of them that leave enough groups.
+
+    Raises:
+        MertkError: no such column, or too few groups whatever is kept.
+    """
+    known = tuple(name for name in _LADDER[0] if find_column(manifest, name))
+    if keep_together is not None:
+        return Units((keep_together,), _others(known, (keep_together,)), group_by(manifest, keep_together))
+    if not known:
+        return Units((UTTERANCE,), (), group_by(manifest, UTTERANCE))
+    counts = {}
+    for rung in _LADDER:
+        kept = tuple(name for name in rung if name in known)
+        if not kept or kept in counts or (kept[0] != rung[0]):
+            continue
+        grouping = _link(manifest, kept)
+        counts[kept] = len(grouping.names)
+        if counts[kept] >= fewest:
+            return Units(kept, _others(known, kept), grouping)
+    found = "; ".join(f"{count} by {' and '.join(kept)}" for kept, count in counts.items())
+    raise MertkError(
+        f"{manifest.source}: too few groups for parts that share nothing ({found}), expected {fewest} or more; give "
+        "the table a column part, or set --keep_together utterance and have parts that share speakers and recordings."
+    )
+
+
+def _others(known: Collection[str], kept: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in known if name not in kept)
+
+
+def _link(manifest: Manifest, kept: Sequence[str]) -> Grouping:
+    """Utterances by what they share of any of these, directly or through others; called by the first speaker, say."""
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    first, *others = (group_by(manifest, name) for name in kept)
+    if not others:
+        return first
+    offset, rows, columns = len(first.names), [], []
+    for other in others:
+        rows.append(first.codes)
+        columns.append(other.codes + offset)
+        offset += len(other.names)
+    edges = np.concatenate(rows), np.concatenate(columns)
+    graph = coo_array((np.ones(len(edges[0])), edges), shape=(offset, offset))
+    component = connected_components(graph, directed=False)[1][: len(first.names)]
+    name_of: dict[int, str] = {}
+    for name, number in zip(first.names, component.tolist(), strict=True):
+        name_of.setdefault(number, name)  # sorted, as `first.names` are
+    names = sorted(name_of.values())
+    position = {name: number for number, name in enumerate(names)}
+    codes = np.array([position[name_of[number]] for number in component.tolist()], dtype=np.int64)
+    return Grouping(names, codes[first.codes])
+
+
+def add_cross_validation(directory: DataDirectory, k: int, keep_together: str | None) -> str:
+    """Make k folds, fewer where there are fewer groups; in words what they keep together.
+
+    Raises:
+        MertkError: too few groups, or a class that is in too few of them.
+    """
+    units = find_units(directory.manifest, keep_together)
+    count = len(units.grouping.names)
+    if count < k:
+        directory.warn(f"{count} groups by {_told(units.kept)} make {count} folds, not {k}")
+        k = count
+    parts = divide(directory.manifest, units.grouping, k)
+    _add_folds(directory, units, units.grouping, parts)
+    return f"{k} folds that keep together {_told(units.kept)}: {count} groups"
+
+
+def add_given_folds(directory: DataDirectory, fold_of: Mapping[str, str]) -> str:
+    """Make the folds whose test parts a table names, by utterance; in words what they keep together.
+
+    Raises:
+        MertkError: one fold only, or a class that is in too few of them.
+    """
+    manifest = directory.manifest
+    names = _in_order(set(fold_of.values()))
+    if len(names) < 2:
+        raise MertkError(f"column fold: all rows are of fold {names[0]}; expected several folds.")
+    known = [name for name in _LADDER[0] if find_column(manifest, name)]
+    kept = tuple(name for name in known if _is_within(group_by(manifest, name), manifest, fold_of))
+    units = Units(kept or (UTTERANCE,), _others(known, kept), group_by(manifest, kept[0] if kept else UTTERANCE))
+    parts: dict[str, list[str]] = {name: [] for name in names}
+    fold_of_value = dict(zip(units.grouping.codes.tolist(), map(fold_of.__getitem__, manifest.ids), strict=True))
+    for code, value in enumerate(units.grouping.names):
+        parts[fold_of_value[code]].append(value)
+    _add_folds(directory, units, units.grouping, list(parts.values()))
+    return f"the {len(names)} folds of the table, which keep together {_told(units.kept)}"
+
+
+def _in_order(names: Collection[str]) -> list[str]:
+    return sorted(names, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
+
+
+def _is_within(grouping: Grouping, manifest: Manifest, fold_of: Mapping[str, str]) -> bool:
+    """Whether every value has utterances of one fold alone."""
+    pairs = set(zip(grouping.codes.tolist(), map(fold_of.__getitem__, manifest.ids), strict=True))
+    return len(pairs) == len(grouping.names)
+
+
+def _add_folds(directory: DataDirectory, units: Units, grouping: Grouping, parts: Sequence[Sequence[str]]) -> None:
+    """Write the folds whose test parts are these values of a grouping."""
+    part_of_name = {name: number for number, part in enumerate(parts) for name in part}
+    part_of = {
+        utterance: part_of_name[grouping.names[code]]
+        for utterance, code in zip(directory.manifest.ids, grouping.codes.tolist(), strict=True)
+    }
+    _check_classes(directory.manifest, part_of, len(parts), units)
+    column = group_by(directory.manifest, units.column)
+    groups: list[set[str]] = [set() for _ in parts]
+    for utterance, code in zip(directory.manifest.ids, column.codes.tolist(), strict=True):
+        groups[part_of[utterance]].add(column.names[code])
+    _warn_of_shared(directory, part_of, units.shared, "folds")
+    directory.add_folds(units.column, groups=[sorted(group) for group in groups], share=units.shared)
+
+
+def _check_classes(manifest: Manifest, part_of: Mapping[str, int], num_parts: int, units: Units) -> None:
+    """Refuse classes that some fold could not learn, since all that have them are in its other parts."""
+    if manifest.classes is None:
+        return
+    parts_of: dict[str, set[int]] = defaultdict(set)
+    counts: Counter[str] = Counter()
+    for utterance, label in zip(manifest.ids, manifest.labels(), strict=True):
+        for name in manifest.task.names_in(label):
+            parts_of[name].add(part_of[utterance])
+            counts[name] += 1
+    rare = [
+        name
+        for name in manifest.classes
+        if any(parts_of[name] <= {part, (part + 1) % num_parts} for part in range(num_parts))
+    ]
+    if rare:
+        told = ", ".join(f"{name} ({counts[name]} utterances in {len(parts_of[name])} folds)" for name in rare)
+        others = ",".join(name for name in manifest.classes if name not in rare)
+        raise MertkError(
+            f"{told}: too few for {num_parts} folds that keep together {_told(units.kept)}, some of which would have "
+            "no utterance to learn them from. Add such utterances, leave the classes out (--classes "
+            f"{others or '...'}), give them another name, or set --keep_together recording."
+        )
+
+
+def _warn_of_shared(directory: DataDirectory, part_of: Mapping[str, object], names: Collection[str], what: str) -> None:
+    """Tell how many speakers, sessions and recordings are in more than one part."""
+    for name in names:
+        grouping = group_by(directory.manifest, name)
+        parts: dict[int, set[object]] = defaultdict(set)
+        for utterance, code in zip(directory.manifest.ids, grouping.codes.tolist(), strict=True):
+            if utterance in part_of:
+                parts[code].add(part_of[utterance])
+        shared = [code for code, found in parts.items() if len(found) > 1]
+        if shared:
+            directory.warn(
+                f"{len(shared)} of {len(parts)} {name}s are in more than one of the {what}, such as "
+                f"{grouping.names[min(shared)]}: figures will be too good for {name}s that a model does not know"
+            )
+
+
+def add_parts(directory: DataDirectory, part_of: Mapping[str, str], k: int, keep_together: str | None) -> str:
+    """Write the parts that a table gives, and a validation part where it has none; in words what they are.
+
+    Raises:
+        MertkError: no training or no test part, or a class without an utterance in training.
+    """
+    parts = {part: [name for name in directory.manifest.ids if part_of[name] == part] for part in PARTS}
+    missing = [part for part in ("train", "test") if not parts[part]]
+    if missing:
+        there = ", ".join(f"{part} {len(ids)}" for part, ids in parts.items() if ids)
+        raise MertkError(
+            f"column part: no row is of {' or '.join(missing)} (there is {there}); call a validation part test, and a "
+            "validation part is taken from training, or leave the column out, and folds are made."
+        )
+    told = "the parts of the table"
+    if not parts["validation"]:
+        part_of, units = _split_off(directory, part_of, parts["train"], k, keep_together)
+        parts = {part: [name for name in directory.manifest.ids if part_of[name] == part] for part in PARTS}
+        told += f", with a validation part taken from training, by {_told(units.kept)}"
+    known = [name for name in _LADDER[0] if find_column(directory.manifest, name)]
+    _warn_of_shared(directory, part_of, known, "parts")
+    directory.add_official_folds(**parts, share=known)
+    return told + ": " + ", ".join(f"{part} {len(ids)}" for part, ids in parts.items())
+
+
+def _split_off(
+    directory: DataDirectory, part_of: Mapping[str, str], train: Sequence[str], k: int, keep_together: str | None
+) -> tuple[dict[str, str], Units]:
+    """Parts with one k-th of training as validation."""
+    training = directory.manifest.subset(train)
+    units = find_units(training, keep_together, fewest=2)
+    chosen = set(divide(training, units.grouping, min(k, len(units.grouping.names)))[0])
+    names = map(units.grouping.names.__getitem__, units.grouping.codes.tolist())
+    taken = {name for name, unit in zip(training.ids, names, strict=True) if unit in chosen}
+    return {name: "validation" if name in taken else part for name, part in part_of.items()}, units
+
+
+def _told(kept: Sequence[str]) -> str:
+    *others, last = (f"{name}s" for name in kept)
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,30 @@
+"""What a user is told of a data directory that was made of a table of his own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mertk.data.corpus_files import told, utterance_counts
+from mertk.data.data_directory import tell_warnings
+from mertk.data.ledger import read_ledger
+from mertk.data.manifest import Manifest
+from mertk.data_prep.own_table import summarise
+
+_WORDS = {"wav.scp": "sound", "video.scp": "picture", "text": "text"}
+
+
+def tell_prepared(manifest: Manifest) -> None:
+    """Print what was left out and why, what was chosen, and the classes with their counts; warnings go to stderr."""
+    corpus, out = manifest.corpus, manifest.source
+    tell_warnings(corpus)
+    there = [word for column, word in _WORDS.items() if manifest.has(column)]
+    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
+    print(f"{out}: {corpus['count']} utterances{kind}, with {', '.join(there)}")
+    for choice in corpus["choices"]:
+        print(f"  {choice}")
+    for name, count in corpus["counts"].items():
+        print(f"  {name}: {count}")
+    print(f"  {told(utterance_counts(corpus), 'rows')}; see {Path(out) / 'excluded.tsv'}")
+    left_out = summarise(read_ledger(Path(out) / "excluded.tsv"))
+    if left_out:
+        print(left_out)
