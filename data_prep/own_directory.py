@@ -32,6 +32,7 @@ def prepare_rows(
     class_order: Sequence[str] | None = None,
     modalities: Sequence[str] | None = None,
     threads: int | None = None,
+    warnings: Sequence[str] = (),
 ) -> Manifest:
     """Hold the rows of a table against their files, and write the data directory `out`.
 
@@ -47,6 +48,7 @@ def prepare_rows(
         class_order: the classes, in their order; rows of others are left out on purpose. None for all that there are.
         modalities: of audio, video and text; None for those that most rows have.
         threads: files looked into at once; None for as many as there are cores.
+        warnings: what whoever read the rows took on trust, in sentences without a full stop.
 
     Raises:
         MertkError: no rows, too many of them lost, too few groups or utterances for folds, or something else in the way
@@ -68,6 +70,7 @@ def prepare_rows(
     num_threads = threads or os.cpu_count() or 1
     ledger_file = out.with_name(f"{out.name}.excluded.tsv")
     table = read_table(rows)
+    table.warnings[:0] = warnings
     labels = settle_labels(table, task, class_order)
     parts = settle_parts(table)
     media = settle_media(table, modalities, num_threads)

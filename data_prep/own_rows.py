@@ -6,11 +6,11 @@ at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OwnRow:
     """One utterance; what a table does not say is None, or empty where it has a column and no value.
 
@@ -37,3 +37,17 @@ class OwnRow:
     part: str | None = None
     fold: str | None = None
     fault: str | None = None
+
+
+@dataclass
+class OwnReading:
+    """What a door read.
+
+    Attributes:
+        told: what it made of the table (which columns say what), a sentence a line, without full stops.
+        warnings: what was taken on trust, in the same way.
+    """
+
+    rows: list[OwnRow]
+    told: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)

@@ -49,6 +49,7 @@ COMMANDS = {
     "predict": Command("tell the emotion, or the intensity of sentiment, in recordings", "mertk.bin.predict"),
     "summarize": Command("write the tables and pictures of scored models", "mertk.bin.summarize"),
     "plot": Command("draw what a trained model makes of its utterances", "mertk.bin.plot"),
+    "table": Command("write a data directory as one table, CSV", "mertk.bin.table"),
     "validate": Command("check a data directory", "mertk.bin.validate_data"),
     "doctor": Command("tell whether this machine is fit for a run", "mertk.bin.doctor"),
     "launch": Command("run one of these on several processes", "mertk.bin.launch"),
@@ -83,7 +84,7 @@ def find_corpora() -> dict[str, Command]:
     """By name, the programs that prepare a corpus."""
     from mertk.data_prep.corpora import describe_corpora
 
-    return {name: Command(line, f"{PREPARATION}.{name}") for name, line in describe_corpora().items()}
+    return {name: Command(one.line, one.module) for name, one in describe_corpora().items()}
 
 
 def find_module(words: Sequence[str]) -> tuple[str, list[str]]:

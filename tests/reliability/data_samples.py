@@ -130,6 +130,39 @@ def label_table(folder: Path) -> Sample:
     return Sample([file], lambda: read_clips(file, "mosi", Ledger()))
 
 
+def own_table(folder: Path) -> Sample:
+    from mertk.data_prep.table_reading import read_own_table
+
+    rows = "".join(f'clips/{name}.wav,happy,s{name[4]},"oh, well",0:0{name[4]},9.5\n' for name in NAMES)
+    file = write(folder / "clips.csv", f"file,emotion,speaker,text,start,end\n{rows}")
+    return Sample([file], lambda: read_own_table(file))
+
+
+def kaldi_directory(folder: Path) -> Sample:
+    from mertk.data_prep.kaldi_lists import read_kaldi
+
+    columns = {"utt2spk": "s1", "utt2label": "happy", "text": "oh well", "segments": "r1 0.5 1.5"}
+    files = [
+        write(folder / column, "".join(f"{name} {value}\n" for name in NAMES)) for column, value in columns.items()
+    ]
+    return Sample([write(folder / "wav.scp", "r1 /wav/r1.wav\n"), *files], lambda: read_kaldi(folder))
+
+
+def emobox_lists(folder: Path) -> Sample:
+    from mertk.data_prep.emobox_lists import read_emobox
+
+    def line(name: str) -> str:
+        return json.dumps({"key": name, "dataset": "mine", "wav": f"wav/{name}.wav", "type": "raw", "emo": "h"}) + "\n"
+
+    files = []
+    for fold in (0, 1):
+        for part, is_tested in (("train", False), ("test", True)):
+            names = [name for row, name in enumerate(NAMES) if (row % 2 == fold) == is_tested]
+            path = folder / f"fold_{fold + 1}" / f"mine_{part}_fold_{fold + 1}.jsonl"
+            files.append(write(path, "".join(map(line, names))))
+    return Sample([*files, write(folder / "label_map.json", {"h": "happy"})], lambda: read_emobox([folder]))
+
+
 def openface_table(folder: Path) -> Sample:
     from mertk.data_prep.openface_table import FIRST_COLUMNS, NUM_FEATURES, read_table
 

@@ -117,15 +117,19 @@ def test_a_corpus_is_a_module_that_prepares_and_can_be_called(capsys, tmp_path, 
         '"""My corpus.\n\nMore."""\n\ndef prepare(corpus, out): ...\n\ndef main(argv): ...\n'
     )
     (folder / "mine_directory.py").write_text("def prepare(corpus, out): ...\n")
+    (folder / "table.py").write_text(
+        '"""A table."""\n\nCOMMAND = "csv"\n\ndef prepare(corpus, out): ...\n\ndef main(argv): ...\n'
+    )
     (folder / "imported.py").write_text("def main(argv):\n    from mine_directory import prepare\n")
     told = corpora.describe_corpora(folder)
     monkeypatch.setattr(corpora, "describe_corpora", lambda: told)
     found = find_corpora()
     assert {name: (one.module, one.line) for name, one in found.items()} == {
-        "mine": ("mertk.data_prep.mine", "My corpus")
+        "csv": ("mertk.data_prep.table", "A table"),
+        "mine": ("mertk.data_prep.mine", "My corpus"),
     }
     assert "  mine  My corpus\n" in (main(["prepare"]), capsys.readouterr().err)[1]
-    assert "got 'min', expected mine; did you mean mine?" in refuse(capsys, "prepare", "min")
+    assert "got 'min', expected csv or mine; did you mean mine?" in refuse(capsys, "prepare", "min")
 
 
 def test_modules_of_launched_programs():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mertk.command import COMMANDS, EXTRACTIONS, find_module
+from mertk.data_prep.corpora import describe_corpora
 from mertk.parser import parser_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,9 @@ def faults_of(line: str) -> list[str]:
     found = []
     while words:
         if words[0] == "prepare":  # which need not be listed yet
-            words = [f"mertk.data_prep.{words[1]}", *words[2:]]
+            listed = describe_corpora()
+            module = listed[words[1]].module if words[1] in listed else f"mertk.data_prep.{words[1]}"
+            words = [module, *words[2:]]
         starter, (module, rest) = words[0], find_module(words)
         known, words = set(parser_of(importlib.import_module(module).main).options()), []
         for number, word in enumerate(rest):

@@ -1,0 +1,92 @@
+"""The files that a table names, as the systems spell them on which it was written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from mertk.data_prep.table_text import windows_text
+
+_REMOTE = re.compile(r"(https?|ftp|s3|gs|hf|ssh|sftp)://", re.IGNORECASE)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; what cannot be a name, or must not be looked at, is not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+class FileFinder:
+    """Finds files by names that are relative to a folder, absolute, below `~`, or URIs of `file:`.
+
+    Where no file is called so, it is looked for with slashes for the backslashes of Windows, with Windows-1252 for
+    bytes that are no UTF-8, and with letters and their marks composed or apart, as macOS has them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._names_in = cache(_composed_names)
+
+    def find(self, name: str) -> Path:
+        """The absolute path of a file; where there is none, that at which it was expected.
+
+        Raises:
+            ValueError: the name is of another machine; says so.
+        """
+        if _REMOTE.match(name):
+            raise ValueError(f"{name:.80} is on another machine; download it, and name the file here")
+        if name[:5].casefold() == "file:":
+            name = _of_uri(name)
+        path = self.folder / name
+        if is_there(path):
+            return path
+        spellings = dict.fromkeys((name, windows_text(name)))
+        others = [other for one in spellings for other in (one, one.replace("\\", "/"))]
+        if name.startswith("~"):
+            with contextlib.suppress(RuntimeError):  # there is no such user
+                others.append(str(Path(name).expanduser()))
+        for other in dict.fromkeys(others):
+            found = self.folder / other
+            composed = found if is_there(found) else self._composed(found)
+            if composed:
+                return composed
+        return self.folder / windows_text(name)
+
+    def _composed(self, path: Path) -> Path | None:
+        """The file at a path whose names may be composed of letters and marks in another way, or None."""
+        if str(path).isascii():
+            return None
+        found = Path(path.anchor)
+        for name in path.parts[1:]:
+            if not os.path.lexists(found / name):
+                name = self._names_in(found).get(unicodedata.normalize("NFC", name))
+                if name is None:
+                    return None
+            found /= name
+        return found
+
+
+def _composed_names(folder: Path) -> dict[str, str]:
+    """What is in a folder, by its name with letters and marks composed."""
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return {}
+    return {unicodedata.normalize("NFC", name): name for name in names}
+
+
+def _of_uri(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError(f"{uri:.80} is on another machine, {parts.netloc}; copy it, and name the file here")
+    # A name may hold a question mark or a hash, which a URI would have as an escape.
+    path = uri.partition("//")[2] if "//" in uri else uri[5:]
+    path = path.removeprefix("localhost") if parts.netloc else path
+    return os.fsdecode(unquote_to_bytes(path.encode("utf-8", "surrogateescape")))

@@ -1,0 +1,135 @@
+"""A data directory as one table, for spreadsheets, R and pandas, and for `mertk prepare csv`, which reads it back.
+
+A row an utterance: `id`, `file`, `label`, and where they are known `speaker`, `session`, `start` and `end` in seconds,
+`text`, `recording`, and `part` of official parts, else `fold`, in which the utterance is tested. All other columns
+follow under the names of their files.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from mertk.data.columns import COLUMN_NAMES
+from mertk.data.folds import read_fold
+from mertk.data.manifest import Manifest, load_manifest
+from mertk.errors import MertkError
+from mertk.tasks.label_text import NO_LABEL
+
+#: between several labels of an utterance
+SEPARATOR = "|"
+#: columns of a data directory to those of the table
+_NAMES = {"utt2spk": "speaker", "utt2session": "session", "text": "text", "utt2recording": "recording"}
+_FILES = {"audio": "wav.scp", "video": "video.scp"}
+_SEGMENTS = {"audio": "audio_segments", "video": "video_segments"}
+
+
+def write_table(directory: Path, out: Path, file: str | None = None) -> list[str]:
+    """Write the table of a data directory, with tabs where `out` ends in .tsv, else with commas.
+
+    Args:
+        file: audio or video, whose files the table names where they differ; None for video where the sound was taken
+            out of it, else audio.
+
+    Returns:
+        What a reader of the table should know, in sentences without a full stop.
+
+    Raises:
+        MertkError: no data directory, one that is faulty, or without files of this kind.
+    """
+    from mertk import atomic
+
+    manifest = load_manifest(directory, need=())
+    kind = _choose_file(manifest, file)
+    columns = {"id": list(manifest.ids)}
+    if kind is not None:
+        columns["file"] = [str(Path(path).absolute()) for path in manifest.column(_FILES[kind])]
+    columns["label"] = _labels(manifest)
+    columns |= {name: manifest.column(column) for column, name in _NAMES.items() if manifest.has(column)}
+    if kind is not None:
+        columns |= _times(manifest, kind)
+    name, parts, told = _parts(manifest)
+    if parts:
+        columns[name] = [parts.get(utterance, "") for utterance in manifest.ids]
+    written = {"utt2label", *_NAMES, *([_FILES[kind], _SEGMENTS[kind]] if kind else [])}
+    columns |= {name: manifest.column(name) for name in COLUMN_NAMES if name not in written and manifest.has(name)}
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t" if out.suffix == ".tsv" else ",", lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    atomic.write_text(out, text.getvalue(), errors="surrogateescape")
+    if {"wav.scp", "video.scp"} <= columns.keys() | {_FILES[kind or "audio"]} and not _is_taken(manifest):
+        other = next(name for name in _FILES.values() if name in columns)
+        told.append(f"sound and pictures are in different files; those of {other} are a column that is not read back")
+    return told
+
+
+def _choose_file(manifest: Manifest, file: str | None) -> str | None:
+    """audio or video, of which files are named; None of a corpus of text."""
+    there = [kind for kind, column in _FILES.items() if manifest.has(column)]
+    if file is not None:
+        if file not in there:
+            raise MertkError(f"{manifest.source}: has no {_FILES[file]}; there is {' and '.join(there) or 'neither'}.")
+        return file
+    return "video" if there == ["video"] or (len(there) == 2 and _is_taken(manifest)) else next(iter(there), None)
+
+
+def _is_taken(manifest: Manifest) -> bool:
+    """Whether all sound is that of the video, there or taken out of it into the data directory."""
+    if not (manifest.has("wav.scp") and manifest.has("video.scp")):
+        return False
+    folder = manifest.source.absolute()
+    pairs = zip(manifest.column("wav.scp"), manifest.column("video.scp"), strict=True)
+    return all(sound == video or Path(sound).absolute().is_relative_to(folder) for sound, video in pairs)
+
+
+def _labels(manifest: Manifest) -> list[str]:
+    """The labels, with bars between several of an utterance."""
+    if not manifest.has("utt2label"):
+        return [""] * len(manifest)
+    labels = manifest.labels()
+    if manifest.task.name != "multilabel":
+        return labels
+    spelt = {label: SEPARATOR.join(manifest.task.names_in(label)) or NO_LABEL for label in set(labels)}
+    return [spelt[label] for label in labels]
+
+
+def _times(manifest: Manifest, kind: str) -> dict[str, list[str]]:
+    """Start and end of each utterance in its file, where files are not utterances."""
+    column = _SEGMENTS[kind]
+    whole = kind == "video" and not manifest.has("audio_segments") and _are_the_same(manifest)
+    if not manifest.has(column) or whole:
+        return {}
+    fields = [value.split(" ") for value in manifest.column(column)]
+    found = {"start": [field[0] for field in fields], "end": [field[1] for field in fields]}
+    if kind == "video" and any(field[2] != "whole" for field in fields):
+        found["half"] = [field[2] for field in fields]
+    return found
+
+
+def _are_the_same(manifest: Manifest) -> bool:
+    return manifest.has("wav.scp") and manifest.column("wav.scp") == manifest.column("video.scp")
+
+
+def _parts(manifest: Manifest) -> tuple[str, dict[str, str], list[str]]:
+    """The part, or the number of the fold that tests it, of each utterance, and what is to be told of them."""
+    folds = manifest.source / "folds"
+    official = folds / "official-clean" / "1"
+    if official.is_dir():
+        fold = read_fold(official)
+        parts = {part: getattr(fold, part) for part in ("train", "validation", "test")}
+        return "part", {utterance: part for part, ids in parts.items() for utterance in ids}, []
+    found = [path for path in sorted(folds.glob("*-clean")) if path.is_dir()]
+    if len(found) != 1:
+        told = f"folds are not in the table, there is more than one kind ({_joined(found)})" if found else ""
+        return "fold", {}, [told] if told else []
+    numbers = {utterance: one.name for one in sorted(found[0].iterdir()) for utterance in read_fold(one).test}
+    if numbers.keys() != set(manifest.ids):
+        return "fold", {}, [f"the folds {found[0].name} are not in the table, they do not test every utterance"]
+    return "fold", numbers, []
+
+
+def _joined(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths)
