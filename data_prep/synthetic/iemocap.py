@@ -5,7 +5,7 @@
     DIR/Session1/dialog/transcriptions/Ses01F_impro01.txt       words
     DIR/Session1/dialog/avi/DivX/Ses01F_impro01.avi             both actors; left is the one in the dialogue's name
     DIR/Session1/sentences/wav/Ses01F_impro01/*.wav             16 kHz, 16 bit, mono
-    DIR/models/{wavlm,clip}                                     small encoders with random weights
+    DIR/models/{wavlm,clip,bert}                                small encoders with random weights
 
 The seed decides everything. Results on it tell that the code works and nothing about people.
 """
@@ -78,7 +78,8 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED, utterances: int = DE
 
 def is_complete(out: Path, seed: int, utterances: int) -> bool:
     """Whether `out` holds the miniature of this seed, size and version, with all its files."""
-    return is_same(out, seed, utterances) and listing.is_whole(out)
+    # Miniatures of before there was text have no encoder of it; they get one, and keep the rest.
+    return is_same(out, seed, utterances) and listing.is_whole(out) and (out / "models" / "bert").is_dir()
 
 
 def is_same(out: Path, seed: int, utterances: int) -> bool:
@@ -108,7 +109,7 @@ def _check_room(folder: Path, utterances: int) -> None:
 
 
 def _fill(root: Path, seed: int, utterances: int) -> None:
-    from mertk.data_prep.synthetic import dialogue, face, voice, weights
+    from mertk.data_prep.synthetic import dialogue, face, transcript, voice, weights
     from mertk.progress_bar import progress
 
     dialogues = dialogue.plan(seed, utterances)
@@ -121,6 +122,7 @@ def _fill(root: Path, seed: int, utterances: int) -> None:
         actors = {sex: (voices[one.session, sex], faces[one.session, sex]) for sex in "FM"}
         _write_dialogue(root / f"Session{one.session}", one, actors, seed)
     weights.write_models(root / "models", seed)
+    weights.write_bert(root / "models" / "bert", dict.fromkeys(transcript.vocabulary(), 0.0), seed)
     text = json.dumps(_describe(dialogues, seed, utterances), indent=2)
     (root / MARKER).write_text(text + "\n", encoding="utf-8")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 _PATTERNS = (
@@ -31,6 +33,12 @@ def sentence(rng: np.random.Generator, seconds: float) -> str:
     text = _pick(rng, _PATTERNS).format(**{key: _pick(rng, words) for key, words in _WORDS.items()})
     text = text[0].upper() + text[1:]
     return text if seconds < 2.8 else text + " " + sentence(rng, seconds - 1.6)
+
+
+def vocabulary() -> list[str]:
+    """Every word and mark that can be said, in lower case, sorted."""
+    texts = [*_PATTERNS, *_SHORT, *(phrase for phrases in _WORDS.values() for phrase in phrases)]
+    return sorted({word for text in texts for word in re.findall(r"\w+|[.,?]", re.sub(r"{\w+}", "", text).lower())})
 
 
 def _pick(rng: np.random.Generator, choices: tuple[str, ...]) -> str:

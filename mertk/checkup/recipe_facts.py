@@ -22,7 +22,7 @@ def facts_of_data(directory: Path) -> dict[str, str]:
     corpus = read_corpus(directory)
     if not corpus and not any((directory / name).exists() for name in (*COLUMN_NAMES, "folds")):
         return {}
-    told = {name: str(corpus[name]) for name in ("corpus", "source", "alignment") if corpus.get(name)}
+    told = {name: str(corpus[name]) for name in ("corpus", "source", "alignment", "label_map") if corpus.get(name)}
     return told | {"miniature": "yes" if corpus.get("miniature") else "no"}
 
 

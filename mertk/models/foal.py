@@ -1,23 +1,24 @@
 """Foal-Net: audio and video aligned by emotion, fused by attention both ways, matched against hard negatives.
 
 Li, Gao, Wen, Wang, Li: "Enhancing Modal Fusion by Alignment and Label Matching for Multimodal Emotion Recognition",
-Interspeech 2024.
+Interspeech 2024. Text, in the place of either or as a third modality, is ours (docs/foal.md).
 
-Legend: `B` utterances of this process, `N` of all processes, `A` audio frames, `V` video frames, `D` features,
-`C` classes, or labels that an utterance may have at once; 1 for intensities.
+Legend: `B` utterances of this process, `N` of all processes, `A` audio frames, `V` video frames, `T` frames of any
+modality, tokens of text, `D` features, `C` classes, or labels that an utterance may have at once; 1 for intensities.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from mertk import distributed
-from mertk.batch import Batch, Output
+from mertk.batch import MODALITIES, Batch, Output
 from mertk.errors import MertkError
 from mertk.losses.contrastive import POSITIVES, contrast_loss
 from mertk.losses.criterion import choose_criterion, output_width, prediction_losses
@@ -38,12 +39,13 @@ MATCHING_HEADS = ("pooled", "interaction")
 
 
 class FoalNet(Model):
-    """Emotion from speech and face, or from one of them.
+    """Emotion from speech, face and words, or from some of them.
 
-    With both modalities, the pooled features are aligned across modalities (loss `avel`), each modality attends to the
+    With two modalities, the pooled features are aligned across modalities (loss `avel`), each modality attends to the
     other, the attended features tell true pairs from mismatched ones of different emotion (loss `mem`), and both
-    pooled vectors classify (loss `ce`; of intensities `task`). With one modality: its mean over frames, dropout, and a
-    linear layer.
+    pooled vectors classify (loss `ce`; of intensities `task`). With three, that is done of each two of them, which
+    share encoders, projections and temperature; losses are means over the pairs, and all six pooled vectors classify.
+    With one modality: its mean over frames, dropout, and a linear layer.
 
     Two forms of one model: the paper's (`positives="mean"`, `temperature=0.07`), and that of the released code
     (`positives="sum"`, `temperature=2.659`, which is ln(1/0.07)).
@@ -58,9 +60,11 @@ class FoalNet(Model):
         audio_encoder: turns `batch["audio"]` (B, S) with its lengths into frames (B, A, D) and their lengths, and has
             `output_dim`; None when `batch["audio"]` holds features already.
         video_encoder: the same of frames `batch["video"]` (B, V, ...), to be trained with the model.
-        audio_dim, video_dim: widths of the features; the encoder's where there is one.
-        modalities: `["audio", "video"]`, or one of them; what belongs to the other is then not built.
-        alignment, matching: whether there is AVEL, MEM (the paper's ablations). Only with both modalities.
+        text_encoder: the same of tokens `batch["text"]` (B, T, 2).
+        audio_dim, video_dim, text_dim: widths of the features; the encoder's where there is one.
+        modalities: `["audio", "video"]`, as published, or any of audio, video, text; what belongs to others is not
+            built.
+        alignment, matching: whether there is AVEL, MEM (the paper's ablations). Only with two modalities or more.
         matching_head: what tells true pairs from mismatched ones: `pooled`, as published, is linear in the pooled
             attended vector; `interaction` also sees its products with the pooled context (docs/foal.md says why).
         positives: `mean` or `sum` over the positives of AVEL.
@@ -68,7 +72,7 @@ class FoalNet(Model):
         temperature: initial value of the learned divisor of the similarities.
         projection_dim: width of the common space of AVEL, and of the products of an interaction head.
         num_heads, num_layers: of the attention, in each direction.
-        hidden_dropout: on the frames of both modalities before anything else; None, as published, for the
+        hidden_dropout: on the frames of every modality before anything else; None, as published, for the
             `final_dropout` of the pretrained audio encoder (0 without one).
         projection_dropout: in the projections to the common space.
         attention_dropout: on what a cross-attention layer adds to its input.
@@ -89,8 +93,10 @@ class FoalNet(Model):
         groups: str | None = None,
         audio_encoder: nn.Module | None = None,
         video_encoder: nn.Module | None = None,
+        text_encoder: nn.Module | None = None,
         audio_dim: int | None = None,
         video_dim: int | None = None,
+        text_dim: int | None = None,
         modalities: Sequence[str] = ("audio", "video"),
         alignment: bool = True,
         matching: bool = True,
@@ -111,7 +117,9 @@ class FoalNet(Model):
         self.criterion = choose_criterion(task, criterion)
         self.groups = choose_groups(task, groups)
         self.num_outputs = output_width(task, num_classes)
-        self.modalities = choose("modalities", modalities, ("audio", "video"))
+        self.modalities = choose("modalities", modalities, MODALITIES)
+        #: each modality with each that it attends to; with audio and video audio to video, video to audio
+        self.directions = [way for pair in combinations(self.modalities, 2) for way in (pair, pair[::-1])]
         if positives not in POSITIVES:
             raise MertkError(f"positives: got {positives!r}, expected one of {', '.join(POSITIVES)}.")
         if matching_head not in MATCHING_HEADS:
@@ -121,32 +129,40 @@ class FoalNet(Model):
         self.positives = positives
         self.has_interaction = matching_head == "interaction"
         self.contrast_rows = check_rows(contrast_rows)
-        self.is_fused = len(self.modalities) == 2
+        self.is_fused = len(self.modalities) > 1
         self.has_alignment = alignment and self.is_fused
         self.has_matching = matching and self.is_fused
         self.audio_encoder = audio_encoder if "audio" in self.modalities else None
         self.video_encoder = video_encoder if "video" in self.modalities else None
-        dims = {"audio": audio_dim, "video": video_dim}
-        widths = feature_widths(self.modalities, dims, {"audio": audio_encoder, "video": video_encoder})
+        self.text_encoder = text_encoder if "text" in self.modalities else None
+        dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
+        encoders = {"audio": audio_encoder, "video": video_encoder, "text": text_encoder}
+        widths = feature_widths(self.modalities, dims, encoders)
         if hidden_dropout is None:
             hidden_dropout = getattr(audio_encoder, "final_dropout", 0.0)
         self.hidden_dropout = nn.Dropout(hidden_dropout)
         self.classifier_dropout = nn.Dropout(classifier_dropout)
-        self.classifier = nn.Linear(sum(widths.values()), self.num_outputs)
-        if self.is_fused:
-            audio, video = widths["audio"], widths["video"]
-            self.audio_to_video = CrossAttentionStack(audio, video, num_heads, num_layers, attention_dropout)
-            self.video_to_audio = CrossAttentionStack(video, audio, num_heads, num_layers, attention_dropout)
+        vectors = [asking for asking, _ in self.directions] or self.modalities
+        self.classifier = nn.Linear(sum(widths[name] for name in vectors), self.num_outputs)
+        for asking, other in self.directions:
+            stack = CrossAttentionStack(widths[asking], widths[other], num_heads, num_layers, attention_dropout)
+            self.add_module(f"{asking}_to_{other}", stack)
         if self.has_alignment:
-            self.audio_projection = ProjectionHead(audio, projection_dim, projection_dropout)
-            self.video_projection = ProjectionHead(video, projection_dim, projection_dropout)
+            for name in self.modalities:
+                projection = ProjectionHead(widths[name], projection_dim, projection_dropout)
+                self.add_module(f"{name}_projection", projection)
             self.temperature = nn.Parameter(torch.tensor(float(temperature)))
-        if self.has_matching and self.has_interaction:
-            self.audio_matching = InteractionHead(audio, video, projection_dim, 2)
-            self.video_matching = InteractionHead(video, audio, projection_dim, 2)
-        elif self.has_matching:
-            self.audio_matching = nn.Linear(audio, 2)
-            self.video_matching = nn.Linear(video, 2)
+        for asking, other in self.directions if self.has_matching else ():
+            head = (
+                InteractionHead(widths[asking], widths[other], projection_dim, 2)
+                if self.has_interaction
+                else nn.Linear(widths[asking], 2)
+            )
+            self.add_module(self._matching_name(asking, other), head)
+
+    def _matching_name(self, asking: str, other: str) -> str:
+        """What MEM's head on a direction of attention is called, and what it says; of two, the other goes unsaid."""
+        return f"{asking}_matching" if len(self.modalities) == 2 else f"{asking}_to_{other}_matching"
 
     @property
     def loss_names(self) -> list[str]:
@@ -163,7 +179,8 @@ class FoalNet(Model):
 
         Returns:
             `logits` (B, C). With labels and alignment what `embed` gives. In training with matching `audio_matching`
-            and `video_matching` (2 B, 2), first the true pairs, and `has_negative` (B,).
+            and `video_matching` (2 B, 2), first the true pairs, and `has_negative` (B,); of three modalities
+            `audio_to_video_matching` and so on.
         """
         if self.training and "labels" not in batch:
             raise MertkError("training needs labels, and the batch has none; call .eval() to predict.")
@@ -178,44 +195,45 @@ class FoalNet(Model):
             (pooled,) = (masked_mean(frames, lengths) for frames, lengths in inputs.values())
             return {"logits": self.classifier(self.classifier_dropout(pooled))}
         output = self._align(inputs) if "labels" in batch and self.has_alignment else {}
-        videos = audios = None  # that are mismatched with the audios, and with the videos
+        negatives: list[torch.Tensor | None] = [None] * len(self.directions)
         if self.training and self.has_matching:
             counts = distributed.row_counts(len(batch["labels"]), batch["labels"].device)
-            videos, audios, output["has_negative"] = self.draw_negatives(batch, output, counts)
-        pooled_audio, seen_video = self.attend_pairs(self.audio_to_video, inputs["audio"], inputs["video"], videos)
-        pooled_video, heard_audio = self.attend_pairs(self.video_to_audio, inputs["video"], inputs["audio"], audios)
+            *negatives, output["has_negative"] = self.draw_negatives(batch, output, counts)
+        attended = [
+            self.attend_pairs(getattr(self, f"{asking}_to_{other}"), inputs[asking], inputs[other], mismatched)
+            for (asking, other), mismatched in zip(self.directions, negatives, strict=True)
+        ]
         if "has_negative" in output:
-            output["audio_matching"] = self._match(self.audio_matching, pooled_audio, seen_video)
-            output["video_matching"] = self._match(self.video_matching, pooled_video, heard_audio)
-        size = len(batch["audio"])
-        pooled = torch.cat([pooled_audio[:size], pooled_video[:size]], dim=1)
-        return output | {"logits": self.classifier(self.classifier_dropout(pooled))}
+            for direction, (pooled, looked_at) in zip(self.directions, attended, strict=True):
+                name = self._matching_name(*direction)
+                output[name] = self._match(getattr(self, name), pooled, looked_at)
+        size = len(batch[self.modalities[0]])
+        vectors = torch.cat([pooled[:size] for pooled, _ in attended], dim=1)
+        return output | {"logits": self.classifier(self.classifier_dropout(vectors))}
 
     def _frames(self, batch: Batch, modality: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Frames (B, T, D) with zeros as padding, and lengths (B,)."""
         frames, lengths = batch[modality], batch[f"{modality}_lengths"]
-        encoder = self.audio_encoder if modality == "audio" else self.video_encoder
+        encoder = getattr(self, f"{modality}_encoder")
         if encoder is not None:
             frames, lengths = encoder(frames, lengths)
         return zero_padding(self.hidden_dropout(frames), lengths), lengths
 
     def embed(self, batch: Batch) -> Output:
-        """What AVEL contrasts: unit vectors `audio_embedding`, `video_embedding` (B, E), `temperature` ()."""
+        """What AVEL contrasts: unit vectors, such as `audio_embedding` (B, E), of each modality; `temperature` ()."""
         return self._align({modality: self._frames(batch, modality) for modality in self.modalities})
 
     def _align(self, inputs: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> Output:
+        vectors = {name: getattr(self, f"{name}_projection")(masked_mean(*inputs[name])) for name in self.modalities}
         return {
-            "audio_embedding": functional.normalize(self.audio_projection(masked_mean(*inputs["audio"])), dim=1),
-            "video_embedding": functional.normalize(self.video_projection(masked_mean(*inputs["video"])), dim=1),
+            **{f"{name}_embedding": functional.normalize(vector, dim=1) for name, vector in vectors.items()},
             # The parameter is the divisor itself, as published. The guard adds a constant, so that a temperature below
             # it still gets its gradient and can come back; clamping would cut the gradient and leave it there for good.
             "temperature": self.temperature + (MIN_TEMPERATURE - self.temperature).clamp(min=0).detach(),
         }
 
-    def draw_negatives(
-        self, batch: Batch, output: Output, counts: list[int]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Which videos and audios are mismatched, see `mertk.models.foal_pairs.draw_negatives`.
+    def draw_negatives(self, batch: Batch, output: Output, counts: list[int]) -> tuple[torch.Tensor, ...]:
+        """What is mismatched in each direction of attention, see `mertk.models.foal_pairs.draw_negatives`.
 
         Without alignment the draw is uniform: nothing then trains a space in which similarities would mean anything.
         """
@@ -224,7 +242,7 @@ class FoalNet(Model):
             if len(counts) > 1:
                 raise MertkError("the batch has no 'shared_seed', which processes need to draw the same negatives.")
             seed = int(torch.randint(2**62, ()))
-        return draw_negatives(self._emotions(batch), output, seed, counts)
+        return draw_negatives(self._emotions(batch), output, self.directions, seed, counts)
 
     def _emotions(self, batch: Batch) -> torch.Tensor:
         """Numbers (B,) that are the same for utterances of the same emotion."""
@@ -246,26 +264,27 @@ class FoalNet(Model):
         emotion = self.loss_names[0]
         rows = prediction_losses(self.criterion, output["logits"], batch["labels"], self.num_outputs)
         terms = {emotion: distributed.global_mean(rows)}
-        if "audio_matching" in output:
-            terms["mem"] = _both_ways(matching_loss, output)
+        if "has_negative" in output:
+            terms["mem"] = self._all_ways(matching_loss, output)
         return terms
 
     def figures(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         """With MEM, in training: `matching_accuracy`, the share of true and mismatched pairs told; chance is 0.5."""
-        return {"matching_accuracy": _both_ways(matching_accuracy, output)} if "audio_matching" in output else {}
+        return {"matching_accuracy": self._all_ways(matching_accuracy, output)} if "has_negative" in output else {}
+
+    def _all_ways(self, measure: Callable[..., torch.Tensor], output: Output) -> torch.Tensor:
+        """What `measure` says of MEM's answers, averaged over the directions of attention."""
+        answers = [output[self._matching_name(*direction)] for direction in self.directions]
+        return sum(measure(answer, output["has_negative"]) for answer in answers) / len(answers)
 
     def step_losses(self, embedded: Output, batch: Batch) -> dict[str, torch.Tensor]:
         if not self.has_alignment:
             return {}
 
-        def contrast(audio: torch.Tensor, video: torch.Tensor, emotions: torch.Tensor) -> torch.Tensor:
-            return contrast_loss(audio, video, emotions, embedded["temperature"], self.positives)
+        def contrast(first: torch.Tensor, second: torch.Tensor, emotions: torch.Tensor) -> torch.Tensor:
+            return contrast_loss(first, second, emotions, embedded["temperature"], self.positives)
 
-        rows = embedded["audio_embedding"], embedded["video_embedding"], self._emotions(batch)
-        return {"avel": over_rows(self.contrast_rows, contrast, *rows)}
-
-
-def _both_ways(measure: Callable[..., torch.Tensor], output: Output) -> torch.Tensor:
-    """What `measure` says of MEM's answers, averaged over both directions of attention."""
-    values = [measure(output[name], output["has_negative"]) for name in ("audio_matching", "video_matching")]
-    return (values[0] + values[1]) / 2
+        emotions = self._emotions(batch)
+        pairs = [[embedded[f"{name}_embedding"] for name in pair] for pair in combinations(self.modalities, 2)]
+        terms = [over_rows(self.contrast_rows, contrast, *pair, emotions) for pair in pairs]
+        return {"avel": sum(terms) / len(terms)}

@@ -6,7 +6,7 @@ and `E` their features.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch.nn import functional
@@ -21,34 +21,38 @@ from mertk.nn.pooling import masked_mean
 
 @torch.no_grad()
 def draw_negatives(
-    emotions: torch.Tensor, embedded: Output, seed: int, counts: list[int]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """For each utterance a video and an audio of another emotion, among those of all processes.
+    emotions: torch.Tensor,
+    embedded: Output,
+    directions: Sequence[tuple[str, str]],
+    seed: int,
+    counts: list[int],
+) -> tuple[torch.Tensor, ...]:
+    """For each utterance and direction of attention another emotion's frames to look at, among all processes'.
 
     Args:
         emotions: (B,) numbers that are the same for utterances of the same emotion.
-        embedded: `audio_embedding`, `video_embedding` (B, D) and `temperature`, by which the more similar are drawn the
+        embedded: `audio_embedding` (B, D) and so on, and `temperature`, by which the more similar are drawn the
             likelier; without them the draw is uniform.
+        directions: the modality that asks and the one that is looked at, `("audio", "video")` say.
         seed: equal on all processes, different between steps.
         counts: rows of each process (`mertk.distributed.row_counts`).
 
     Returns:
-        global rows of the videos to mismatch with the audios (B,), of the audios to mismatch with the videos (B,), and
-        has_negative (B,), False where all utterances are of the same emotion.
+        for each direction the global rows (B,) of what is looked at in the mismatched pairs (of audio to video, the
+        videos to mismatch with the audios); and last has_negative (B,), False where all utterances are of the same
+        emotion.
     """
     all_emotions = distributed.gather_rows(emotions, counts)
-    uniforms = shared_uniforms(seed, 2, counts, emotions.device)
-
-    def draw(asking: str, other: str, uniforms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    uniforms = shared_uniforms(seed, len(directions), counts, emotions.device)
+    drawn = []
+    for (asking, other), own_uniforms in zip(directions, uniforms, strict=True):
         scores = torch.zeros(len(emotions), len(all_emotions), device=emotions.device)
         if "temperature" in embedded:
             columns = distributed.gather_rows(embedded[f"{other}_embedding"], counts)
             scores = similarities(embedded[f"{asking}_embedding"], columns, embedded["temperature"])
-        return hard_negatives(scores, emotions, all_emotions, uniforms)
-
-    videos, keep = draw("audio", "video", uniforms[0])
-    audios, _ = draw("video", "audio", uniforms[1])
-    return videos, audios, keep
+        negatives, has_negative = hard_negatives(scores, emotions, all_emotions, own_uniforms)
+        drawn.append(negatives)
+    return *drawn, has_negative
 
 
 def attend_pairs(

@@ -14,6 +14,7 @@ PROTOCOLS = {
     "clean-refit": "trained on the validation part too (clean-refit)",
     "published": "epoch chosen on the test part (published)",
     "custom": "parts given by hand (custom)",
+    "unknown": "how the epoch was chosen is not known",
 }
 SPLITS = {"none": "no folds", "official": "the official split"}
 
@@ -38,15 +39,22 @@ def conditions(row: Record) -> str:
     folds = f" ({measured['folds']})" if measured["folds"] else ""
     told = [f"{measured['corpus']}, {_split(measured['cv'])}{folds}", _protocol(measured["protocol"])]
     told += [_file({"published": measured["feature_file"]})] if measured["feature_file"] else []
-    told += [f"{modality} by {_tell(made)}" for modality, made in row["inputs"].items()]
+    told += [f"{modality} by {_tell(made)}" if made else modality for modality, made in row["inputs"].items()]
     counts = (f"{count} {part}" for part, count in measured["utterances"].items())
     return "; ".join([*told, f"{', '.join(counts)} utterances"])
+
+
+def modalities(record: Record) -> set[str]:
+    """Those that a record's models take."""
+    return set(_made_by(record))
 
 
 def _method(record: Record, row: Record, measured: Record) -> Iterator[str]:
     if record["recipe"] != measured["recipe"]:
         yield f"other method: {record['recipe']} instead of {measured['recipe']}"
-    if record["variant"] not in row["variants"]:
+    if not row["variants"]:
+        yield "another method"
+    elif record["variant"] not in row["variants"]:
         yield f"variant {record['variant']} instead of {' or '.join(row['variants'])}"
     if record["cv"] != measured["cv"]:
         yield f"{_split(record['cv'])} instead of {_split(measured['cv'])}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mertk.report.deviations import conditions, deviations
+from mertk.report.deviations import conditions, deviations, modalities
 from mertk.report.figures import difference, figure, headings, spread
 from mertk.report.formatting import Record, describe, markdown_table
 from mertk.tasks import METRICS
@@ -18,16 +18,18 @@ def published_table(records: list[Record], published: Record | None) -> str:
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
     if published is None or not shown:
         return ""
-    held = [_nearest(one, published["rows"]) for one in shown]
+    taken = [modalities(one) for one in shown]
+    stands = [row for row in published["rows"] if not row["beside"] or set(row["beside"]) in taken]
+    held = [_nearest(one, stands) for one in shown]
     below: dict[int, list[Record]] = {}
     for record, row in zip(shown, held, strict=True):
         if row is not None:
             below.setdefault(row, []).append(record)
-    names = [name for name in METRICS if any(name in row["figures"] for row in published["rows"])]
+    names = [name for name in METRICS if any(name in row["figures"] for row in stands)]
     rows, before = [], None
-    for number, row in enumerate(published["rows"]):
+    for number, row in enumerate(stands):
         figures = [figure(name, row["figures"].get(name)) for name in names]
-        told = conditions(row) if row["variants"] else ""
+        told = conditions(row) if row["variants"] or row["beside"] else ""
         rows.append([f"published: {row['name']}", "", *figures, "as above" if told and told == before else told])
         before = told
         for record in below.get(number, ()):
@@ -42,12 +44,16 @@ def published_table(records: list[Record], published: Record | None) -> str:
 
 
 def _nearest(record: Record, rows: list[Record]) -> int | None:
-    """Number of the row from which a record deviates least; None where no row is of its ablation."""
-    found = {
-        number: len(deviations(record, row))
-        for number, row in enumerate(rows)
-        if row["variants"] and row["ablation"] == record["ablation"]
-    }
+    """Number of the row from which a record deviates least, of those of its modalities first; None without any.
+
+    A row is of the record's ablation, and another method's, beyond that, of its modalities.
+    """
+    own = modalities(record)
+    found = {}
+    for number, row in enumerate(rows):
+        is_other = set(row["inputs"]) != own
+        if row["ablation"] == record["ablation"] and (row["variants"] or (row["beside"] and not is_other)):
+            found[number] = (is_other, len(deviations(record, row)))
     return min(found, key=found.__getitem__, default=None)
 
 

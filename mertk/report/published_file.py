@@ -29,10 +29,13 @@ def read_published(path: Path) -> Record:
         name, figures   what it is called, and {METRIC: number}; metrics are those of `mertk.tasks.METRICS`,
                         accuracies, recalls and F1 in percent
         ablation        of which our runs are held against it (full)
-        variants        which of our variants are the same method; a row without any only stands in the table
-        measured_on     recipe, corpus, cv and protocol as a run names them; utterances: {PART: number}, with folds the
-                        joined test parts alone; folds: how many; feature_file: name of the published file
-        inputs          {MODALITY: {component|extractor, weights, width}}, what made the frames of each modality
+        variants        which of our variants are the same method; a row without any only stands in the table, and with
+                        inputs of its own only beside our runs of these modalities: another method, on the same
+        measured_on     recipe, corpus, cv and protocol (or unknown) as a run names them; utterances: {PART: number},
+                        with folds the joined test parts alone; folds: how many; feature_file: name of the published
+                        file
+        inputs          {MODALITY: {component|extractor, weights, width}}, what made the frames of each modality, as far
+                        as it is told
 
     `measured_on` and `inputs` of the file hold for every row that does not say otherwise.
 
@@ -62,7 +65,8 @@ def _read_row(row: Any, content: Record, where: str) -> Record:
         _check_text(variant, f"{where}: variants")
     measured = _mapping(content.get("measured_on", {}), "measured_on") | own["measured_on"]
     inputs = own["inputs"] if "inputs" in row else _mapping(content.get("inputs", {}), "inputs")
-    if variants:
+    beside = [] if variants else list(own["inputs"])
+    if variants or beside:
         _check_measured(measured, f"{where}: measured_on")
     for modality, made in inputs.items():
         _check_keys(made, INPUT_KEYS, (), f"{where}: inputs.{modality}")
@@ -70,6 +74,7 @@ def _read_row(row: Any, content: Record, where: str) -> Record:
         "name": row["name"],
         "ablation": row.get("ablation", "full"),
         "variants": variants,
+        "beside": beside,
         "measured_on": {"folds": None, "feature_file": None} | measured,
         "inputs": inputs,
         "figures": _read_figures(row["figures"], f"{where}: figures"),

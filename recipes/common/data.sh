@@ -70,9 +70,10 @@ settle_corpus() {
     fi
 }
 
-# experiment_name : what tells experiments of one recipe apart: variant, ablation, files of --config, settings.
+# experiment_name : what tells experiments of one recipe apart: variant, modalities, ablation, files of --config, settings.
 experiment_name() {
     local name=$variant file words=()
+    [[ -z ${modalities-} ]] || name+=_${modalities// /_}
     [[ $ablation == full ]] || name+=_$ablation
     for file in "${config[@]}"; do
         file=${file##*/}

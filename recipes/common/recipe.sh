@@ -46,6 +46,7 @@ some_of protocol $protocols
 one_of cv $cvs
 # shellcheck disable=SC2086
 one_of variant $variants
+[[ ! -v modalities ]] || check_modalities
 ((${#ablations[@]} == 0)) || some_of ablation "${ablations[@]}"
 numbers_from seeds 0
 [[ -z $max_lost ]] || share_from max_lost
@@ -91,7 +92,8 @@ configs=("$shared/$base.yaml")
 for overlay in "$corpus_name" $features "$variant"; do
     [[ $overlay == "$base" ]] || add_config "$overlay"
 done
-[[ -z $chosen ]] || add_config "$chosen"
+[[ -z ${modalities-} ]] || add_config "modalities/${modalities// /_}"
+for overlay in $chosen; do add_config "$overlay"; done
 [[ $is_raw == no ]] || configs+=("$shared/recordings.yaml")
 [[ $miniature == no ]] || add_config miniature
 configs+=("${config[@]}")

@@ -16,6 +16,8 @@ from tests.processes import run_processes
 WEIGHTS = {"ce": 1.0, "avel": 1.0, "mem": 0.1}
 PAPER = {"positives": "mean", "temperature": 0.07}
 RELEASED = {"positives": "sum", "temperature": math.log(1 / 0.07)}
+ALL = ["audio", "video", "text"]
+WIDTHS = {"audio_dim": 16, "video_dim": 12, "text_dim": 8}
 
 #: rows of each process, labels of the joined batch, arguments of the model
 TWO = [
@@ -28,6 +30,9 @@ TWO = [
     ((3, 1), (1, 1, 1, 1), PAPER),  # no row has a negative
     ((0, 4), (0, 1, 2, 3), PAPER),
     ((3, 2), (2, 0, 1, 1, 2), {"modalities": ["audio"]}),
+    ((2, 5), (0, 0, 1, 1, 2, 1, 1), PAPER | {"modalities": ["audio", "text"]}),
+    ((5, 3), (0, 1, 2, 3, 0, 0, 1, 3), PAPER | {"modalities": ALL}),
+    ((0, 4), (0, 1, 2, 3), PAPER | {"modalities": ALL, "matching_head": "interaction"}),
 ]
 FOUR = [
     ((2, 2, 2, 2), (0, 1, 2, 3, 0, 0, 1, 3), RELEASED),
@@ -40,8 +45,7 @@ def _model(arguments: dict) -> FoalNet:
     torch.manual_seed(7)
     return FoalNet(
         num_classes=4,
-        audio_dim=16,
-        video_dim=12,
+        **WIDTHS,
         projection_dim=8,
         **arguments,
         projection_dropout=0.0,
@@ -58,6 +62,8 @@ def _batch(labels: tuple[int, ...], dtype: torch.dtype = torch.float32) -> dict:
         "audio_lengths": torch.arange(count) % 7 + 3,
         "video": torch.randn(count, 8, 12, generator=random).to(dtype),
         "video_lengths": (torch.arange(count) * 3) % 8 + 1,
+        "text": torch.randn(count, 6, 8, generator=random).to(dtype),
+        "text_lengths": (torch.arange(count) * 5) % 6 + 1,
         "labels": torch.tensor(labels),
         "shared_seed": 17,
     }
@@ -66,7 +72,7 @@ def _batch(labels: tuple[int, ...], dtype: torch.dtype = torch.float32) -> dict:
 def _part(batch: dict, rows: slice) -> dict:
     """Rows of a batch, padded to their own longest."""
     part = {name: value[rows] if torch.is_tensor(value) else value for name, value in batch.items()}
-    for modality in ("audio", "video"):
+    for modality in ALL:
         lengths = part[f"{modality}_lengths"]
         part[modality] = part[modality][:, : int(lengths.max()) if len(lengths) else 1]
     return part
@@ -83,7 +89,7 @@ def _step(model: torch.nn.Module, method: FoalNet, batch: dict) -> dict[str, tor
 def _check(cases: list) -> None:
     for counts, labels, arguments in cases:
         # In float64 nothing but a fault could differ; float32 rounds, in proportion to the largest gradient.
-        for rows in ROWS if FoalNet(4, audio_dim=16, video_dim=12, **arguments).has_alignment else ROWS[:1]:
+        for rows in ROWS if FoalNet(4, **WIDTHS, **arguments).has_alignment else ROWS[:1]:
             _check_case(counts, labels, arguments | {"contrast_rows": rows}, torch.float64, 1e-12)
             _check_case(counts, labels, arguments | {"contrast_rows": rows}, torch.float32, 1e-6)
 

@@ -174,7 +174,7 @@ def test_mixed_precision_gives_losses_in_float32():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"modalities": ["text"]}, r"modalities.*text.*audio, video"),
+        ({"modalities": ["touch"]}, r"modalities.*touch.*audio, video, text"),
         ({"modalities": []}, "modalities"),
         ({"modalities": ["audio", "audio"]}, "modalities"),
         ({"positives": "max"}, r"positives.*max.*mean, sum"),
@@ -183,6 +183,7 @@ def test_mixed_precision_gives_losses_in_float32():
         ({"temperature": 0.0}, r"temperature.*0\.0.*0\.01"),
         ({"audio_dim": None}, "audio_encoder"),
         ({"video_dim": None}, "video_dim"),
+        ({"modalities": ["audio", "text"]}, "text is used but has no text_dim; give it, or an encoder, text_encoder"),
         ({"num_heads": 5}, "num_heads"),
     ],
     ids=str,

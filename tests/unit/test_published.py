@@ -232,6 +232,30 @@ def test_a_variant_that_is_another_method_has_its_own_row(checkout):
     assert cells_below(table, "Self-MM") == ["Acc2 non0 -5.46, MAE +0.0920, Corr +0.0040"]
 
 
+def test_another_method_stands_beside_runs_of_its_modalities_alone(checkout):
+    published = published_of(checkout, "iemocap/foal")
+    text = {"component": "PretrainedTextEncoder", "weights": "google-bert/bert-base-uncased", "width": 768}
+    audio = {"component": "PretrainedAudioEncoder", "weights": "microsoft/wavlm-large", "width": 1024}
+    both = foal_record(encoders=[{"audio": audio, "text": text}], features=[{"text": {"dimension": 2}}])
+    all_three = foal_record(encoders=[{"audio": audio, "text": text}])
+    assert "MGCMA" not in published_table([foal_record(), all_three], published)
+    table = published_table([foal_record(), both], published)
+    assert "UA -1.10, WA -1.45" in cells_below(table, "full") and len(cells_below(table, "full")) == 1
+    (row,) = (line for line in table.splitlines() if "MGCMA" in line)
+    assert "80.24" in row and "how the epoch was chosen is not known; audio; text; 5531 test utterances" in row
+    (cell,) = cells_below(table, "MGCMA")
+    assert cell.startswith("not comparable: another method; epoch chosen on the test part (published), published: how")
+
+
+def test_what_stands_beside_runs_says_what_it_was_measured_on(tmp_path):
+    path, row = tmp_path / "published.yaml", "  - {name: Other, inputs: {text: {}}, figures: {ua: 70.0}}\n"
+    path.write_text(PUBLISHED + row, encoding="utf-8")
+    assert [row["beside"] for row in read_published(path)["rows"]] == [[], [], ["text"]]
+    path.write_text(PUBLISHED.replace("corpus: iemocap, ", "") + row, encoding="utf-8")
+    with pytest.raises(MertkError, match="measured_on: lacks corpus"):
+        read_published(path)
+
+
 def test_miniatures_and_controls_have_no_place_in_the_table(checkout):
     published = published_of(checkout, "iemocap/foal")
     apart = [foal_record(miniature=True), foal_record(permuted_labels=True)]

@@ -1,18 +1,24 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
-# IEMOCAP: sessions of recorded dialogues, four classes; features of the speakers' faces.
+# IEMOCAP: sessions of recorded dialogues, four classes or six; features of the speakers' faces, tokens of what they say.
+# shellcheck source=recipes/common/modalities.sh
+source "$common/modalities.sh"
 cv=session cvs="session speaker" protocols="clean clean-refit published" seeds=1234
-clip='' sessions='' ignore_malformed_lines=no features='' is_raw=no
-options+=" clip sessions" flags+=" ignore_malformed_lines"
+clip='' bert='' sessions='' classes='' ignore_malformed_lines=no features='' is_raw=no
+options+=" clip bert sessions classes" flags+=" ignore_malformed_lines"
+#: what --classes may be, and the label map of each (mertk/data_prep/label_maps)
+declare -A label_maps=([four]=four_excited_as_happy [six]=six [four_without_excited]=four)
 
 corpus_help() {
     cat <<EOF
 Without --corpus, a miniature corpus is written and used; its figures only show that everything works. A data
 directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:
---ablation audio takes a corpus without videos, and no CLIP.
+--ablation audio takes a corpus without videos, and no CLIP. Each choice of classes has data and experiments of its own.
 
   --corpus DIR         IEMOCAP_full_release, the folder with Session1 to Session5
   --sessions "1 2 3"   sessions of the corpus to use (all five); a fold is tested on each
+  --classes NAME       four (default): neutral, angry, sad, and happy with excited; four_without_excited; six: neutral,
+                       happy, angry, sad, excited, frustrated
   --ignore_malformed_lines
                        warn of annotation lines that make no sense, and go on
   --cv KIND            folds by session (default) or by speaker
@@ -22,6 +28,7 @@ directory that is there already (--data) says itself what it is made of. What a 
                        published: epoch chosen on the test session, as the released code does
   --seeds "1 2 3"      every fold is trained with each of them (1234)
   --clip WEIGHTS       CLIP model for the video features, hub id or folder (openai/clip-vit-large-patch14)
+  --bert WEIGHTS       text encoder, hub id or folder (google-bert/bert-base-uncased)
 EOF
 }
 
@@ -35,37 +42,70 @@ check_corpus_options() {
     folds=${folds:-$(seq -s ' ' "$num_folds")}
     numbers_from folds 1 "$num_folds"
     [[ -z $corpus || -d $corpus ]] || usage_error "--corpus $corpus: no such directory"
-    absolute_folder clip
+    [[ -z $classes ]] || one_of classes four six four_without_excited
+    for path in clip bert; do absolute_folder "$path"; done
 }
 
-# settle_data : set `data`, `corpus` and `miniature`, and `suffix`, what experiments are called beside the method.
+# settle_data : set `data`, `corpus`, `miniature` and `classes`, and `suffix`, what data and experiments are called beside
+# their corpus and method.
 settle_data() {
     settle_miniature
-    data=${data:-$home/data/iemocap$([[ $miniature == no ]] || echo _miniature)}
+    set_suffix
+    data=${data:-$home/data/iemocap$suffix}
     read_data iemocap
-    suffix=$([[ $miniature == no ]] || echo _miniature)
+    [[ ! -v known[label_map] ]] || settle_classes
+    set_suffix
     settle_corpus "$data/corpus"
+}
+
+set_suffix() {
+    suffix=$([[ ${classes:-four} == four ]] || printf _%s "$classes")
+    [[ $miniature == no ]] || suffix+=_miniature
+}
+
+# settle_classes : which classes a data directory has that is there already, by the name of its label map where that is none
+# of ours; refuse others.
+settle_classes() {
+    local found=${known[label_map]} word
+    for word in "${!label_maps[@]}"; do
+        [[ ${label_maps[$word]} != "${known[label_map]}" ]] || found=$word
+    done
+    [[ -z $classes || $classes == "$found" ]] || usage_error \
+        "--data $data has the classes of --classes $found, not $classes; give another --data, or leave --classes out"
+    classes=$found
 }
 
 # plan_data : what is to be made for what the configuration uses; where weights are.
 plan_data() {
     if [[ $miniature == yes ]]; then
-        clip=${clip:-$corpus/models/clip}
+        clip=${clip:-$corpus/models/clip} bert=${bert:-$corpus/models/bert}
         [[ ! -v used[model.audio_encoder.weights] ]] ||
             settings=("model.audio_encoder.weights=$(yaml_text "$corpus/models/wavlm")" "${settings[@]}")
     fi
     clip=${clip:-openai/clip-vit-large-patch14}
-    writing=(mertk.data_prep.synthetic.iemocap) examined=(--corpus "$corpus" --corpus_name iemocap) preparing=()
+    # Tokens are made for the encoder that reads them.
+    bert=${bert:-${used[model.text_encoder.weights]-google-bert/bert-base-uncased}}
+    [[ ! -v used[model.text_encoder.weights] ]] ||
+        settings=("model.text_encoder.weights=$(yaml_text "$bert")" "${settings[@]}")
+    seen='' said='' writing=(mertk.data_prep.synthetic.iemocap) examined=(--corpus "$corpus" --corpus_name iemocap) preparing=()
     sources=("$corpus"/Session{1,2,3,4,5}/{dialog/{EmoEvaluation,transcriptions},sentences/wav})
     [[ -z $sessions ]] || preparing+=(--sessions "$sessions")
     [[ $ignore_malformed_lines == no ]] || preparing+=(--ignore_malformed_lines)
+    [[ ${classes:-four} == four ]] || preparing+=(--label_map "${label_maps[$classes]-$classes}")
     if [[ ${used[video]-} == features && $variant == small ]]; then
         folder=$data/features/pictures making=(--side 48 --rate_hz 10)
-        made_features=("$data/.done/2_pictures")
+        seen=$data/.done/2_pictures
         placing=("data.inputs.video.directory=$(yaml_text "$folder")")
     elif [[ ${used[video]-} == features ]]; then
         folder=$data/features/video making=(--clip "$clip") encoders=(--clip "$clip")
-        made_features=("$data/.done/2_features")
+        seen=$data/.done/2_features
+    fi
+    [[ -z $seen ]] || made_features=("$seen")
+    if [[ ${used[text]-} =~ ^(features|tokens)$ ]]; then
+        # No turn has many more words than fit into that.
+        said=$data/.done/2_text wording=(--max_tokens 128) encoders+=(--bert "$bert")
+        [[ ${used[text]} != features ]] || wording+=(--embeddings "$data/features/text")
+        made_features+=("$said")
     fi
     # What the run does not need is not asked for; but manifests that have their videos keep them.
     if [[ ${used[video]-} == features ]] || { [[ -e $data/video.scp ]] && has_videos; }; then
@@ -85,8 +125,10 @@ make_data() {
     run_stage 1 manifests "$data/.done/1_manifests" \
         --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" --folder "$data" \
         -- prepare iemocap --corpus "$corpus" --out "$data" "${lost[@]}" "${preparing[@]}"
-    ((${#made_features[@]})) || return 0
-    run_stage 2 features "${made_features[@]}" \
+    [[ -z $seen ]] || run_stage 2 features "$seen" \
         --input "$data/.done/1_manifests" --output "$folder"{/features.scp,} \
         -- "${launch[@]}" extract video --data "$data" "${making[@]}" --out "$folder" "${lost[@]}"
+    [[ -z $said ]] || run_stage 2 text "$said" \
+        --input "$data/.done/1_manifests" --output "$data"/features/tokens{/features.scp,} \
+        -- extract text --data "$data" --bert "$bert" --out "$data/features/tokens" "${wording[@]}" "${lost[@]}"
 }
