@@ -14,7 +14,7 @@ source "$common/help.sh"
 source "$common/cmd.sh"
 corpus_name=${name%/*} method=${name#*/} marked=''
 corpus='' stage=0 stop_stage=5 data='' exp='' folds='' variant=${variants%% *} ablation=full protocol=clean
-num_processes=auto max_lost='' config=() shared='' chosen=''
+num_processes=auto max_lost='' config=() shared='' fitting=''
 options+=" corpus stage stop_stage data exp folds protocol cv seeds num_processes max_lost" lists+=" config"
 # What a corpus has of its own: options and their help, where its data are, what is made of them.
 # shellcheck source=recipes/common/corpora/iemocap.sh
@@ -93,7 +93,7 @@ for overlay in "$corpus_name" $features "$variant"; do
     [[ $overlay == "$base" ]] || add_config "$overlay"
 done
 [[ -z ${modalities-} ]] || add_config "modalities/${modalities// /_}"
-for overlay in $chosen; do add_config "$overlay"; done
+for overlay in $fitting; do add_config "$overlay"; done
 [[ $is_raw == no ]] || configs+=("$shared/recordings.yaml")
 [[ $miniature == no ]] || add_config miniature
 configs+=("${config[@]}")

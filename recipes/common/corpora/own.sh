@@ -71,7 +71,7 @@ settle_data() {
     [[ -v known[modalities] && -v known[task] && -v known[cvs] ]] || usage_error \
         "--data $data: no data directory with labels, recordings or text, and folds; give --csv FILE, from --stage 0 or 1"
     method=$(slug "$(basename "$data")")/$base
-    chosen=task/${known[task]}
+    fitting=task/${known[task]}
     choose_modalities
     choose_folds
 }

@@ -3,6 +3,8 @@
 # Which method a corpus of one's own is given to, with which of its modalities, and what is told of that.
 default_speech=microsoft/wavlm-base-plus default_clip=openai/clip-vit-base-patch32
 default_bert=google-bert/bert-base-multilingual-cased
+#: ablations that are some of the modalities alone
+of_modalities='^(audio|video|text)(_(audio|video|text))*$'
 methods_folder=$recipe/conf
 [[ -f $methods_folder/foal.yaml ]] || methods_folder=$common/conf
 
@@ -39,53 +41,77 @@ has_variant() {
     [[ -f $shared/$base/$1.yaml || -f $recipe/conf/$base/$1.yaml ]]
 }
 
-# modality_sets FOLDER METHOD : what a method can be given, a line for each: the ablation, and its modalities in order.
+# modality_sets FOLDER METHOD : what a method can be given, a line for each: `full`, an ablation or a file of modalities/, and
+# the modalities.
 modality_sets() {
-    local file word one set
+    local file word one
     declare -A takes=()
     read_facts takes --config "$1/$2.yaml"
-    set=
-    for one in audio video text; do [[ ! -v takes[$one] ]] || set+=" $one"; done
-    printf 'full%s\n' "$set"
-    for file in "$1/$2"/ablation/*.yaml "$recipe/conf/$2"/ablation/*.yaml; do
-        word=$(basename "$file" .yaml) set=
-        [[ -f $file && $word =~ ^(audio|video|text)(_(audio|video|text))*$ ]] || continue
-        for one in audio video text; do [[ _${word}_ != *"_${one}_"* ]] || set+=" $one"; done
-        printf '%s%s\n' "$word" "$set"
+    printf full
+    for one in audio video text; do [[ ! -v takes[$one] ]] || printf ' %s' "$one"; done
+    printf '\n'
+    for file in {"$1/$2","$recipe/conf/$2"}/{ablation,modalities}/*.yaml; do
+        word=$(basename "$file" .yaml)
+        [[ -f $file && $word =~ $of_modalities ]] || continue
+        [[ $file == */ablation/* ]] || printf modalities/
+        printf '%s %s\n' "$word" "${word//_/ }"
     done
 }
 
 # best_set MODALITIES EXACT < SETS : of the sets within these modalities the largest; with EXACT yes, that of just these.
 best_set() {
-    local word set one best='' most=0 words fits
-    while read -r word set; do
-        read -r -a words <<<"$set"
+    local name takes one best='' most=0 words fits
+    while read -r name takes; do
+        read -r -a words <<<"$takes"
         fits=yes
         for one in "${words[@]}"; do [[ " $1 " == *" $one "* ]] || fits=no; done
         [[ $2 == no || ${#words[@]} == $(wc -w <<<"$1") ]] || fits=no
-        [[ $fits == no ]] || ((${#words[@]} <= most)) || best=$word most=${#words[@]}
+        [[ $fits == no ]] || ((${#words[@]} <= most)) || best=$name most=${#words[@]}
     done
     printf %s "$best"
 }
 
-# choose_modalities : set `ablation` to the one that takes what the corpus has, where none was asked for.
+# choose_modalities : set `modalities` or `ablation` to what method and corpus both have, and add to `fitting`.
 choose_modalities() {
-    local wanted=${modalities:-${known[modalities]}} exact=no sets word able=()
-    [[ $ablation == full ]] || return 0
-    [[ -z $modalities ]] || exact=yes
-    for word in $wanted; do
-        [[ " ${known[modalities]} " == *" $word "* ]] ||
-            usage_error "--modalities $modalities: $data has ${known[modalities]}"
+    local wanted=${modalities:-${known[modalities]}} exact=no sets name takes=''
+    # Of several each is chosen for by itself.
+    [[ $ablation != *' '* ]] || return 0
+    if [[ -n $modalities ]]; then
+        exact=yes
+        for name in $modalities; do
+            [[ " ${known[modalities]} " == *" $name "* ]] ||
+                usage_error "--modalities $modalities: $data has ${known[modalities]}"
+        done
+    elif [[ $variant == small && -z $bert && $wanted != text ]]; then
+        # Nothing is downloaded for it.
+        wanted=${wanted% text}
+    fi
+    modalities=
+    if [[ $ablation =~ $of_modalities ]]; then
+        takes=$ablation
+    else
+        sets=$(modality_sets "$shared" "$base")
+        [[ $ablation == full ]] || sets=$(grep -E '^(full|modalities/)' <<<"$sets")
+        name=$(best_set "$wanted" "$exact" <<<"$sets")
+        takes=$(sed -n "s|^$name ||p" <<<"$sets")
+        case $name in
+            '') refuse_modalities ;;
+            modalities/*) modalities=$takes ;;
+            full) ;;
+            *) ablation=$name ;;
+        esac
+    fi
+    [[ ! ($variant =~ ^(small|frozen)$ && $takes == *text*) ]] || fitting+=" text_states"
+}
+
+# refuse_modalities : the usage error that says what the method takes, and which methods take what is wanted.
+refuse_modalities() {
+    local takes='' name words able=()
+    while read -r name words; do takes+="${takes:+, or }$words"; done <<<"$sets"
+    for name in $(list_methods); do
+        [[ -z $(modality_sets "$methods_folder" "$name" | best_set "$wanted" "$exact") ]] || able+=("$name")
     done
-    sets=$(modality_sets "$shared" "$base")
-    ablation=$(best_set "$wanted" "$exact" <<<"$sets")
-    [[ -z $ablation ]] || return 0
-    for word in $(list_methods); do
-        [[ -z $(modality_sets "$methods_folder" "$word" | best_set "$wanted" "$exact") ]] || able+=("$word")
-    done
-    usage_error "--method $base cannot take $wanted; it takes $(while read -r word set; do
-        printf '%s%s' "${between-}" "$set" && between=', or '
-    done <<<"$sets"); methods that can: ${able[*]:-none}"
+    usage_error "--method $base cannot take $wanted; it takes $takes; methods that can: ${able[*]:-none}"
 }
 
 # fit_labels : settings that the scale of intensities asks for.
@@ -118,14 +144,14 @@ tell_choice() {
     tell task "${known[task]}: $labels" '--prepare task=NAME, with --csv'
     tell method "$base, of $(list_methods)" '--method NAME'
     tell variant "$variant$(about_variant), of $variants" '--variant NAME'
-    tell inputs "${inputs[*]}${left[*]:+, but not ${left[*]}}" '--modalities "WORDS"'
+    tell inputs "${inputs[*]}${left[*]:+, but not ${left[*]}$([[ $variant != small ]] || printf ' (--variant frozen takes it)')}" '--modalities "WORDS"'
     [[ ${names[*]} == "" ]] || tell features "${names[*]}, of the first ${max_seconds:-10} s" '--max_seconds S'
     tell folds "$(wc -w <<<"$folds") by $cv, protocol $protocol" '--prepare folds=K, --cv, --protocol'
 }
 
 about_variant() {
     case $variant in
-        small) printf ' (trained from nothing%s)' "$([[ ! -v used[text] ]] || printf %s ", on states of $bert for the text")" ;;
+        small) printf ' (trained from nothing%s)' "$([[ ! -v used[text] ]] || printf ', but text, on states of %s' "$bert")" ;;
         frozen) printf ' (on features of pretrained encoders, which stay as they are)' ;;
     esac
 }
