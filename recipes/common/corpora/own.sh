@@ -5,7 +5,7 @@
 cv=auto cvs="auto official speaker session dialogue video recording utterance" protocols="clean clean-refit published"
 seeds=1234 features='' is_raw=no
 csv='' door='' prepare='' modalities='' speech='' clip='' bert='' max_tokens='' max_seconds=''
-options+=" csv door prepare method variant ablation modalities speech clip bert max_tokens max_seconds"
+options+=" csv door prepare method modalities speech clip bert max_tokens max_seconds"
 # shellcheck source=recipes/common/corpora/own_method.sh
 source "$common/corpora/own_method.sh"
 find_method "$(value_of method "$base" "$@")"
@@ -46,8 +46,6 @@ check_corpus_options() {
     door=${door:-csv} corpus=$csv$corpus
     [[ -n $corpus$data ]] || usage_error "--csv FILE is needed, or --data DIR that was prepared before"
     [[ -e $corpus || -z $corpus ]] || usage_error "--corpus $corpus: no such file or folder"
-    [[ -z $modalities ]] || some_of modalities audio video text
-    [[ -z $modalities || $ablation == full ]] || usage_error "--modalities and --ablation: give one of them"
     [[ -n $corpus || -z $prepare ]] || usage_error "--prepare is for the making of the data: it needs --csv"
     for word in $prepare; do
         [[ $word == [a-z]*=* ]] || usage_error "--prepare '$word': expected key=value, such as folds=10"

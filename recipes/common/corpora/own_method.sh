@@ -41,6 +41,12 @@ has_variant() {
     [[ -f $shared/$base/$1.yaml || -f $recipe/conf/$base/$1.yaml ]]
 }
 
+check_modalities() {
+    [[ -z $modalities ]] || some_of modalities audio video text
+    [[ -z $modalities || ! $ablation =~ $of_modalities ]] ||
+        usage_error "--ablation $ablation says which modalities there are, as --modalities does; give one of them"
+}
+
 # modality_sets FOLDER METHOD : what a method can be given, a line for each: `full`, an ablation or a file of modalities/, and
 # the modalities.
 modality_sets() {
@@ -91,7 +97,8 @@ choose_modalities() {
         takes=$ablation
     else
         sets=$(modality_sets "$shared" "$base")
-        [[ $ablation == full ]] || sets=$(grep -E '^(full|modalities/)' <<<"$sets")
+        # What an ablation leaves out lies between modalities.
+        [[ $ablation == full ]] || sets=$(grep -E '^(full|modalities/[a-z]*_)' <<<"$sets")
         name=$(best_set "$wanted" "$exact" <<<"$sets")
         takes=$(sed -n "s|^$name ||p" <<<"$sets")
         case $name in
