@@ -68,7 +68,7 @@ def _folds_of(directory: Path) -> dict[str, str]:
         for folder in sorted((directory / "folds").glob(f"*-{protocol}")):
             cv = folder.name.removesuffix(f"-{protocol}")
             protocols.setdefault(cv, []).append(protocol)
-            told[f"folds.{cv}"] = str(sum(path.name.isdigit() for path in folder.iterdir()))
+            told.setdefault(f"folds.{cv}", str(sum(path.name.isdigit() for path in folder.iterdir())))
     told |= {f"protocols.{cv}": " ".join(words) for cv, words in protocols.items()}
     return {"cvs": " ".join(protocols)} | told if protocols else {}
 
