@@ -2,7 +2,7 @@
 
 Short wav files of many speakers are invented, each under several names (hard links, which a program cannot tell from
 files of their own), with labels that differ in case, and a few rows that are of no use. A process of its own prepares
-them from rows that are there already, so that its largest memory is that of the preparation.
+them, so that its largest memory is that of the preparation.
 """
 
 from __future__ import annotations
@@ -24,21 +24,13 @@ EMOTIONS = ("neutral", "happy", "Happy", "sad", "angry")
 #: files that are there once, and utterances of each speaker
 NUM_SOUNDS, PER_SPEAKER = 500, 100
 
-PREPARE = """\
+PREPARE = """
 import json, resource, sys, time
 from pathlib import Path
-from mertk.data_prep.own_directory import prepare_rows
-from mertk.data_prep.own_rows import OwnRow
+from mertk.data_prep.csv_table import prepare
 
-table, out, threads = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 started, processor = time.perf_counter(), time.process_time()
-with table.open(encoding="utf-8") as lines:
-    cells = (line.rstrip("\\n").split("\\t") for line in lines)
-    rows = [
-        OwnRow(f"{table.name}:{number}", table.parent / file, label, speaker=speaker, text=text)
-        for number, (file, speaker, label, text) in enumerate(cells, start=1)
-    ]
-prepare_rows(rows, out, corpus="benchmark", source=table, threads=threads)
+prepare([Path(sys.argv[1])], Path(sys.argv[2]), threads=int(sys.argv[3]))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 print(json.dumps([time.perf_counter() - started, time.process_time() - processor, peak]))
 """
@@ -57,6 +49,7 @@ def write_corpus(folder: Path, num_rows: int) -> Path:
         soundfile.write(sounds / f"{number}.wav", samples, 16000, subtype="PCM_16")
     table = folder / "clips.tsv"
     with table.open("w", encoding="utf-8") as lines:
+        lines.write("file\tspeaker\temotion\ttext\n")
         for number in range(num_rows):
             speaker = number // PER_SPEAKER
             file = Path(f"speaker {speaker}") / f"clip {number}.wav"
@@ -86,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
             done = subprocess.run(
                 [*command, str(arguments.threads)], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
             )
-            found.append(json.loads(done.stdout))
+            found.append(json.loads(done.stdout.splitlines()[-1]))
             say(f"wall {found[-1][0]:.1f} s, processor {found[-1][1]:.1f} s, {found[-1][2]:.2f} GB")
     wall, processor, peak = zip(*found, strict=True)
     figures = [

@@ -62,8 +62,10 @@ def read_emobox(
         MertkError: no list, folds that are no cross-validation, or a list or map that is at fault as a whole.
     """
     given = _find_lists(sources, fold)
-    reading = OwnReading([], [f"{entry.path}: {entry.part or 'no part'}" for entry in given])
     folder = given[0].path.absolute().parent
+    counts = Counter(one.part or "no part" for one in given)
+    lists = ", ".join(f"{part} {count}" for part, count in counts.items())
+    reading = OwnReading([], [f"{sources[0]}: lists of {lists}"])
     names = _read_label_map(label_map, folder)
     speaker_of = _read_speakers(folder)
     entries = [(one, place, key, entry) for one in given for place, key, entry in _entries(one.path)]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.data_prep.own_rows import OwnRow
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -86,6 +87,7 @@ def prepare_rows(
             count=len(table.kept()),
             counts=counts,
             left_out=dict(table.left_out.most_common()),
+            has_intervals=any(utterance.start is not None for utterance in table.kept()),
             warnings=table.warnings,
             choices=table.choices,
         )
@@ -97,7 +99,18 @@ def prepare_rows(
             table.choices.append(parts.add_to(directory, k, keep_together))
             if taken:
                 (staging / FOLDER).rename(directory.path / FOLDER)
+    _discard_list(ledger_file)
     return load_manifest(out, need=("utt2label",))
+
+
+def _discard_list(ledger_file: Path) -> None:
+    """Remove the list of a table that was refused before and is mended now."""
+    from mertk.data.ledger import read_ledger
+
+    if ledger_file.is_file():
+        with suppress(MertkError):  # somebody else's file
+            read_ledger(ledger_file)
+            ledger_file.unlink()
 
 
 @contextmanager

@@ -14,9 +14,6 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
-#: options that give a list of each part
-PART_OPTIONS = ("train", "validation", "test")
-
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of programs that read tables with names above the columns (`read_table_arguments`)."""
@@ -28,8 +25,9 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 def add_common_arguments(parser: argparse.ArgumentParser, lists: str) -> None:
     """Options of all of these programs; `lists` is what a part is given as."""
     add = parser.add_argument
-    for part in PART_OPTIONS:
-        add(f"--{part}", type=Path, metavar="FILE", help=f"{lists} of the {part} part")
+    add("--train", type=Path, metavar="FILE", help=f"{lists} of the training part")
+    add("--validation", type=Path, metavar="FILE", help=f"{lists} of the validation part")
+    add("--test", type=Path, metavar="FILE", help=f"{lists} of the test part")
     add("--root", type=Path, metavar="DIR", help="folder that names of files are relative to")
     add("--name", help="how reports call the corpus (default: as the table or folder is called)")
     add("--out", type=Path, required=True, metavar="DIR", help="data directory to write")
@@ -37,7 +35,8 @@ def add_common_arguments(parser: argparse.ArgumentParser, lists: str) -> None:
 
 def given_parts(arguments: argparse.Namespace) -> dict[str, Path]:
     """The lists that were given for a part, by part."""
-    return {part: path for part in PART_OPTIONS if (path := getattr(arguments, part)) is not None}
+    given = {"train": arguments.train, "validation": arguments.validation, "test": arguments.test}
+    return {part: path for part, path in given.items() if path is not None}
 
 
 def read_table_arguments(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from mertk.data.corpus_files import find_near
@@ -11,6 +12,9 @@ from mertk.data.recording_error import RecordingError, attempt
 
 #: formats of sound that have no moving picture
 _SOUND_ALONE = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC"})
+
+#: files that a thread looks into in one go: a header takes less time than to hand it over
+_CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,23 @@ def _sound_of_video(path: Path) -> float | None:
 
 
 def _picture_seconds(path: Path) -> float:
-    from mertk.data.video_frames import read_duration
+    from mertk.data.file_extent import is_cut
+    from mertk.data.video_frames import VideoError, read_duration
 
-    return float(read_duration(path))
+    seconds = float(read_duration(path))
+    if is_cut(path):
+        raise VideoError(f"video {path} was cut off; copy it again.", "truncated_video")
+    return seconds
 
 
-def look_into(files: Collection[Path], modalities: Collection[str], num_threads: int) -> dict[Path, FileFacts]:
+def look_into(files: Sequence[Path], modalities: Collection[str], num_threads: int) -> dict[Path, FileFacts]:
     """The facts of many files, several of which are looked into at once."""
     from mertk.features.worker_threads import map_in_threads
     from mertk.progress_bar import progress
 
-    found = map_in_threads(lambda path: (path, read_facts(path, modalities)), files, num_threads)
+    def read(some: Sequence[Path]) -> list[tuple[Path, FileFacts]]:
+        return [(path, read_facts(path, modalities)) for path in some]
+
+    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
+    found = chain.from_iterable(map_in_threads(read, chunks, num_threads))
     return dict(progress(found, len(files), "files"))

@@ -6,12 +6,17 @@ leaves too few groups, sessions may be shared, then speakers, which is told as a
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mertk.data.groups import UTTERANCE, Grouping, divide, find_column, group_by
+from mertk.data_prep.own_fold_checks import (
+    check_classes,
+    warn_of_lone_speakers,
+    warn_of_rare_classes,
+    warn_of_shared,
+)
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -104,27 +109,19 @@ def _others(known: Collection[str], kept: Collection[str]) -> tuple[str, ...]:
 def _link(manifest: Manifest, kept: Sequence[str]) -> Grouping:
     """Utterances by what they share of any of these, directly or through others; called by the first speaker, say."""
     import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
 
     first, *others = (group_by(manifest, name) for name in kept)
-    if not others:
-        return first
-    offset, rows, columns = len(first.names), [], []
-    for other in others:
-        rows.append(first.codes)
-        columns.append(other.codes + offset)
-        offset += len(other.names)
-    edges = np.concatenate(rows), np.concatenate(columns)
-    graph = coo_array((np.ones(len(edges[0])), edges), shape=(offset, offset))
-    component = connected_components(graph, directed=False)[1][: len(first.names)]
-    name_of: dict[int, str] = {}
-    for name, number in zip(first.names, component.tolist(), strict=True):
-        name_of.setdefault(number, name)  # sorted, as `first.names` are
-    names = sorted(name_of.values())
-    position = {name: number for number, name in enumerate(names)}
-    codes = np.array([position[name_of[number]] for number in component.tolist()], dtype=np.int64)
-    return Grouping(names, codes[first.codes])
+    lowest = np.arange(len(first.names))  # by value, the number of the first value that it is linked with
+    is_settled = False
+    while not is_settled:
+        before = lowest.copy()
+        for other in others:
+            of_other = np.full(len(other.names), len(lowest))
+            np.minimum.at(of_other, other.codes, lowest[first.codes])
+            np.minimum.at(lowest, first.codes, of_other[other.codes])
+        is_settled = np.array_equal(lowest, before)
+    linked, codes = np.unique(lowest, return_inverse=True)
+    return Grouping([first.names[number] for number in linked.tolist()], codes[first.codes])
 
 
 def add_cross_validation(directory: DataDirectory, k: int, keep_together: str | None) -> str:
@@ -181,54 +178,15 @@ def _add_folds(directory: DataDirectory, units: Units, grouping: Grouping, parts
         utterance: part_of_name[grouping.names[code]]
         for utterance, code in zip(directory.manifest.ids, grouping.codes.tolist(), strict=True)
     }
-    _check_classes(directory.manifest, part_of, len(parts), units)
+    check_classes(directory.manifest, part_of, len(parts), _told(units.kept))
+    warn_of_rare_classes(directory, part_of, len(parts))
     column = group_by(directory.manifest, units.column)
     groups: list[set[str]] = [set() for _ in parts]
     for utterance, code in zip(directory.manifest.ids, column.codes.tolist(), strict=True):
         groups[part_of[utterance]].add(column.names[code])
-    _warn_of_shared(directory, part_of, units.shared, "folds")
+    warn_of_shared(directory, part_of, units.shared, "folds")
+    warn_of_lone_speakers(directory)
     directory.add_folds(units.column, groups=[sorted(group) for group in groups], share=units.shared)
-
-
-def _check_classes(manifest: Manifest, part_of: Mapping[str, int], num_parts: int, units: Units) -> None:
-    """Refuse classes that some fold could not learn, since all that have them are in its other parts."""
-    if manifest.classes is None:
-        return
-    parts_of: dict[str, set[int]] = defaultdict(set)
-    counts: Counter[str] = Counter()
-    for utterance, label in zip(manifest.ids, manifest.labels(), strict=True):
-        for name in manifest.task.names_in(label):
-            parts_of[name].add(part_of[utterance])
-            counts[name] += 1
-    rare = [
-        name
-        for name in manifest.classes
-        if any(parts_of[name] <= {part, (part + 1) % num_parts} for part in range(num_parts))
-    ]
-    if rare:
-        told = ", ".join(f"{name} ({counts[name]} utterances in {len(parts_of[name])} folds)" for name in rare)
-        others = ",".join(name for name in manifest.classes if name not in rare)
-        raise MertkError(
-            f"{told}: too few for {num_parts} folds that keep together {_told(units.kept)}, some of which would have "
-            "no utterance to learn them from. Add such utterances, leave the classes out (--classes "
-            f"{others or '...'}), give them another name, or set --keep_together recording."
-        )
-
-
-def _warn_of_shared(directory: DataDirectory, part_of: Mapping[str, object], names: Collection[str], what: str) -> None:
-    """Tell how many speakers, sessions and recordings are in more than one part."""
-    for name in names:
-        grouping = group_by(directory.manifest, name)
-        parts: dict[int, set[object]] = defaultdict(set)
-        for utterance, code in zip(directory.manifest.ids, grouping.codes.tolist(), strict=True):
-            if utterance in part_of:
-                parts[code].add(part_of[utterance])
-        shared = [code for code, found in parts.items() if len(found) > 1]
-        if shared:
-            directory.warn(
-                f"{len(shared)} of {len(parts)} {name}s are in more than one of the {what}, such as "
-                f"{grouping.names[min(shared)]}: figures will be too good for {name}s that a model does not know"
-            )
 
 
 def add_parts(directory: DataDirectory, part_of: Mapping[str, str], k: int, keep_together: str | None) -> str:
@@ -251,7 +209,8 @@ def add_parts(directory: DataDirectory, part_of: Mapping[str, str], k: int, keep
         parts = {part: [name for name in directory.manifest.ids if part_of[name] == part] for part in PARTS}
         told += f", with a validation part taken from training, by {_told(units.kept)}"
     known = [name for name in _LADDER[0] if find_column(directory.manifest, name)]
-    _warn_of_shared(directory, part_of, known, "parts")
+    warn_of_shared(directory, part_of, known, "parts")
+    warn_of_lone_speakers(directory)
     directory.add_official_folds(**parts, share=known)
     return told + ": " + ", ".join(f"{part} {len(ids)}" for part, ids in parts.items())
 

@@ -12,6 +12,10 @@ from mertk.data_prep.own_files import FileFacts, look_into
 from mertk.data_prep.own_table import OwnTable, OwnUtterance
 from mertk.errors import MertkError
 
+#: how messages call what is used, and why an utterance without it is lost
+WORDS = {"audio": "sound", "video": "picture", "text": "text"}
+_REASONS = {"audio": "no_sound", "video": "no_picture", "text": "empty_text"}
+
 #: an interval may end this much behind its file: tables are rounded, to pictures perhaps
 _TOLERANCE_SECONDS = 0.1
 
@@ -36,29 +40,35 @@ def settle_media(table: OwnTable, modalities: Sequence[str] | None, num_threads:
     if unknown:
         raise MertkError(f"modalities: got {', '.join(unknown)}, expected some of {', '.join(MODALITIES)}.")
     wanted = tuple(modalities or MODALITIES)
-    facts = _look(table, wanted, num_threads)
-    if facts and {"audio", "video"} & set(wanted):
-        _settle_files(table, facts)
-    for name, reason, has in (("audio", "no_sound", _has_sound), ("video", "no_picture", _has_picture)):
-        if name in wanted and facts:
+    facts = _look(table, wanted, num_threads) if _has_files(table, modalities) else {}
+    _drop_unreadable(table, facts)
+    if facts:
+        for name, has in (("audio", _has_sound), ("video", _has_picture)):
             having = {utterance.id for utterance in table.kept() if has(facts[utterance.file])}
-            what = "sound" if name == "audio" else "picture"
-            told = f"its file has no {what}, as most have" if modalities is None else f"its file has no {what}"
-            if table.settle_among(having, name, reason, told, modalities is not None):
+            told = f"{WORDS[name]}, which is used here"
+            if name in wanted and table.settle_among(having, name, _REASONS[name], told, modalities is not None):
                 _check_one(table, facts, name)
     if "text" in wanted:
         having = {utterance.id for utterance in table.kept() if (utterance.row.text or "").strip()}
-        told = "its row has no text, as most have" if modalities is None else "its row has no text"
-        table.settle_among(having, "text", "empty_text", told, modalities is not None)
+        table.settle_among(having, "text", _REASONS["text"], "text, which is used here", modalities is not None)
     if not table.used & set(MODALITIES) and table.kept():
-        raise MertkError("the rows have neither files of sound or video nor text; expected a column file, or text.")
+        raise MertkError(
+            "neither sound nor picture nor text is there of so many rows that it can be used; expected a column of "
+            "files, or of text. --modalities says what is to be used whatever is lost."
+        )
     return OwnMedia(facts)
+
+
+def _has_files(table: OwnTable, modalities: Sequence[str] | None) -> bool:
+    """Whether files are looked into; rows without one are dropped then."""
+    if modalities is not None and not {"audio", "video"} & set(modalities):
+        return False
+    having = {utterance.id for utterance in table.kept() if utterance.row.file is not None}
+    return table.settle_among(having, "file", "no_file", "file", modalities is not None)
 
 
 def _look(table: OwnTable, wanted: Sequence[str], num_threads: int) -> dict[Path, FileFacts]:
     """The facts of all files that have a name which lists can hold, of those too whose rows are of no use."""
-    if not {"audio", "video"} & set(wanted):
-        return {}
     bad = {entry.utterance for entry in table.ledger if entry.reason == "bad_name"}
     files = dict.fromkeys(
         utterance.row.file
@@ -68,13 +78,11 @@ def _look(table: OwnTable, wanted: Sequence[str], num_threads: int) -> dict[Path
     return look_into(list(files), wanted, num_threads)
 
 
-def _settle_files(table: OwnTable, facts: dict[Path, FileFacts]) -> None:
-    """Drop utterances without a file, or of one that cannot be read."""
+def _drop_unreadable(table: OwnTable, facts: dict[Path, FileFacts]) -> None:
+    """Drop utterances of files that are missing, or that nobody can read."""
     for utterance in table.utterances:
         found = facts.get(utterance.row.file) if utterance.row.file else None
-        if utterance.row.file is None:
-            table.drop(utterance, "no_file", "its row names no file, as most do")
-        elif found is not None and found.error is not None:
+        if found is not None and found.error is not None:
             table.drop(utterance, found.error.reason, str(found.error))
 
 
@@ -92,13 +100,14 @@ def _check_one(table: OwnTable, facts: dict[Path, FileFacts], modality: str) -> 
         found = facts[utterance.file]
         error = found.sound_error if modality == "audio" else found.picture_error
         seconds = found.sound_seconds if modality == "audio" else found.picture_seconds
-        what = "sound" if modality == "audio" else "picture"
         if error is not None:
             table.drop(utterance, error.reason, str(error))
         elif seconds is not None and utterance.start is not None and not _lies_within(utterance, seconds):
             told = f"{utterance.start:g} to {'its end' if utterance.end is None else f'{utterance.end:g} s'}"
             table.drop(
-                utterance, "bad_interval", f"{utterance.file}: its {what} lasts {seconds:.3f} s, asked for is {told}"
+                utterance,
+                "bad_interval",
+                f"{utterance.file}: its {WORDS[modality]} lasts {seconds:.3f} s, asked for is {told}",
             )
 
 

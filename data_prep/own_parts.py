@@ -12,6 +12,9 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     from mertk.data.data_directory import DataDirectory
 
+#: a table has parts where at least this share of its rows has one; the others are of none
+_FEWEST = 0.5
+
 
 @dataclass(frozen=True)
 class OwnParts:
@@ -37,7 +40,7 @@ def settle_parts(table: OwnTable) -> OwnParts:
     """
     for name in ("speaker", "session"):
         table.settle(name)
-    has_part, has_fold = table.settle("part"), table.settle("fold")
+    has_part, has_fold = table.settle("part", _FEWEST), table.settle("fold", _FEWEST)
     if has_part and has_fold:
         raise MertkError("the table has a column part and a column fold; expected one of them, remove the other.")
     part_of, fold_of = {}, {}

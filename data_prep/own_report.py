@@ -10,6 +10,7 @@ from mertk.data.ledger import read_ledger
 from mertk.data.manifest import Manifest
 from mertk.data_prep.own_table import summarise
 
+#: by column, what it says is there
 _WORDS = {"wav.scp": "sound", "video.scp": "picture", "text": "text"}
 
 

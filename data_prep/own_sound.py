@@ -91,8 +91,7 @@ def _cut_file(
     path: Path, utterances: Sequence[OwnUtterance], is_video: bool, folder: Path
 ) -> list[float | RecordingError]:
     """Seconds of each utterance of a file, or why it has none."""
-    from mertk.data.recording import SOUND_HZ
-    from mertk.data.sound_track import AudioError, decode_sound
+    from mertk.data.sound_track import SOUND_HZ, AudioError, decode_sound
 
     rate = SOUND_HZ if is_video else _own_rate(path)
     cuts = [_plan(utterance, rate, folder) for utterance in utterances]

@@ -19,6 +19,9 @@ STAGE = "table"
 #: what no list of files can hold
 _CONTROLS = ("\t", "\r", "\n", "\0")
 
+#: what so many of the rows have is used, and the few that lack it are lost
+_MOST = 0.8
+
 #: utterances named of each reason
 _EXAMPLES = 3
 
@@ -72,27 +75,29 @@ class OwnTable:
         self.left_out[reason] += utterance.is_kept
         utterance.is_kept = False
 
-    def settle(self, name: str) -> bool:
-        """Whether a column of the rows is used: it is where most have a value, and the others are lost then."""
+    def settle(self, name: str, fewest: float = _MOST) -> bool:
+        """Whether a column of the rows is used: where at least a share has a value; the others are lost then."""
         having = {utterance.id for utterance in self.kept() if (getattr(utterance.row, name) or "").strip()}
-        return self.settle_among(having, name, f"empty_{name}", f"its row has no {name}, as most have")
+        return self.settle_among(having, name, f"empty_{name}", name, fewest=fewest)
 
-    def settle_among(self, having: set[str], name: str, reason: str, detail: str, is_asked: bool = False) -> bool:
+    def settle_among(
+        self, having: set[str], name: str, reason: str, what: str, is_asked: bool = False, fewest: float = _MOST
+    ) -> bool:
         """The same of anything that the utterances called `having` have.
 
         Args:
             name: what it is.
-            reason, detail: for the ledger, of those that lack it.
-            is_asked: it is used whatever most have.
+            reason, what: for the ledger, of those that lack it.
+            is_asked: it is used however few have it.
         """
         kept = self.kept()
-        if not is_asked and 2 * len(having) <= len(kept):
+        if not is_asked and (not having or len(having) < fewest * len(kept)):
             if having:
-                self.warnings.append(f"{len(having)} of {len(kept)} rows have a {name}, which is not used therefore")
+                self.warnings.append(f"only {len(having)} of {len(kept)} rows have {name}, which is not used therefore")
             return False
         for utterance in kept:
             if utterance.id not in having:
-                self.drop(utterance, reason, detail)
+                self.drop(utterance, reason, f"it has no {what}")
         self.used.add(name)
         return True
 

@@ -100,7 +100,7 @@ def _read_times(values: dict[str, str], columns: TableColumns) -> None:
                 raise ValueError(f"{meaning}: {error}") from None
     duration = values.pop("duration", None)
     if duration and values.get("start"):
-        values["end"] = str(Decimal(values["start"]) + Decimal(duration))
+        values["end"] = seconds_text(str(Decimal(values["start"]) + Decimal(duration)))
 
 
 def _tell(text: TableText, table: TableRows, columns: TableColumns) -> list[str]:

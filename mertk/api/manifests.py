@@ -16,6 +16,7 @@ _NAMES = {
     "utt2session": "session",
     "utt2dialogue": "dialogue",
     "utt2video": "source",
+    "utt2recording": "recording",
     "utt2label": "label",
     "utt2label_audio": "label_audio",
     "utt2label_video": "label_video",
@@ -31,11 +32,11 @@ def read_manifest(path: str | Path) -> pandas.DataFrame:
         table = mertk.read_manifest("data/iemocap")
         table.groupby("speaker").label.value_counts()
 
-    The index is the utterance. Columns, those that there are: `audio`, `video` (paths), `video_segments`, `text`,
-    `speaker`, `session`, `dialogue`, `source` (the video that a clip is of), `label` (the name of a class, or an
-    intensity as a number), `label_audio`, `label_video`, `label_text`, `seconds`, `vad`. `table.attrs` has `classes`,
-    in the order of their indices (None for intensities, or where classes.txt does not say), and `corpus`, the content
-    of corpus.json.
+    The index is the utterance. Columns, those that there are: `audio`, `video` (paths), `audio_segments`,
+    `video_segments`, `text`, `speaker`, `session`, `dialogue`, `source` (the video that a clip is of), `recording` (the
+    file that its sound was taken from), `label` (the name of a class, or an intensity as a number), `label_audio`,
+    `label_video`, `label_text`, `seconds`, `vad`. `table.attrs` has `classes`, in the order of their indices (None for
+    intensities, or where classes.txt does not say), and `corpus`, the content of corpus.json.
 
     Raises:
         MertkError: there is none, or a file of it is faulty (names file, line and utterance).

@@ -20,17 +20,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("directory", type=Path, metavar="DIR", help="data directory, as stage 1 makes it")
     parser.add_argument("--out", type=Path, required=True, metavar="TABLE", help="CSV, or tabs where it ends in .tsv")
     parser.add_argument("--file", choices=("audio", "video"), help="which files it names, where sound has its own")
+    parser.add_argument("--folds", metavar="NAME", help="of several kinds of folds, by what: session, speaker, ...")
     arguments = parser.parse_args(argv)
 
     from mertk.data.manifest import load_manifest
     from mertk.data.table import write_table
 
-    for sentence in write_table(arguments.directory, arguments.out, arguments.file):
+    for sentence in write_table(arguments.directory, arguments.out, arguments.file, arguments.folds):
         print(f"warning: {sentence}", file=sys.stderr)
     manifest = load_manifest(arguments.directory, need=())
     print(f"{arguments.out}: {len(manifest)} utterances")
-    classes = f" --classes {','.join(manifest.classes)}" if manifest.classes else ""
-    print(f"  read back by mertk prepare csv {arguments.out} --task {manifest.task.name}{classes} --out DIR")
+    task, classes = manifest.task.name, ",".join(manifest.classes or ())
+    if classes:
+        print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --classes {classes} --out DIR`")
+    else:
+        print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --out DIR`")
     return 0
 
 

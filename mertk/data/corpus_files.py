@@ -121,12 +121,8 @@ def find_file(path: Path) -> Path:
 
 def find_near(path: Path) -> Path | None:
     """A file that may be meant where `path` is missing: of the same name but for case, suffix or zeros."""
-    folders = [
-        path.parent,
-        *(folder for folder in _list(path.parent.parent) if common_stem(folder.name) == common_stem(path.parent.name)),
-    ]
-    files = (file for folder in folders for file in _list(folder))
-    return next((file for file in files if common_stem(file.stem) == common_stem(path.stem)), None)
+    folders = [path.parent, *_list_near(path.parent.parent, path.parent.name)]
+    return next((file for folder in folders for file in _list_near(folder, path.stem)), None)
 
 
 def _list(folder: Path) -> list[Path]:
@@ -136,6 +132,20 @@ def _list(folder: Path) -> list[Path]:
 @lru_cache(maxsize=4096)
 def _listed(folder: Path, changed: int) -> list[Path]:
     return sorted(folder.iterdir())
+
+
+def _list_near(folder: Path, stem: str) -> list[Path]:
+    """What lies in a folder and is nearly called this, with its suffix or without."""
+    return _by_stem(folder, folder.stat().st_mtime_ns).get(common_stem(stem), []) if folder.is_dir() else []
+
+
+@lru_cache(maxsize=4096)
+def _by_stem(folder: Path, changed: int) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in _listed(folder, changed):
+        for name in {common_stem(path.name), common_stem(path.stem)}:
+            found.setdefault(name, []).append(path)
+    return found
 
 
 def common_stem(stem: str) -> str:

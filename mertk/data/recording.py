@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.batch import as_numpy
 from mertk.data.recording_error import RecordingError
 from mertk.data.samples import check_samples
+from mertk.data.sound_track import SOUND_HZ
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ VIDEO_ENDINGS = (
     *(".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".3gp", ".3g2"),
     *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".vob", ".ogv", ".mxf"),
 )
-
-#: rate of the sound that data_prep takes from videos; another one is made of that
-SOUND_HZ = 16000
 
 #: one window of every encoder of speech here; what is shorter would be judged by the silence that it is filled up with
 SHORTEST_SECONDS = 0.025

@@ -35,6 +35,9 @@ _LEAST_GAP_SECONDS = Fraction(1, 10)
 #: silence longer than this is a mistake of the file's clock, which goes on as if it had not been set
 LONGEST_SILENCE_SECONDS = 3600
 
+#: rate of the sound that data_prep takes from videos; another one is made of that
+SOUND_HZ = 16000
+
 #: largest share of packets that cannot be decoded
 MAX_LOST_SHARE = 0.1
 

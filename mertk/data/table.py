@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 from mertk.data.columns import COLUMN_NAMES
@@ -18,20 +17,25 @@ from mertk.data.manifest import Manifest, load_manifest
 from mertk.errors import MertkError
 from mertk.tasks.label_text import NO_LABEL
 
+#: the parts that a corpus comes with, among its folds
+OFFICIAL = "official"
 #: between several labels of an utterance
 SEPARATOR = "|"
 #: columns of a data directory to those of the table
-_NAMES = {"utt2spk": "speaker", "utt2session": "session", "text": "text", "utt2recording": "recording"}
+_NAMES = {"utt2spk": "speaker", "utt2session": "session", "text": "text"}
+#: of which recording a file was taken, where it is not that itself
+_RECORDINGS = {"utt2recording": "recording"}
 _FILES = {"audio": "wav.scp", "video": "video.scp"}
 _SEGMENTS = {"audio": "audio_segments", "video": "video_segments"}
 
 
-def write_table(directory: Path, out: Path, file: str | None = None) -> list[str]:
+def write_table(directory: Path, out: Path, file: str | None = None, folds: str | None = None) -> list[str]:
     """Write the table of a data directory, with tabs where `out` ends in .tsv, else with commas.
 
     Args:
         file: audio or video, whose files the table names where they differ; None for video where the sound was taken
             out of it, else audio.
+        folds: what the folds of the table share, such as session; None for official parts, else the only kind.
 
     Returns:
         What a reader of the table should know, in sentences without a full stop.
@@ -47,13 +51,14 @@ def write_table(directory: Path, out: Path, file: str | None = None) -> list[str
     if kind is not None:
         columns["file"] = [str(Path(path).absolute()) for path in manifest.column(_FILES[kind])]
     columns["label"] = _labels(manifest)
-    columns |= {name: manifest.column(column) for column, name in _NAMES.items() if manifest.has(column)}
+    names = _NAMES | ({} if kind == "video" else _RECORDINGS)
+    columns |= {name: manifest.column(column) for column, name in names.items() if manifest.has(column)}
     if kind is not None:
         columns |= _times(manifest, kind)
-    name, parts, told = _parts(manifest)
+    name, parts, told = _parts(manifest, folds)
     if parts:
         columns[name] = [parts.get(utterance, "") for utterance in manifest.ids]
-    written = {"utt2label", *_NAMES, *([_FILES[kind], _SEGMENTS[kind]] if kind else [])}
+    written = {"utt2label", *names, *([_FILES[kind], _SEGMENTS[kind]] if kind else [])}
     columns |= {name: manifest.column(name) for name in COLUMN_NAMES if name not in written and manifest.has(name)}
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t" if out.suffix == ".tsv" else ",", lineterminator="\n")
@@ -99,8 +104,7 @@ def _labels(manifest: Manifest) -> list[str]:
 def _times(manifest: Manifest, kind: str) -> dict[str, list[str]]:
     """Start and end of each utterance in its file, where files are not utterances."""
     column = _SEGMENTS[kind]
-    whole = kind == "video" and not manifest.has("audio_segments") and _are_the_same(manifest)
-    if not manifest.has(column) or whole:
+    if not manifest.has(column) or not manifest.corpus.get("has_intervals", True):
         return {}
     fields = [value.split(" ") for value in manifest.column(column)]
     found = {"start": [field[0] for field in fields], "end": [field[1] for field in fields]}
@@ -109,27 +113,20 @@ def _times(manifest: Manifest, kind: str) -> dict[str, list[str]]:
     return found
 
 
-def _are_the_same(manifest: Manifest) -> bool:
-    return manifest.has("wav.scp") and manifest.column("wav.scp") == manifest.column("video.scp")
-
-
-def _parts(manifest: Manifest) -> tuple[str, dict[str, str], list[str]]:
+def _parts(manifest: Manifest, kind: str | None) -> tuple[str, dict[str, str], list[str]]:
     """The part, or the number of the fold that tests it, of each utterance, and what is to be told of them."""
-    folds = manifest.source / "folds"
-    official = folds / "official-clean" / "1"
-    if official.is_dir():
-        fold = read_fold(official)
+    found = {path.name.removesuffix("-clean"): path for path in sorted((manifest.source / "folds").glob("*-clean"))}
+    kind = kind or (OFFICIAL if OFFICIAL in found else next(iter(found)) if len(found) == 1 else None)
+    if kind == OFFICIAL and OFFICIAL in found:
+        fold = read_fold(found[OFFICIAL] / "1")
         parts = {part: getattr(fold, part) for part in ("train", "validation", "test")}
         return "part", {utterance: part for part, ids in parts.items() for utterance in ids}, []
-    found = [path for path in sorted(folds.glob("*-clean")) if path.is_dir()]
-    if len(found) != 1:
-        told = f"folds are not in the table, there is more than one kind ({_joined(found)})" if found else ""
-        return "fold", {}, [told] if told else []
-    numbers = {utterance: one.name for one in sorted(found[0].iterdir()) for utterance in read_fold(one).test}
+    if kind is None:
+        told = f"folds are not in the table, there are several kinds ({', '.join(found)})"
+        return "fold", {}, [told] if found else []
+    if kind not in found:
+        raise MertkError(f"{manifest.source}: has no folds by {kind}; there is {', '.join(found) or 'none'}.")
+    numbers = {utterance: one.name for one in sorted(found[kind].iterdir()) for utterance in read_fold(one).test}
     if numbers.keys() != set(manifest.ids):
-        return "fold", {}, [f"the folds {found[0].name} are not in the table, they do not test every utterance"]
+        return "fold", {}, [f"the folds by {kind} are not in the table, they do not test every utterance"]
     return "fold", numbers, []
-
-
-def _joined(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.data.audio_segments import COLUMN
 from mertk.data.columns import (
     COLUMN_NAMES,
     UNIMODAL_LABELS,
@@ -17,6 +18,7 @@ from mertk.data.columns import (
 )
 from mertk.data.labels import find_twins
 from mertk.data.name_lists import read_classes
+from mertk.data.sound_file import TOLERANCE_SECONDS
 from mertk.errors import MertkError
 from mertk.metrics.catalogue import LABEL_RANGES
 from mertk.tasks import Task, task_of_corpus
@@ -68,6 +70,7 @@ def validate_directory(path: str | Path, check_files: bool = True, deep: bool = 
     names = [name for name in COLUMN_NAMES if (path / name).is_file()]
     columns = {name: _read_column(path / name, classes, task, problems) for name in names}
     problems += _differing_ids(columns)
+    problems += _interval_problems(columns)
     if classes is None:
         problems += _label_range_problems(path, corpus, columns)
     if check_files:
@@ -145,6 +148,27 @@ def _label_range_problems(path: Path, corpus: dict[str, Any], columns: dict[str,
             if is_number(value) and not lowest <= float(value) <= highest:
                 message = f"label {value} is outside the scale of {metrics}, {lowest:g} to {highest:g}"
                 problems.append(Problem(str(path / name), number, utterance, message))
+    return problems
+
+
+def _interval_problems(columns: dict[str, Column]) -> list[Problem]:
+    """Intervals of no file, or of another length than utt2dur gives the utterance."""
+    if COLUMN not in columns:
+        return []
+    column = columns[COLUMN]
+    if "wav.scp" not in columns:
+        return [Problem(str(column.file), 0, "", "there is no wav.scp, which has the files that these are seconds of")]
+    durations = columns.get("utt2dur", Column(column.file, [], []))
+    seconds_of = {name: float(value) for _, name, value in durations.lines() if is_number(value)}
+    problems = []
+    for number, utterance, value in column.lines():
+        fields = value.split(" ")
+        if utterance not in seconds_of or len(fields) != 2 or not all(map(is_number, fields)):
+            continue
+        seconds = float(fields[1]) - float(fields[0])
+        if abs(seconds - seconds_of[utterance]) > TOLERANCE_SECONDS:
+            message = f"the interval lasts {seconds:.3f} s, utt2dur says {seconds_of[utterance]:.3f} s"
+            problems.append(Problem(str(column.file), number, utterance, message))
     return problems
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mertk.command import COMMANDS, EXTRACTIONS
+from mertk.data_prep.corpora import describe_corpora
 from tests.heavy_packages import HEAVY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +78,7 @@ def test_help_of_a_module_is_quick_and_has_an_example(module):
     text = help_of(module)
     assert text.startswith(f"usage: python -m {module} ")
     typed = [f"mertk {name}" for name, own in TYPED.items() if own in (module, f"mertk.{module}")]
+    typed += [f"mertk prepare {name}" for name, one in describe_corpora().items() if one.module == f"mertk.{module}"]
     last = module.rpartition(".")[2]
     shown = text.partition("example")[2]
     assert any(name in shown for name in [*typed, last]), "the example shows another program"

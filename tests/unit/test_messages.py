@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mertk.command import COMMANDS, EXTRACTIONS
+from mertk.data_prep.corpora import describe_corpora
 from tests.unit.test_import_rules import ROOT, imports, module_name
 
 OPTION = re.compile(r"(?<![\w-])--([a-z]\w*)")
@@ -71,8 +72,9 @@ def commands() -> dict[str, str]:
     """Modules by what a user types behind `mertk`."""
     found = {name: command.module for name, command in COMMANDS.items() if command.module}
     found |= {f"extract {name}": command.module for name, command in EXTRACTIONS.items()}
-    prepared = (name for name in programs() if re.fullmatch(r"mertk\.data_prep\.\w+", name))
-    return found | {f"prepare {name.rpartition('.')[2]}": name for name in prepared}
+    prepared = {name.rpartition(".")[2]: name for name in programs() if re.fullmatch(r"mertk\.data_prep\.\w+", name)}
+    prepared |= {name: corpus.module for name, corpus in describe_corpora().items()}
+    return found | {f"prepare {name}": module for name, module in prepared.items()}
 
 
 def program_of(named: str) -> str | None:

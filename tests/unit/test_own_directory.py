@@ -179,7 +179,7 @@ def test_what_most_rows_have_the_others_are_lost_for(rows, tmp_path):
     assert not (tmp_path / "out" / "text").exists()
     few = [replace(row, text="a word" if number == 5 else None) for number, row in enumerate(rows)]
     manifest = prepared(few, tmp_path)
-    assert "1 of 12 rows have a text, which is not used therefore" in manifest.corpus["warnings"]
+    assert "only 1 of 12 rows have text, which is not used therefore" in manifest.corpus["warnings"]
 
 
 def test_a_folder_of_something_else_is_not_written_to(rows, tmp_path):
