@@ -15,7 +15,7 @@ WEIGHTS = {"ce": 1.0, "avel": 0.7, "mem": 0.1}
 
 def make_foal(dtype=torch.float64, dropout=0.0, **arguments):
     torch.manual_seed(7)
-    widths = {"audio_dim": 16, "video_dim": 12, "projection_dim": 8}
+    widths = {"audio_dim": 16, "video_dim": 12, "text_dim": 8, "projection_dim": 8}
     dropouts = {"projection_dropout": dropout, "attention_dropout": dropout, "hidden_dropout": dropout}
     return FoalNet(4, **widths | dropouts | {"matching": False} | arguments).to(dtype)
 
@@ -31,6 +31,8 @@ def make_batch(labels, dtype=torch.float64, num_samples=0):
         "audio_lengths": torch.arange(count) % 7 + 3,
         "video": torch.randn(count, 8, 12, generator=random, dtype=torch.float64).to(dtype),
         "video_lengths": (torch.arange(count) * 3) % 8 + 1,
+        "text": torch.randn(count, 6, 8, generator=torch.Generator().manual_seed(13), dtype=torch.float64).to(dtype),
+        "text_lengths": (torch.arange(count) * 5) % 6 + 1,
         "labels": torch.tensor(labels),
         "shared_seed": 17,
         "epoch": 0,
@@ -44,7 +46,7 @@ def make_batch(labels, dtype=torch.float64, num_samples=0):
 def take_rows(batch, rows):
     """Rows of a batch, padded to their own longest."""
     part = {name: value[rows] if isinstance(value, (torch.Tensor, list)) else value for name, value in batch.items()}
-    for modality in ("audio", "video"):
+    for modality in ("audio", "video", "text"):
         part[modality] = part[modality][:, : int(part[f"{modality}_lengths"].max())]
     return part
 

@@ -73,7 +73,7 @@ settle_corpus() {
 # experiment_name : what tells experiments of one recipe apart: variant, modalities, ablation, files of --config, settings.
 experiment_name() {
     local name=$variant file words=()
-    [[ -z ${modalities-} ]] || name+=_${modalities// /_}
+    [[ -z $modalities ]] || name+=_${modalities// /_}
     [[ $ablation == full ]] || name+=_$ablation
     for file in "${config[@]}"; do
         file=${file##*/}

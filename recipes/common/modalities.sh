@@ -2,13 +2,11 @@
 # shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
 # Which modalities Foal-Net takes, where a corpus has text as well. `modalities` is empty for audio and video, the method as
 # published; for others it names a file of the method's modalities/, and stands in the name of the experiment.
-modalities=''
 options+=" modalities"
 
 # check_modalities : put --modalities in order, and keep the ablations that go with it; audio or video alone is one.
 check_modalities() {
     local word chosen=() kept=()
-    [[ -n $modalities ]] || return 0
     some_of modalities audio video text
     for word in audio video text; do
         [[ " $modalities " != *" $word "* ]] || chosen+=("$word")

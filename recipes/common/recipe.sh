@@ -14,6 +14,7 @@ source "$common/help.sh"
 source "$common/cmd.sh"
 corpus_name=${name%/*} method=${name#*/} marked=''
 corpus='' stage=0 stop_stage=5 data='' exp='' folds='' variant=${variants%% *} ablation=full protocol=clean
+modalities='' # of an experiment that takes others than its method by itself (modalities.sh)
 num_processes=auto max_lost='' config=() shared='' fitting=''
 options+=" corpus stage stop_stage data exp folds protocol cv seeds num_processes max_lost" lists+=" config"
 # What a corpus has of its own: options and their help, where its data are, what is made of them.
@@ -46,7 +47,7 @@ some_of protocol $protocols
 one_of cv $cvs
 # shellcheck disable=SC2086
 one_of variant $variants
-[[ ! -v modalities ]] || check_modalities
+[[ -z $modalities ]] || check_modalities
 ((${#ablations[@]} == 0)) || some_of ablation "${ablations[@]}"
 numbers_from seeds 0
 [[ -z $max_lost ]] || share_from max_lost
@@ -92,7 +93,7 @@ configs=("$shared/$base.yaml")
 for overlay in "$corpus_name" $features "$variant"; do
     [[ $overlay == "$base" ]] || add_config "$overlay"
 done
-[[ -z ${modalities-} ]] || add_config "modalities/${modalities// /_}"
+[[ -z $modalities ]] || add_config "modalities/${modalities// /_}"
 for overlay in $fitting; do add_config "$overlay"; done
 [[ $is_raw == no ]] || configs+=("$shared/recordings.yaml")
 [[ $miniature == no ]] || add_config miniature

@@ -27,8 +27,9 @@ def chunks_of(batch):
 
 
 @pytest.mark.parametrize("rows", ROWS)
-def test_chunks_give_the_terms_and_gradients_of_one_batch(rows):
-    whole, chunked = (make_foal(contrast_rows=rows) for _ in range(2))
+@pytest.mark.parametrize("modalities", [("audio", "video"), ("audio", "video", "text")], ids="+".join)
+def test_chunks_give_the_terms_and_gradients_of_one_batch(rows, modalities):
+    whole, chunked = (make_foal(contrast_rows=rows, modalities=modalities) for _ in range(2))
     batch = make_batch(LABELS)
     expected = whole_step(whole, batch)
     torch.testing.assert_close(cached_step(chunked, chunked, chunks_of(batch)), expected, rtol=1e-12, atol=1e-12)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import mertk
 from mertk.models.foal import MATCHING_HEADS, FoalNet
+from tests.raw_corpus import write_bert
 
 WIDTHS = {"audio": 16, "video": 12, "text": 8}
 LENGTHS = {"audio": 9, "video": 8, "text": 6}
@@ -129,3 +132,31 @@ def test_tokens_pass_an_encoder_that_is_trained_with_the_rest():
     seen = {int(word) for text, length in texts for word in text[:length, 0]}
     moved = model.text_encoder.weight.grad.abs().sum(dim=1) > 0
     assert {word for word in range(20) if moved[word]} == seen
+
+
+def test_the_recipes_settings_train_a_model_that_is_loaded_again(checkout, tmp_path):
+    conf = checkout / "recipes/common/conf"
+    files = [conf / "foal.yaml", conf / "foal/modalities/audio_video_text.yaml", conf / "foal/miniature.yaml"]
+    settings = [
+        *("data.inputs.audio={kind: features, max_seconds: null}", "data.inputs.video.max_seconds=null"),
+        *("model.audio_encoder=null", "training.trackers=[]"),
+        *("data.num_workers=0", "training.epochs=4", "optimizer.learning_rate=0.01"),
+        *(f"model.text_encoder.weights={write_bert(tmp_path / 'bert')}", f"run.output_dir={tmp_path / 'run'}"),
+    ]
+    held_out = rows(12, 100)
+    run = mertk.train(files, settings, train=rows(48, 0), validation=held_out)
+    predictor = mertk.load(run.model_directory)
+    right = [predictor.predict({name: row[name] for name in ALL}).label == row["label"] for row in held_out]
+    assert sum(right) / 12 == run.metrics["wa"] > 0.6
+
+
+def rows(count, first):
+    """Utterances of two classes that their sound tells."""
+    random = np.random.default_rng(first)
+    found = []
+    for number in range(first, first + count):
+        made = {name: random.normal(size=(5, 16)).astype(np.float32) for name in ("audio", "video")}
+        made["audio"] += 2 * (number % 2)
+        made["text"] = np.stack([random.integers(1, 9, 4), np.zeros(4, int)], axis=1)
+        found.append(made | {"utterance_id": f"u{number}", "label": "ab"[number % 2]})
+    return found

@@ -16,7 +16,10 @@ def test_of_a_data_directory_what_it_says_of_itself(tmp_path):
     assert facts_of_data(tmp_path) == {"miniature": "no"}
     corpus = {"corpus": "mosi", "source": "/corpora/mosi.pkl", "miniature": True, "count": 3}
     (tmp_path / "corpus.json").write_text(json.dumps(corpus))
-    assert facts_of_data(tmp_path) == {"corpus": "mosi", "source": "/corpora/mosi.pkl", "miniature": "yes"}
+    told = {"corpus": "mosi", "source": "/corpora/mosi.pkl", "miniature": "yes"}
+    assert facts_of_data(tmp_path) == told
+    (tmp_path / "corpus.json").write_text(json.dumps(corpus | {"label_map": "six"}))
+    assert facts_of_data(tmp_path) == told | {"label_map": "six"}
 
 
 def test_of_a_data_directory_what_it_holds(tmp_path, capsys):

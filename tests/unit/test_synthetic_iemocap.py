@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import wave
 
 import numpy as np
 import pytest
 
-from mertk.data_prep.synthetic import dialogue, emotion, face, iemocap, movie, voice
+from mertk.data_prep.synthetic import dialogue, emotion, face, iemocap, listing, movie, voice
 from mertk.errors import MertkError
 
 UTTERANCES = 20
@@ -237,6 +238,34 @@ def test_encoders_load_as_the_real_ones_do(corpus):
     size = clip.config.image_size
     with torch.no_grad():
         assert clip(pixel_values=torch.randn(2, 3, size, size)).image_embeds.shape == (2, 96)
+
+
+def test_every_word_that_is_said_is_a_token(corpus):
+    from transformers import AutoConfig, AutoTokenizer
+
+    bert = corpus / "models" / "bert"
+    assert AutoConfig.from_pretrained(bert).mertk_miniature is True
+    tokenizer = AutoTokenizer.from_pretrained(bert)
+    texts = [
+        line.partition("]: ")[2]
+        for path in sorted(corpus.glob("Session*/dialog/transcriptions/Ses*.txt"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith("Ses") and "XX" not in line
+    ]
+    assert len(texts) > UTTERANCES
+    assert not {token for text in texts for token in tokenizer.tokenize(text) if token[0] in "[#"}
+
+
+def test_a_miniature_of_before_there_was_text_gets_its_encoder_and_keeps_the_rest(tmp_path):
+    out = tmp_path / "miniature"
+    assert iemocap.write_corpus(out, utterances=UTTERANCES)
+    shutil.rmtree(out / "models/bert")
+    listing.write_listing(out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.wav")}
+    assert iemocap.write_corpus(out, utterances=UTTERANCES)
+    assert (out / "models/bert/vocab.txt").is_file()
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.wav")} == before
+    assert not iemocap.write_corpus(out, utterances=UTTERANCES)
 
 
 def test_image_processor_fits_the_model(corpus):

@@ -4,7 +4,7 @@
 # the data; what is chosen by them is told (own_method.sh).
 cv=auto cvs="auto official speaker session dialogue video recording utterance" protocols="clean clean-refit published"
 seeds=1234 features='' is_raw=no
-csv='' door='' prepare='' modalities='' speech='' clip='' bert='' max_tokens='' max_seconds=''
+csv='' door='' prepare='' speech='' clip='' bert='' max_tokens='' max_seconds=''
 options+=" csv door prepare method modalities speech clip bert max_tokens max_seconds"
 # shellcheck source=recipes/common/corpora/own_method.sh
 source "$common/corpora/own_method.sh"
