@@ -3,10 +3,11 @@
 Of --data what corpus.json says: `corpus`, `source`, `miniature` (yes or no), `label_map` where labels were mapped, and
 `alignment` of features that came in a file. Nothing is said of a directory that is not there yet or holds no manifest;
 one that holds a manifest and no corpus.json is no miniature. With --content also what it holds: `modalities`; the
-`task`, and `classes` or the `least` and `largest` intensity; the kinds of folds (`cvs`), how many and under which
-protocols (`folds.KIND`, `protocols.KIND`). Of --config the inputs that are used, by modality: `waveform`, `features`,
-`tokens`, or `given` for those in a directory of their own; and the pretrained weights, by the key that names them. An
---engine that is none is refused here, before the recipe makes features that nothing could be trained on.
+`task`, and `classes` or the `least` and `largest` intensity and how far from 0 they `reach`; the kinds of folds
+(`cvs`), how many and under which protocols (`folds.KIND`, `protocols.KIND`). Of --config the inputs that are used, by
+modality: `waveform`, `features`, `tokens`, or `given` for those in a directory of their own; and the pretrained
+weights, by the key that names them. An --engine that is none is refused here, before the recipe makes features that
+nothing could be trained on.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def facts_of_content(directory: Path) -> dict[str, str]:
 
 
 def _labels_of(directory: Path) -> dict[str, str]:
-    """`task` and `classes`, or the `least` and `largest` intensity."""
+    """`task` and `classes`, or the `least` and `largest` intensity and how far from 0 they `reach`."""
     from mertk.data.columns import read_column
     from mertk.data.manifest import read_corpus
     from mertk.data.name_lists import read_classes
@@ -50,7 +50,8 @@ def _labels_of(directory: Path) -> dict[str, str]:
     if classes is not None:
         return {"task": task.name, "classes": ", ".join(classes)}
     values = [float(value) for value in read_column(labels, None, False, task)[1]]
-    return {"task": task.name} | ({"least": f"{min(values):g}", "largest": f"{max(values):g}"} if values else {})
+    ends = {"least": min(values), "largest": max(values), "reach": max(map(abs, values))} if values else {}
+    return {"task": task.name} | {name: f"{value:g}" for name, value in ends.items()}
 
 
 def _inputs_of(directory: Path) -> dict[str, str]:

@@ -28,7 +28,7 @@ def test_of_a_data_directory_what_it_holds(tmp_path, capsys):
         (tmp_path / name).write_text(text)
     for fold in ("speaker-clean/1", "speaker-clean/2", "speaker-published/1", "official-clean/1"):
         (tmp_path / "folds" / fold).mkdir(parents=True)
-    labels = {"task": "regression", "least": "-1.5", "largest": "2"}
+    labels = {"task": "regression", "least": "-1.5", "largest": "2", "reach": "2"}
     inputs = {"modalities": "audio text"}
     folds = {"cvs": "official speaker", "folds.official": "1", "protocols.official": "clean"}
     folds |= {"folds.speaker": "2", "protocols.speaker": "clean published"}

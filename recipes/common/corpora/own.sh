@@ -28,7 +28,8 @@ Of the data it is chosen, and told: the task, its classes, the modalities, the f
   --protocol NAME      clean: epoch chosen on other speakers than the test ones (default); clean-refit: as many steps as
                        clean chose, on all but the test part; published: epoch chosen on the test part, which flatters
   --seeds "1 2 3"      every fold is trained with each of them (1234)
-  --speech WEIGHTS     speech encoder of the variant frozen, hub id or folder ($default_speech)
+  --speech WEIGHTS     speech encoder, of the variant frozen and those that train one, hub id or folder; of frozen
+                       $default_speech
   --clip WEIGHTS       CLIP model for pictures, of all variants but small ($default_clip)
   --bert WEIGHTS       text encoder, where text is used ($default_bert)
   --max_tokens N       most tokens of a text (50)
@@ -107,6 +108,9 @@ plan_data() {
         [[ ! -v used[$one] || " ${known[modalities]} " == *" $one "* ]] || usage_error \
             "--ablation $ablation: $base takes $one here, and $data has ${known[modalities]}; give --modalities or another --method"
     done
+    check_encoders
+    [[ -z $speech || ! -v used[model.audio_encoder.weights] ]] ||
+        settings=("model.audio_encoder.weights=$(yaml_text "$speech")" "${settings[@]}")
     examined=() names=() speech=${speech:-$default_speech} clip=${clip:-$default_clip} bert=${bert:-$default_bert}
     # One recording that cannot be used must not stop a corpus of sixty.
     [[ -n $max_lost ]] || lost=(--max_lost 0.05)

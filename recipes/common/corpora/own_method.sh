@@ -123,12 +123,9 @@ refuse_modalities() {
 
 # fit_labels : settings that the scale of intensities asks for.
 fit_labels() {
-    [[ ${known[task]} == regression && -v known[least] ]] || return 0
+    [[ ${known[task]} == regression && -v known[reach] ]] || return 0
     case $base in
-        tam_ulag)
-            settings=("model.label_limit=$(awk -v a="${known[least]}" -v b="${known[largest]}" \
-                'BEGIN { a = a < 0 ? -a : a; b = b < 0 ? -b : b; print (a > b) ? a : (b > 0 ? b : 1) }')" "${settings[@]}")
-            ;;
+        tam_ulag) settings=("model.label_limit=${known[reach]}" "${settings[@]}") ;;
         foal)
             # Intensities of one side have one sign: whole numbers tell them apart.
             [[ ${known[least]} == -* && ${known[largest]} != -* ]] || settings=(model.groups=rounded "${settings[@]}")
@@ -136,23 +133,30 @@ fit_labels() {
     esac
 }
 
+# check_encoders : refuse encoders that nothing would be made with.
+check_encoders() {
+    [[ -z $speech || ${used[audio]-}:$variant == features:frozen || -v used[model.audio_encoder.weights] ]] ||
+        usage_error "--speech: no speech encoder is used by --method $base --variant $variant here; try --variant frozen"
+    [[ -z $clip || (${used[video]-} == features && $variant != small) ]] ||
+        usage_error "--clip: no CLIP is used by --method $base --variant $variant here; try --variant frozen"
+    [[ -z $bert || ${used[text]-} =~ ^(features|tokens)$ ]] ||
+        usage_error "--bert: no text is used by --method $base here; see --modalities"
+}
+
 # tell_choice : what was chosen, and how to choose otherwise.
 tell_choice() {
-    local one inputs=() left=() labels="${known[least]-?} to ${known[largest]-?}"
-    for one in audio video text; do
-        if [[ -v used[$one] ]]; then
-            inputs+=("$one")
-        elif [[ " ${known[modalities]} " == *" $one "* ]]; then
-            left+=("$one")
-        fi
+    local one inputs='' left='' labels=${known[classes]-"${known[least]-?} to ${known[largest]-?}"}
+    for one in ${known[modalities]}; do
+        if [[ -v used[$one] ]]; then inputs+=" $one"; else left+=" $one"; fi
     done
-    [[ ! -v known[classes] ]] || labels=${known[classes]}
+    [[ -z $left ]] || left=", but not$left"
+    [[ $left != *text || $variant != small ]] || left+=' (--variant frozen takes it)'
     printf 'chosen by what %s holds, and how to choose otherwise:\n' "$data"
     tell task "${known[task]}: $labels" '--prepare task=NAME, with --csv'
     tell method "$base, of $(list_methods)" '--method NAME'
     tell variant "$variant$(about_variant), of $variants" '--variant NAME'
-    tell inputs "${inputs[*]}${left[*]:+, but not ${left[*]}$([[ $variant != small ]] || printf ' (--variant frozen takes it)')}" '--modalities "WORDS"'
-    [[ ${names[*]} == "" ]] || tell features "${names[*]}, of the first ${max_seconds:-10} s" '--max_seconds S'
+    tell inputs "${inputs# }$left" '--modalities "WORDS"'
+    ((${#names[@]} == 0)) || tell features "${names[*]}, of the first ${max_seconds:-10} s" '--max_seconds S'
     tell folds "$(wc -w <<<"$folds") by $cv, protocol $protocol" '--prepare folds=K, --cv, --protocol'
 }
 
