@@ -54,6 +54,7 @@ def prepare(
     columns: Mapping[str, str] | None = None,
     root: Path | None = None,
     encoding: str | None = None,
+    ending: str = "",
     **options: Any,
 ) -> Manifest:
     """Hold the rows of tables of audformat against their files, and write the data directory `out`.
@@ -64,7 +65,7 @@ def prepare(
         name: of the corpus; None for that of the table or folder.
         table: of a database, the one with the labels.
         more: tables of files with more about them.
-        columns, root, encoding: see `mertk.data_prep.csv_table.prepare`.
+        columns, root, encoding, ending: see `mertk.data_prep.csv_table.prepare`.
         options: what else `mertk.data_prep.own_directory.prepare_rows` takes.
 
     Raises:
@@ -75,7 +76,8 @@ def prepare(
 
     given = [(None, source)] if source else list((parts or {}).items())
     reading = join_readings(
-        with_part(read_audformat(find_table(path, table), more, columns, root, encoding), part) for part, path in given
+        with_part(read_audformat(find_table(path, table), more, columns, root, encoding, ending), part)
+        for part, path in given
     )
     return prepare_reading(reading, [path for _, path in given], out, name, options)
 

@@ -51,19 +51,20 @@ def read_audformat(
     columns: Mapping[str, str] | None = None,
     root: Path | None = None,
     encoding: str | None = None,
+    ending: str = "",
 ) -> OwnReading:
     """The rows of a table, with what others say of their files.
 
     Args:
         others: tables of files with more about them, such as db.files.csv with the speakers.
-        columns, root, encoding: see `read_own_table`; of others, columns that they do not have are passed over.
+        columns, root, encoding, ending: see `read_own_table`; of others, columns that they do not have are passed over.
 
     Raises:
         MertkError: a table is at fault as a whole, or another one adds nothing.
     """
-    reading = read_own_table(table, columns, root, encoding)
+    reading = read_own_table(table, columns, root, encoding, ending)
     for path in others:
-        more = read_own_table(path, None, root, encoding, needs_label=False)
+        more = read_own_table(path, None, root, encoding, ending, needs_label=False)
         about = {row.file: row for row in more.rows if not row.fault}
         added = [name for name in _ADDED if any(getattr(row, name) for row in about.values())]
         added = [name for name in added if all(getattr(row, name) is None for row in reading.rows if not row.fault)]

@@ -56,6 +56,7 @@ def prepare(
     columns: Mapping[str, str] | None = None,
     root: Path | None = None,
     encoding: str | None = None,
+    ending: str = "",
     **options: Any,
 ) -> Manifest:
     """Hold the rows of tables against their files, and write the data directory `out`.
@@ -66,6 +67,7 @@ def prepare(
         columns: the column of a meaning (file, label, speaker, ...) by its name, where it is not to be found.
         root: folder that names of files are relative to; None for that of each table.
         encoding: of the characters; None: found out.
+        ending: of the files, such as .wav, where tables name them without.
         options: what else `mertk.data_prep.own_directory.prepare_rows` takes.
 
     Raises:
@@ -75,7 +77,9 @@ def prepare(
     from mertk.data_prep.table_reading import read_own_table
 
     given = [(None, path) for path in tables] + list((parts or {}).items())
-    reading = join_readings(with_part(read_own_table(path, columns, root, encoding), part) for part, path in given)
+    reading = join_readings(
+        with_part(read_own_table(path, columns, root, encoding, ending), part) for part, path in given
+    )
     return prepare_reading(reading, [path for _, path in given], out, name, options)
 
 

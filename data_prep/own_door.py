@@ -19,6 +19,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of programs that read tables with names above the columns (`read_table_arguments`)."""
     add = parser.add_argument
     add("--columns", nargs="+", action="extend", default=[], metavar="MEANING=COLUMN", help="such as label=Emotion")
+    add("--ending", default="", metavar=".wav", help="of the files, where the table names them without")
     add("--encoding", metavar="NAME", help="of the characters, such as gb18030 (default: UTF-8 or what a mark says)")
 
 
@@ -47,7 +48,8 @@ def read_table_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     from mertk.data_prep.table_columns import read_choices
 
-    return {"columns": read_choices(arguments.columns), "encoding": arguments.encoding, "root": arguments.root}
+    columns = read_choices(arguments.columns)
+    return {"columns": columns} | {name: getattr(arguments, name) for name in ("encoding", "ending", "root")}
 
 
 def join_readings(readings: Iterable[OwnReading]) -> OwnReading:

@@ -45,18 +45,17 @@ def read_facts(path: Path, modalities: Collection[str]) -> FileFacts:
 
 
 def _read(path: Path, modalities: Collection[str]) -> FileFacts:
-    from mertk.data.recording_file import check_file, has_picture
+    from mertk.data.recording_file import has_picture
     from mertk.data.sound_file import measure_sound, open_sound
 
     _check_there(path)
-    check_file(path, "audio")
     with open_sound(path) as file:
         kind = None if file is None else file.format
     is_video = kind not in _SOUND_ALONE and bool(has_picture(path))
     if kind is not None and not is_video:
         return FileFacts("plain", measure_sound(path).seconds)
     if not is_video:
-        return FileFacts("coded", measure_sound(path).seconds)
+        return FileFacts("coded", _coded_seconds(path))
     sound = attempt(lambda: _sound_of_video(path), path) if "audio" in modalities else None
     picture = attempt(lambda: _picture_seconds(path), path) if "video" in modalities else None
     sound_error = sound if isinstance(sound, RecordingError) else None
@@ -72,12 +71,28 @@ def _read(path: Path, modalities: Collection[str]) -> FileFacts:
 
 
 def _check_there(path: Path) -> None:
-    """Refuse a file that is missing, and name one that may be meant."""
-    if path.exists() or path.is_symlink():
-        return
-    near = find_near(path)
-    hint = f", but there is {near.parent.name}/{near.name}" if near else ""
-    raise RecordingError(f"{path}: no such file{hint}", "no_file")
+    """Refuse a file that is missing, and name one that may be meant; or what is no file of sound or video."""
+    from mertk.data.recording_file import check_file
+
+    try:
+        check_file(path, "audio")
+    except RecordingError as error:
+        if error.reason != "no_audio":
+            raise
+        near = None if path.is_symlink() else find_near(path)
+        hint = f", but there is {near.parent.name}/{near.name}" if near else ""
+        raise RecordingError(str(error).rstrip(".") + hint, "no_file") from error
+
+
+def _coded_seconds(path: Path) -> float:
+    from mertk.data.sound_file import measure_sound
+
+    try:
+        return measure_sound(path).seconds
+    except RecordingError as error:
+        if error.reason != "no_audio":
+            raise
+        raise RecordingError(f"{path}: it has neither sound nor moving pictures", "no_sound") from error
 
 
 def _sound_of_video(path: Path) -> float | None:

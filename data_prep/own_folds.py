@@ -133,7 +133,8 @@ def add_cross_validation(directory: DataDirectory, k: int, keep_together: str | 
     units = find_units(directory.manifest, keep_together)
     count = len(units.grouping.names)
     if count < k:
-        directory.warn(f"{count} groups by {_told(units.kept)} make {count} folds, not {k}")
+        hint = f" (--keep_together {units.column} keeps less)" if len(units.kept) > 1 else ""
+        directory.warn(f"{count} groups by {_told(units.kept)} make {count} folds, not {k}{hint}")
         k = count
     parts = divide(directory.manifest, units.grouping, k)
     _add_folds(directory, units, units.grouping, parts)

@@ -71,7 +71,7 @@ class OwnTable:
 
     def drop(self, utterance: OwnUtterance, reason: str, detail: str) -> None:
         """Note why an utterance cannot be used."""
-        self.ledger.add(utterance.id, STAGE, reason, printable(f"{utterance.row.place}: {detail}"))
+        self.ledger.add(utterance.id, STAGE, reason, printable(f"{utterance.row.place}: {detail.rstrip('.')}"))
         self.left_out[reason] += utterance.is_kept
         utterance.is_kept = False
 

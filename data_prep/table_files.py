@@ -28,10 +28,15 @@ class FileFinder:
 
     Where no file is called so, it is looked for with slashes for the backslashes of Windows, with Windows-1252 for
     bytes that are no UTF-8, and with letters and their marks composed or apart, as macOS has them.
+
+    Args:
+        folder: that names are relative to.
+        ending: of the files, such as .wav, where names are without it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ending: str = "") -> None:
         self.folder = folder.absolute()
+        self.ending = ending
         self._names_in = cache(_composed_names)
 
     def find(self, name: str) -> Path:
@@ -44,6 +49,8 @@ class FileFinder:
             raise ValueError(f"{name:.80} is on another machine; download it, and name the file here")
         if name[:5].casefold() == "file:":
             name = _of_uri(name)
+        if not name.endswith(self.ending):
+            name += self.ending
         path = self.folder / name
         if is_there(path):
             return path

@@ -21,6 +21,8 @@ from mertk.file_names import printable
 _NAMES = frozenset({"file", "id", "speaker", "session", "start", "end", "duration", "part", "fold"})
 #: names and folders looked at to find the one that all names are relative to
 _LOOKED_AT = 100
+#: tried behind names without
+_ENDINGS = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv")
 
 
 def read_own_table(
@@ -28,6 +30,7 @@ def read_own_table(
     columns: Mapping[str, str] | None = None,
     root: Path | None = None,
     encoding: str | None = None,
+    ending: str = "",
     needs_label: bool = True,
 ) -> OwnReading:
     """The rows of a table, and what was made of it.
@@ -36,6 +39,7 @@ def read_own_table(
         columns: the column of a meaning by its name (`mertk.data_prep.table_columns`), where it is not to be found.
         root: folder that names of files are relative to; None for that of the table.
         encoding: of its characters, by Python's name; None: found out.
+        ending: of the files, such as .wav, where the table names them without.
         needs_label: whether a table without labels is refused.
 
     Raises:
@@ -48,7 +52,7 @@ def read_own_table(
     table = split_table(path, text.text, lambda names: count_known(_mended(names), chosen))
     table.names = _mended(table.names)
     found = find_columns(path, table.line, table.names, chosen, needs_label)
-    files = FileFinder(root or path.parent)
+    files = FileFinder(root or path.parent, ending)
     missing: Counter[str] = Counter()
     rows = [_own_row(path, row, found, files, missing) for row in table.rows]
     own = OwnReading(rows, _tell(text, table, found), [*text.warnings, *table.warnings])
@@ -120,6 +124,10 @@ def _check_folder(path: Path, own: OwnReading, files: FileFinder, root: Path | N
     named = [row.file for row in own.rows if row.file is not None]
     if not named or any(map(is_there, named)):
         return
+    for file in named[:_LOOKED_AT]:
+        ending = next((end for end in _ENDINGS if is_there(file.with_name(file.name + end))), None)
+        if ending:
+            raise MertkError(f"{path}: none of its files is there, but {file.name}{ending} is; add --ending {ending}.")
     place = files.folder
     below = [entry for entry in islice(place.iterdir(), _LOOKED_AT) if entry.is_dir()]
     names = [file.relative_to(place) for file in named[:_LOOKED_AT] if file.is_relative_to(place)]

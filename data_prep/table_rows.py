@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from mertk.errors import MertkError
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 #: what Excel may be told in a line above the table
-_SAID_DELIMITER = re.compile(r'\ufeff?"?sep=(.)"?[;,\t|]*\s*', re.IGNORECASE)
+_SAID_DELIMITER = re.compile(r'\ufeff?"?sep=([^\w\s"]|\t)"?[;,\t|]*\s*', re.IGNORECASE)
 #: of a name that is a file's
 _SUFFIX = re.compile(r"\.\w{2,5}$")
 #: rows with faulty quotes; with more, the file is no CSV
@@ -68,6 +69,8 @@ def split_table(path: Path, text: str, count_known: Callable[[list[str]], int]) 
     said = _SAID_DELIMITER.fullmatch(lines[begin]) if begin < len(lines) else None
     if said:
         begin += 1
+    title = None if said else _title(lines, begin, count_known)
+    begin += title is not None
     delimiter = said[1] if said else _find_delimiter(path, lines, begin, count_known)
     width_of_tabs = {line.count("\t") for line in lines[begin:] if line.strip()} if delimiter == "\t" else ()
     table = _read(path, lines, begin, delimiter, csv.QUOTE_MINIMAL)
@@ -75,10 +78,23 @@ def split_table(path: Path, text: str, count_known: Callable[[list[str]], int]) 
         # As programs write that never put tabs into values: a quote is a character like any other.
         table = _read(path, lines, begin, delimiter, csv.QUOTE_NONE)
         table.warnings.append(f"quotes in {path.name} do not match and were taken as they stand, between tabs")
+    if title is not None:
+        table.warnings.append(f"{path.name} has a line above the names of its columns, {title!r:.80}, not used")
     if not table.rows:
         raise MertkError(f"{path}: there is no row below the names of the columns ({', '.join(table.names)}).")
     _fit_width(path, table)
     return table
+
+
+def _title(lines: list[str], begin: int, count_known: Callable[[list[str]], int]) -> str | None:
+    """The line above the names of the columns, where Numbers writes that of the table; None where there is none."""
+    above, below = (lines[number].strip() if number < len(lines) else "" for number in (begin, begin + 1))
+    for delimiter in (",", ";", "\t"):
+        cells = [cell.strip('" ') for cell in above.split(delimiter)]
+        names = [name.strip('" ') for name in below.split(delimiter)]
+        if sum(map(bool, cells)) == 1 and not count_known(cells) and count_known(names) > 1:
+            return above.strip(delimiter)
+    return None
 
 
 def _find_delimiter(path: Path, lines: list[str], begin: int, count_known: Callable[[list[str]], int]) -> str:
@@ -103,7 +119,7 @@ def _find_delimiter(path: Path, lines: list[str], begin: int, count_known: Calla
     return max(found, key=lambda delimiter: scores[delimiter][2], default=",")
 
 
-def _reader(lines: list[str], begin: int, delimiter: str, quoting: int):
+def _reader(lines: list[str], begin: int, delimiter: str, quoting: int) -> Any:
     strict = quoting != csv.QUOTE_NONE
     blanks = delimiter not in "\t "
     return csv.reader(
@@ -167,7 +183,8 @@ def _fit_width(path: Path, table: TableRows) -> None:
             f"{path}:{sound[0].line}: the names of the columns are separated by {told}, but not the values below, "
             f"{sound[0].values[0]!r:.100}; save all of it in one way."
         )
-    if sound and all(len(row.values) == width + 1 and row.values[0] for row in sound):
+    longer = sound and all(len(row.values) == width + 1 and row.values[0] for row in sound)
+    if longer and any(row.values[-1].strip() for row in sound) and len({row.values[0] for row in sound}) == len(sound):
         # R writes the names of rows without a name above them.
         table.names.insert(0, "")
         width += 1

@@ -11,7 +11,7 @@ MISSING = frozenset({"NA", "N/A", "#N/A", "NaN", "nan", "<NA>", "NaT", "NULL", "
 _NO_NAME = frozenset({"None", "none", "-"})
 
 _PLAIN = re.compile(r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?) ?(s|sec|secs|seconds|ms)?")
-_CLOCK = re.compile(r"(?:(\d+) days?,? ?\+?)?(?:(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:[.,]\d+)?))?")
+_CLOCK = re.compile(r"(?:(\d+) days?,? ?\+?)?(?:(?:(\d+):)?(\d+):([0-5]?\d(?:[.,]\d+)?))?")
 
 
 def is_missing(value: str, is_name: bool = False) -> bool:

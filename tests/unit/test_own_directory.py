@@ -73,12 +73,15 @@ def test_a_table_becomes_a_sound_data_directory(rows, tmp_path, capsys):
 
 def test_all_that_is_wrong_is_told_at_once_with_the_rows(rows, tmp_path):
     clips = tmp_path / "clips"
-    (clips / "text.wav").write_text("no sound", encoding="utf-8")
+    (clips / "noise.wav").write_bytes(bytes(range(256)) * 40)
+    (clips / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    (clips / "link.wav").symlink_to("nowhere")
     cut = write_wav(clips / "cut.wav", seconds=2)
     cut.write_bytes(cut.read_bytes()[:30000])
     bad = {
         "no_file": OwnRow("clips.csv:20", clips / "CLIP 1.wav", "sad", speaker="b"),
-        "unreadable_audio": OwnRow("clips.csv:21", clips / "text.wav", "sad", speaker="b"),
+        "unreadable_audio": OwnRow("clips.csv:21", clips / "noise.wav", "sad", speaker="b"),
+        "no_sound": OwnRow("clips.csv:30", clips / "picture.png", "sad", speaker="b"),
         "truncated_audio": OwnRow("clips.csv:22", cut, "sad", speaker="b"),
         "empty_label": OwnRow("clips.csv:23", write_wav(clips / "a.wav"), " ", speaker="b"),
         "duplicate_row": OwnRow("clips.csv:24", rows[0].file, "angry", speaker="b"),

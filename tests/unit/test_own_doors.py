@@ -37,7 +37,7 @@ def clips(tmp_path):
 
 def write(path: Path, lines) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="surrogateescape")
     return path
 
 
@@ -70,6 +70,7 @@ def came_back(tmp_path, manifest, *words):
 
 
 def test_a_table_goes_in_and_out(tmp_path, clips, capsys):
+    clips[0] = clips[0].rename(clips[0].with_name('caf\udce9, "1".wav'))
     rows = [f"{clip.name};{EMOTIONS[row % 3]};Anna {row // 4};0,5;1,5" for row, clip in enumerate(clips)]
     write(tmp_path / "clips/mine.csv", ["Clip;Emotion;Spk;Begin;End", *rows])
     words = ("--columns", "file=Clip", "--folds", "4", "--out", tmp_path / "data")
@@ -209,6 +210,10 @@ def test_folds_of_emobox(tmp_path, clips):
     assert read_fold(tmp_path / "one/folds/official-clean/1").test == tested
     single = read_emobox([folder / "mine.jsonl"])
     assert {(row.part, row.fold) for row in single.rows} == {(None, None)} and len(single.rows) == 24
+    table = {"a": {"wav": str(clips[0]), "emo": "h", "start_time": 0.5, "end_time": 1}, "b": 3}
+    rows = read_emobox([write(folder / "mine.json", [json.dumps(table)])]).rows
+    assert (rows[0].file, rows[0].label, rows[0].start, rows[0].end) == (clips[0], "Happy", "0.5", "1")
+    assert rows[1].place.endswith("mine.json:b") and rows[1].fault
     parts = read_emobox([folder / "fold_1"])
     assert {row.part for row in parts.rows} == {"train", "test"}
 

@@ -53,11 +53,13 @@ TWO = [("a b.wav", "happy"), ("fröhlich.wav", "sad")]
         '"path" "emotion"\n"1" "a b.wav" "happy"\n"2" "fröhlich.wav" "sad"\n',
         ",Unnamed: 0,filename,emotion\n0,0,a b.wav,happy\n1,1,fröhlich.wav,sad\n",
         "label , FILE_NAME\nhappy , a b.wav\nsad,fröhlich.wav\n",
+        "file,label\na b.wav,happy,\nfröhlich.wav,sad,\n",
+        "Table 1,,\nfile,label,\na b.wav,happy,\nfröhlich.wav,sad,\n",
         "\n\nfile,label\na b.wav,happy\nfile,label\nfröhlich.wav,sad,,,\n",
         'label,text,file\nhappy,"one, two\nthree ""four""", "a b.wav"\nsad,,fröhlich.wav\n',
     ],
     ids=["plain", "excel", "sep", "unicode-text", "utf16-le", "bars", "windows-1252", "r", "r-write-table", "pandas"]
-    + ["order", "repeated", "quoted"],
+    + ["order", "longer", "numbers", "repeated", "quoted"],
 )
 def test_a_table_is_read_as_programs_write_it(folder, content):
     assert files_and_labels(read(folder, content)) == TWO
@@ -115,6 +117,7 @@ def test_other_names_of_columns(folder):
         (b"PK\x03\x04rest", "this is a workbook, .*; save it as CSV"),
         (b"file,label\na.wav,\0\n", "clips.csv:2: a zero byte"),
         ("<!DOCTYPE html>\n", "this is a web page"),
+        ("file,label\na b,happy\n", "none of its files is there, but a b.wav is; add --ending .wav"),
         ("file,label\nx.wav,happy\n", "none of its files is there: .* below .*/sub; add --root"),
     ],
 )
@@ -183,6 +186,11 @@ def test_names_of_files_from_other_systems(folder):
     assert not read(folder, f"file,label\na b.wav,a\n{'x' * 5000},a\n").rows[1].fault
 
 
+def test_names_without_ending(folder):
+    rows = read(folder, "file,label\na b,a\nsub/x.wav,b\n", ending=".wav").rows
+    assert [row.file.name for row in rows] == ["a b.wav", "x.wav"] and all(row.file.exists() for row in rows)
+
+
 def test_files_below_home(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     assert read(folder / "sub", "file,label\n~/a b.wav,happy\n").rows[0].file == folder / "a b.wav"
@@ -199,6 +207,7 @@ def test_files_below_home(folder, monkeypatch):
         ("1e-3", "0.001"),
         ("2:03", "123"),
         ("1:02:03,25", "3723.25"),
+        ("75:30", "4530"),
         ("0 days 00:00:01.500000", "1.5"),
         ("0 days", "0"),
         ("1 days, 0:00:01", "86401"),
@@ -221,14 +230,14 @@ def test_durations_and_milliseconds(folder):
     assert (reading.rows[0].end, reading.told[1]) == (None, "columns not used: duration")
 
 
-def test_a_hundred_thousand_rows_take_seconds(folder):
+def test_many_rows_take_seconds(folder):
     with (folder / "clips.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("file", "label", "speaker", "text"))
-        writer.writerows(("sub/x.wav", "happy", f"s{row % 50}", f'so "far", {row}') for row in range(100_000))
+        writer.writerows(("sub/x.wav", "happy", f"s{row % 50}", f'so "far", {row}') for row in range(30_000))
     begin = time.process_time()
-    assert len(read_own_table(folder / "clips.csv").rows) == 100_000
-    assert time.process_time() - begin < 20
+    assert len(read_own_table(folder / "clips.csv").rows) == 30_000
+    assert time.process_time() - begin < 6
 
 
 def test_the_doctor_looks_into_a_table(folder):
