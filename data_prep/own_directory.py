@@ -74,10 +74,10 @@ def prepare_rows(
     table.warnings[:0] = warnings
     labels = settle_labels(table, task, class_order)
     parts = settle_parts(table)
-    media = settle_media(table, modalities, num_threads)
+    facts = settle_media(table, modalities, num_threads)
     check_share(table, max_lost, ledger_file)
     with _staging(out) as staging:
-        taken = take_sound(table, media.facts, staging / FOLDER, num_threads) if "audio" in table.used else {}
+        taken = take_sound(table, facts, staging / FOLDER, num_threads) if "audio" in table.used else {}
         check_share(table, max_lost, ledger_file)
         counts = labels.count_classes(table.kept())
         record = describe_corpus(
@@ -91,7 +91,7 @@ def prepare_rows(
             warnings=table.warnings,
             choices=table.choices,
         )
-        columns = make_columns(table, media.facts, taken, out / FOLDER)
+        columns = make_columns(table, facts, taken, out / FOLDER)
         classes = None if labels.classes is None else list(counts)
         with building_data_directory(
             out, columns, record, classes, table.ledger, stage=STAGE, replaces=replaces

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+#: classes named in an error message
+_EXAMPLES = 10
+
 
 def check_classes(manifest: Manifest, part_of: Mapping[str, int], num_parts: int, kept: str) -> None:
     """Refuse classes that some fold could not learn, since all that have them are in its other parts.
@@ -35,8 +38,10 @@ def check_classes(manifest: Manifest, part_of: Mapping[str, int], num_parts: int
         if any(parts_of[name] <= {part, (part + 1) % num_parts} for part in range(num_parts))
     ]
     if rare:
-        told = ", ".join(f"{name} ({counts[name]} utterances in {len(parts_of[name])} folds)" for name in rare)
-        others = ",".join(name for name in manifest.classes if name not in rare)
+        shown = [f"{name} ({counts[name]} utterances in {len(parts_of[name])} folds)" for name in rare[:_EXAMPLES]]
+        told = ", ".join(shown) + (f" and {len(rare) - _EXAMPLES} more" if len(rare) > _EXAMPLES else "")
+        good = [name for name in manifest.classes if name not in rare]
+        others = ",".join(good if len(good) <= 2 * _EXAMPLES else [])
         raise MertkError(
             f"{told}: too few for {num_parts} folds that keep together {kept}, some of which would have "
             "no utterance to learn them from. Add such utterances, leave the classes out (--classes "

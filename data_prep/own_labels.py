@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mertk.data.labels import is_number, normal_form, respell
 from mertk.data_prep.own_names import clean_name
-from mertk.data_prep.own_table import OwnTable, OwnUtterance
+from mertk.data_prep.own_table import OwnTable, OwnUtterance, has_label
 from mertk.errors import MertkError
 from mertk.tasks import TASKS
 from mertk.tasks.label_text import NO_LABEL, join_names
@@ -52,7 +52,7 @@ def settle_labels(table: OwnTable, task: str | None, class_order: Sequence[str] 
     """
     if task is not None and task not in TASKS:
         raise MertkError(f"task: got {task!r}, expected one of {', '.join(TASKS)}.")
-    labelled = [utterance for utterance in table.utterances if (utterance.row.label or "").strip()]
+    labelled = [utterance for utterance in table.utterances if has_label(utterance.row)]
     if not labelled:
         raise MertkError("no row has a label; expected a class, several, or a number in a column of labels.")
     texts = [utterance.row.label.strip() for utterance in labelled if utterance.row.label]

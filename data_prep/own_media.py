@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mertk.batch import MODALITIES
 from mertk.data_prep.own_files import FileFacts, look_into
-from mertk.data_prep.own_table import OwnTable, OwnUtterance
+from mertk.data_prep.own_table import OwnTable, OwnUtterance, is_listable
 from mertk.errors import MertkError
 
 #: how messages call what is used, and why an utterance without it is lost
@@ -20,18 +19,14 @@ _REASONS = {"audio": "no_sound", "video": "no_picture", "text": "empty_text"}
 _TOLERANCE_SECONDS = 0.1
 
 
-@dataclass(frozen=True)
-class OwnMedia:
-    """What the files hold; which modalities are used stands in `OwnTable.used`."""
-
-    facts: dict[Path, FileFacts]
-
-
-def settle_media(table: OwnTable, modalities: Sequence[str] | None, num_threads: int) -> OwnMedia:
-    """Look into all files, and choose what is used: what most utterances have; the others are dropped.
+def settle_media(table: OwnTable, modalities: Sequence[str] | None, num_threads: int) -> dict[Path, FileFacts]:
+    """Look into all files, and choose what is used: what nearly all utterances have; the others are dropped.
 
     Args:
-        modalities: what is used whatever most have; None to choose.
+        modalities: what is used whatever they have; None to choose.
+
+    Returns:
+        What each file holds; the modalities that are used stand in `OwnTable.used`.
 
     Raises:
         MertkError: something else is asked for, or nothing is there.
@@ -56,7 +51,7 @@ def settle_media(table: OwnTable, modalities: Sequence[str] | None, num_threads:
             "neither sound nor picture nor text is there of so many rows that it can be used; expected a column of "
             "files, or of text. --modalities says what is to be used whatever is lost."
         )
-    return OwnMedia(facts)
+    return facts
 
 
 def _has_files(table: OwnTable, modalities: Sequence[str] | None) -> bool:
@@ -69,13 +64,8 @@ def _has_files(table: OwnTable, modalities: Sequence[str] | None) -> bool:
 
 def _look(table: OwnTable, wanted: Sequence[str], num_threads: int) -> dict[Path, FileFacts]:
     """The facts of all files that have a name which lists can hold, of those too whose rows are of no use."""
-    bad = {entry.utterance for entry in table.ledger if entry.reason == "bad_name"}
-    files = dict.fromkeys(
-        utterance.row.file
-        for utterance in table.utterances
-        if utterance.row.file is not None and utterance.id not in bad
-    )
-    return look_into(list(files), wanted, num_threads)
+    files = [utterance.row.file for utterance in table.utterances if utterance.row.file is not None]
+    return look_into(list(filter(is_listable, dict.fromkeys(files))), wanted, num_threads)
 
 
 def _drop_unreadable(table: OwnTable, facts: dict[Path, FileFacts]) -> None:

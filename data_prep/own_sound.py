@@ -7,6 +7,7 @@ another file its own rate and 24 bits; one channel. A file is gone through once 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -138,7 +139,7 @@ def _numbered_blocks(blocks: Iterator[Any]) -> Iterator[tuple[int, Any]]:
 def _open(cut: Cut, rate: int, subtype: str, stack: ExitStack) -> Cut:
     import soundfile
 
-    cut.writer = stack.enter_context(soundfile.SoundFile(str(cut.path), "w", rate, 1, subtype, format="FLAC"))
+    cut.writer = stack.enter_context(soundfile.SoundFile(os.fsencode(cut.path), "w", rate, 1, subtype, format="FLAC"))
     return cut
 
 

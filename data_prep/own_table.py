@@ -1,4 +1,22 @@
-"""The rows of a table of one's own as utterances, what is wrong with each, and what is left of them."""
+"""The rows of a table of one's own as utterances, what is wrong with each, and what is left of them.
+
+Beside the reasons of `mertk.data.ledger`, rows of such a table are left out for these:
+
+| reason              | meaning                                                                              |
+|---------------------|--------------------------------------------------------------------------------------|
+| `bad_row`           | the row itself is at fault: a value too many, say                                    |
+| `bad_name`          | the name of its file is one that no list of files can hold                           |
+| `bad_label`         | no number where the others are, or names with another separator than the others      |
+| `bad_interval`      | it ends before it starts, or behind the end of its file                              |
+| `bad_part`          | another word than those for training, validation and test                            |
+| `empty_…`           | no label, or no text, speaker, session, part, fold where nearly all rows have one    |
+| `duplicate_row`     | the same interval of the same file is in a row above, with the same label            |
+| `contradicting_row` | the same with another label: both rows are left out                                  |
+| `duplicate_id`      | its id is that of a row above                                                        |
+| `no_file`           | there is no such file, or none is named where nearly all rows name one               |
+| `no_sound`          | its file has no sound, where that is used                                            |
+| `no_picture`        | its file has no moving picture, where that is used                                   |
+"""
 
 from __future__ import annotations
 
@@ -8,6 +26,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mertk.data.labels import normal_form
 from mertk.data.ledger import NOT_LOST, Ledger
 from mertk.data_prep.own_names import clean_name, name_rows
 from mertk.data_prep.own_rows import OwnRow
@@ -155,16 +174,28 @@ def _row_faults(utterance: OwnUtterance) -> Iterator[tuple[str, str]]:
     row = utterance.row
     if row.fault:
         yield "bad_row", row.fault
-    if not (row.label or "").strip():
+    if not has_label(row):
         yield "empty_label", "its label is empty"
-    if row.file is not None and any(control in str(row.file) for control in _CONTROLS):
-        yield "bad_name", f"{str(row.file)!r} holds a tab or a line end, which no list of files can hold; rename it"
-    elif row.file is not None and str(row.file) != str(row.file).strip():
-        yield "bad_name", f"{str(row.file)!r} ends with a blank, which no list of files can hold; rename it"
+    if row.file is not None and not is_listable(row.file):
+        yield (
+            "bad_name",
+            f"{str(row.file)!r} holds a tab or a line end, or ends with a blank; rename it",
+        )
     try:
         utterance.start, utterance.end = _interval(row)
     except ValueError as error:
         yield "bad_interval", str(error)
+
+
+def has_label(row: OwnRow) -> bool:
+    """Whether its label says anything that can be seen."""
+    return bool(clean_name(row.label or ""))
+
+
+def is_listable(file: Path) -> bool:
+    """Whether a list of files can hold its name."""
+    name = str(file)
+    return name == name.strip() and not any(control in name for control in _CONTROLS)
 
 
 def _interval(row: OwnRow) -> tuple[float | None, float | None]:
@@ -205,11 +236,11 @@ def _drop_duplicates(table: OwnTable) -> None:
     """Leave out rows of the same recording, all of them where they contradict each other, and ids given before."""
     first: dict[tuple[Path, float | None, float | None], OwnUtterance] = {}
     named: dict[str, OwnUtterance] = {}
-    for utterance in table.utterances:
+    for utterance in filter(lambda utterance: has_label(utterance.row), table.utterances):
         row = utterance.row
         same = first.setdefault((row.file, utterance.start, utterance.end), utterance) if row.file else utterance
         if same is not utterance:
-            if (same.row.label or "").strip() == (row.label or "").strip():
+            if normal_form(same.row.label or "") == normal_form(row.label or ""):
                 table.drop(utterance, "duplicate_row", f"{row.file} is in {same.row.place} already")
                 continue
             told = f"{row.file} has the label {row.label!r} here and {{!r}} in {{}}"
@@ -254,7 +285,7 @@ def unique_names(values: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken: set[str] = set()
     for value in sorted(set(values)):
-        name = wanted = clean_name(value)
+        name = wanted = clean_name(value) or "unnamed"
         number = 1
         while name in taken:
             number += 1

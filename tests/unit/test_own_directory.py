@@ -121,8 +121,16 @@ def test_a_refused_table_leaves_the_directory_before_it(rows, tmp_path):
 
 
 def test_rows_that_contradict_each_other_are_both_left_out(rows, tmp_path):
-    prepared([*rows, replace(rows[4], place="clips.csv:99", label="sad")], tmp_path, max_lost=0.2)
-    assert reasons(tmp_path / "out" / "excluded.tsv") == {"contradicting_row": [rows[4].place, "clips.csv:99"]}
+    more = [
+        replace(rows[4], place="clips.csv:99", label="sad"),
+        replace(rows[5], place="clips.csv:100", label="\u200b"),
+    ]
+    prepared([*more[1:], *rows, *more[:1], replace(rows[0], place="t:9", label="Angry ")], tmp_path, max_lost=0.3)
+    assert reasons(tmp_path / "out" / "excluded.tsv") == {
+        "contradicting_row": [rows[4].place, "clips.csv:99"],
+        "duplicate_row": ["t:9"],
+        "empty_label": ["clips.csv:100"],
+    }
 
 
 def test_odd_names_are_read_and_named(tmp_path):
