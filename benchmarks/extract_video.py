@@ -147,7 +147,7 @@ def main(argv: list[str] | None = None) -> int:
             device=processes.device,
         )
         dialogues = write_dialogues(folder, arguments.dialogues, arguments.utterances, arguments.seconds)
-        prepared = (read_segments(item.path, item.segments, 6.0, prepare=encoder.prepare) for item in dialogues)
+        prepared = (read_segments(item.path, item.segments, 6.0, preparing=encoder.preparing) for item in dialogues)
         clips = [frames for segments in prepared for _, frames in segments]
         num_frames = sum(len(clip) for clip in clips)
         encode_bare(encoder, clips[:2], threads[1])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.cli import make_parser, positive_float, positive_int, program
+from mertk.cli import make_parser, positive_float, positive_int, program, share
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
@@ -29,10 +29,14 @@ mertk launch extract video --data data/iemocap \\
 mertk launch extract video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
     --clip openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
 mertk extract video --data data/iemocap --side 48 --rate_hz 10 --out data/iemocap/features/pictures
+mertk extract video --data data/mine --crop face --clip openai/clip-vit-large-patch14 --out data/mine/features/faces
 """
 
 #: options that say how mertk's own extractors work
 OPTIONS = ("clip", "side", "output", "precision", "max_seconds", "rate_hz", "batch_frames")
+
+#: options of --crop face
+FACE_OPTIONS = ("face_side", "face_margin", "no_face")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -56,6 +60,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--batch_frames", type=positive_int, help="most frames encoded at once (default: 256)")
     add("--dtype", choices=("float32", "float16"), default="float32", help="of the file (default: %(default)s)")
     add("--precision", choices=("float32", "bfloat16", "float16"), help="of CLIP (default: float32)")
+    told = "show the extractor the largest, most central face alone (pip install 'mertk[face]')"
+    add("--crop", choices=("face",), help=told)
+    add("--face_side", type=positive_int, metavar="P", help="pixels of what is cut out, P by P (default: 224)")
+    add("--face_margin", type=share, metavar="SHARE", help="room on each side of a face (default: 0.2)")
+    told = "utterances that show no face: drop names them in excluded.tsv, keep makes zeros of them (default: drop)"
+    add("--no_face", choices=("drop", "keep"), help=told)
     add("--decoders", type=positive_int, help="threads that decode, for each process (default: by the cores there are)")
     add_extraction_arguments(parser)
     arguments = parser.parse_args(argv)
@@ -64,6 +74,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         parser.error("expected one of --clip, --side and --extractor")
     if arguments.extractor:
         refuse_options(parser, arguments, OPTIONS)
+    if not arguments.crop:
+        given = [f"--{name}" for name in FACE_OPTIONS if getattr(arguments, name) is not None]
+        if given:
+            parser.error(f"{', '.join(given)}: only with --crop face")
     if arguments.side and (arguments.output or arguments.precision):
         parser.error("--output and --precision go with --clip")
     return arguments
@@ -78,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.processes import leave_group, start_processes
 
     processes = start_processes(arguments.num_processes)
-    make = choose_extractor(arguments, processes.device)
+    make = crop_faces(arguments, choose_extractor(arguments, processes.device))
     manifest = load_manifest(arguments.data, need=("video.scp", "video_segments"))
     given = (arguments.dtype, arguments.max_lost, arguments.overwrite, arguments.decoders)
     VideoExtraction(make, manifest, arguments.out, processes, *given).run()
@@ -104,6 +118,23 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
     output, precision = arguments.output or "projected", arguments.precision or "float32"
     check_output(output)
     return lambda: ClipFrameEncoder(arguments.clip, output, *taken, precision, device)
+
+
+def crop_faces(arguments: argparse.Namespace, make: Callable[[], VideoExtractor]) -> Callable[[], VideoExtractor]:
+    """What builds an extractor, of faces where the options say so.
+
+    Raises:
+        MertkError: settings that make no sense.
+    """
+    if not arguments.crop:
+        return make
+    from mertk.content import convert
+    from mertk.features.face_crop import FaceCrop, FaceSettings
+
+    options = {"side": arguments.face_side, "margin": arguments.face_margin, "no_face": arguments.no_face}
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = convert(given, FaceSettings, "--crop face", "see mertk extract video --help")
+    return lambda: FaceCrop(make(), settings)
 
 
 if __name__ == "__main__":

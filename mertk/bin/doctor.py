@@ -25,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--clip", metavar="WEIGHTS", help="CLIP model, for features of pictures: hub id or folder")
     add("--speech", metavar="WEIGHTS", nargs="+", default=[], former="--weights", help="the same of speech encoders")
     add("--bert", metavar="WEIGHTS", former="--tokenizer", help="the same of a text encoder, whose tokenizer is needed")
+    add("--crop", choices=("face",), help="what is cut out of pictures, for which a package may be missing")
     add("--labels", type=Path, metavar="CSV", help="table of labels, for that in the corpus")
     add(
         "--sessions",
@@ -62,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.clip,
         arguments.bert,
         arguments.speech,
+        arguments.crop,
     ):
         print(f"{finding.status:4}  {finding.what:14}  {finding.told}", flush=True)
         worst = max(worst, ("ok", "warn", "FAIL").index(finding.status))

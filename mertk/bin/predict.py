@@ -29,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     add = parser.add_argument
     add("--model", type=Path, nargs="+", action="extend", required=True, help="model directories (RUN/best)")
     add("--half", default="whole", choices=("whole", "left", "right"), help="part of the picture to look at")
+    told = "refuse models that do not look at faces alone; those that do need no option"
+    add("--crop", choices=("face",), help=told)
     add("--text", help="what is said in the file")
     add("--transcripts", type=Path, metavar="TSV", help="what is said in each file: lines of name, tab, text")
     elsewhere = "that the features were made with, when it is not where it was"
@@ -68,6 +70,8 @@ def main(argv: list[str] | None = None) -> int:
     transcripts = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.speech, arguments.clip, arguments.bert)
     predictor = Predictor(models, arguments.device, places, arguments.trust)
+    if arguments.crop == "face":
+        predictor.check_faces()
     for warning in predictor.warnings:
         print(f"note: {warning}", file=sys.stderr)
     predictor.prepare()

@@ -11,6 +11,7 @@ from mertk.checkup.needs import check_config, named_weights, used_inputs
 from mertk.checkup.software import (
     check_codecs,
     check_devices,
+    check_faces,
     check_python,
     check_speech_features,
     check_versions,
@@ -29,6 +30,7 @@ def examine(
     clip: str | None = None,
     bert: str | None = None,
     weights: Sequence[str] = (),
+    crop: str | None = None,
 ) -> Iterator[Finding]:
     """What the machine is fit for, cheap checks first.
 
@@ -41,6 +43,7 @@ def examine(
         clip: CLIP model for features of pictures.
         bert: text encoder whose tokenizer is needed.
         weights: others that are needed.
+        crop: `face` where faces are cut out of pictures.
     """
     yield check_python()
     missing = missing_packages("run")
@@ -65,6 +68,8 @@ def examine(
     yield from check_devices(num_processes)
     if makes_speech_features(corpus, inputs):
         yield check_speech_features()
+    if crop == "face":
+        yield check_faces()
     if clip:
         yield check_clip(clip)
     if bert:

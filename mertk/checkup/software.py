@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mertk.checkup.finding import Finding
-from mertk.errors import first_line
+from mertk.errors import MertkError, first_line
 
 ROOT = Path(__file__).resolve().parents[2]
 OLDEST_PYTHON = (3, 10)
@@ -114,6 +114,17 @@ def check_devices(num_processes: int) -> Iterator[Finding]:
         yield Finding(
             status, "processes", f"{num_processes} wanted, {most} {'GPUs' if count else 'cores'}; lower --num_processes"
         )
+
+
+def check_faces() -> Finding:
+    """Whether faces can be found in pictures."""
+    from mertk.features.face_weights import package_version, read_weights
+
+    try:
+        read_weights()
+    except MertkError as error:
+        return Finding("FAIL", "faces", str(error))
+    return Finding("ok", "faces", package_version())
 
 
 def check_speech_features() -> Finding:

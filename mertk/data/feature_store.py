@@ -8,6 +8,7 @@ A feature directory holds
     features.scp                      `utterance part-00000-of-00002.bin:offset`, sorted, of all parts (`merge_parts`)
     utt2num_frames                    `utterance frames`, sorted
     utt2checksum                      `utterance checksum`, sorted; directories of the first format have none
+    utt2num_faceless                  `utterance frames`, of those that have frames without a face (`--crop face`)
     excluded.tsv                      utterances without features, with the reason
 
 Container. `benchmarks/feature_store.py` reads 180 x 768 float32 matrices at random from the page cache, copying every

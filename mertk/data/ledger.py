@@ -10,6 +10,7 @@
 | `too_short`        | yes            | shorter than the shortest length asked for                       |
 | `no_video`         | yes            | the video file is missing                                        |
 | `unreadable_video` | yes            | the video file cannot be opened or decoded                       |
+| `no_face`          | yes            | none of its frames shows a face (`--crop face`)                  |
 | `failed`           | yes            | reading or encoding it ended in an error that nobody foresaw     |
 | `not_finite`       | yes            | its features hold NaN or infinite values                         |
 | `no_features`      | yes            | the feature directory does not have it                           |

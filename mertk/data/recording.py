@@ -192,7 +192,7 @@ class Recording:
         max_seconds: float | None,
         rate_hz: float | None,
         corpus_rate_hz: float | None = None,
-        prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+        preparing: Callable[[], Callable[[np.ndarray], np.ndarray]] | None = None,
     ) -> np.ndarray:
         """Frames (T, H, W, 3) uint8 of the picture, from the start.
 
@@ -200,7 +200,7 @@ class Recording:
             rate_hz: frames per second; None for those of the file.
             corpus_rate_hz: what the files of a corpus had, all of whose frames were taken: of a file of another rate
                 frames of this one are taken.
-            prepare: what is done to each picture (H, W, 3), so that only the result, of one size for all, is held.
+            preparing: see `mertk.data.video_frames.read_segments`.
 
         Raises:
             RecordingError: no picture, or one that cannot be read.
@@ -211,6 +211,6 @@ class Recording:
         if rate_hz is None and corpus_rate_hz and not is_of_rate(read_rate(self.video), Fraction(corpus_rate_hz)):
             rate_hz = corpus_rate_hz
         try:
-            return read_frames(self.video, segment, max_seconds, rate_hz, prepare)
+            return read_frames(self.video, segment, max_seconds, rate_hz, preparing)
         except VideoError as error:  # what it advises is for those who made a corpus of the file
             raise RecordingError(f"{str(error).partition(';')[0]}.", error.reason) from error

@@ -86,7 +86,7 @@ def read_segments(
     expected_rate: Fraction | None = None,
     num_threads: int = 1,
     rate_hz: float | None = None,
-    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    preparing: Callable[[], Callable[[np.ndarray], np.ndarray]] | None = None,
 ) -> Iterator[tuple[Segment, np.ndarray | VideoError]]:
     """Frames (T, H, W, 3) uint8 RGB of each segment, as soon as it is complete, or the reason why there are none.
 
@@ -99,8 +99,9 @@ def read_segments(
         expected_rate: frames per second that the file must have, within one per cent.
         num_threads: of the decoder.
         rate_hz: frames per second to give; None gives those of the file.
-        prepare: what is done to each picture (H, W, 3) when it is decoded, so that only the result (H', W', 3), of one
-            size for all, is held; None keeps pictures as they are shown.
+        preparing: gives, for each segment, what is done to each of its pictures (H, W, 3), in their order, when it is
+            decoded, so that only the result (H', W', 3), of one size for all, is held; None keeps pictures as they are
+            shown.
     """
     path, waiting = Path(path), {segment.utterance: segment for segment in segments}
     try:
@@ -113,7 +114,7 @@ def read_segments(
             stream.thread_type, stream.codec_context.thread_count = "AUTO", num_threads
             rate = 1 / Fraction(stream.time_base) if by_ticks else timing.rate
             requests = [
-                SegmentFrames(item, item.frame_numbers(rate, max_seconds, rate_hz), prepare)
+                SegmentFrames(item, item.frame_numbers(rate, max_seconds, rate_hz), preparing and preparing())
                 for item in waiting.values()
             ]
             pictures = VideoPictures(container, stream, timing, rate)
@@ -130,14 +131,14 @@ def read_frames(
     segment: Segment,
     max_seconds: float | None = None,
     rate_hz: float | None = None,
-    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    preparing: Callable[[], Callable[[np.ndarray], np.ndarray]] | None = None,
 ) -> np.ndarray:
     """Frames (T, H, W, 3) uint8 RGB of one segment; see `read_segments`.
 
     Raises:
         VideoError: names the file and the utterance.
     """
-    ((_, frames),) = read_segments(path, [segment], max_seconds, rate_hz=rate_hz, prepare=prepare)
+    ((_, frames),) = read_segments(path, [segment], max_seconds, rate_hz=rate_hz, preparing=preparing)
     if isinstance(frames, VideoError):
         raise frames
     return frames

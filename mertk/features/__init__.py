@@ -5,10 +5,11 @@
 `corpus_extraction` with `audio_extraction`, `video_extraction` and `text_extraction`.
 """
 
-from mertk.features.modalities import AudioExtractor, TextExtractor, VideoExtractor
+from mertk.features.modalities import FACES, AudioExtractor, TextExtractor, VideoExtractor
 from mertk.features.source import Places, Source, longest_seconds, open_source
 
 __all__ = [
+    "FACES",
     "AudioExtractor",
     "Places",
     "Source",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound="VideoExtractor")
 
+#: among the options of a record, how faces were cut out of pictures
+FACES = "face_crop"
+
 
 class HasSound(Protocol):
     """A recording (`mertk.data.recording.Recording`), or the sound of an utterance of a corpus."""
@@ -30,14 +33,16 @@ class HasSound(Protocol):
 
 
 class HasPicture(Protocol):
-    """A recording."""
+    """A recording; `notes` are what is to be told of reading it."""
+
+    notes: list[str]
 
     def frames(
         self,
         max_seconds: float | None,
         rate_hz: float | None,
         corpus_rate_hz: float | None,
-        prepare: Callable[[np.ndarray], np.ndarray] | None,
+        preparing: Callable[[], Callable[[np.ndarray], np.ndarray]] | None,
     ) -> np.ndarray:
         """Frames (T, h, w, 3) uint8, from the start, each prepared."""
 
@@ -102,12 +107,16 @@ class VideoExtractor(Extractor):
         return self._present("max_seconds", "rate_hz") | super().options
 
     def __call__(self, recording: HasPicture) -> np.ndarray:
-        frames = recording.frames(self.max_seconds, self.rate_hz, self.corpus_rate_hz, self.prepare)
+        frames = recording.frames(self.max_seconds, self.rate_hz, self.corpus_rate_hz, self.preparing)
         return self.encode(frames)
 
     def prepare(self, picture: np.ndarray) -> np.ndarray:
         """A picture (H, W, 3) uint8 as `encode` takes it, (h, w, 3) uint8, of one size for all; by default as it is."""
         return picture
+
+    def preparing(self) -> Callable[[np.ndarray], np.ndarray]:
+        """What prepares the pictures of one utterance, which come in order: `prepare`, where none asks for another."""
+        return self.prepare
 
     @abstractmethod
     def encode(self, frames: np.ndarray) -> np.ndarray:

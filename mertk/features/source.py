@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.data.recording import Recording
 from mertk.errors import MertkError, first_line
+from mertk.features.modalities import FACES
 from mertk.features.registry import can_be_made, find_extractor
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ def _open_extractor(
     described = convert(record, FeatureRecord, where, "restore the model, or train again")
     kind = find_extractor(described.extractor, f"features.{modality}", trusted)
     try:
+        if FACES in described.options:
+            from mertk.features.face_crop import open_face_crop
+
+            return open_face_crop(kind, described, place, device)
         return kind.from_record(described, place, device)
     except MertkError:
         raise

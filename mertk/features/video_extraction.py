@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
     from mertk.data.recording_error import RecordingError
+    from mertk.features.extraction import Failure
     from mertk.features.extraction_plan import Dialogue
     from mertk.features.modalities import VideoExtractor
     from mertk.processes import Processes
@@ -68,6 +69,12 @@ class VideoExtraction(CorpusExtraction["VideoExtractor"]):
                 return float(rate)
             first = first or rate
         raise MertkError(f"{self.manifest.source / 'video.scp'}: no video can be opened. The first: {first}")
+
+    def _finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
+        from mertk.features.face_counts import count_faceless
+
+        super()._finish(num_frames, failures, seconds)
+        count_faceless(self.out)
 
     def extract(
         self, items: Sequence[Dialogue], extractor: VideoExtractor, record: FeatureRecord

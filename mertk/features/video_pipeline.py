@@ -39,7 +39,7 @@ def read_dialogue(
     rate: Fraction | None,
     max_seconds: float | None,
     rate_hz: float | None,
-    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    preparing: Callable[[], Callable[[np.ndarray], np.ndarray]] | None = None,
 ) -> Iterator[Result]:
     """Frames of every segment of a video file; whatever goes wrong is told of those that are not yet there.
 
@@ -50,7 +50,7 @@ def read_dialogue(
         with border(dialogue.path):
             check_file(Path(dialogue.path), "video")
             given = (dialogue.path, dialogue.segments, max_seconds, rate)
-            for segment, frames in read_segments(*given, rate_hz=rate_hz, prepare=prepare):
+            for segment, frames in read_segments(*given, rate_hz=rate_hz, preparing=preparing):
                 del waiting[segment.utterance]
                 yield segment, frames
     except RecordingError as error:
@@ -87,7 +87,7 @@ def extract(
                 dialogue = work.get_nowait()
             except queue.Empty:
                 return
-            given = (rate, extractor.max_seconds, extractor.rate_hz, extractor.prepare)
+            given = (rate, extractor.max_seconds, extractor.rate_hz, extractor.preparing)
             for result in read_dialogue(dialogue, *given):
                 decoded.put(result)
 

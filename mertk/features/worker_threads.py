@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -56,3 +57,16 @@ def compute_on_one_core() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@contextmanager
+def computing_on_one_core() -> Iterator[None]:
+    """Within, the calling thread computes on one core; afterwards on as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    compute_on_one_core()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.batch import as_numpy
 from mertk.data.recording import Recording
 from mertk.data.recording_error import RecordingError
-from mertk.features import Source, longest_seconds
+from mertk.features import FACES, Source, longest_seconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,11 @@ class Intake:
     def is_of_recordings(self) -> bool:
         """Whether there is a record of how to make it of a recording; features of Python code have none."""
         return self.record is not None or self.given.kind == "waveform"
+
+    @property
+    def is_of_faces(self) -> bool:
+        """Whether faces are cut out of the pictures."""
+        return self.record is not None and FACES in self.record["options"]
 
     @property
     def kind(self) -> list[Any]:

@@ -104,6 +104,19 @@ class Predictor:
             for intake in itertools.chain.from_iterable(self.intakes):
                 self._source(intake)
 
+    def check_faces(self) -> None:
+        """Refuse models that look at the whole picture, or at none.
+
+        Raises:
+            MertkError: names the first of them.
+        """
+        for directory, intakes in zip(self._directories, self.intakes, strict=True):
+            if not any(intake.is_of_faces for intake in intakes):
+                raise MertkError(
+                    f"{directory}: this model was not trained on faces cut out of pictures; leave --crop out, or give "
+                    "one whose features were made by mertk extract video --crop face."
+                )
+
     def _source(self, intake: Intake) -> Source:
         if intake.key not in self.sources:
             if not intake.is_of_recordings:

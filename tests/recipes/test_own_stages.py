@@ -148,9 +148,19 @@ def test_only_what_is_used_is_made_once_for_each_encoder(recipe, tmp_path):
     speech, pictures, text = made.values()
     assert option(speech, "--speech") == str(tmp_path / "speech") and option(speech, "--max_seconds") == "20"
     assert option(pictures, "--clip") == str(tmp_path / "my clip") == option(stages["0 environment"], "--clip")
+    assert "--crop" not in pictures
     inputs = settings_of(stages).data.inputs
     assert inputs["video"].directory == option(pictures, "--out") and inputs["video"].max_seconds == 20
     assert inputs["text"].directory == option(text, "--embeddings") != option(text, "--out")
+
+
+def test_faces_are_cut_out_into_a_folder_of_their_own(recipe, tmp_path):
+    own_data(tmp_path / "data")
+    stages = recipe(OWN, "--data", "data", "--crop", "face")
+    assert option(stages["2 pictures-face"], "--crop") == "face" == option(stages["0 environment"], "--crop")
+    assert settings_of(stages).data.inputs["video"].directory == str(tmp_path / "data/features/pictures-face")
+    code, told = recipe(OWN, "--data", "data", "--crop", "face", "--modalities", "audio")
+    assert code == 2 and "--crop: no picture is used here" in told
 
 
 def test_folds_are_those_of_the_data(recipe, tmp_path):
@@ -188,6 +198,7 @@ def test_a_configuration_of_ones_own_is_a_method(recipe, tmp_path):
         ("audio", ["--prepare", "folds=3"], "it needs --csv"),
         ("audio", ["--modalities", "audio", "--ablation", "audio"], "give one of them"),
         ("audio", ["--door", "kaldi"], "--door kaldi needs --corpus PATH"),
+        ("audio", ["--speech", "s"], "--speech: no speech encoder is used by --method foal --variant small here"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_made(recipe, tmp_path, modalities, arguments, message):

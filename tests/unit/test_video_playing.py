@@ -356,7 +356,7 @@ def test_prepared_pictures_are_all_that_is_held(tmp_path):
     whole = read_frames(path, segment)
     tracemalloc.start()
     try:
-        small = read_frames(path, segment, prepare=lambda picture: picture[::20, ::20])
+        small = read_frames(path, segment, preparing=lambda: lambda picture: picture[::20, ::20])
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -4,8 +4,8 @@
 # the data; what is chosen by them is told (own_method.sh).
 cv=auto cvs="auto official speaker session dialogue video recording utterance" protocols="clean clean-refit published"
 seeds=1234 features='' is_raw=no
-csv='' door='' prepare='' speech='' clip='' bert='' max_tokens='' max_seconds=''
-options+=" csv door prepare method modalities speech clip bert max_tokens max_seconds"
+csv='' door='' prepare='' crop='' speech='' clip='' bert='' max_tokens='' max_seconds=''
+options+=" csv door prepare method modalities crop speech clip bert max_tokens max_seconds"
 # shellcheck source=recipes/common/corpora/own_method.sh
 source "$common/corpora/own_method.sh"
 find_method "$(value_of method "$base" "$@")"
@@ -32,6 +32,7 @@ Of the data it is chosen, and told: the task, its classes, the modalities, the f
                        $default_speech
   --clip WEIGHTS       CLIP model for pictures, of all variants but small ($default_clip)
   --bert WEIGHTS       text encoder, where text is used ($default_bert)
+  --crop face          cut the largest, most central face out of each frame, for clips that show more than a face
   --max_tokens N       most tokens of a text (50)
   --max_seconds S      of an utterance what is heard and seen, from its start (10)
 EOF
@@ -51,6 +52,7 @@ check_corpus_options() {
     for word in $prepare; do
         [[ $word == [a-z]*=* ]] || usage_error "--prepare '$word': expected key=value, such as folds=10"
     done
+    [[ -z $crop ]] || one_of crop face
     [[ -z $max_tokens ]] || one_number_from max_tokens 3
     [[ -z $max_seconds ]] || one_number_from max_seconds 1 3600
     for path in speech clip bert; do absolute_folder "$path"; done
@@ -122,10 +124,13 @@ plan_data() {
             ;;
         features:*) plan_features audio audio --average 3 ;;
     esac
+    # What the doctor and the extraction are told of faces.
+    local faces=() of=${crop:+-$crop}
+    [[ -z $crop ]] || faces=(--crop "$crop") encoders+=(--crop "$crop")
     case ${used[video]-}:$variant in
-        features:small) plan_features video pictures --side 48 --rate_hz 10 ;;
+        features:small) plan_features video "pictures$of" --side 48 --rate_hz 10 "${faces[@]}" ;;
         features:*)
-            plan_features video "clip-$(slug "$clip")" --clip "$clip" --rate_hz 10
+            plan_features video "clip-$(slug "$clip")$of" --clip "$clip" --rate_hz 10 "${faces[@]}"
             encoders+=(--clip "$clip")
             ;;
     esac
