@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mertk.checkup.needs import named_weights, used_inputs
+
+if TYPE_CHECKING:
+    from mertk.data.manifest import Manifest
 
 #: the column that each modality needs
 _COLUMNS = {"audio": "wav.scp", "video": "video.scp", "text": "text"}
@@ -27,36 +31,28 @@ def facts_of_data(directory: Path) -> dict[str, str]:
 
 
 def facts_of_content(directory: Path) -> dict[str, str]:
-    """What a data directory holds: labels, modalities, folds.
+    """What a data directory holds: labels, modalities, folds; empty if there are no labels.
 
     Raises:
-        MertkError: corpus.json, classes.txt or intensities cannot be read.
+        MertkError: the labels, classes.txt or corpus.json cannot be read.
     """
-    return _labels_of(directory) | _inputs_of(directory) | _folds_of(directory)
+    from mertk.data.manifest import load_manifest
 
-
-def _labels_of(directory: Path) -> dict[str, str]:
-    """`task` and `classes`, or the `least` and `largest` intensity and how far from 0 they `reach`."""
-    from mertk.data.columns import read_column
-    from mertk.data.manifest import read_corpus
-    from mertk.data.name_lists import read_classes
-    from mertk.tasks import task_of_corpus
-
-    named, labels = directory / "classes.txt", directory / "utt2label"
-    if not labels.exists():
+    if not (directory / "utt2label").exists():
         return {}
-    classes = read_classes(named) if named.exists() else None
-    task = task_of_corpus(read_corpus(directory), classes)
-    if classes is not None:
-        return {"task": task.name, "classes": ", ".join(classes)}
-    values = [float(value) for value in read_column(labels, None, False, task)[1]]
-    ends = {"least": min(values), "largest": max(values), "reach": max(map(abs, values))} if values else {}
-    return {"task": task.name} | {name: f"{value:g}" for name, value in ends.items()}
+    manifest = load_manifest(directory, need=("utt2label",))
+    modalities = [modality for modality, column in _COLUMNS.items() if manifest.has(column)]
+    return {"modalities": " ".join(modalities)} | _labels_of(manifest) | _folds_of(directory)
 
 
-def _inputs_of(directory: Path) -> dict[str, str]:
-    found = [modality for modality, column in _COLUMNS.items() if (directory / column).exists()]
-    return {"modalities": " ".join(found)} if found else {}
+def _labels_of(manifest: Manifest) -> dict[str, str]:
+    """`task` and `classes`, or the `least` and `largest` intensity and how far from 0 they `reach`."""
+    told = {"task": manifest.task.name}
+    if manifest.classes is not None:
+        return told | {"classes": ", ".join(manifest.classes)}
+    values = [float(label) for label in manifest.column("utt2label")]
+    ends = {"least": min(values), "largest": max(values), "reach": max(map(abs, values))}
+    return told | {name: f"{value:g}" for name, value in ends.items()}
 
 
 def _folds_of(directory: Path) -> dict[str, str]:

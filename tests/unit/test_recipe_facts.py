@@ -24,7 +24,7 @@ def test_of_a_data_directory_what_it_says_of_itself(tmp_path):
 
 def test_of_a_data_directory_what_it_holds(tmp_path, capsys):
     assert facts_of_content(tmp_path) == {}
-    for name, text in (("wav.scp", "a /a.wav\n"), ("text", "a yes\n"), ("utt2label", "a -1.50\nb 2\n")):
+    for name, text in (("wav.scp", "a /a.wav\nb /b.wav\n"), ("text", "a yes\nb no\n"), ("utt2label", "a -1.50\nb 2\n")):
         (tmp_path / name).write_text(text)
     for fold in ("speaker-clean/1", "speaker-clean/2", "speaker-published/1", "official-clean/1"):
         (tmp_path / "folds" / fold).mkdir(parents=True)
@@ -34,6 +34,7 @@ def test_of_a_data_directory_what_it_holds(tmp_path, capsys):
     folds |= {"folds.speaker": "2", "protocols.speaker": "clean published"}
     assert facts_of_content(tmp_path) == labels | inputs | folds
     (tmp_path / "classes.txt").write_text("sad\nhappy\n")
+    (tmp_path / "utt2label").write_text("a sad\nb happy\n")
     (tmp_path / "corpus.json").write_text('{"corpus": "mine", "task": "multilabel"}')
     assert main(["--data", str(tmp_path), "--content"]) == 0
     assert "task=multilabel\nclasses=sad, happy\n" in capsys.readouterr().out
