@@ -65,7 +65,8 @@ def prepare(
         parts: tables of train, validation and test, beside or instead of those without.
         name: of the corpus; None for that of the table.
         columns: the column of a meaning (file, label, speaker, ...) by its name, where it is not to be found.
-        root: folder that names of files are relative to; None for that of each table.
+        root: folder that names of files are relative to, and below which those of another machine are looked for; None
+            for that of each table.
         encoding: of the characters; None: found out.
         ending: of the files, such as .wav, where tables name them without.
         options: what else `mertk.data_prep.own_directory.prepare_rows` takes.

@@ -148,7 +148,9 @@ class _Recordings:
     def __init__(self, root: Path | None, folder: Path) -> None:
         if root is not None and not root.is_dir():
             raise MertkError(f"--root {root}: there is no such folder; mend the path.")
-        self.finders = [FileFinder(place) for place in ([root] if root else [Path.cwd(), folder])]
+        self.finders = [
+            FileFinder(place, takes_tails=root is not None) for place in ([root] if root else [Path.cwd(), folder])
+        ]
 
     def find(self, value: str) -> Path:
         """The file of an entry.

@@ -29,7 +29,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, lists: str) -> None:
     add("--train", type=Path, metavar="FILE", help=f"{lists} of the training part")
     add("--validation", type=Path, metavar="FILE", help=f"{lists} of the validation part")
     add("--test", type=Path, metavar="FILE", help=f"{lists} of the test part")
-    add("--root", type=Path, metavar="DIR", help="folder that names of files are relative to")
+    add("--root", type=Path, metavar="DIR", help="folder that files lie below, however the list names them")
     add("--name", help="how reports call the corpus (default: as the table or folder is called)")
     add("--out", type=Path, required=True, metavar="DIR", help="data directory to write")
 

@@ -12,6 +12,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from mertk.data_prep.table_text import windows_text
 
+#: paths of this system and of Windows, and what separates their names
+_ABSOLUTE, _SLASHES = re.compile(r"/|[A-Za-z]:[\\/]|\\\\"), re.compile(r"[\\/]+")
 _REMOTE = re.compile(r"(https?|ftp|s3|gs|hf|ssh|sftp)://", re.IGNORECASE)
 
 
@@ -32,11 +34,14 @@ class FileFinder:
     Args:
         folder: that names are relative to.
         ending: of the files, such as .wav, where names are without it.
+        takes_tails: whether absolute paths that are not there, of another machine, are looked for below the folder by
+            their last names, as many as there are.
     """
 
-    def __init__(self, folder: Path, ending: str = "") -> None:
+    def __init__(self, folder: Path, ending: str = "", takes_tails: bool = False) -> None:
         self.folder = folder.absolute()
         self.ending = ending
+        self.takes_tails = takes_tails
         self._names_in = cache(_composed_names)
 
     def find(self, name: str) -> Path:
@@ -64,7 +69,16 @@ class FileFinder:
             composed = found if is_there(found) else self._composed(found)
             if composed:
                 return composed
-        return self.folder / windows_text(name)
+        tail = self.find_tail(windows_text(name)) if self.takes_tails else None
+        return tail or self.folder / windows_text(name)
+
+    def find_tail(self, name: str) -> Path | None:
+        """The file below the folder that has the last names of an absolute path, as many as there are, or None."""
+        if not _ABSOLUTE.match(name):
+            return None
+        parts = _SLASHES.split(name)[1:]
+        paths = (self.folder.joinpath(*parts[first:]) for first in range(len(parts)))
+        return next((path for path in paths if is_there(path)), None)
 
     def _composed(self, path: Path) -> Path | None:
         """The file at a path whose names may be composed of letters and marks in another way, or None."""

@@ -52,7 +52,7 @@ def read_own_table(
     table = split_table(path, text.text, lambda names: count_known(_mended(names), chosen))
     table.names = _mended(table.names)
     found = find_columns(path, table.line, table.names, chosen, needs_label)
-    files = FileFinder(root or path.parent, ending)
+    files = FileFinder(root or path.parent, ending, takes_tails=root is not None)
     missing: Counter[str] = Counter()
     rows = [_own_row(path, row, found, files, missing) for row in table.rows]
     own = OwnReading(rows, _tell(text, table, found), [*text.warnings, *table.warnings])
@@ -129,8 +129,14 @@ def _check_folder(path: Path, own: OwnReading, files: FileFinder, root: Path | N
         if ending:
             raise MertkError(f"{path}: none of its files is there, but {file.name}{ending} is; add --ending {ending}.")
     place = files.folder
+    names = [file.relative_to(place) if file.is_relative_to(place) else file for file in named[:_LOOKED_AT]]
+    if root is None and any(files.find_tail(str(name)) for name in names):
+        raise MertkError(
+            f"{path}: its files are named as they lie on another machine, {names[0]}; add --root {place} to have them "
+            "looked for below it."
+        )
+    names = [name for name in names if not name.is_absolute()]
     below = [entry for entry in islice(place.iterdir(), _LOOKED_AT) if entry.is_dir()]
-    names = [file.relative_to(place) for file in named[:_LOOKED_AT] if file.is_relative_to(place)]
     for other in dict.fromkeys((Path.cwd(), *place.parents, *sorted(below))):
         if any(is_there(other / name) for name in names):
             said = f"--root {root}" if root else "the folder of the table"

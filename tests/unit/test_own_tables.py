@@ -191,6 +191,14 @@ def test_names_without_ending(folder):
     assert [row.file.name for row in rows] == ["a b.wav", "x.wav"] and all(row.file.exists() for row in rows)
 
 
+def test_paths_of_another_machine(folder):
+    table = "file;label\nC:\\Users\\Eve\\sub\\x.wav;a\n/home/eve/fröhlich.wav;b\n\\\\server\\none.wav;c\n"
+    with pytest.raises(MertkError, match=r"as they lie on another machine, C:.*; add --root"):
+        read(folder, table)
+    found = [row.file for row in read(folder, table, root=folder).rows]
+    assert found[:2] == [folder / "sub/x.wav", folder / "fröhlich.wav"] and not found[2].exists()
+
+
 def test_files_below_home(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     assert read(folder / "sub", "file,label\n~/a b.wav,happy\n").rows[0].file == folder / "a b.wav"
