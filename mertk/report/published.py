@@ -18,16 +18,15 @@ def published_table(records: list[Record], published: Record | None) -> str:
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
     if published is None or not shown:
         return ""
-    taken = [modalities(one) for one in shown]
-    stands = [row for row in published["rows"] if not row["beside"] or set(row["beside"]) in taken]
-    held = [_nearest(one, stands) for one in shown]
+    figures_of_others = [row for row in published["rows"] if _has_place(row, shown)]
+    held = [_nearest(one, figures_of_others) for one in shown]
     below: dict[int, list[Record]] = {}
     for record, row in zip(shown, held, strict=True):
         if row is not None:
             below.setdefault(row, []).append(record)
-    names = [name for name in METRICS if any(name in row["figures"] for row in stands)]
+    names = [name for name in METRICS if any(name in row["figures"] for row in figures_of_others)]
     rows, before = [], None
-    for number, row in enumerate(stands):
+    for number, row in enumerate(figures_of_others):
         figures = [figure(name, row["figures"].get(name)) for name in names]
         told = conditions(row) if row["variants"] or row["beside"] else ""
         rows.append([f"published: {row['name']}", "", *figures, "as above" if told and told == before else told])
@@ -41,6 +40,11 @@ def published_table(records: list[Record], published: Record | None) -> str:
     header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
     table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
     return f"{published['source']} {published['note']}\n\n{table}"
+
+
+def _has_place(row: Record, records: list[Record]) -> bool:
+    """Whether a row stands in the table: one of another method, that names inputs, only beside runs of the same."""
+    return not row["beside"] or any(set(row["beside"]) == modalities(record) for record in records)
 
 
 def _nearest(record: Record, rows: list[Record]) -> int | None:

@@ -78,34 +78,23 @@ settle_classes() {
 # plan_data : what is to be made for what the configuration uses; where weights are.
 plan_data() {
     if [[ $miniature == yes ]]; then
-        clip=${clip:-$corpus/models/clip} bert=${bert:-$corpus/models/bert}
+        clip=${clip:-$corpus/models/clip}
         [[ ! -v used[model.audio_encoder.weights] ]] ||
             settings=("model.audio_encoder.weights=$(yaml_text "$corpus/models/wavlm")" "${settings[@]}")
     fi
     clip=${clip:-openai/clip-vit-large-patch14}
-    # Tokens are made for the encoder that reads them.
-    bert=${bert:-${used[model.text_encoder.weights]-google-bert/bert-base-uncased}}
-    [[ ! -v used[model.text_encoder.weights] ]] ||
-        settings=("model.text_encoder.weights=$(yaml_text "$bert")" "${settings[@]}")
-    seen='' said='' writing=(mertk.data_prep.synthetic.iemocap) examined=(--corpus "$corpus" --corpus_name iemocap) preparing=()
+    writing=(mertk.data_prep.synthetic.iemocap) examined=(--corpus "$corpus" --corpus_name iemocap) preparing=()
     sources=("$corpus"/Session{1,2,3,4,5}/{dialog/{EmoEvaluation,transcriptions},sentences/wav})
     [[ -z $sessions ]] || preparing+=(--sessions "$sessions")
     [[ $ignore_malformed_lines == no ]] || preparing+=(--ignore_malformed_lines)
     [[ ${classes:-four} == four ]] || preparing+=(--label_map "${label_maps[$classes]-$classes}")
     if [[ ${used[video]-} == features && $variant == small ]]; then
         folder=$data/features/pictures making=(--side 48 --rate_hz 10)
-        seen=$data/.done/2_pictures
+        made_features=("$data/.done/2_pictures")
         placing=("data.inputs.video.directory=$(yaml_text "$folder")")
     elif [[ ${used[video]-} == features ]]; then
         folder=$data/features/video making=(--clip "$clip") encoders=(--clip "$clip")
-        seen=$data/.done/2_features
-    fi
-    [[ -z $seen ]] || made_features=("$seen")
-    if [[ ${used[text]-} =~ ^(features|tokens)$ ]]; then
-        # No turn has many more words than fit into that.
-        said=$data/.done/2_text wording=(--max_tokens 128) encoders+=(--bert "$bert")
-        [[ ${used[text]} != features ]] || wording+=(--embeddings "$data/features/text")
-        made_features+=("$said")
+        made_features=("$data/.done/2_features")
     fi
     # What the run does not need is not asked for; but manifests that have their videos keep them.
     if [[ ${used[video]-} == features ]] || { [[ -e $data/video.scp ]] && has_videos; }; then
@@ -114,6 +103,21 @@ plan_data() {
         preparing+=(--no_video)
     fi
     [[ -z $sessions ]] || encoders+=(--sessions "$sessions")
+    plan_text
+}
+
+# plan_text : how the tokens of what is said are made (`wording`), and where that is noted (`said`), where text is used; they
+# are those of the encoder that reads them.
+plan_text() {
+    said=''
+    [[ $miniature == no ]] || bert=${bert:-$corpus/models/bert}
+    bert=${bert:-${used[model.text_encoder.weights]-google-bert/bert-base-uncased}}
+    [[ ! -v used[model.text_encoder.weights] ]] ||
+        settings=("model.text_encoder.weights=$(yaml_text "$bert")" "${settings[@]}")
+    [[ ${used[text]-} =~ ^(features|tokens)$ ]] || return 0
+    # No turn has many more words than fit into that.
+    said=$data/.done/2_text wording=(--bert "$bert" --max_tokens 128) encoders+=(--bert "$bert")
+    [[ ${used[text]} != features ]] || wording+=(--embeddings "$data/features/text")
 }
 
 has_videos() {
@@ -125,10 +129,12 @@ make_data() {
     run_stage 1 manifests "$data/.done/1_manifests" \
         --input "${sources[@]}" --output "$data/wav.scp" "$data/folds" --folder "$data" \
         -- prepare iemocap --corpus "$corpus" --out "$data" "${lost[@]}" "${preparing[@]}"
-    [[ -z $seen ]] || run_stage 2 features "$seen" \
+    ((${#made_features[@]} == 0)) || run_stage 2 features "${made_features[@]}" \
         --input "$data/.done/1_manifests" --output "$folder"{/features.scp,} \
         -- "${launch[@]}" extract video --data "$data" "${making[@]}" --out "$folder" "${lost[@]}"
-    [[ -z $said ]] || run_stage 2 text "$said" \
+    [[ -n $said ]] || return 0
+    run_stage 2 text "$said" \
         --input "$data/.done/1_manifests" --output "$data"/features/tokens{/features.scp,} \
-        -- extract text --data "$data" --bert "$bert" --out "$data/features/tokens" "${wording[@]}" "${lost[@]}"
+        -- extract text --data "$data" "${wording[@]}" --out "$data/features/tokens" "${lost[@]}"
+    made_features+=("$said")
 }
