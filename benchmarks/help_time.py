@@ -28,7 +28,7 @@ def find_programs() -> dict[str, list[str]]:
             if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8"):
                 module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
                 found[module] = [sys.executable, "-m", module]
-    for path in sorted((ROOT / "recipes").glob("*/*/run.sh")):
+    for path in sorted((ROOT / "recipes").glob("**/run.sh")):
         found[str(path.relative_to(ROOT))] = ["bash", str(path)]
     return found
 

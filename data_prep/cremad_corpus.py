@@ -110,7 +110,7 @@ def _find(files: CorpusFiles, folder: str, suffixes: Sequence[str]) -> dict[str,
     """Recordings in a folder of the corpus, by the name of their clip."""
     place, found = files.root / folder, {}
     if not place.is_dir():
-        remedy = "; for sound alone add --no_video" if folder == PICTURES else ""
+        remedy = "; prepare it for sound alone, without its videos" if folder == PICTURES else ""
         raise MertkError(
             f"{files.root} has no folder {folder}; expected CREMA-D with {folder}/1001_DFA_ANG_XX{remedy}."
         )

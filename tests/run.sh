@@ -37,7 +37,7 @@ check() {
 check "ruff check" "$python" -m ruff check .
 check "ruff format" "$python" -m ruff format --check .
 if command -v shellcheck >/dev/null; then
-    check shellcheck shellcheck -x -P . recipes/common/*.sh recipes/common/corpora/*.sh recipes/*/*/run.sh tests/run.sh tests/slurm/*.sh docs/*.sh .ci/run
+    check shellcheck shellcheck -x -P . recipes/common/*.sh recipes/common/corpora/*.sh recipes/own/run.sh recipes/*/*/run.sh tests/run.sh tests/slurm/*.sh docs/*.sh .ci/run
 else
     printf '== shellcheck: NOT RUN, it is not installed\n'
 fi

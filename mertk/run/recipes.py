@@ -17,7 +17,7 @@ SHARED = RECIPES / "common" / "conf"
 def find_recipes() -> dict[str, str]:
     """What each recipe is about, by its name."""
     found = {}
-    for script in sorted(RECIPES.glob("*/*/run.sh")):
+    for script in sorted([*RECIPES.glob("*/run.sh"), *RECIPES.glob("*/*/run.sh")]):
         _, line, *_ = script.read_text(encoding="utf-8").splitlines()
         found[script.parent.relative_to(RECIPES).as_posix()] = line.removeprefix("# ").partition(":")[0]
     return found
@@ -51,10 +51,12 @@ def copy_recipe(name: str, target: Path) -> None:
 
 def _files_of(name: str) -> list[tuple[Path, Path]]:
     """Each file of a copy, and its place there: the recipe's own, those of its method, and what a site may fill in."""
-    recipe, method = RECIPES / name, name.rpartition("/")[2]
+    recipe, (_, _, method) = RECIPES / name, name.partition("/")
     own = [recipe / "run.sh", *recipe.glob("published.yaml"), *recipe.glob("conf/**/*.yaml")]
     found = [(file, file.relative_to(recipe)) for file in own]
-    if (SHARED / f"{method}.yaml").exists():
+    if not method:  # a recipe of any method
+        found += [(file, Path("conf") / file.relative_to(SHARED)) for file in SHARED.glob("**/*.yaml")]
+    elif (SHARED / f"{method}.yaml").exists():
         methods = {path.name for path in SHARED.iterdir() if path.is_dir()}
         shared = [path for path in SHARED.glob("*.yaml") if path.stem == method or path.stem not in methods]
         shared += (SHARED / method).glob("**/*.yaml")

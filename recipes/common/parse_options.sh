@@ -75,6 +75,21 @@ parse_options() {
     done
 }
 
+# value_of NAME DEFAULT ARGUMENT... : what the option NAME is in a command line that is not parsed yet, where that decides
+# which options there are; DEFAULT where it is not given.
+value_of() {
+    local name=$1 value=$2
+    shift 2
+    while (($#)); do
+        case $1 in
+            "--$name") value=${2-} ;;
+            "--$name="*) value=${1#*=} ;;
+        esac
+        shift
+    done
+    printf %s "$value"
+}
+
 # one_of NAME WORD... : the variable NAME holds one of the words.
 one_of() {
     local name=$1 word

@@ -2,7 +2,7 @@
 # A recipe, from its options to its table. Sourced by run.sh, which says before
 #   name      CORPUS/METHOD, as the recipe is called
 #   base      its configuration, conf/BASE.yaml
-#   kind      the file of corpora/ that makes the data: iemocap, ravdess, cremad, meld, sentiment
+#   kind      the file of corpora/ that makes the data: iemocap, ravdess, cremad, meld, sentiment, own
 #   variants  what --variant may be, the default first
 # shellcheck disable=SC2034,SC2154  # variables are shared with run.sh and the files that are sourced
 common=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,7 +15,7 @@ source "$common/cmd.sh"
 corpus_name=${name%/*} method=${name#*/} marked=''
 corpus='' stage=0 stop_stage=5 data='' exp='' folds='' variant=${variants%% *} ablation=full protocol=clean
 modalities='' # of an experiment that takes others than its method by itself (modalities.sh)
-num_processes=auto max_lost='' config=()
+num_processes=auto max_lost='' config=() shared='' fitting=''
 options+=" corpus stage stop_stage data exp folds protocol cv seeds num_processes max_lost" lists+=" config"
 # What a corpus has of its own: options and their help, where its data are, what is made of them.
 # shellcheck source=recipes/common/corpora/iemocap.sh
@@ -23,13 +23,13 @@ source "$common/corpora/$kind.sh"
 
 # A method's settings stand below recipes/common/conf where several recipes share them, else in the recipe. In a copy of a
 # recipe (mertk new) they all stand in its own conf/.
-shared=$recipe/conf
+shared=${shared:-$recipe/conf}
 [[ -f $shared/$base.yaml ]] || shared=$common/conf
 # Where data/ and exp/ are: a checkout, the folder of a copy, or where the recipe of an installed package is called from.
 home=$recipe
 [[ $recipe != "$root"/recipes/* ]] || home=$([[ $checkout == yes ]] && echo "$root" || echo "$PWD")
 ablations=()
-for file in "$shared/$base"/ablation/*.yaml "$recipe"/conf/ablation/*.yaml; do
+for file in "$shared/$base"/ablation/*.yaml "$recipe"/conf/{"$base"/,}ablation/*.yaml; do
     word=$(basename "$file" .yaml)
     [[ ! -f $file || " full ${ablations[*]} " == *" $word "* ]] || ablations+=("$word")
 done
@@ -58,14 +58,15 @@ for path in corpus data exp; do absolute "$path"; done
 files_in config
 
 use_environment run
+manifests=()
 # shellcheck disable=SC2119
 settle_data
 
 # add_config NAME : the method's file of this name and the recipe's, which lies over it, where they are there.
 add_config() {
     local file
-    for file in "$shared/$base/$1.yaml" "$recipe/conf/$1.yaml"; do
-        [[ ! -f $file ]] || configs+=("$file")
+    for file in "$shared/$base/$1.yaml" "$recipe"/conf/{"$1","$base/$1"}.yaml; do
+        [[ ! -f $file || " ${configs[*]} " == *" $file "* ]] || configs+=("$file")
     done
 }
 
@@ -93,6 +94,7 @@ for overlay in "$corpus_name" $features "$variant"; do
     [[ $overlay == "$base" ]] || add_config "$overlay"
 done
 [[ -z $modalities ]] || add_config "modalities/${modalities// /_}"
+for overlay in $fitting; do add_config "$overlay"; done
 [[ $is_raw == no ]] || configs+=("$shared/recordings.yaml")
 [[ $miniature == no ]] || add_config miniature
 configs+=("${config[@]}")
@@ -129,7 +131,7 @@ if [[ ${machine_rank:-0} != 0 ]]; then
     exit
 fi
 run_stage 3 train "$mark/3_train_${marked:-$part}" \
-    --input "$data/.done/1_manifests" "${made_features[@]}" "${configs[@]}" \
+    --input "$data/.done/1_manifests" "${manifests[@]}" "${made_features[@]}" "${configs[@]}" \
     --output "${runs[@]/%//trained.json}" "${runs[@]/%//best/model.json}" -- "${training[@]}"
 run_stage 4 evaluate "$mark/4_evaluate_${marked:-$part}" --input "${runs[@]/%//trained.json}" \
     --output "${runs[@]/%//results.json}" "${runs[@]/%//predictions.tsv}" \

@@ -23,7 +23,34 @@ def combinations():
         always = [base, *own.glob(f"{corpus}.yaml")]
         beside = sorted([*own.rglob("*.yaml"), *(shared / base.stem).rglob("*.yaml")])
         for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
-            yield pytest.param(files, id="+".join(str(path.relative_to(RECIPES)) for path in files))
+            yield as_case(files)
+    yield from own_combinations()
+
+
+def own_combinations():
+    """What the recipe of one's own corpus merges for each method: variants, modalities, tasks."""
+    own, shared = RECIPES / "own/conf", RECIPES / "common/conf"
+    for method in ("foal", "hscl", "tam_ulag"):
+        always = [shared / f"{method}.yaml", own / "own.yaml", *(own / method).glob("own.yaml")]
+        small, frozen = variants_of(method)
+        for variant in (small, frozen):
+            yield as_case([*always, variant])
+        modalities = [*(shared / method).glob("modalities/*.yaml"), *(own / method).glob("modalities/*.yaml")]
+        for file in sorted(modalities):
+            states = [own / "text_states.yaml"] if "text" in file.stem else []
+            yield as_case([*always, frozen, file, *states])
+        for task in sorted((shared / method).glob("task/*.yaml")):
+            yield as_case([*always, small, task, shared / method / "ablation/audio.yaml"])
+
+
+def variants_of(method):
+    """The files of `small` and `frozen`: the recipe's, or the method's."""
+    folders = [RECIPES / "own/conf" / method, RECIPES / "common/conf" / method]
+    return [next(path for folder in folders for path in folder.glob(f"{name}.yaml")) for name in ("small", "frozen")]
+
+
+def as_case(files):
+    return pytest.param(files, id="+".join(str(path.relative_to(RECIPES)) for path in files))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +87,8 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     model = build(config.model, "model", facts).train()
     regression = model.task == "regression"
     labels = torch.tensor([-1.0, 0.5, 0.5, 1.0]) if regression else torch.arange(4)
+    if model.task == "multilabel":
+        labels = torch.tensor([[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0]])
     batch = {"labels": labels, "indices": torch.arange(4), "shared_seed": 1, "epoch": 0, "utterance_ids": list("abcd")}
     for name, given in config.data.inputs.items():
         side = (config.model.get(f"{name}_encoder") or {}).get("side", 4)  # of pictures, or four by four features

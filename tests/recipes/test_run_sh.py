@@ -16,7 +16,7 @@ from mertk.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FOAL = ROOT / "recipes/iemocap/foal/run.sh"
-SCRIPTS = sorted((ROOT / "recipes").glob("*/*/run.sh"))
+SCRIPTS = sorted((ROOT / "recipes").glob("**/run.sh"))
 
 
 def run(*arguments, script=FOAL, cwd=ROOT, path=None, **environment):
@@ -38,7 +38,7 @@ def test_recipes_are_found():
     assert FOAL in SCRIPTS
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-3:-1]))
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.parent.relative_to(ROOT / "recipes")))
 def test_help_has_what_the_script_says_of_itself_and_every_option(script, tmp_path):
     ended = run("--help", script=script, cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -51,7 +51,7 @@ def test_help_has_what_the_script_says_of_itself_and_every_option(script, tmp_pa
     assert max(map(len, ended.stdout.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-3:-1]))
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.parent.relative_to(ROOT / "recipes")))
 def test_a_recipe_says_only_what_distinguishes_it(script):
     lines = script.read_text(encoding="utf-8").splitlines()
     assert len([line for line in lines if line and not line.startswith("#")]) <= 8
@@ -62,7 +62,7 @@ def test_lines_of_scripts_fit_a_screen():
     assert max(map(len, lines)) <= 132
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-3:-1]))
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.parent.relative_to(ROOT / "recipes")))
 def test_script_is_strict_and_evaluates_nothing(script):
     lines = script.read_text(encoding="utf-8").splitlines()
     shared = [line for file in (ROOT / "recipes/common").rglob("*.sh") for line in file.read_text("utf-8").splitlines()]

@@ -33,7 +33,7 @@ def test_programs_and_files_that_are_named_exist(document):
 
 def test_recipes_and_options_of_the_readme_are_those_there_are():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    recipes = sorted(path.parent.relative_to(ROOT / "recipes") for path in (ROOT / "recipes").glob("*/*/run.sh"))
+    recipes = sorted(path.parent.relative_to(ROOT / "recipes") for path in (ROOT / "recipes").glob("**/run.sh"))
     for recipe in recipes:
         assert f"[{recipe}](recipes/{recipe}/run.sh)" in text
     known = set()

@@ -105,8 +105,8 @@ def options_of(program: str) -> frozenset[str]:
 def recipes() -> dict[str, str]:
     """By recipe, its shell code with what it sources."""
     found = {}
-    for path in sorted((ROOT / "recipes").glob("*/*/run.sh")):
-        found["/".join(path.parts[-3:-1])] = "".join(sourced(path, {}).values())
+    for path in sorted((ROOT / "recipes").glob("**/run.sh")):
+        found[path.parent.relative_to(ROOT / "recipes").as_posix()] = "".join(sourced(path, {}).values())
     return found
 
 

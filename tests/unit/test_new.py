@@ -12,7 +12,7 @@ from mertk.run.recipes import RECIPES, copy_recipe, find_recipes
 def test_the_recipes_are_listed_by_what_they_are_about(capsys):
     assert main([]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert len(told) == len(find_recipes()) == len(list(RECIPES.glob("*/*/run.sh")))
+    assert len(told) == len(find_recipes()) == len(list(RECIPES.glob("**/run.sh")))
     assert "mosi/hscl       HSCL on CMU-MOSI" in told
 
 
@@ -27,7 +27,9 @@ def test_a_copy_has_the_recipes_configuration_whole(name, tmp_path):
     method = name.partition("/")[2]
     own = {path.relative_to(RECIPES / name) for path in (RECIPES / name).glob("conf/**/*.yaml")}
     shared = RECIPES / "common/conf"
-    own |= {path.relative_to(RECIPES / "common") for path in shared.glob(f"{method}/**/*.yaml")}
+    # A recipe of any method has them all.
+    pattern = f"{method}/**/*.yaml" if method else "**/*.yaml"
+    own |= {path.relative_to(RECIPES / "common") for path in shared.glob(pattern)}
     found = {path.relative_to(tmp_path / "copy") for path in (tmp_path / "copy").glob("conf/**/*.yaml")}
     assert own and own < found
     assert (tmp_path / "copy/conf/slurm.yaml").exists()

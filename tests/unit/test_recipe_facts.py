@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mertk.bin.recipe_facts import main
-from mertk.checkup.recipe_facts import facts_of_config, facts_of_data
+from mertk.checkup.recipe_facts import facts_of_config, facts_of_content, facts_of_data
 
 
 def test_of_a_data_directory_what_it_says_of_itself(tmp_path):
@@ -20,6 +20,24 @@ def test_of_a_data_directory_what_it_says_of_itself(tmp_path):
     assert facts_of_data(tmp_path) == told
     (tmp_path / "corpus.json").write_text(json.dumps(corpus | {"label_map": "six"}))
     assert facts_of_data(tmp_path) == told | {"label_map": "six"}
+
+
+def test_of_a_data_directory_what_it_holds(tmp_path, capsys):
+    assert facts_of_content(tmp_path) == {}
+    for name, text in (("wav.scp", "a /a.wav\nb /b.wav\n"), ("text", "a yes\nb no\n"), ("utt2label", "a -1.50\nb 2\n")):
+        (tmp_path / name).write_text(text)
+    for fold in ("speaker-clean/1", "speaker-clean/2", "speaker-published/1", "official-clean/1"):
+        (tmp_path / "folds" / fold).mkdir(parents=True)
+    labels = {"task": "regression", "least": "-1.5", "largest": "2", "reach": "2"}
+    inputs = {"modalities": "audio text"}
+    folds = {"cvs": "official speaker", "folds.official": "1", "protocols.official": "clean"}
+    folds |= {"folds.speaker": "2", "protocols.speaker": "clean published"}
+    assert facts_of_content(tmp_path) == labels | inputs | folds
+    (tmp_path / "classes.txt").write_text("sad\nhappy\n")
+    (tmp_path / "utt2label").write_text("a sad\nb happy\n")
+    (tmp_path / "corpus.json").write_text('{"corpus": "mine", "task": "multilabel"}')
+    assert main(["--data", str(tmp_path), "--content"]) == 0
+    assert "task=multilabel\nclasses=sad, happy\n" in capsys.readouterr().out
 
 
 def test_of_a_configuration_what_is_used(tmp_path, capsys):
@@ -41,7 +59,10 @@ def test_an_engine_that_is_none_is_refused_before_features_are_made(words, tmp_p
     assert main(["--config", str(tmp_path / "a.yaml"), "--engine", "fsdp2"]) == 0
 
 
-def test_one_of_both_is_asked_for(capsys):
+def test_one_of_both_is_asked_for(capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        main(["--config", str(tmp_path / "a.yaml"), "--content"])
+    assert "--content needs --data" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([])
     assert "expected either --data or --config" in capsys.readouterr().err
