@@ -43,7 +43,7 @@ def fold_groups(way: str, actors: Sequence[str], num_folds: int) -> list[list[st
         if not group:
             raise MertkError(
                 f"folds {way}: none of the actors of fold {number} is there ({', '.join(wanted[number - 1])}); "
-                "complete the corpus, or take --folds_by speaker."
+                "complete the corpus, or take folds by speaker."
             )
     unknown = sorted(set(actors).difference(*wanted))
     if unknown:

@@ -6,8 +6,8 @@
     DIR/Audio_Song_Actors_01-24/Actor_01/03-02-02-01-01-01-01.wav      a song, which is no speech
     DIR/models/{wavlm,clip}                                            small encoders with random weights
 
-All 24 actors, each of whom has one take of every other emotion. The seed decides everything. Results on it tell that the
-code works and nothing about people.
+All 24 actors, each of whom has one take of every other emotion. The seed decides everything. Results on it tell that
+the code works and nothing about people.
 """
 
 from __future__ import annotations
