@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mertk.report.deviations import conditions, deviations
 from mertk.report.figures import difference, figure, headings, spread
-from mertk.report.formatting import Record, describe, markdown_table
+from mertk.report.formatting import Part, Record, Table, describe, join_paragraphs
 from mertk.tasks import METRICS
 
 
@@ -15,9 +15,14 @@ def published_table(records: list[Record], published: Record | None) -> str:
     all of that, and otherwise in what it does not. Miniatures and controls, which must not be held against any, have no
     place in it; empty where there is nothing else.
     """
+    return join_paragraphs(published_parts(records, published))
+
+
+def published_parts(records: list[Record], published: Record | None) -> list[Part]:
+    """The same, part by part."""
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
     if published is None or not shown:
-        return ""
+        return []
     held = [_nearest(one, published["rows"]) for one in shown]
     below: dict[int, list[Record]] = {}
     for record, row in zip(shown, held, strict=True):
@@ -37,8 +42,7 @@ def published_table(records: list[Record], published: Record | None) -> str:
         if row["variants"] and number not in below:
             rows.append(["ours: not run", "", *[""] * len(names), ""])
     header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
-    table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
-    return f"{published['source']} {published['note']}\n\n{table}"
+    return [f"{published['source']} {published['note']}", Table(header, rows, text_columns=2, ends_in_text=True)]
 
 
 def _nearest(record: Record, rows: list[Record]) -> int | None:

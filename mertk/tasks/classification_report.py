@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.content import Count
 from mertk.errors import MertkError
-from mertk.report.formatting import markdown_table, percent
+from mertk.report.formatting import Part, Table, percent
 from mertk.report.predictions import read_confidences, read_predictions
 from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
 
@@ -95,7 +95,7 @@ class ClassificationReport(TaskReport):
         truth, prediction = np.array(list(predictions.values())).T
         return {"wa": truth == prediction}
 
-    def tables(self, record: Record) -> list[str]:
+    def tables(self, record: Record) -> list[Part]:
         confusion = [
             [name, *counts, percent(record["recall"][name])]
             for name, counts in zip(record["classes"], record["confusion"], strict=True)
@@ -103,7 +103,7 @@ class ClassificationReport(TaskReport):
         joined = "All runs together" if record["fixed_split"] else "All folds together"
         return [
             f"{joined}, rows are the true class:",
-            markdown_table(["", *record["classes"], "recall"], confusion),
+            Table(["", *record["classes"], "recall"], confusion),
             *([_tell_calibration(record["calibration"])] if record["calibration"] else []),
         ]
 

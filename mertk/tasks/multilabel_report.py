@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.content import Count
 from mertk.errors import MertkError
-from mertk.report.formatting import markdown_table, percent
+from mertk.report.formatting import Part, Table, percent
 from mertk.report.predictions import read_predictions
 from mertk.tasks.label_text import split_names
 from mertk.tasks.multilabel_metrics import count_labels, describe_label, metrics_of_labels
@@ -111,7 +111,7 @@ class MultiLabelReport(TaskReport):
 
         return {"exact_match": np.array([truth == prediction for truth, prediction in predictions.values()])}
 
-    def tables(self, record: Record) -> list[str]:
+    def tables(self, record: Record) -> list[Part]:
         rows = []
         for name, told in record["labels"].items():
             (right_without, too_many), (missed, right_with) = told["confusion"]
@@ -119,7 +119,7 @@ class MultiLabelReport(TaskReport):
             rows.append([name, right_with, missed, too_many, right_without, *figures])
         header = ["label", "found", "missed", "told wrongly", "rightly not told", "Acc weighted", "F1 sides", "F1"]
         joined = "All runs together" if record["fixed_split"] else "All folds together"
-        return [f"{joined}, each label by itself:", markdown_table(header, rows)]
+        return [f"{joined}, each label by itself:", Table(header, rows)]
 
     def plot(self, record: Record, predictions: Sequence[Predictions], title: str, path: Path) -> None:
         from mertk.report.plots import make_figure, save_figure, set_title, shorten_labels

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
+from mertk.report.formatting import Part
 from mertk.report.predictions import read_predictions
 from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
 
@@ -80,7 +81,7 @@ class RegressionReport(TaskReport):
         found = {f"acc2{suffix}": (true == told) | ~kept for suffix, (true, told, kept) in sides}
         return found | same_classes(truth, prediction, run.metric_set)
 
-    def tables(self, record: Record) -> list[str]:
+    def tables(self, record: Record) -> list[Part]:
         return []
 
     def plot(self, record: Record, predictions: Sequence[Predictions], title: str, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 if TYPE_CHECKING:
     import numpy as np
 
+    from mertk.report.formatting import Part
     from mertk.report.runs import ScoredRun
 
 Record = dict[str, Any]
@@ -62,7 +63,7 @@ class TaskReport(abc.ABC):
         """By the name of a metric that is a share of utterances, (N,) which of them are right."""
 
     @abc.abstractmethod
-    def tables(self, record: Record) -> list[str]:
+    def tables(self, record: Record) -> list[Part]:
         """Paragraphs of RESULTS.md between the runs of a record and its picture."""
 
     @abc.abstractmethod
