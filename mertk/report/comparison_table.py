@@ -39,6 +39,25 @@ def comparison_parts(comparisons: Sequence[Comparison]) -> list[Part]:
     return parts
 
 
+def comparison_matrix(comparisons: Sequence[Comparison], metric: str) -> Table | None:
+    """Each less each by one metric, a star where they differ at 5 %; None unless there are three or more."""
+    names = list(dict.fromkeys(name for pair in comparisons for name in pair.names))
+    cells = {}
+    for pair in comparisons:
+        one = next((one for one in pair.differences if one.metric == metric), None)
+        if one is not None:
+            star = "*" if _verdict(one).endswith("better") else ""
+            cells[pair.names] = difference(metric, one.value) + star
+            cells[pair.names[::-1]] = difference(metric, -one.value) + star
+    if len(names) < 3 or not cells:
+        return None
+    rows = [
+        [f"{number} {name}", *(cells.get((name, other), "") for other in names)]
+        for number, name in enumerate(names, start=1)
+    ]
+    return Table([f"{METRICS[metric].heading}, row less column", *map(str, range(1, len(names) + 1))], rows)
+
+
 def comparison_record(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
     """The same for JSON; fractions, not percent."""
     return [

@@ -10,7 +10,7 @@ from mertk.content import Count
 from mertk.errors import MertkError
 from mertk.report.formatting import Part, Table, percent
 from mertk.report.predictions import read_confidences, read_predictions
-from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
+from mertk.tasks.report import Mistake, Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,6 +94,18 @@ class ClassificationReport(TaskReport):
 
         truth, prediction = np.array(list(predictions.values())).T
         return {"wa": truth == prediction}
+
+    def mistakes(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> list[Mistake]:
+        """The surer an answer is of itself, the more wrong it is."""
+        classes = run.results["classes"]
+        told = read_confidences(run.directory / "predictions.tsv", classes)
+        if told is None:
+            return []
+        return [
+            Mistake(utterance, classes[truth], classes[prediction], confidence, f"{percent(confidence)} %")
+            for (utterance, (truth, prediction)), confidence in zip(predictions.items(), told[0], strict=True)
+            if truth != prediction
+        ]
 
     def tables(self, record: Record) -> list[Part]:
         confusion = [

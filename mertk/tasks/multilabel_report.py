@@ -12,7 +12,7 @@ from mertk.report.formatting import Part, Table, percent
 from mertk.report.predictions import read_predictions
 from mertk.tasks.label_text import split_names
 from mertk.tasks.multilabel_metrics import count_labels, describe_label, metrics_of_labels
-from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
+from mertk.tasks.report import Mistake, Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,6 +110,20 @@ class MultiLabelReport(TaskReport):
         import numpy as np
 
         return {"exact_match": np.array([truth == prediction for truth, prediction in predictions.values()])}
+
+    def mistakes(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> list[Mistake]:
+        """The more labels are wrong, the worse."""
+        classes = run.results["classes"]
+
+        def name(columns: tuple[int, ...]) -> str:
+            return ", ".join(classes[column] for column in columns) or "none"
+
+        found = []
+        for utterance, (truth, prediction) in predictions.items():
+            if count := len({*truth} ^ {*prediction}):
+                told = f"{count} label{'s' * (count > 1)}"
+                found.append(Mistake(utterance, name(truth), name(prediction), count, told))
+        return found
 
     def tables(self, record: Record) -> list[Part]:
         rows = []

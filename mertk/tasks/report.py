@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 #: truth and prediction by utterance; None where a run has no predictions.tsv
 Predictions = dict[str, tuple[Any, Any]] | None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer.
+
+    Attributes:
+        utterance: its name; `truth` and `prediction` are in words.
+        weight: how wrong it is; `told` is that in words.
+    """
+
+    utterance: str
+    truth: str
+    prediction: str
+    weight: float
+    told: str
 
 
 class TaskReport(abc.ABC):
@@ -61,6 +78,10 @@ class TaskReport(abc.ABC):
     @abc.abstractmethod
     def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
         """By the name of a metric that is a share of utterances, (N,) which of them are right."""
+
+    @abc.abstractmethod
+    def mistakes(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> list[Mistake]:
+        """The wrong answers of a run; empty where nothing says how wrong each is."""
 
     @abc.abstractmethod
     def tables(self, record: Record) -> list[Part]:
