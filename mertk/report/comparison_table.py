@@ -48,7 +48,7 @@ def comparison_matrix(comparisons: Sequence[Comparison], metric: str) -> Table |
         if one is not None:
             star = "*" if _verdict(one).endswith("better") else ""
             cells[pair.names] = difference(metric, one.value) + star
-            cells[pair.names[::-1]] = difference(metric, -one.value) + star
+            cells[pair.names[::-1]] = difference(metric, 0.0 - one.value) + star
     if len(names) < 3 or not cells:
         return None
     rows = [

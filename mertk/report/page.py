@@ -14,10 +14,10 @@ from mertk.report.document import metric_lines, tell_intervals
 from mertk.report.experiments import Experiment
 from mertk.report.figures import metric_set_of, spread
 from mertk.report.formatting import Part, Record, describe
-from mertk.report.learning import draw_curves, read_curves
+from mertk.report.learning import Curves, draw_curves, read_curves
 from mertk.report.mistakes import WorstMistake, worst_mistakes
 from mertk.report.origin import origin_lines
-from mertk.report.page_parts import Block, blocks, column_is_text, recall_table, run_facts, speaker_parts
+from mertk.report.page_parts import Block, blocks, column_is_text, recall_table, speaker_parts, split_facts
 from mertk.report.page_pictures import PagePictures, data_uri, read_png
 from mertk.report.published import published_parts
 from mertk.report.published_file import read_published
@@ -94,6 +94,7 @@ def page_text(
     )
     environment.filters |= {"column_is_text": column_is_text}
     records = [experiment.record for experiment in experiments]
+    common_facts, facts = split_facts(records)
     pictures = PagePictures()
     details = [
         _details(experiment, pictures, source, num_sounds)
@@ -102,8 +103,10 @@ def page_text(
     return environment.get_template("page.html").render(
         title=f"Results of {', '.join(dict.fromkeys(record['recipe'] for record in records))}",
         corpora=list(dict.fromkeys(map(_corpus, records))),
-        names=list(map(describe, records)),
-        facts=list(map(run_facts, records)),
+        names=[record["name"] for record in records],
+        headings=list(map(describe, records)),
+        common_facts=common_facts,
+        facts=facts,
         overview=blocks(overview_parts(records)),
         intervals=list(map(tell_intervals, records)),
         ablation=blocks(ablation_parts(records)),
@@ -146,14 +149,14 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
 
     record = experiment.record
     task = find_task(record["task"])
-    about = f"{_corpus(record)}, {record['recipe']}, {describe(record)}"
+    about = _about(record)
     told = ", ".join(f"{_heading(name)} {spread(record, name)}" for name in metric_set_of(record).main)
     curves, notes = read_curves(experiment.runs)
     # The picture of intensities says its figures itself.
     title = f"{about}: {task.report.caption}" + ("" if task.has_numbers else f"\n{told}")
     calibration = record.get("calibration")
     drawn = {
-        "curves": curves and pictures.draw_figure(title, draw_curves(record, curves, f"{about}: learning curves")),
+        "curves": curves and _draw_curves(record, curves, about, pictures),
         "answers": pictures.draw(title, lambda path: experiment.plot(title, path)),
         "reliability": calibration and _draw_reliability(calibration, about, pictures),
     }
@@ -176,6 +179,17 @@ def _heading(name: str) -> str:
     from mertk.tasks import METRICS
 
     return METRICS[name].heading
+
+
+def _about(record: Record) -> str:
+    """What pictures are of; recipes mostly begin with the name of their corpus."""
+    corpus, recipe = _corpus(record), record["recipe"]
+    return ", ".join([*([] if recipe.startswith(f"{corpus}/") else [corpus]), recipe, describe(record)])
+
+
+def _draw_curves(record: Record, curves: Sequence[Curves], about: str, pictures: PagePictures) -> str:
+    title = f"{about}: learning curves"
+    return pictures.draw_figure(title, draw_curves(record, curves, title))
 
 
 def _draw_reliability(calibration: Record, about: str, pictures: PagePictures) -> str:

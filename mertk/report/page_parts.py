@@ -66,15 +66,13 @@ def column_is_text(table: Table) -> list[bool]:
 def run_facts(record: Record) -> list[tuple[str, str]]:
     """What was run, in words: pairs of what and how."""
     parts = [f"variant {record['variant']}"] + [f"ablation {record['ablation']}"] * (record["ablation"] != "full")
-    seeds = f"seed{'s' * (len(record['seeds']) > 1)} {', '.join(map(str, record['seeds']))}"
-    split = split_in_words(record["cv"])
-    if not record["fixed_split"]:
-        split += f", {record['num_folds']} of them"
+    told = [] if record["fixed_split"] else [f"{record['num_folds']} fold{'s' * (record['num_folds'] > 1)}"]
+    told += [f"seed{'s' * (len(record['seeds']) > 1)} {', '.join(map(str, record['seeds']))}"]
     facts = [
         ("method", f"{record['recipe']}, {', '.join(parts)}"),
         ("protocol", protocol_in_words(record["protocol"])),
-        ("split", split),
-        ("runs", f"{len(record['folds'])}, {seeds}"),
+        ("split", split_in_words(record["cv"])),
+        ("runs", f"{len(record['folds'])}: {', '.join(told)}"),
         ("test utterances", f"{record['count']:,}"),
     ]
     for line in (*configuration_lines(record), *data_lines(record)):
@@ -83,14 +81,22 @@ def run_facts(record: Record) -> list[tuple[str, str]]:
     return facts
 
 
+def split_facts(records: Sequence[Record]) -> tuple[list[tuple[str, str]], list[list[tuple[str, str]]]]:
+    """What was run alike in all experiments, and of each what was not."""
+    told = [run_facts(record) for record in records]
+    alike = [fact for fact in told[0] if all(fact in facts for facts in told)]
+    return alike, [[fact for fact in facts if fact not in alike] for facts in told]
+
+
 def recall_table(records: Sequence[Record]) -> Table | None:
-    """Recall of each class, an experiment a column; None where fewer than two have the same classes."""
+    """Recall of each class, an experiment a row; None where fewer than two have the same classes."""
     known = [record for record in records if record.get("recall")]
     alike = [record for record in known if record["classes"] == known[0]["classes"]]
     if len(alike) < 2:
         return None
-    rows = [[name, *(percent(record["recall"][name]) for record in alike)] for name in alike[0]["classes"]]
-    return Table(["recall of", *(record["name"] for record in alike)], rows)
+    classes = alike[0]["classes"]
+    rows = [[record["name"], *(percent(record["recall"][name]) for name in classes)] for record in alike]
+    return Table(["recall of", *classes], rows)
 
 
 def speaker_parts(record: Record) -> Iterator[Part]:

@@ -161,6 +161,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     from mertk.atomic import replacing
 
     kind = "svg" if path.suffix == ".svg" else "png"
-    about = {"metadata": {"Date": None}} if kind == "svg" else {}
+    # Behind an SVG is the page that it stands in.
+    about = {"metadata": {"Date": None}, "transparent": True} if kind == "svg" else {}
     with replacing(path) as temporary, matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mertk"}):
         figure.savefig(temporary, format=kind, dpi=120, bbox_inches="tight", pad_inches=0.1, **about)

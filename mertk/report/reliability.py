@@ -20,7 +20,7 @@ def draw_reliability(calibration: dict[str, Any], title: str) -> Figure:
     lows = [100 * one["low"] for one in bins]
     widths = [100 * (one["high"] - one["low"]) for one in bins]
     said, right = ([100 * one[key] for one in bins] for key in ("confidence", "right"))
-    figure = make_figure(4.6, 5.2, layout="constrained")
+    figure = make_figure(4.4, 5.4, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot((0, 100), (0, 100), color="0.5", linewidth=1, linestyle="--", label="as often as said")
     above.bar(lows, right, widths, align="edge", color="tab:blue", alpha=0.35, edgecolor="tab:blue", linewidth=0.6)
