@@ -106,7 +106,7 @@ def _panels(record: Record, curves: Sequence[Curves]) -> Iterator[str]:
     # A single term is the loss.
     first = ["loss"] * ("loss" in known) + main + (losses if len(losses) > 1 else [])
     others = [name for name in known if name not in (*first, *losses) and name not in METRICS]
-    yield from dict.fromkeys([*first, *others])
+    yield from dict.fromkeys([*first, *others] or known)
 
 
 def _draw(axes: Axes, curves: Curves, name: str, opacity: float) -> None:

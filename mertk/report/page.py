@@ -12,12 +12,12 @@ from mertk.report.comparison import compare_alike
 from mertk.report.comparison_table import comparison_matrix, comparison_parts
 from mertk.report.document import metric_lines, tell_intervals
 from mertk.report.experiments import Experiment
-from mertk.report.figures import metric_set_of, spread
+from mertk.report.figures import headings, metric_set_of, spread
 from mertk.report.formatting import Part, Record, describe
 from mertk.report.learning import Curves, draw_curves, read_curves
 from mertk.report.mistakes import WorstMistake, worst_mistakes
 from mertk.report.origin import origin_lines
-from mertk.report.page_parts import Block, blocks, column_is_text, recall_table, speaker_parts, split_facts
+from mertk.report.page_parts import Block, blocks, column_is_text, recall_table, speaker_parts, split_facts, with_code
 from mertk.report.page_pictures import PagePictures, data_uri, read_png
 from mertk.report.published import published_parts
 from mertk.report.published_file import read_published
@@ -92,7 +92,7 @@ def page_text(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"column_is_text": column_is_text}
+    environment.filters |= {"column_is_text": column_is_text, "with_code": with_code}
     records = [experiment.record for experiment in experiments]
     common_facts, facts = split_facts(records)
     pictures = PagePictures()
@@ -150,7 +150,8 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
     record = experiment.record
     task = find_task(record["task"])
     about = _about(record)
-    told = ", ".join(f"{_heading(name)} {spread(record, name)}" for name in metric_set_of(record).main)
+    main = metric_set_of(record).main
+    told = ", ".join(f"{heading} {spread(record, name)}" for heading, name in zip(headings(main), main, strict=True))
     curves, notes = read_curves(experiment.runs)
     # The picture of intensities says its figures itself.
     title = f"{about}: {task.report.caption}" + ("" if task.has_numbers else f"\n{told}")
@@ -173,12 +174,6 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
         "has_predictions": all(one is not None for one in experiment.predictions),
         "representations": _representations(experiment),
     }
-
-
-def _heading(name: str) -> str:
-    from mertk.tasks import METRICS
-
-    return METRICS[name].heading
 
 
 def _about(record: Record) -> str:
@@ -225,8 +220,15 @@ def _representations(experiment: Experiment) -> list[dict[str, Any]]:
         for stage in stages if isinstance(stages, dict) else ():
             picture = read_png(run.directory / f"pca_{stage.replace(' ', '_')}.png") if "/" not in stage else None
             if picture:
-                where = f"fold {run.about['fold']}, seed {run.about['seed']}"
-                found.append({"stage": stage, "where": where, "picture": picture})
+                told = [f"fold {run.about['fold']}, seed {run.about['seed']}", *_tell_apart(stages[stage])]
+                found.append({"stage": stage, "told": "; ".join(told), "picture": picture})
         if found:
             return found
     return []
+
+
+def _tell_apart(figures: Any) -> list[str]:
+    """How far groups of representations are apart, as far as pca.json says so."""
+    told = {"silhouette_by_name": "silhouette by representation", "silhouette_by_label": "by label"}
+    known = {key: figures.get(key) for key in told} if isinstance(figures, dict) else {}
+    return [f"{told[key]} {value:.3f}" for key, value in known.items() if isinstance(value, float)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mertk.report.deviations import protocol_in_words, split_in_words
 from mertk.report.figures import figure, headings, metric_set_of
@@ -12,6 +13,9 @@ from mertk.report.formatting import Part, Record, Table, percent
 from mertk.report.origin import configuration_lines, data_lines
 from mertk.report.speakers import tell_speakers
 from mertk.tasks import METRICS
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 #: speakers of a table: the worst of many, and the best
 WORST_SPEAKERS, BEST_SPEAKERS = 15, 5
@@ -55,6 +59,19 @@ def blocks(parts: Sequence[Part]) -> list[Block]:
 def _text(part: str) -> Text:
     is_strong = len(part) > 4 and part.startswith("**") and part.endswith("**")
     return Text(part[2:-2], True) if is_strong else Text(part)
+
+
+def with_code(text: str) -> Markup:
+    """Text for a page, what stands between backquotes as code.
+
+    >>> with_code("`published` & <b>")
+    Markup('<code>published</code> &amp; &lt;b&gt;')
+    """
+    from markupsafe import Markup, escape
+
+    from mertk.file_names import printable
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(printable(text, keep="\n")))))
 
 
 def column_is_text(table: Table) -> list[bool]:

@@ -16,10 +16,13 @@ from mertk.report.figures import figure
 from mertk.report.learning import read_curves
 from mertk.report.mistakes import worst_mistakes
 from mertk.report.page_pictures import inline_svg
+from mertk.report.plots import plot_scatter
 from mertk.run.clips import CLIP_HZ, LONGEST_CLIP_SECONDS, Clips
 from tests.browser import CHROMIUM, look_at
 from tests.scored_runs import CLASSES, summarize, write_run
 from tests.unit.test_intervals import note_speakers
+from tests.unit.test_summarize_intensities import PUBLISHED
+from tests.unit.test_summarize_intensities import write_run as write_intensities
 
 #: a name of which a careless page would make elements
 ODD = """<b>&"'</b>"""
@@ -177,6 +180,21 @@ def test_a_place_where_no_page_can_be_is_refused_before_the_work(tmp_path, capsy
         assert message in capsys.readouterr().err
 
 
+def test_intensities_are_shown_by_their_distance(tmp_path):
+    for seed in (1111, 1112):
+        write_intensities(tmp_path / "paper", seed)
+    (tmp_path / "own.yaml").write_text(PUBLISHED, encoding="utf-8")
+    (experiment,) = collect([tmp_path / "paper"])
+    _, tree = report(tmp_path / "paper", out=tmp_path / "report.html", options=["--published", tmp_path / "own.yaml"])
+    assert "published: " in text_of(section(tree, "figures"))
+    told = section(tree, "experiment1")
+    assert "true and predicted intensities" in text_of(told) and "calibration" not in text_of(told)
+    worst = worst_mistakes(experiment, 12)
+    rows = tables_of(told)[-1]
+    assert rows[0] == ["utterance", "true", "told", "how", "seeds wrong"] and len(rows) == 13
+    assert [row[3] for row in rows[1:]] == [f"{one.mistake.weight:.2f} off" for one in worst]
+
+
 def test_the_surest_wrong_answers_come_first_and_each_utterance_once(tmp_path):
     for seed in (1, 2):
         write_run(tmp_path / "paper", 1, seed)
@@ -255,11 +273,14 @@ def test_data_that_have_gone_are_said_to_have(run_with_data, tmp_path):
 def test_pictures_that_plot_left_are_shown(tmp_path):
     write_run(tmp_path / "paper", 1)
     run = tmp_path / "paper/session-clean/fold_1/seed_1"
-    (run / "pca.json").write_text(json.dumps({"stages": {"after avel": {}, "../x": {}, "gone": {}}}))
+    (run / "pca.json").write_text(
+        json.dumps({"stages": {"after avel": {"silhouette_by_name": 0.25}, "../x": {}, "gone": 1}})
+    )
     (run / "pca_after_avel.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
     _, tree = report(tmp_path / "paper", out=tmp_path / "report.html")
     (image,) = tree.iter("img")
     assert image.get("src").startswith("data:image/png;base64,iVBOR") and image.get("alt") == "after avel"
+    assert "Principal components, after avel; fold 1, seed 1; silhouette by representation 0.250." in text_of(tree)
 
 
 def test_an_svg_loses_what_would_be_the_whole_pages():
@@ -272,6 +293,15 @@ def test_an_svg_loses_what_would_be_the_whole_pages():
     assert "style" not in found and "metadata" not in found and "xmlns" not in found and "height" not in found
     assert 'id="p1-a"' in found and 'href="#p1-a"' in found and 'clip-path="url(#p1-b)"' in found
     assert '<text>id="x" url(#y)</text>' in found
+
+
+def test_many_points_are_one_picture_within_the_picture(tmp_path):
+    values = np.random.default_rng(0).normal(size=(2, 5531))
+    plot_scatter(*values, "many", tmp_path / "many.svg")
+    plot_scatter(*values[:, :100], "few", tmp_path / "few.svg")
+    many, few = (inline_svg((tmp_path / f"{name}.svg").read_text(), "p", name) for name in ("many", "few"))
+    assert 'href="data:image/png;base64,' in many and len(many) < 200_000
+    assert "<image" not in few and few.count("<use") >= 100 and ">few</text>" in few
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium, and pages are looked at")
