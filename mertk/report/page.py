@@ -162,6 +162,7 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
         "reliability": calibration and _draw_reliability(calibration, about, pictures),
     }
     mistakes = worst_mistakes(experiment, NUM_MISTAKES)
+    rows = _mistake_rows(mistakes, source, num_sounds)
     return {
         "runs": blocks([run_table(record)]),
         "pictures": {name: Markup(picture) if picture else None for name, picture in drawn.items()},
@@ -169,8 +170,9 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
         "curve_notes": notes,
         "answers": blocks(task.report.tables(record)),
         "speakers": blocks(list(speaker_parts(record))),
-        "mistakes": _mistake_rows(mistakes, source, num_sounds),
-        "has_transcripts": any(source.has_data(one.run) for one in mistakes),
+        "mistakes": rows,
+        "has_data": any(source.has_data(one.run) for one in mistakes),
+        "num_silent": sum(row["sound"] is None for row in rows[:num_sounds]),
         "has_predictions": all(one is not None for one in experiment.predictions),
         "representations": _representations(experiment),
     }

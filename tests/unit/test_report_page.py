@@ -270,6 +270,13 @@ def test_data_that_have_gone_are_said_to_have(run_with_data, tmp_path):
     assert "The data directory is not where it was" in text_of(tree) and tree.find(".//audio") is None
 
 
+def test_recordings_that_have_gone_are_said_to_have(run_with_data, tmp_path):
+    _, data, _ = run_with_data
+    (data / "sound.wav").unlink()
+    _, tree = report(tmp_path / "paper", out=tmp_path / "report.html", options=["--embed_audio", 2])
+    assert "Without the sound of 2" in text_of(tree) and "a <b> & c" in text_of(tree)
+
+
 def test_pictures_that_plot_left_are_shown(tmp_path):
     write_run(tmp_path / "paper", 1)
     run = tmp_path / "paper/session-clean/fold_1/seed_1"
