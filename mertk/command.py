@@ -49,6 +49,7 @@ COMMANDS = {
     "predict": Command("tell the emotion, or the intensity of sentiment, in recordings", "mertk.bin.predict"),
     "summarize": Command("write the tables and pictures of scored models", "mertk.bin.summarize"),
     "compare": Command("tell whether experiments differ by more than chance", "mertk.bin.compare"),
+    "report": Command("write one page of scored models, HTML, to show", "mertk.bin.report"),
     "plot": Command("draw what a trained model makes of its utterances", "mertk.bin.plot"),
     "table": Command("write a data directory as one table, CSV", "mertk.bin.table"),
     "validate": Command("check a data directory", "mertk.bin.validate_data"),

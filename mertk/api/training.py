@@ -45,12 +45,19 @@ class TrainedRun:
         return self.directory / "best"
 
     def history(self) -> pandas.DataFrame:
-        """A row an epoch: `epoch`, `step`, `best` (whether it was, so far), and the metrics of the validation part."""
+        """A row an epoch: `epoch`, `step`, `best` (whether it was, so far), and the metrics of the validation part.
+
+        As `train_NAME` the means of losses and figures over the steps of the epoch, which runs of before do not tell.
+        """
         import pandas
 
         records = _read_history(self.directory)
         columns = None if records else ["epoch", "step", "best"]
-        return pandas.DataFrame([record | record.pop("validation") for record in records], columns=columns)
+        rows = []
+        for record in records:
+            train = {f"train_{name}": value for name, value in record.pop("train", {}).items()}
+            rows.append(record | record.pop("validation") | train)
+        return pandas.DataFrame(rows, columns=columns)
 
 
 def train(

@@ -1,1 +1,1 @@
-"""Tables and plots made from run directories."""
+"""Tables, pictures and pages made from run directories."""

@@ -80,11 +80,28 @@ def compare(experiments: Sequence[Experiment], metrics: Sequence[str] | None = N
         raise MertkError(f"metric {unknown[0]!r}: expected some of {', '.join(known.names)}.")
     names = list(metrics or known.main)
     found = [_compare(first, second, names) for first, second in combinations(experiments, 2)]
-    for name in names:
-        tests = [one for pair in found for one in pair.differences if one.metric == name and one.p is not None]
+    _correct(found)
+    return found
+
+
+def compare_alike(experiments: Sequence[Experiment]) -> tuple[list[Comparison], list[str]]:
+    """Every pair of experiments that can be compared, by its main metrics; of the others, why not."""
+    found, refused = [], []
+    for first, second in combinations(experiments, 2):
+        try:
+            found.append(_compare(first, second, metric_set_of(first.record).main))
+        except MertkError as error:
+            refused.append(str(error))
+    _correct(found)
+    return found, refused
+
+
+def _correct(comparisons: Sequence[Comparison]) -> None:
+    """Correct p for the number of pairs, metric by metric."""
+    for name in dict.fromkeys(one.metric for pair in comparisons for one in pair.differences):
+        tests = [one for pair in comparisons for one in pair.differences if one.metric == name and one.p is not None]
         for one, adjusted in zip(tests, holm([test.p for test in tests]), strict=True):
             one.adjusted = adjusted
-    return found
 
 
 def _compare(first: Experiment, second: Experiment, names: Sequence[str]) -> Comparison:

@@ -9,7 +9,7 @@ from typing import Any
 from mertk.metrics.significance import NUM_PERMUTATIONS
 from mertk.report.comparison import Comparison, Difference
 from mertk.report.figures import difference, figure
-from mertk.report.formatting import join_paragraphs, markdown_table
+from mertk.report.formatting import Part, Table, join_paragraphs
 from mertk.tasks import METRICS
 
 #: where a difference counts as one
@@ -18,12 +18,17 @@ BOUND = 0.05
 
 def comparison_text(comparisons: Sequence[Comparison]) -> str:
     """A table for each pair, with a verdict behind each metric, and how it was found."""
+    return join_paragraphs(comparison_parts(comparisons))
+
+
+def comparison_parts(comparisons: Sequence[Comparison]) -> list[Part]:
+    """The same, part by part."""
     several = len(comparisons) > 1
-    parts = []
+    parts: list[Part] = []
     for pair in comparisons:
         header = ["metric", "A", "B", "A - B", "95 %", "p", *(["p Holm"] if several else []), "McNemar", "at 5 %"]
         rows = [_row(one, several) for one in pair.differences]
-        parts += [f"A  {pair.names[0]}\nB  {pair.names[1]}", markdown_table(header, rows, ends_in_text=True)]
+        parts += [f"A  {pair.names[0]}\nB  {pair.names[1]}", Table(header, rows, ends_in_text=True)]
         parts += [f"- {note}" for note in pair.notes]
     first = comparisons[0]
     seeds = "" if len(first.seeds) == 1 else f", {len(first.seeds)} seeds paired"
@@ -31,7 +36,26 @@ def comparison_text(comparisons: Sequence[Comparison]) -> str:
         f"95 %: interval of the difference, the same {first.num_clusters} {first.clusters}s drawn for both{seeds}. p: "
         f"{first.clusters}s' answers change sides ({NUM_PERMUTATIONS:,} permutations, or all)."
     )
-    return join_paragraphs(parts)
+    return parts
+
+
+def comparison_matrix(comparisons: Sequence[Comparison], metric: str) -> Table | None:
+    """Each less each by one metric, a star where they differ at 5 %; None unless there are three or more."""
+    names = list(dict.fromkeys(name for pair in comparisons for name in pair.names))
+    cells = {}
+    for pair in comparisons:
+        one = next((one for one in pair.differences if one.metric == metric), None)
+        if one is not None:
+            star = "*" if _verdict(one).endswith("better") else ""
+            cells[pair.names] = difference(metric, one.value) + star
+            cells[pair.names[::-1]] = difference(metric, 0.0 - one.value) + star
+    if len(names) < 3 or not cells:
+        return None
+    rows = [
+        [f"{number} {name}", *(cells.get((name, other), "") for other in names)]
+        for number, name in enumerate(names, start=1)
+    ]
+    return Table([f"{METRICS[metric].heading}, row less column", *map(str, range(1, len(names) + 1))], rows)
 
 
 def comparison_record(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ def conditions(row: Record) -> str:
     """What a published row was measured on, in words."""
     measured = row["measured_on"]
     folds = f" ({measured['folds']})" if measured["folds"] else ""
-    told = [f"{measured['corpus']}, {_split(measured['cv'])}{folds}", _protocol(measured["protocol"])]
+    told = [f"{measured['corpus']}, {split_in_words(measured['cv'])}{folds}", protocol_in_words(measured["protocol"])]
     told += [_file({"published": measured["feature_file"]})] if measured["feature_file"] else []
     told += [f"{modality} by {_tell(made)}" if made else modality for modality, made in row["inputs"].items()]
     counts = (f"{count} {part}" for part, count in measured["utterances"].items())
@@ -57,20 +57,22 @@ def _method(record: Record, row: Record, measured: Record) -> Iterator[str]:
     elif record["variant"] not in row["variants"]:
         yield f"variant {record['variant']} instead of {' or '.join(row['variants'])}"
     if record["cv"] != measured["cv"]:
-        yield f"{_split(record['cv'])} instead of {_split(measured['cv'])}"
+        yield f"{split_in_words(record['cv'])} instead of {split_in_words(measured['cv'])}"
     if record["protocol"] != measured["protocol"]:
-        yield f"{_protocol(record['protocol'])}, published: {_protocol(measured['protocol'])}"
+        yield f"{protocol_in_words(record['protocol'])}, published: {protocol_in_words(measured['protocol'])}"
     if any(name.endswith(MINIATURE_FILE) for files in record["files"] for name in files):
         yield f"settings of {MINIATURE_FILE}"
     if any(setting.startswith("data.inputs.") for setting in record["settings"] or ()):
         yield "inputs with other settings"
 
 
-def _split(cv: str) -> str:
+def split_in_words(cv: str) -> str:
+    """How utterances are divided."""
     return SPLITS.get(cv, f"folds by {cv}")
 
 
-def _protocol(name: str) -> str:
+def protocol_in_words(name: str) -> str:
+    """How the epoch is chosen."""
     return PROTOCOLS.get(name, name)
 
 

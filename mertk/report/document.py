@@ -22,7 +22,7 @@ def results_document(records: list[Record], pictures: list[str], published: Reco
         if text:
             parts += [heading, text]
     parts += [details(record, picture) for record, picture in zip(records, pictures, strict=True)]
-    return join_paragraphs([*parts, _legend(records)]) + "\n"
+    return join_paragraphs([*parts, "## Metrics", "\n".join(metric_lines(records))]) + "\n"
 
 
 def _introduction(records: list[Record]) -> str:
@@ -40,7 +40,7 @@ def _introduction(records: list[Record]) -> str:
     return " ".join(told)
 
 
-def _tell_intervals(record: Record) -> str:
+def tell_intervals(record: Record) -> str:
     """How the intervals of a record were found, or why there are none."""
     found = record.get("intervals")
     if found is None:
@@ -60,13 +60,13 @@ def _metric_names(records: list[Record]) -> list[str]:
     return [name for name in METRICS if any(name in metric_set_of(record).names for record in records)]
 
 
-def _legend(records: list[Record]) -> str:
-    names = _metric_names(records)
+def metric_lines(records: list[Record]) -> list[str]:
+    """What each metric is."""
     lines = []
-    for name in names:
+    for name in _metric_names(records):
         better = "; smaller is better" if METRICS[name].is_smaller_better else ""
         lines.append(f"- {METRICS[name].heading}: {METRICS[name].meaning}{better}")
-    return "## Metrics\n\n" + "\n".join(lines)
+    return lines
 
 
 def details(record: Record, picture: str) -> str:
@@ -79,7 +79,7 @@ def details(record: Record, picture: str) -> str:
             f"Recipe {record['recipe']}, variant {record['variant']}, ablation {record['ablation']}, "
             f"protocol {record['protocol']}, {split}, seeds {', '.join(map(str, record['seeds']))}.",
             run_table(record),
-            _tell_intervals(record),
+            tell_intervals(record),
             *filter(None, [tell_speakers(record)]),
             *report.tables(record),
             f"![{report.caption} of {record['name']}]({picture})",

@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, whoever writes it; its text is `markdown_table`'s.
+
+    Attributes:
+        header, rows: cells.
+        text_columns: how many of the first columns hold text; the others hold figures.
+        ends_in_text: whether the last column holds text of any length.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    text_columns: int = 1
+    ends_in_text: bool = False
+
+    def __str__(self) -> str:
+        return markdown_table(self.header, self.rows, self.text_columns, self.ends_in_text)
+
+
+#: a paragraph, a line of a list (`- ...`), or a table
+Part = str | Table
 
 
 def markdown_table(
@@ -41,10 +65,10 @@ def markdown_table(
     return "\n".join([lines[0], f"|{'|'.join(rule)}|", *lines[1:]])
 
 
-def join_paragraphs(parts: Sequence[str]) -> str:
+def join_paragraphs(parts: Sequence[Part]) -> str:
     """Paragraphs apart, list items together."""
     text = ""
-    for part in parts:
+    for part in map(str, parts):
         if text:
             listed = part.startswith("- ") and text.rpartition("\n")[2].startswith("- ")
             text += "\n" if listed else "\n\n"

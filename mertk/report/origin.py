@@ -14,10 +14,16 @@ DIGESTS = ("sha1", "sha256", "vocabulary")
 
 def origin(record: Record) -> str:
     """The lines of RESULTS.md below a picture."""
-    return "\n".join(f"- {line}" for line in (*_configuration(record), *_data(record), *_making(record)))
+    return "\n".join(f"- {line}" for line in origin_lines(record))
 
 
-def _configuration(record: Record) -> Iterator[str]:
+def origin_lines(record: Record) -> list[str]:
+    """`WHAT: ...`, each."""
+    return [*configuration_lines(record), *data_lines(record), *_making(record)]
+
+
+def configuration_lines(record: Record) -> Iterator[str]:
+    """Of these, what was asked for."""
     for files in record["files"]:
         yield f"configuration: {', '.join(files)}"
     if record["settings"] is None:
@@ -26,7 +32,8 @@ def _configuration(record: Record) -> Iterator[str]:
         yield f"settings that are not the recipe's: {', '.join(map(short_setting, record['settings'])) or 'none'}"
 
 
-def _data(record: Record) -> Iterator[str]:
+def data_lines(record: Record) -> Iterator[str]:
+    """Of these, what it was asked of."""
     for corpus in record["corpus"]:
         yield f"data: {_corpus(corpus)}"
     if not record["corpus"]:

@@ -23,6 +23,8 @@ CHARACTER = 0.085
 LONGEST_LABEL = 28
 #: characters of a title; beyond, it is cut
 LONGEST_TITLE = 500
+#: points that are drawn one by one in an SVG; more are a picture within it
+MOST_POINTS = 2000
 
 
 def plot_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]], title: str, path: Path) -> None:
@@ -83,7 +85,16 @@ def plot_scatter(truth: np.ndarray, prediction: np.ndarray, title: str, path: Pa
     axes.plot(ends, ends, color="0.5", linewidth=1, linestyle="--", zorder=1, label="equal")
     # Many points hide each other: the more there are, the fainter each is.
     opacity = min(0.6, max(0.15, 800 / len(truth)))
-    axes.scatter(truth, prediction, s=12, alpha=opacity, color="tab:blue", linewidths=0, zorder=2)
+    axes.scatter(
+        truth,
+        prediction,
+        s=12,
+        alpha=opacity,
+        color="tab:blue",
+        linewidths=0,
+        zorder=2,
+        rasterized=len(truth) > MOST_POINTS,
+    )
     axes.set(xlim=ends, ylim=ends, xlabel="true", ylabel="predicted", aspect="equal")
     axes.legend(loc="upper left", frameon=False)
     set_title(figure, title)
@@ -141,8 +152,16 @@ def shorten_labels(names: Sequence[str], longest: int = LONGEST_LABEL) -> list[s
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all; with all that is drawn, wherever the layout puts it."""
+    """Write a PNG, or an SVG whose text is text, by the suffix of `path`; whole or not at all.
+
+    With all that is drawn, wherever the layout puts it.
+    """
+    import matplotlib
+
     from mertk.atomic import replacing
 
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120, bbox_inches="tight", pad_inches=0.1)
+    kind = "svg" if path.suffix == ".svg" else "png"
+    # Behind an SVG is the page that it stands in.
+    about = {"metadata": {"Date": None}, "transparent": True} if kind == "svg" else {}
+    with replacing(path) as temporary, matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mertk"}):
+        figure.savefig(temporary, format=kind, dpi=120, bbox_inches="tight", pad_inches=0.1, **about)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mertk.report.deviations import conditions, deviations, modalities
 from mertk.report.figures import difference, figure, headings, spread
-from mertk.report.formatting import Record, describe, markdown_table
+from mertk.report.formatting import Part, Record, Table, describe, join_paragraphs
 from mertk.tasks import METRICS
 
 
@@ -15,15 +15,20 @@ def published_table(records: list[Record], published: Record | None) -> str:
     all of that, and otherwise in what it does not. Miniatures and controls, which must not be held against any, have no
     place in it; empty where there is nothing else.
     """
+    return join_paragraphs(published_parts(records, published))
+
+
+def published_parts(records: list[Record], published: Record | None) -> list[Part]:
+    """The same, part by part."""
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
     if published is None or not shown:
-        return ""
+        return []
     told = f"{published['source']} {published['note']}"
     if not published["rows"]:
-        return told
+        return [told]
     figures_of_others = [row for row in published["rows"] if _has_place(row, shown)]
     if not figures_of_others:
-        return ""
+        return []
     held = [_nearest(one, figures_of_others) for one in shown]
     below: dict[int, list[Record]] = {}
     for record, row in zip(shown, held, strict=True):
@@ -43,8 +48,7 @@ def published_table(records: list[Record], published: Record | None) -> str:
         if row["variants"] and number not in below:
             rows.append(["ours: not run", "", *[""] * len(names), ""])
     header = ["figures", "our protocol", *headings(names), "measured on; ours less published"]
-    table = markdown_table(header, rows, text_columns=2, ends_in_text=True)
-    return f"{told}\n\n{table}"
+    return [told, Table(header, rows, text_columns=2, ends_in_text=True)]
 
 
 def _has_place(row: Record, records: list[Record]) -> bool:

@@ -7,12 +7,13 @@ from collections import Counter
 
 from mertk.report.figures import difference, figure, headings, interval, metric_set_of, spread
 from mertk.report.formatting import (
+    Part,
     Record,
+    Table,
     describe,
     experiment_of,
     invented_kinds,
     join_paragraphs,
-    markdown_table,
     names_weights,
     short_setting,
 )
@@ -29,14 +30,19 @@ ZERO_BY_CHANCE = ("corr", "ccc")
 
 def overview(records: list[Record]) -> str:
     """All experiments and protocols side by side, the gaps between protocols, and what is to be kept in mind."""
-    parts = [f"**{banner}**" for banner in dict.fromkeys(map(miniature_banner, records)) if banner]
+    return join_paragraphs(overview_parts(records))
+
+
+def overview_parts(records: list[Record]) -> list[Part]:
+    """The same, part by part."""
+    parts: list[Part] = [f"**{banner}**" for banner in dict.fromkeys(map(miniature_banner, records)) if banner]
     kinds: dict[tuple, list[Record]] = {}
     for record in records:
         kinds.setdefault((metric_set_of(record), record["fixed_split"]), []).append(record)
     parts += [_overview_table(same) for same in kinds.values()]
     parts += [f"- {line}" for line in [*gaps(records), *controls(records)]]
     parts += [f"- **{record['name']}: {warning}**" for record in records for warning in record["warnings"]]
-    return join_paragraphs(parts)
+    return parts
 
 
 def miniature_banner(record: Record) -> str:
@@ -56,13 +62,13 @@ def miniature_banner(record: Record) -> str:
     )
 
 
-def _overview_table(records: list[Record]) -> str:
+def _overview_table(records: list[Record]) -> Table:
     """Records of equal metrics, all of one fixed split or all of folds."""
     metric_set = metric_set_of(records[0])
     if records[0]["fixed_split"]:
         header = ["experiment", "seeds", "utterances", *_main_header(records[0])]
         rows = [[describe(one), len(one["seeds"]), one["count"], *_main(one)] for one in records]
-        return markdown_table(header, rows)
+        return Table(header, rows)
     rest = [name for name in metric_set.names if name not in metric_set.main]
     header = ["experiment", "folds x seeds", "utterances", *_main_header(records[0]), *headings(rest)]
     rows = []
@@ -70,7 +76,7 @@ def _overview_table(records: list[Record]) -> str:
         size = f"{record['num_folds']} x {len(record['seeds'])}"
         pooled = [figure(name, record["pooled"][name]) for name in rest]
         rows.append([describe(record), size, record["count"], *_main(record), *pooled])
-    return markdown_table(header, rows)
+    return Table(header, rows)
 
 
 def _main_header(record: Record) -> list[str]:
@@ -141,6 +147,11 @@ def ablation_table(records: list[Record], published: Record | None = None) -> st
     A table holds what is alike but for the ablation. The whole method comes first, then what was published in its
     order, then the rest by name.
     """
+    return join_paragraphs(ablation_parts(records, published))
+
+
+def ablation_parts(records: list[Record], published: Record | None = None) -> list[Part]:
+    """The same, part by part."""
     ranks = {
         name: rank
         for rank, name in enumerate(["full", *(row["ablation"] for row in (published or {}).get("rows", ()))])
@@ -150,7 +161,7 @@ def ablation_table(records: list[Record], published: Record | None = None) -> st
     for record in records:
         if not record["permuted_labels"]:
             kinds.setdefault(_kind(record), []).append(record)
-    tables = []
+    parts: list[Part] = []
     for same in kinds.values():
         if len({one["ablation"] for one in same}) < 2:
             continue
@@ -160,11 +171,10 @@ def ablation_table(records: list[Record], published: Record | None = None) -> st
             [one["ablation"] + (f" ({experiment_of(one)})" if labels[one["ablation"]] > 1 else ""), *_main(one)]
             for one in same
         ]
-        table = markdown_table(["ablation", *_main_header(same[0])], rows)
         first = same[0]
         told = [f"Variant {first['variant']}", f"{first['cv']}-{first['protocol']}", *_tuned(first)]
-        tables.append(f"{', '.join(told)}:\n\n{table}")
-    return join_paragraphs(tables)
+        parts += [f"{', '.join(told)}:", Table(["ablation", *_main_header(first)], rows)]
+    return parts
 
 
 def _kind(record: Record) -> tuple:
@@ -178,7 +188,7 @@ def _tuned(record: Record) -> list[str]:
     return [short_setting(setting) for setting in record["settings"] or () if not names_weights(setting)]
 
 
-def run_table(record: Record) -> str:
+def run_table(record: Record) -> Table:
     """Every run of a record, and what they come to together; of a fixed split, one run a seed."""
     names = metric_set_of(record).names
     fixed = record["fixed_split"]
@@ -197,4 +207,4 @@ def run_table(record: Record) -> str:
     if (record.get("intervals") or {}).get("figures"):
         rows.append(["95 %", *blank, *(interval(record, name) for name in names), "", "", ""])
     header = [*where, "utterances", *headings(names), "best epoch", "best step", "training s"]
-    return markdown_table(header, rows)
+    return Table(header, rows)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 _MODULE = re.compile(r"(?:mertk\.)?(?P<folder>bin|data_prep)\.(?P<name>\w+)")
 #: programs that are not called as their module is
-_RENAMED = {"facts": "recipe-facts", "validate_data": "validate"}
+_RENAMED = {"report": "plot", "facts": "recipe-facts", "validate_data": "validate"}
 #: by program, options that are called otherwise now
 _OPTIONS = {
     ("extract", "audio"): {"--weights": "--speech"},

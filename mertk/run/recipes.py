@@ -23,6 +23,12 @@ def find_recipes() -> dict[str, str]:
     return found
 
 
+def find_published(name: str) -> Path | None:
+    """The figures of the paper that a recipe is of, where it has some."""
+    files = (script.parent / "published.yaml" for script in RECIPES.glob("*/*/run.sh"))
+    return next((file for file in files if file.parent == RECIPES / name and file.is_file()), None)
+
+
 def copy_recipe(name: str, target: Path) -> None:
     """Copy a recipe with all of its configuration; the stages stay in the package, where run.sh finds them.
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.content import Count
 from mertk.errors import MertkError
-from mertk.report.formatting import markdown_table, percent
+from mertk.report.formatting import Part, Table, percent
 from mertk.report.predictions import read_confidences, read_predictions
-from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
+from mertk.tasks.report import Mistake, Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,7 +97,19 @@ class ClassificationReport(TaskReport):
         truth, prediction = np.array(list(predictions.values())).T
         return {"wa": truth == prediction}
 
-    def tables(self, record: Record) -> list[str]:
+    def mistakes(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> list[Mistake]:
+        """The surer an answer is of itself, the more wrong it is."""
+        classes = run.results["classes"]
+        told = read_confidences(run.directory / "predictions.tsv", classes)
+        if told is None:
+            return []
+        return [
+            Mistake(utterance, classes[truth], classes[prediction], confidence, f"{percent(confidence)} %")
+            for (utterance, (truth, prediction)), confidence in zip(predictions.items(), told[0], strict=True)
+            if truth != prediction
+        ]
+
+    def tables(self, record: Record) -> list[Part]:
         confusion = [
             [name, *counts, percent(record["recall"][name])]
             for name, counts in zip(record["classes"], record["confusion"], strict=True)
@@ -105,7 +117,7 @@ class ClassificationReport(TaskReport):
         joined = "All runs together" if record["fixed_split"] else "All folds together"
         return [
             f"{joined}, rows are the true class:",
-            markdown_table(["", *record["classes"], "recall"], confusion),
+            Table(["", *record["classes"], "recall"], confusion),
             *([_tell_calibration(record["calibration"])] if record["calibration"] else []),
         ]
 

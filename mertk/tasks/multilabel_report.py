@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.content import Count
 from mertk.errors import MertkError
-from mertk.report.formatting import markdown_table, percent
+from mertk.report.formatting import Part, Table, percent
 from mertk.report.predictions import read_predictions
 from mertk.tasks.label_text import split_names
 from mertk.tasks.multilabel_metrics import count_labels, describe_label, metrics_of_labels
-from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
+from mertk.tasks.report import Mistake, Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,21 @@ class MultiLabelReport(TaskReport):
 
         return {"exact_match": np.array([truth == prediction for truth, prediction in predictions.values()])}
 
-    def tables(self, record: Record) -> list[str]:
+    def mistakes(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> list[Mistake]:
+        """The more labels are wrong, the worse."""
+        classes = run.results["classes"]
+
+        def name(columns: tuple[int, ...]) -> str:
+            return ", ".join(classes[column] for column in columns) or "none"
+
+        found = []
+        for utterance, (truth, prediction) in predictions.items():
+            if count := len({*truth} ^ {*prediction}):
+                told = f"{count} label{'s' * (count > 1)}"
+                found.append(Mistake(utterance, name(truth), name(prediction), count, told))
+        return found
+
+    def tables(self, record: Record) -> list[Part]:
         rows = []
         for name, told in record["labels"].items():
             (right_without, too_many), (missed, right_with) = told["confusion"]
@@ -119,7 +133,7 @@ class MultiLabelReport(TaskReport):
             rows.append([name, right_with, missed, too_many, right_without, *figures])
         header = ["label", "found", "missed", "told wrongly", "rightly not told", "Acc weighted", "F1 sides", "F1"]
         joined = "All runs together" if record["fixed_split"] else "All folds together"
-        return [f"{joined}, each label by itself:", markdown_table(header, rows)]
+        return [f"{joined}, each label by itself:", Table(header, rows)]
 
     def plot(self, record: Record, predictions: Sequence[Predictions], title: str, path: Path) -> None:
         from mertk.report.plots import make_figure, save_figure, set_title, shorten_labels

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
+from mertk.report.formatting import Part
 from mertk.report.predictions import read_predictions
-from mertk.tasks.report import Predictions, Record, TaskReport, runs_by_seed
+from mertk.tasks.report import Mistake, Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +81,15 @@ class RegressionReport(TaskReport):
         found = {f"acc2{suffix}": (true == told) | ~kept for suffix, (true, told, kept) in sides}
         return found | same_classes(truth, prediction, run.metric_set)
 
-    def tables(self, record: Record) -> list[str]:
+    def mistakes(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> list[Mistake]:
+        """The further from the truth, the more wrong."""
+        return [
+            Mistake(utterance, f"{truth:.2f}", f"{prediction:.2f}", distance, f"{distance:.2f} off")
+            for utterance, (truth, prediction) in predictions.items()
+            if (distance := abs(truth - prediction)) > 0
+        ]
+
+    def tables(self, record: Record) -> list[Part]:
         return []
 
     def plot(self, record: Record, predictions: Sequence[Predictions], title: str, path: Path) -> None:

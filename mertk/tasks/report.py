@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from mertk.report.formatting import Part
     from mertk.report.runs import ScoredRun
 
 Record = dict[str, Any]
 #: truth and prediction by utterance; None where a run has no predictions.tsv
 Predictions = dict[str, tuple[Any, Any]] | None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer.
+
+    Attributes:
+        utterance: its name; `truth` and `prediction` are in words.
+        weight: how wrong it is; `told` is that in words.
+    """
+
+    utterance: str
+    truth: str
+    prediction: str
+    weight: float
+    told: str
 
 
 class TaskReport(abc.ABC):
@@ -62,7 +80,11 @@ class TaskReport(abc.ABC):
         """By the name of a metric that is a share of utterances, (N,) which of them are right."""
 
     @abc.abstractmethod
-    def tables(self, record: Record) -> list[str]:
+    def mistakes(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> list[Mistake]:
+        """The wrong answers of a run; empty where nothing says how wrong each is."""
+
+    @abc.abstractmethod
+    def tables(self, record: Record) -> list[Part]:
         """Paragraphs of RESULTS.md between the runs of a record and its picture."""
 
     @abc.abstractmethod

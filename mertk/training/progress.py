@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mertk.content import Count
 
@@ -17,6 +17,7 @@ class Progress:
         best, best_epoch, best_step: the best value of the monitored metric so far, and where it was reached.
         since_best: epochs without improvement.
         seconds: spent on it, over all that was interrupted and resumed.
+        terms, num_steps: sums of losses and figures over so many steps of the epoch that is not over yet.
         stopped: why the training has ended: "epochs", "steps" or "early"; empty as long as it has not.
     """
 
@@ -28,4 +29,6 @@ class Progress:
     best_step: Count = 0
     since_best: Count = 0
     seconds: float = 0.0
+    terms: dict[str, float] = field(default_factory=dict)
+    num_steps: Count = 0
     stopped: str = ""

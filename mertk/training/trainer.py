@@ -20,6 +20,7 @@ from mertk.training.batch_norm import share_batch_norm
 from mertk.training.batches import Batches
 from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached
 from mertk.training.engines import autocast, make_engine
+from mertk.training.epoch_terms import EpochTerms, mean_over_processes
 from mertk.training.optim import make_optimizer
 from mertk.training.progress import Progress
 from mertk.training.saving import SaveBest, Saver
@@ -80,6 +81,7 @@ class Trainer:
         # Before an engine leaves each process a part of them.
         self.num_parameters = sum(parameter.numel() for parameter in model.parameters())
         training = config.training
+        self.terms = EpochTerms(accelerator)
         self.is_cached = config.optimizer.accumulation == "cached"
         if self.is_cached:
             check_cached(accelerator, model, training.compile)
@@ -179,13 +181,16 @@ class Trainer:
         if not self.engine.skipped:
             self.schedule.step()
         self.progress.step += 1
+        self.terms.add(sums, self.progress)
         self.tracking.step(sum(len(batch["utterance_ids"]) for batch in group) * self.accelerator.num_processes)
         if self.progress.step % self.config.training.log_every == 0:
-            means = self._over_processes(sums)
-            # Called as those of the validation part.
-            figures = {f"{name}_loss" if name in self.weights else name: value for name, value in means.items()}
+            figures = self._named(self._over_processes(sums))
             figures["learning_rate"] = self.schedule.learning_rates()[0]
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
+
+    def _named(self, terms: dict[str, float]) -> dict[str, float]:
+        """Terms called as those of the validation part."""
+        return {f"{name}_loss" if name in self.weights else name: value for name, value in terms.items()}
 
     def _accumulate(self, group: list[Batch]) -> dict[str, torch.Tensor]:
         """Gradient of a step over the batches of `group`; returns the means of losses and figures on this process."""
@@ -203,10 +208,7 @@ class Trainer:
         return sums
 
     def _over_processes(self, terms: dict[str, torch.Tensor]) -> dict[str, float]:
-        """Mean of each term over the processes, which is its value on the joined batch."""
-        values = torch.stack([value.double() for value in terms.values()])
-        means = self.accelerator.reduce(values, reduction="mean")
-        return dict(zip(terms, means.tolist(), strict=True))
+        return mean_over_processes(self.accelerator, terms)
 
     def _backward(self, batch: Batch, share: float, cached: CachedBatch | None) -> dict[str, torch.Tensor]:
         try:
@@ -258,7 +260,9 @@ class Trainer:
         if metrics:
             self.schedule.end_epoch(metrics[training.monitor], progress.step)
         progress.since_best = 0 if improved else progress.since_best + 1
-        record = {"epoch": progress.epoch, "step": progress.step, "validation": metrics, "best": improved}
+        trained = self._named(self.terms.end_epoch(progress))
+        record = {"epoch": progress.epoch, "step": progress.step, "train": trained, "validation": metrics}
+        record["best"] = improved
         progress.epoch += 1
         progress.position = 0
         progress.stopped = self._why_stopped()
@@ -296,6 +300,7 @@ class Trainer:
         return True
 
     def _save(self) -> None:
+        self.terms.gather(self.progress)
         self.progress.seconds = time.perf_counter() - self._started
         self.saver.save(self.progress)
         self.agreement.saved()

@@ -64,10 +64,6 @@ def test_programs_are_found():
     assert {"mertk.bin.train", "mertk.bin.summarize", "data_prep.iemocap"} <= set(programs())
 
 
-def test_earlier_names_of_programs_still_run():
-    assert run("-m", "mertk.bin.report", "--help").stdout.startswith("usage: python -m mertk.bin.plot ")
-
-
 def test_every_program_of_mertk_is_a_command():
     modules = {module for module in programs() if module.startswith("mertk.bin.")}
     assert modules <= {command.module for command in COMMANDS.values()}

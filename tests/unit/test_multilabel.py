@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sklearn import metrics as reference
 
 from mertk.bin.evaluate import main as evaluate
 from mertk.bin.predict import main as predict
+from mertk.bin.report import main as report
 from mertk.bin.summarize import main as summarize
 from mertk.config import load_config
 from mertk.data.manifest import load_manifest, validate_directory, write_manifest
@@ -53,6 +55,22 @@ def test_a_run_is_told_by_label(trained):
     header, *rows = (run / "predictions.tsv").read_text().splitlines()
     assert header.split("\t") == ["utterance", "truth", "prediction", *NAMES]
     assert [row.split("\t")[1:3] for row in rows] == [[told, told] for told in ("-", "middle", "low,middle", "high")]
+
+
+def test_a_page_shows_labels(trained, tmp_path):
+    assert report([str(trained), "--out", str(tmp_path / "report.html")]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "weighted accuracy and F1 of each label" in page and "nothing says how sure" in page
+
+
+def test_answers_are_as_wrong_as_labels_are():
+    run = SimpleNamespace(results={"classes": ["happy", "sad", "angry"]})
+    answers = {"right": ((0,), (0,)), "one": ((0, 1), (0,)), "two": ((), (1, 2))}
+    found = TASK.report.mistakes(run, answers)
+    assert [(one.utterance, one.truth, one.prediction, one.told) for one in found] == [
+        ("one", "happy, sad", "happy", "1 label"),
+        ("two", "none", "sad, angry", "2 labels"),
+    ]
 
 
 def test_a_report_joins_the_counts(trained, tmp_path):

@@ -231,6 +231,7 @@ def test_what_another_launcher_left_does_not_reach_the_command(tmp_path, monkeyp
         ("-m mertk launch extract video --weights c", "-m mertk launch extract video --clip c"),
         ("-m mertk extract audio --weights w", "-m mertk extract audio --speech w"),
         ("-m mertk doctor --clip c --tokenizer b", "-m mertk doctor --clip c --bert b"),
+        ("-m mertk.bin.report exp/run", "-m mertk plot exp/run"),
         ("-m data_prep.synthetic.mmsa --out /d", "-m mertk.data_prep.synthetic.mmsa --out /d"),
         ("-m mertk.bin.cross_validate -- run.name=mertk.bin.x", "-m mertk cross-validate -- run.name=mertk.bin.x"),
         (

@@ -35,6 +35,19 @@ def test_training_and_validation_call_the_same_loss_the_same(tmp_path):
     assert {tag for tag in tags if tag.startswith("train/")} == {f"train/{name}" for name in losses | rates}
 
 
+def test_the_history_has_training_and_validation_under_the_same_names(tmp_path):
+    trainer, _ = make_trainer(tmp_path / "run", "training.log_every=1", "training.epochs=2")
+    reports = []
+    trainer.tracking._track = lambda figures, step: reports.append(figures.get("train/ce_loss"))
+    trainer.fit()
+    history = [json.loads(line) for line in trainer.tracking.history.read_text().splitlines()]
+    steps = [value for value in reports if value is not None]
+    assert len(steps) == 6
+    for number, record in enumerate(history):
+        assert record["train"].keys() == {"ce_loss", "loss"} < record["validation"].keys()
+        assert record["train"]["ce_loss"] == pytest.approx(sum(steps[3 * number : 3 * number + 3]) / 3, rel=1e-6)
+
+
 class Killed(BaseException):
     """What a training does not survive."""
 
