@@ -1,0 +1,66 @@
+"""One channel of the frames that FFmpeg decodes: the mean of all there are, as of the files that soundfile reads.
+
+FFmpeg's own way of mixing depends on where speakers stand, and makes two equal channels louder than either.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: layouts of what is one channel already
+_ALONE = ("mono", "1 channels")
+
+
+def forget_order(container: Any, stream: Any) -> None:
+    """Have a decoder tell how many channels there are, not which, where a file has them in an order of its own.
+
+    PyAV (18.1) frees such an order twice, which ends the program; so it cannot be asked either. To be called before
+    anything is decoded.
+    """
+    from av import logging
+
+    level = logging.get_level()
+    logging.set_level(logging.INFO)
+    try:
+        told = container.dumps_format()
+    finally:
+        logging.set_level(level)
+    ordered = re.search(rf"^ *Stream #0:{stream.index}\b.*: Audio: .* (\d+) channels \(", told, re.MULTILINE)
+    if ordered:
+        stream.codec_context.options |= {"ch_layout": f"{ordered[1]} channels"}
+
+
+class Mixdown:
+    """Frames like a first one as frames of one channel, packed float32, at `rate_hz`; nothing is clipped."""
+
+    def __init__(self, first: Any, rate_hz: int) -> None:
+        from av.filter import Graph
+
+        self._graph = Graph()
+        filters = [("aformat", f"sample_rates={rate_hz}:sample_fmts=flt:channel_layouts=mono"), ("abuffersink", None)]
+        if first.layout.name not in _ALONE:
+            num_channels = first.layout.nb_channels
+            shares = "+".join(f"{1 / num_channels}*c{channel}" for channel in range(num_channels))
+            filters = [("aformat", "sample_fmts=fltp"), ("pan", f"mono|c0={shares}"), *filters]
+        last = self._graph.add_abuffer(
+            sample_rate=first.sample_rate,
+            format=first.format.name,
+            layout=first.layout.name,
+            time_base=first.time_base,
+        )
+        for name, options in filters:
+            following = self._graph.add(name, options)
+            last.link_to(following)
+            last = following
+        self._graph.configure()
+
+    def mix(self, frame: Any | None) -> list[Any]:
+        """What comes out upon a frame, or, for None, at the end."""
+        self._graph.push(frame)
+        mixed = []
+        while True:
+            try:
+                mixed.append(self._graph.pull())
+            except (BlockingIOError, EOFError):
+                return mixed
