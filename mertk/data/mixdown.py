@@ -6,29 +6,26 @@ FFmpeg's own way of mixing depends on where speakers stand, and makes two equal 
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Any
 
 #: layouts of what is one channel already
 _ALONE = ("mono", "1 channels")
 
 
-def forget_order(container: Any, stream: Any) -> None:
-    """Have a decoder tell how many channels there are, not which, where a file has them in an order of its own.
+def forget_order(packet: Any) -> None:
+    """Have the decoder of a first packet of plain samples tell how many channels there are, not which they are.
 
-    PyAV (18.1) frees such an order twice, which ends the program; so it cannot be asked either. To be called before
-    anything is decoded.
+    A file may have them in an order of its own, which PyAV (18.1) frees twice: the program ends. So it cannot be asked
+    how many there are either; the packet and the bit rate, which FFmpeg counts, must agree.
     """
-    from av import logging
-
-    level = logging.get_level()
-    logging.set_level(logging.INFO)
-    try:
-        told = container.dumps_format()
-    finally:
-        logging.set_level(level)
-    ordered = re.search(rf"^ *Stream #0:{stream.index}\b.*: Audio: .* (\d+) channels \(", told, re.MULTILINE)
-    if ordered:
-        stream.codec_context.options |= {"ch_layout": f"{ordered[1]} channels"}
+    context = packet.stream.codec_context
+    if context.is_open or not context.name.startswith("pcm_") or not (context.sample_rate and packet.duration):
+        return
+    bits = int((re.findall(r"\d+", context.name) or ["8"])[0]) * context.sample_rate  # a second, of one channel
+    num_channels = Fraction(context.bit_rate or 0, bits)
+    if num_channels.denominator == 1 and 8 * packet.size == num_channels * bits * packet.duration * packet.time_base:
+        context.options = {"ch_layout": f"{num_channels} channels"}
 
 
 class Mixdown:

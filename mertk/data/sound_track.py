@@ -94,7 +94,6 @@ def decode_sound(path: Path, sample_rate_hz: int, max_seconds: float | None = No
                 )
             if stream is None:
                 raise AudioError(f"{path}: it has no sound, which is needed here.", "no_audio")
-            forget_order(container, stream)
             track = _Track(path, container, stream, sample_rate_hz)
             wanted = None if max_seconds is None else round(max_seconds * sample_rate_hz)
             for block in track.blocks(max_seconds):
@@ -230,6 +229,7 @@ class _Track:
             except av.FFmpegError as error:
                 self._end = error
                 return
+            forget_order(packet)
             self._num_packets += packet.size > 0
             try:
                 yield from packet.decode()
