@@ -165,7 +165,7 @@ def pictures_end(container: Any, stream: Any, timing: VideoTiming) -> Fraction:
 
 def _end_by_clock(ticks: list[int], count: int, stream: Any, timing: VideoTiming) -> Fraction:
     """Seconds from the start to the end of the last of `count` pictures, shown at `ticks` in the order of decoding."""
-    ticks = _without_lone(ticks, stream.time_base, timing)
+    ticks = _without_lone(ticks, stream, timing)
     steps = [(time - last) * stream.time_base for last, time in zip(accumulate(ticks, max), ticks[1:], strict=False)]
     by_count = count / timing.rate
     if not ticks or max(steps, default=0) > LONGEST_GAP_SECONDS:
@@ -175,13 +175,13 @@ def _end_by_clock(ticks: list[int], count: int, stream: Any, timing: VideoTiming
     return max(by_clock, by_count) if is_set_anew else by_clock
 
 
-def _without_lone(ticks: list[int], time_base: Fraction, timing: VideoTiming) -> list[int]:
+def _without_lone(ticks: list[int], stream: Any, timing: VideoTiming) -> list[int]:
     """Ticks without single wrong times, later than those before and behind.
 
-    At the end of a file of a varying rate it cannot be told whether such a picture came early to be referred to.
+    At the end of a file it cannot be told from one whose picture came early because others refer to it.
     """
-    reach = max(Fraction(_MOST_REORDERED_SECONDS), _MOST_REORDERED_PICTURES / timing.rate) / time_base
-    num_certain = len(ticks) - (1 if timing.is_constant else _MOST_REORDERED_PICTURES)
+    reach = max(Fraction(_MOST_REORDERED_SECONDS), _MOST_REORDERED_PICTURES / timing.rate) / stream.time_base
+    num_certain = len(ticks) - (_MOST_REORDERED_PICTURES if stream.codec_context.has_b_frames else 1)
     return [
         time
         for number, time in enumerate(ticks)
