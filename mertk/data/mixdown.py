@@ -20,7 +20,8 @@ def forget_order(packet: Any) -> None:
     how many there are either; the packet and the bit rate, which FFmpeg counts, must agree.
     """
     context = packet.stream.codec_context
-    if context.is_open or not context.name.startswith("pcm_") or not (context.sample_rate and packet.duration):
+    is_plain = context.name.startswith("pcm_") and context.sample_rate and packet.size and packet.duration
+    if context.is_open or not is_plain:
         return
     bits = int((re.findall(r"\d+", context.name) or ["8"])[0]) * context.sample_rate  # a second, of one channel
     num_channels = Fraction(context.bit_rate or 0, bits)
@@ -44,7 +45,7 @@ class Mixdown:
             sample_rate=first.sample_rate,
             format=first.format.name,
             layout=first.layout.name,
-            time_base=first.time_base,
+            time_base=first.time_base or Fraction(1, first.sample_rate),
         )
         for name, options in filters:
             following = self._graph.add(name, options)
