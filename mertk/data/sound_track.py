@@ -28,6 +28,7 @@ from mertk.data.media_file import (
     readable_packets,
     system_cause,
 )
+from mertk.data.mixdown import Mixdown, forget_order
 from mertk.data.recording_error import RecordingError
 from mertk.data.sound_clock import SoundClock
 
@@ -70,7 +71,9 @@ def check_rate(rate_hz: int, path: Path) -> int:
 
 
 def decode_sound(path: Path, sample_rate_hz: int, max_seconds: float | None = None) -> Iterator[np.ndarray]:
-    """Blocks (S,) float32 of the one channel that the sound of a file is mixed down to, at `sample_rate_hz`.
+    """Blocks (S,) float32 at `sample_rate_hz`: the mean over the channels of a file's sound.
+
+    Of two channels that cancel each other there is the first.
 
     Args:
         max_seconds: no more than this is decoded, and what a decoder has begun.
@@ -148,7 +151,7 @@ class _Track:
         self.path, self.container, self.stream, self.rate = path, container, stream, sample_rate_hz
         self._clock = SoundClock(playing_start(container), sample_rate_hz)
         self.count = 0
-        self._resampler: Any = None
+        self._mixdown: Mixdown | None = None
         self._kind: tuple[Any, ...] = ()
         self._silent = Fraction(0)  # seconds of silence where the file has no sound
         self._inversion = Inversion()
@@ -166,16 +169,16 @@ class _Track:
             frame = self._audible(frame, number)
             kind = (frame.format.name, frame.layout.name, rate)
             if silence or kind != self._kind:
-                yield from self._resample(None)
-                self._restart(kind)
+                yield from self._mix(None)
+                self._kind, self._mixdown = kind, Mixdown(frame, self.rate)
             if silence:
                 # Counted from the start, so that roundings do not add up.
                 self._add_silence(silence)
                 wanted = round(self._clock.seconds * self.rate)
                 yield self._counted(np.zeros(max(wanted - self.count, 0), dtype=np.float32))
             self._clock.seconds += length
-            yield from self._resample(frame)
-        yield from self._resample(None)
+            yield from self._mix(frame)
+        yield from self._mix(None)
 
     def check_end(self) -> None:
         """Refuse sound of which much was lost, or that ends long before its header says."""
@@ -226,6 +229,7 @@ class _Track:
             except av.FFmpegError as error:
                 self._end = error
                 return
+            forget_order(packet)
             self._num_packets += packet.size > 0
             try:
                 yield from packet.decode()
@@ -263,17 +267,11 @@ class _Track:
             )
         return gap if max_seconds is None else max(min(gap, wanted - self._clock.seconds), Fraction(0))
 
-    def _restart(self, kind: tuple[Any, ...]) -> None:
-        import av
-
-        self._kind = kind
-        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=self.rate)
-
-    def _resample(self, frame: Any) -> Iterator[np.ndarray]:
+    def _mix(self, frame: Any) -> Iterator[np.ndarray]:
         """What a frame gives, or, for None, what is still in the resampler."""
-        if self._resampler is None:
+        if self._mixdown is None:
             return
-        for block in self._resampler.resample(frame):
+        for block in self._mixdown.mix(frame):
             samples = block.to_ndarray().reshape(-1)
             if not np.isfinite(samples).all():
                 raise AudioError(f"{self.path} holds NaN or infinite samples.", "unreadable_audio")

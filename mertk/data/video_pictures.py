@@ -245,13 +245,14 @@ class VideoPictures:
         return None
 
     def _last_end(self) -> int:
-        """The end of the last picture of the file; where others stay on, it stays while there is sound."""
+        """The end of the last picture of the file; alone, or where others stay on, it stays while there is sound."""
         if self.timing.start is None:
             return self._begin + self._per_picture
         if self.timing.is_cut or self._doubtful:
             return self._begin + 1
         end = last_end(self.stream, self._last, self.timing)
-        if (self._has_holds or not self.timing.is_constant) and not self._is_restarted:
+        stays = self._has_holds or self._last == self._first or not self.timing.is_constant
+        if stays and not self._is_restarted:
             end = max(end, self._sound_end / self.stream.time_base)
         return max(self._number(end), self._begin + 1)
 

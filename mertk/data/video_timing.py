@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mertk.data.file_extent import is_cut
-from mertk.data.media_file import COUNTED, LONGEST_GAP_SECONDS, playing_start, readable_packets
+from mertk.data.media_file import (
+    COUNTED,
+    LONGEST_GAP_SECONDS,
+    packet_end,
+    played_stream,
+    playing_start,
+    readable_packets,
+)
 from mertk.data.shown_picture import VideoError
 
 #: how long a last picture may say that it stays, where nothing else goes on
@@ -19,6 +26,9 @@ _LONGEST_LAST_SECONDS = 10
 
 #: packets come in the order in which they are decoded; one shown so much earlier has another clock
 _MOST_REORDERED_SECONDS = 0.5
+
+#: packets among which a picture may come before others that are shown earlier
+_MOST_REORDERED_PICTURES = 16
 
 #: part of a file that its packets reach into when it is whole; indices and texts may come behind them
 _SHARE_READ = 0.9
@@ -137,21 +147,46 @@ def pictures_end(container: Any, stream: Any, timing: VideoTiming) -> Fraction:
     if num_indexed and 0 < _SHARE_READ * (stream.duration or 0) <= num_indexed:
         found, is_read = num_indexed * stream.time_base, True
     else:
-        last, reached, count, is_set_anew, leaps = None, 0, 0, False, False
+        sound = played_stream(container, "audio")
+        ticks, reached, count, sound_end = [], 0, 0, Fraction(0)
         for packet in readable_packets(container):  # of all streams: the last to end may be one that nobody plays
             reached = max(reached, (packet.pos or 0) + packet.size)
             count += packet.stream is stream and packet.size > 0
             if packet.stream is stream and (time := _time_of(packet)) is not None:
-                step = Fraction(0) if last is None else (time - last) * stream.time_base
-                is_set_anew |= -step > _MOST_REORDERED_SECONDS
-                leaps |= step > LONGEST_GAP_SECONDS
-                last = time if last is None else max(last, time)
-        found = count / timing.rate
-        if last is not None and not leaps:
-            by_clock = last_end(stream, last, timing) * stream.time_base - (timing.start or 0)
-            found = max(by_clock, found) if is_set_anew else by_clock
+                ticks.append(time)
+            elif packet.stream is sound and packet.pts is not None:
+                sound_end = max(sound_end, packet_end(packet))
+        found = _end_by_clock(ticks, count, stream, timing)
+        if count == 1 and timing.start is not None:  # a still picture, which nothing takes away
+            found = max(found, sound_end - timing.start)
         is_read = not reached or reached >= _SHARE_READ * container.size
     return found if is_read and not timing.is_cut else max(said, found)
+
+
+def _end_by_clock(ticks: list[int], count: int, stream: Any, timing: VideoTiming) -> Fraction:
+    """Seconds from the start to the end of the last of `count` pictures, shown at `ticks` in the order of decoding."""
+    ticks = _without_lone(ticks, stream, timing)
+    steps = [(time - last) * stream.time_base for last, time in zip(accumulate(ticks, max), ticks[1:], strict=False)]
+    by_count = count / timing.rate
+    if not ticks or max(steps, default=0) > LONGEST_GAP_SECONDS:
+        return by_count
+    by_clock = last_end(stream, max(ticks), timing) * stream.time_base - (timing.start or 0)
+    is_set_anew = min(steps, default=0) < -_MOST_REORDERED_SECONDS
+    return max(by_clock, by_count) if is_set_anew else by_clock
+
+
+def _without_lone(ticks: list[int], stream: Any, timing: VideoTiming) -> list[int]:
+    """Ticks without single wrong times, later than those before and behind.
+
+    At the end of a file it cannot be told from one whose picture came early because others refer to it.
+    """
+    reach = max(Fraction(_MOST_REORDERED_SECONDS), _MOST_REORDERED_PICTURES / timing.rate) / stream.time_base
+    num_certain = len(ticks) - (_MOST_REORDERED_PICTURES if stream.codec_context.has_b_frames else 1)
+    return [
+        time
+        for number, time in enumerate(ticks)
+        if number >= num_certain or time - max(ticks[max(number - 1, 0) : number] + [ticks[number + 1]]) <= reach
+    ]
 
 
 def last_end(stream: Any, last: Fraction | int, timing: VideoTiming) -> Fraction:
