@@ -140,9 +140,9 @@ def shorten_labels(names: Sequence[str], longest: int = LONGEST_LABEL) -> list[s
     return [line if len(line) <= longest else f"{line[: longest - 1 - half]}…{line[-half:]}" for line in lines]
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all; with all that is drawn, wherever the layout puts it."""
+def save_figure(figure: Figure, path: Path, kind: str = "png") -> None:
+    """Write a PNG or an SVG, whole or not at all; with all that is drawn, wherever the layout puts it."""
     from mertk.atomic import replacing
 
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120, bbox_inches="tight", pad_inches=0.1)
+        figure.savefig(temporary, format=kind, dpi=120, bbox_inches="tight", pad_inches=0.1)
