@@ -37,9 +37,6 @@ SHORTEST_SPEECH_SECONDS, LONGEST_SPEECH_SECONDS = 0.25, 30.0
 #: sound and picture of one recording may differ so much in length before it is told
 _LEAST_TOLD_SECONDS = 0.1
 
-#: a moment of a recording is a fraction of no more than this: lengths come as floats
-_FINEST = 10**6
-
 
 @dataclass(frozen=True)
 class Cutting:
@@ -129,13 +126,14 @@ class Timeline:
 
     def _find_end(self) -> Fraction:
         """Seconds at which the first of what the models take ends; notes how long the other goes on."""
-        from mertk.data.sound_file import measure_sound, sound_seconds
+        from mertk.data.sound_file import measure_sound
         from mertk.data.video_frames import read_duration
 
         file, ends = self._recording.file, {}
         if "audio" in self._predictor.modalities:
-            seconds = sound_seconds(file) or measure_sound(file).seconds
-            ends["sound"] = Fraction(seconds).limit_denominator(_FINEST)
+            # Packets say roughly how long sound is: where samples are coded, they are decoded and counted.
+            sound = measure_sound(file)
+            ends["sound"] = Fraction(sound.num_samples, sound.sample_rate_hz)
         if "video" in self._predictor.modalities:
             ends["picture"] = read_duration(self._recording.video)
         if not ends:
