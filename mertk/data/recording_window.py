@@ -147,7 +147,8 @@ class _Pictures:
                 self._ready[int(segment.utterance)] = frames
         frames = self._ready[number]
         if isinstance(frames, VideoError):
-            raise of_recording(frames) from frames
+            told = of_recording(frames)
+            raise RecordingError(str(told).removeprefix(f"utterance {number}: "), told.reason) from frames
         return frames
 
     def close(self) -> None:

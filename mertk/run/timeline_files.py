@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
@@ -80,21 +79,20 @@ def answer_files(
     for number, file in enumerate(files):
         with opening(number) as writer:
             told = Told([], [])
-            without: Counter[tuple[str, bool]] = Counter()
+            without: dict[str, list[TimedAnswer]] = {}
             try:
                 for answer in _timeline(predictor, file, cutting, words, half, told, show):
                     writer.answer(answer)
                     told.notes += answer.notes
                     if answer.error is not None:
-                        is_silent = getattr(answer.error, "reason", "") == _SILENCE
-                        without[_cause(answer.error, file), is_silent] += 1
+                        without.setdefault(getattr(answer.error, "reason", ""), []).append(answer)
                         told.trace = told.trace or answer.error.trace
             except MertkError as error:
                 told.trace = error.trace
                 told.errors.append(_cause(error, file))
                 writer.error(_cause(error, file))
-            for (cause, is_silent), count in without.items():
-                (told.notes if is_silent else told.errors).append(f"no answer to {count} window(s): {cause}")
+            for reason, answers in without.items():
+                (told.notes if reason == _SILENCE else told.errors).append(_tell_without(answers, file))
         told.notes = [f"{file}: {note}" for note in dict.fromkeys(told.notes)]
         told.errors = [f"{file}: {error}" for error in told.errors]
         yield told
@@ -113,6 +111,14 @@ def _timeline(
         for answer in timeline:
             yield answer
             progress.reach(answer.end_seconds)
+
+
+def _tell_without(answers: Sequence[TimedAnswer], file: Path) -> str:
+    first = answers[0]
+    where = (
+        f"the first from {first.start_seconds:.1f} s on" if len(answers) > 1 else f"from {first.start_seconds:.1f} s on"
+    )
+    return f"no answer to {len(answers)} window(s), {where}: {_cause(first.error, file)}"
 
 
 def _cause(error: MertkError, file: Path) -> str:

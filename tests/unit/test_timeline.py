@@ -31,6 +31,7 @@ from mertk.training.model_directory import save_model
 from tests.listening_model import CLASSES, save_listener
 from tests.odd_files import write_sound, write_tone
 from tests.raw_corpus import write_clip_file, write_wavlm
+from tests.video_corpus import write_video
 
 
 @pytest.fixture(scope="module")
@@ -234,11 +235,31 @@ def test_silent_windows_have_no_answer_and_are_no_error(model, predictor, tmp_pa
     assert code == 0 and rows[0] == ["file", "start_seconds", "end_seconds", "prediction", *CLASSES]
     assert [row[3] == "" for row in rows[1:]] == [False, False, True, True, False, False]
     assert rows[3] == [str(file), "2.000", "3.000", "", "", "", ""]
-    assert told == (
-        f"note: {file}: no answer to 2 window(s): its sound is nothing but silence, so there is nothing to judge by.\n"
-    )
+    cause = "its sound is nothing but silence, so there is nothing to judge by."
+    assert told == f"note: {file}: no answer to 2 window(s), the first from 2.0 s on: {cause}\n"
     silent = list(predictor.timeline(file, 1, 1))[2]
     assert silent.label is None and "silence" in str(silent.error)
+
+
+def test_a_damaged_stretch_costs_its_own_windows(extractors, tmp_path, capsys):
+    model = save_seer(tmp_path / "best", {"video": extractors["video"]})
+    write_video(tmp_path / "whole.avi", 600)
+    data = bytearray((tmp_path / "whole.avi").read_bytes())
+    begin, end = len(data) * 45 // 100, len(data) * 55 // 100
+    data[begin:end] = bytes(end - begin)
+    file = tmp_path / "damaged.avi"
+    file.write_bytes(data)
+    given = ["--trust", "tests.sentiment_model", "--window", 1, "--hop", 1]
+    code, rows, told = call(capsys, model, *given, "--", file)
+    good = [row[3] != "" for row in rows[1:]]
+    assert code == 1 and all(good[:8]) and all(good[-8:])
+    assert re.search(
+        rf"^error: {file}: no answer to {good.count(False)} window\(s\), .*: video {file} has only", told, re.M
+    )
+    whole = call(capsys, model, *given, "--", tmp_path / "whole.avi")[1]
+    assert [row[1:] for row, is_good in zip(rows[1:], good, strict=True) if is_good] == [
+        row[1:] for row, is_good in zip(whole[1:], good, strict=True) if is_good
+    ]
 
 
 def test_less_than_a_tenth_of_a_second_is_refused(model, tmp_path, capsys):
