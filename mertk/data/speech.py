@@ -1,6 +1,6 @@
 """Stretches of a recording in which somebody speaks, as the detector of voice activity silero-vad finds them.
 
-Its weights are inside its package, an extra (`pip install -e '.[vad]'`).
+Its weights are inside its package, an extra (`pip install 'mertk[vad]'`).
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def _open_detector() -> tuple[Any, Any]:
         from silero_vad import get_speech_timestamps_from_probs, load_silero_vad
     except ImportError as error:
         raise MertkError(
-            "speech is found by silero-vad, which is not installed; install it with pip install -c constraints.txt -e "
-            "'.[vad]', or cut the recording into windows (--window 3)."
+            "speech is found by the package silero-vad, which is not installed; pip install 'mertk[vad]', or cut the "
+            "recording into windows (--window 3)."
         ) from error
     finally:
         torch.set_num_threads(threads)  # the package takes all but one away when it is imported
