@@ -76,6 +76,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--text is what is said in one file; for several give --transcripts")
     cutting = find_cutting(parser, arguments)
     found = find_files(files) if cutting else []
+    if arguments.text is not None and len(found) > 1:
+        parser.error(f"--text is what is said in one file; {files[0]} has {len(found)}")
 
     from mertk.atomic import write_text
     from mertk.data.transcripts import read_transcripts

@@ -33,14 +33,18 @@ class TableLines:
 
 
 class ObjectLines:
-    """Objects with file, start, end, and label and probabilities, intensity, or error; of a bad file with its error."""
+    """Objects with file, start, end, and label and probabilities, intensity, or error, and notes where there are any.
+
+    Of a file that could not be answered there is one with its error.
+    """
 
     ending = "jsonl"
     head = ""
 
     def answer(self, file: str, answer: TimedAnswer) -> str:
         times = {"start_seconds": round(answer.start_seconds, 6), "end_seconds": round(answer.end_seconds, 6)}
-        return _object({"file": file} | times | _told(answer))
+        notes = {"notes": list(answer.notes)} if answer.notes else {}
+        return _object({"file": file} | times | _told(answer) | notes)
 
     def error(self, file: str, told: str) -> str:
         return _object({"file": file, "error": told})

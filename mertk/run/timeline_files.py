@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mertk.run.prediction import Predictor
     from mertk.tasks.answer import TimedAnswer
 
+#: notes on windows that are told of a file; each window may have another
+_MOST_NOTES = 5
+
 #: of errors without an answer that are none: nothing is heard there
 _SILENCE = "empty"
 
@@ -79,11 +82,12 @@ def answer_files(
     for number, file in enumerate(files):
         with opening(number) as writer:
             told = Told([], [])
+            on_windows: dict[str, None] = {}
             without: dict[str, list[TimedAnswer]] = {}
             try:
                 for answer in _timeline(predictor, file, cutting, words, half, told, show):
                     writer.answer(answer)
-                    told.notes += answer.notes
+                    on_windows |= dict.fromkeys(answer.notes)
                     if answer.error is not None:
                         without.setdefault(getattr(answer.error, "reason", ""), []).append(answer)
                         told.trace = told.trace or answer.error.trace
@@ -91,9 +95,13 @@ def answer_files(
                 told.trace = error.trace
                 told.errors.append(_cause(error, file))
                 writer.error(_cause(error, file))
+            told.notes += [*on_windows][:_MOST_NOTES]
+            if len(on_windows) > _MOST_NOTES:
+                more = len(on_windows) - _MOST_NOTES
+                told.notes.append(f"{more} more notes on its windows (--format jsonl has each beside its window)")
             for reason, answers in without.items():
                 (told.notes if reason == _SILENCE else told.errors).append(_tell_without(answers, file))
-        told.notes = [f"{file}: {note}" for note in dict.fromkeys(told.notes)]
+        told.notes = [f"{file}: {note}" for note in told.notes]
         told.errors = [f"{file}: {error}" for error in told.errors]
         yield told
 

@@ -315,7 +315,26 @@ def test_folders_and_lists_are_searched(model, tmp_path, capsys):
     assert code == 0 and rows[0] == ["file", "prediction", *CLASSES] and len(rows) == 2
     (tmp_path / "none").mkdir()
     assert "none of its 0 file(s) is sound" in call(capsys, model, "--window", 1, "--", tmp_path / "none")[2]
+    with pytest.raises(SystemExit, match="2"):
+        predict.main(["--model", str(model), "--window", "1", "--text", "hello", "--", str(folder)])
+    assert f"--text is what is said in one file; {folder} has 3" in capsys.readouterr().err
     assert "absent: no such file" in call(capsys, model, "--list", tmp_path / "absent")[2]
+
+
+def test_many_notes_on_windows_are_told_in_short(model, monkeypatch, tmp_path, capsys):
+    tell = mertk.Predictor._make
+    number = iter(range(99))
+    monkeypatch.setattr(
+        mertk.Predictor,
+        "_make",
+        lambda self, values, notes: tell(self, values, [*notes, f"note {next(number)}", "all"]),
+    )
+    file = write_noise(tmp_path / "a.wav", 9.0)
+    given = ["--window", 1, "--hop", 1, "--format", "jsonl", "--", file]
+    code, rows, told = call(capsys, model, *given)
+    assert code == 0 and json.loads(rows[8][0])["notes"] == ["note 8", "all"]
+    notes = ("note 0", "all", "note 1", "note 2", "note 3", "5 more notes on its windows (--format jsonl has each")
+    assert all(line.startswith(f"note: {file}: {note}") for line, note in zip(told.splitlines(), notes, strict=True))
 
 
 def test_a_folder_has_table_subtitles_and_picture_of_each_file(model, tmp_path, capsys):
