@@ -30,7 +30,7 @@ class RecordingProgress:
         if show and sys.stderr.isatty():
             from tqdm import tqdm
 
-            form = "{desc}: {percentage:3.0f} %|{bar}| {postfix}"
+            form = "{desc}: {percentage:3.0f} %{postfix} |{bar}|"
             self._bar = tqdm(total=seconds, desc=self.name, bar_format=form, dynamic_ncols=True)
 
     def reach(self, seconds: float) -> None:
