@@ -75,9 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.text is not None and (len(files) > 1 or arguments.transcripts):
         parser.error("--text is what is said in one file; for several give --transcripts")
     cutting = find_cutting(parser, arguments)
-    found = find_files(files) if cutting else []
-    if arguments.text is not None and len(found) > 1:
-        parser.error(f"--text is what is said in one file; {files[0]} has {len(found)}")
+    recordings = find_files(files) if cutting else []
+    if arguments.text is not None and len(recordings) > 1:
+        parser.error(f"--text is what is said in one file; {files[0]} has {len(recordings)}")
 
     from mertk.atomic import write_text
     from mertk.data.transcripts import read_transcripts
@@ -93,20 +93,18 @@ def main(argv: list[str] | None = None) -> int:
         print(f"note: {warning}", file=sys.stderr)
     predictor.prepare()
     if cutting:
-        return tell_timelines(predictor, found, cutting, transcripts, arguments)
-    predictions = predict_files(predictor, files, transcripts, arguments.text, arguments.half)
-    text = "".join("\t".join(row) + "\n" for row in predictions.rows)
+        return tell_timelines(predictor, recordings, cutting, transcripts, arguments)
+    found = predict_files(predictor, files, transcripts, arguments.text, arguments.half)
+    text = "".join("\t".join(row) + "\n" for row in found.rows)
     if arguments.out is None:
         sys.stdout.write(text)
     else:
         write_text(arguments.out, text)
     if arguments.debug:
-        sys.stderr.write("".join(predictions.traces))
-    for message in [f"note: {note}" for note in predictions.notes] + [
-        f"error: {error}" for error in predictions.errors
-    ]:
+        sys.stderr.write("".join(found.traces))
+    for message in [f"note: {note}" for note in found.notes] + [f"error: {error}" for error in found.errors]:
         print(printable(message), file=sys.stderr)
-    return 1 if predictions.errors else 0
+    return 1 if found.errors else 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mertk.data.recording import Recording
 from mertk.data.recording_error import border
 from mertk.errors import MertkError
 from mertk.run.recording_progress import RecordingProgress
@@ -80,53 +81,61 @@ def answer_files(
         show: whether to show how far it is.
     """
     for number, file in enumerate(files):
+        account = _Account(file)
         with opening(number) as writer:
-            told = Told([], [])
-            on_windows: dict[str, None] = {}
-            without: dict[str, list[TimedAnswer]] = {}
             try:
-                for answer in _timeline(predictor, file, cutting, words, half, told, show):
-                    writer.answer(answer)
-                    on_windows |= dict.fromkeys(answer.notes)
-                    if answer.error is not None:
-                        without.setdefault(getattr(answer.error, "reason", ""), []).append(answer)
-                        told.trace = told.trace or answer.error.trace
+                with border(file):
+                    recording = Recording(file, words.said_in(file), half)
+                timeline = Timeline(predictor, recording, cutting)
+                account.notes += timeline.notes
+                with closing(RecordingProgress(file.name, timeline.seconds, show)) as progress:
+                    for answer in timeline:
+                        writer.answer(answer)
+                        account.add(answer)
+                        progress.reach(answer.end_seconds)
             except MertkError as error:
-                told.trace = error.trace
-                told.errors.append(_cause(error, file))
+                account.failure = error
                 writer.error(_cause(error, file))
-            told.notes += [*on_windows][:_MOST_NOTES]
-            if len(on_windows) > _MOST_NOTES:
-                more = len(on_windows) - _MOST_NOTES
-                told.notes.append(f"{more} more notes on its windows (--format jsonl has each beside its window)")
-            for reason, answers in without.items():
-                (told.notes if reason == _SILENCE else told.errors).append(_tell_without(answers, file))
-        told.notes = [f"{file}: {note}" for note in told.notes]
-        told.errors = [f"{file}: {error}" for error in told.errors]
-        yield told
+        yield account.told()
 
 
-def _timeline(
-    predictor: Predictor, file: Path, cutting: Cutting, words: Words, half: str, told: Told, show: bool
-) -> Iterator[TimedAnswer]:
-    from mertk.data.recording import Recording
+class _Account:
+    """What is to be told of a file, as it comes.
 
-    with border(file):
-        recording = Recording(file, words.said_in(file), half)
-    timeline = Timeline(predictor, recording, cutting)
-    told.notes += timeline.notes
-    with closing(RecordingProgress(file.name, timeline.seconds, show)) as progress:
-        for answer in timeline:
-            yield answer
-            progress.reach(answer.end_seconds)
+    Attributes:
+        notes: on all of it.
+        failure: why it could not be answered, or no further.
+    """
 
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.notes: list[str] = []
+        self.failure: MertkError | None = None
+        self._on_windows: dict[str, None] = {}
+        self._without: dict[str, list[TimedAnswer]] = {}  # windows without an answer, by the reason
 
-def _tell_without(answers: Sequence[TimedAnswer], file: Path) -> str:
-    first = answers[0]
-    where = (
-        f"the first from {first.start_seconds:.1f} s on" if len(answers) > 1 else f"from {first.start_seconds:.1f} s on"
-    )
-    return f"no answer to {len(answers)} window(s), {where}: {_cause(first.error, file)}"
+    def add(self, answer: TimedAnswer) -> None:
+        self._on_windows |= dict.fromkeys(answer.notes)
+        if answer.error is not None:
+            self._without.setdefault(getattr(answer.error, "reason", ""), []).append(answer)
+
+    def told(self) -> Told:
+        notes, errors = [*self.notes, *self._on_windows], []
+        if (more := len(self._on_windows) - _MOST_NOTES) > 0:
+            notes[-more:] = [f"{more} more notes on its windows (--format jsonl has each beside its window)"]
+        failures = [] if self.failure is None else [self.failure]
+        if self.failure is not None:
+            errors.append(_cause(self.failure, self.file))
+        for reason, answers in self._without.items():
+            failures.append(answers[0].error)
+            (notes if reason == _SILENCE else errors).append(self._tell_without(answers))
+        trace = next((failure.trace for failure in failures if failure.trace), "")
+        return Told([f"{self.file}: {note}" for note in notes], [f"{self.file}: {error}" for error in errors], trace)
+
+    def _tell_without(self, answers: Sequence[TimedAnswer]) -> str:
+        first = "" if len(answers) == 1 else "the first "
+        where = f"{first}from {answers[0].start_seconds:.1f} s on"
+        return f"no answer to {len(answers)} window(s), {where}: {_cause(answers[0].error, self.file)}"
 
 
 def _cause(error: MertkError, file: Path) -> str:
