@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mertk.errors import MertkError
     from mertk.models.base import Model
     from mertk.run.prediction import Predictor
-    from mertk.tasks.answer import Answer
+    from mertk.tasks.answer import Answer, TimedAnswer
 
 __version__ = "0.1.0"
 
@@ -29,6 +29,7 @@ __all__ = [
     "Model",
     "Predictor",
     "Recording",
+    "TimedAnswer",
     "TrainedRun",
     "__version__",
     "cross_validate",
@@ -47,6 +48,7 @@ _HOMES = {
     "Model": "mertk.models.base",
     "Predictor": "mertk.run.prediction",
     "Recording": "mertk.data.recording",
+    "TimedAnswer": "mertk.tasks.answer",
     "TrainedRun": "mertk.api.training",
     "cross_validate": "mertk.api.evaluation",
     "evaluate": "mertk.api.evaluation",

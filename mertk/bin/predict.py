@@ -6,6 +6,10 @@ from --transcripts, or from a file of the same name that ends in .txt. With seve
 cross-validation, say, or seeds) their answers are averaged. Of a long recording a model sees as much as of the
 utterances it was trained on; what is left out is told. What could not be predicted is named at the end with the reason,
 and the exit code is then 1; the answers to the other files are given all the same.
+
+With --window or --segments a recording of any length becomes a timeline, a line a window, each as soon as it is there:
+windows of --window seconds, one every --hop seconds, until one reaches the end; the last may be shorter. A folder
+stands for the recordings below it then.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from mertk.bin.predict_timeline import add_timeline_arguments, find_cutting, find_files, tell_timelines
 from mertk.cli import add_trust_argument, make_parser, program
 from mertk.file_names import printable
 
@@ -20,6 +25,8 @@ EXAMPLE = """\
 mertk predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best interview.mp4
 mertk predict --model MODEL --half left --out emotions.tsv recordings/*.avi
 mertk predict --model MODEL --text "I really liked it" review.mp4
+mertk predict --model MODEL --window 3 --hop 1 lecture.wav
+mertk predict --model MODEL --segments vad --out_dir timelines --subtitles srt --plot png recordings
 """
 
 
@@ -37,7 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     add("--clip", former="--weights", metavar="WEIGHTS", help=f"the CLIP model {elsewhere}")
     add("--speech", former="--audio_weights", metavar="WEIGHTS", help=f"the speech encoder {elsewhere}")
     add("--bert", former="--tokenizer", metavar="WEIGHTS", help=f"the text encoder, or its tokenizer, {elsewhere}")
+    add("--list", type=Path, metavar="FILE", help="files, too: their paths, one a line")
     add("--out", type=Path, metavar="TSV", help="write the table to a file, not to the terminal")
+    add_timeline_arguments(parser)
     add("--device", help="cpu, cuda, cuda:1, ...; by default the first GPU, or the CPU")
     add_trust_argument(parser)
     add("--debug", action="store_true", help="show the stack trace of an error that nobody foresaw")
@@ -55,12 +64,20 @@ def main(argv: list[str] | None = None) -> int:
                 f"{unclear[0]}: neither a model directory (it has no model.json) nor a file; put -- between models "
                 "and files"
             )
+    if arguments.list:
+        from mertk.data.recording_search import read_file_list
+
+        files = files + read_file_list(arguments.list)
     if not files:
         parser.error("expected one or more audio or video files behind the models")
     if arguments.out is not None and arguments.out.is_dir():
         parser.error(f"--out {arguments.out} is a folder; give the name of a file to write")
     if arguments.text is not None and (len(files) > 1 or arguments.transcripts):
         parser.error("--text is what is said in one file; for several give --transcripts")
+    cutting = find_cutting(parser, arguments)
+    recordings = find_files(files) if cutting else []
+    if arguments.text is not None and len(recordings) > 1:
+        parser.error(f"--text is what is said in one file; {files[0]} has {len(recordings)}")
 
     from mertk.atomic import write_text
     from mertk.data.transcripts import read_transcripts
@@ -75,6 +92,8 @@ def main(argv: list[str] | None = None) -> int:
     for warning in predictor.warnings:
         print(f"note: {warning}", file=sys.stderr)
     predictor.prepare()
+    if cutting:
+        return tell_timelines(predictor, recordings, cutting, transcripts, arguments)
     found = predict_files(predictor, files, transcripts, arguments.text, arguments.half)
     text = "".join("\t".join(row) + "\n" for row in found.rows)
     if arguments.out is None:

@@ -24,17 +24,13 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.data.manifest import load_manifest
-    from mertk.data.table import write_table
+    from mertk.data.table import read_back, write_table
 
     for sentence in write_table(arguments.directory, arguments.out, arguments.file, arguments.folds):
         print(f"warning: {sentence}", file=sys.stderr)
     manifest = load_manifest(arguments.directory, need=())
     print(f"{arguments.out}: {len(manifest)} utterances")
-    task, classes = manifest.task.name, ",".join(manifest.classes or ())
-    if classes:
-        print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --classes {classes} --out DIR`")
-    else:
-        print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --out DIR`")
+    print(f"  read back by `{read_back(manifest, arguments.out)}`")
     return 0
 
 

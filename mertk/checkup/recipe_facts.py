@@ -49,8 +49,8 @@ def facts_of_content(directory: Path) -> dict[str, str]:
 def _labels_of(manifest: Manifest) -> dict[str, str]:
     """`task` and `classes`, or the `least` and `largest` intensity and how far from 0 they `reach`."""
     told = {"task": manifest.task.name}
-    if manifest.classes is not None:
-        return told | {"classes": ", ".join(manifest.classes)}
+    if not manifest.task.has_numbers:
+        return told | {"classes": ", ".join(manifest.classes or sorted(set(manifest.class_names())))}
     values = [float(label) for label in manifest.column("utt2label")]
     ends = {"least": min(values), "largest": max(values), "reach": max(map(abs, values))}
     return told | {name: f"{value:g}" for name, value in ends.items()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mertk.batch import as_numpy
 from mertk.data.recording_error import RecordingError
@@ -22,6 +22,8 @@ from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mertk.data.shown_picture import VideoError
 
 #: of videos that may lie beside a file of sound; what a file itself is, its content tells
 VIDEO_ENDINGS = (
@@ -41,7 +43,10 @@ class Recording:
         samples: sound that is there already (S,) or (S, channels), at `sample_rate_hz`, in place of a file.
         is_silent: the sound, once it was read, was the same number throughout.
         notes: what else was found in reading it that is to be told.
+        shortest_seconds: less sound is refused.
     """
+
+    shortest_seconds: ClassVar[float] = SHORTEST_SECONDS
 
     file: Path
     transcript: str | None = None
@@ -160,32 +165,22 @@ class Recording:
         """
         samples = self._decode_sound(sample_rate_hz, max_seconds)
         check_samples(samples, self.file)
-        if len(samples) < SHORTEST_SECONDS * sample_rate_hz:
+        if len(samples) < self.shortest_seconds * sample_rate_hz:
             raise RecordingError(
                 f"its sound lasts {1000 * len(samples) / sample_rate_hz:.3g} ms, too short to tell anything; expected "
-                f"{1000 * SHORTEST_SECONDS:g} ms or more, and rather a sentence.",
+                f"{1000 * self.shortest_seconds:g} ms or more, and rather a sentence.",
                 "too_short",
             )
         self.is_silent = bool(samples.min() == samples.max())
         return samples
 
     def _decode_sound(self, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
-        """Samples (S,); of a video those of the wav that `data_prep.raw_video` would make of it, to the last bit."""
-        import numpy as np
-
-        from mertk.data.waveform import read_sound_of_video, read_waveform, to_sixteen_bits
+        from mertk.data.waveform import read_sound_of_video, read_waveform
 
         name = self.file.stem
         if not self.is_video:
             return read_waveform(self.file, name, sample_rate_hz, max_seconds)
-        samples = read_sound_of_video(self.file, name, SOUND_HZ, max_seconds)
-        check_samples(samples, self.file)  # what is louder than 1 is clipped next
-        samples = to_sixteen_bits(samples).astype(np.float32) / 2**15
-        if sample_rate_hz == SOUND_HZ:
-            return samples
-        import soxr
-
-        return soxr.resample(samples, SOUND_HZ, sample_rate_hz)
+        return as_wav_of_video(read_sound_of_video(self.file, name, SOUND_HZ, max_seconds), self.file, sample_rate_hz)
 
     def frames(
         self,
@@ -205,12 +200,39 @@ class Recording:
         Raises:
             RecordingError: no picture, or one that cannot be read.
         """
-        from mertk.data.video_frames import Segment, VideoError, is_of_rate, read_duration, read_frames, read_rate
+        from mertk.data.video_frames import Segment, VideoError, read_duration, read_frames
 
         segment = Segment(self.file.stem, Fraction(0), read_duration(self.video), self.half)
-        if rate_hz is None and corpus_rate_hz and not is_of_rate(read_rate(self.video), Fraction(corpus_rate_hz)):
-            rate_hz = corpus_rate_hz
+        rate_hz = self.rate_of_frames(rate_hz, corpus_rate_hz)
         try:
             return read_frames(self.video, segment, max_seconds, rate_hz, preparing)
-        except VideoError as error:  # what it advises is for those who made a corpus of the file
-            raise RecordingError(f"{str(error).partition(';')[0]}.", error.reason) from error
+        except VideoError as error:
+            raise of_recording(error) from error
+
+    def rate_of_frames(self, rate_hz: float | None, corpus_rate_hz: float | None) -> float | None:
+        """Frames per second to take (see `frames`); None for those of the file."""
+        from mertk.data.video_frames import is_of_rate, read_rate
+
+        if rate_hz is None and corpus_rate_hz and not is_of_rate(read_rate(self.video), Fraction(corpus_rate_hz)):
+            return corpus_rate_hz
+        return rate_hz
+
+
+def as_wav_of_video(samples: np.ndarray, file: Path, sample_rate_hz: int) -> np.ndarray:
+    """Sound (S,) of a video at `SOUND_HZ`, by way of the wav that `data_prep.raw_video` would make of it."""
+    import numpy as np
+
+    from mertk.data.waveform import to_sixteen_bits
+
+    check_samples(samples, file)  # what is louder than 1 is clipped next
+    samples = to_sixteen_bits(samples).astype(np.float32) / 2**15
+    if sample_rate_hz == SOUND_HZ:
+        return samples
+    import soxr
+
+    return soxr.resample(samples, SOUND_HZ, sample_rate_hz)
+
+
+def of_recording(error: VideoError) -> RecordingError:
+    """The same, without advice, which is for those who made a corpus of the file."""
+    return RecordingError(f"{str(error).partition(';')[0]}.", error.reason)

@@ -15,12 +15,9 @@ from mertk.data.columns import COLUMN_NAMES
 from mertk.data.folds import read_fold
 from mertk.data.manifest import Manifest, load_manifest
 from mertk.errors import MertkError
-from mertk.tasks.label_text import NO_LABEL
 
 #: the parts that a corpus comes with, among its folds
 OFFICIAL = "official"
-#: between several labels of an utterance
-SEPARATOR = "|"
 #: columns of a data directory to those of the table
 _NAMES = {"utt2spk": "speaker", "utt2session": "session", "text": "text"}
 #: of which recording a file was taken, where it is not that itself
@@ -95,10 +92,14 @@ def _labels(manifest: Manifest) -> list[str]:
     if not manifest.has("utt2label"):
         return [""] * len(manifest)
     labels = manifest.labels()
-    if manifest.task.name != "multilabel":
-        return labels
-    spelt = {label: SEPARATOR.join(manifest.task.names_in(label)) or NO_LABEL for label in set(labels)}
+    spelt = {label: manifest.task.table_label(label) for label in set(labels)}
     return [spelt[label] for label in labels]
+
+
+def read_back(manifest: Manifest, table: Path) -> str:
+    """The command that makes a data directory of its table again."""
+    classes = f" --classes {','.join(manifest.classes)}" if manifest.classes else ""
+    return f"mertk prepare csv {table} --task {manifest.task.name}{classes} --out DIR"
 
 
 def _times(manifest: Manifest, kind: str) -> dict[str, list[str]]:

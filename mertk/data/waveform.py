@@ -133,7 +133,7 @@ def _read_open(
         file.seek(first)
     wanted = there if max_seconds is None else min(round(max_seconds * rate), there)
     read = _Counted(read_blocks(file, path, wanted))
-    blocks = read if rate == sample_rate_hz else _resample(read, rate, sample_rate_hz)
+    blocks = read if rate == sample_rate_hz else resample(read, rate, sample_rate_hz)
     samples = _collect(blocks, round(wanted / rate * sample_rate_hz))
     check_complete(path, file.frames, read.count, wanted, rate)
     return samples, rate, there if wanted < there else read.count
@@ -151,7 +151,7 @@ class _Counted:
             yield block
 
 
-def _resample(blocks: Iterable[np.ndarray], rate: int, sample_rate_hz: int) -> Iterator[np.ndarray]:
+def resample(blocks: Iterable[np.ndarray], rate: int, sample_rate_hz: int) -> Iterator[np.ndarray]:
     """Blocks of another rate; the same bits as of the whole at once."""
     import numpy as np
     import soxr  # what librosa resamples with; librosa itself takes seconds to import in every worker

@@ -151,17 +151,19 @@ def shorten_labels(names: Sequence[str], longest: int = LONGEST_LABEL) -> list[s
     return [line if len(line) <= longest else f"{line[: longest - 1 - half]}…{line[-half:]}" for line in lines]
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path, stands_alone: bool = False) -> None:
     """Write a PNG, or an SVG whose text is text, by the suffix of `path`; whole or not at all.
 
     With all that is drawn, wherever the layout puts it.
+
+    Args:
+        stands_alone: whether an SVG has a ground of its own; without, the page that it stands in is behind it.
     """
     import matplotlib
 
     from mertk.atomic import replacing
 
     kind = "svg" if path.suffix == ".svg" else "png"
-    # Behind an SVG is the page that it stands in.
-    about = {"metadata": {"Date": None}, "transparent": True} if kind == "svg" else {}
+    about = {"metadata": {"Date": None}, "transparent": not stands_alone} if kind == "svg" else {}
     with replacing(path) as temporary, matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mertk"}):
         figure.savefig(temporary, format=kind, dpi=120, bbox_inches="tight", pad_inches=0.1, **about)

@@ -44,9 +44,10 @@ def note_origin(config: Config, files: Sequence[str | Path]) -> None:
 def _recipe_files(files: list[Path]) -> list[Path]:
     """Those of the recipe: `recipes/CORPUS/METHOD/conf/**`, and what lies in recipes/common/conf."""
     first = next((file for file in files if not _is_shared(file)), None)
-    if first is None or first.absolute().parent.name == "conf":
-        return [file for file in files if _is_shared(file) or file.absolute().is_relative_to(first.absolute().parent)]
-    return [first]
+    shared = [file for file in files if _is_shared(file)]
+    if first is not None and first.absolute().parent.name == "conf":
+        return [file for file in files if file in shared or file.absolute().is_relative_to(first.absolute().parent)]
+    return shared or [first]
 
 
 def _is_shared(file: Path) -> bool:

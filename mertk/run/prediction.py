@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mertk.tasks import Task
-    from mertk.tasks.answer import Answer
+    from mertk.tasks.answer import Answer, TimedAnswer
     from mertk.training.model_directory import SavedModel
 
 #: one thing to predict: a file, a recording, or arrays by modality
@@ -165,9 +165,8 @@ class Predictor:
         Raises:
             MertkError: the recording cannot be read, lacks what the models need, or has no answer that is a number.
         """
-        for name, value, known in (("half", half, HALVES), ("on_error", on_error, ("raise", "return"))):
-            if value not in known:
-                raise MertkError(f"{name}: got {value!r}, expected one of {', '.join(known)}.")
+        _check_choice("half", half, HALVES)
+        _check_choice("on_error", on_error, ("raise", "return"))
         if isinstance(given, (str, Path, Recording, Mapping)):
             if not (text is None or isinstance(text, str)):
                 raise MertkError("text: got several, expected what is said in this one recording.")
@@ -209,6 +208,37 @@ class Predictor:
                     "no_text",
                 )
             return self.answer(recording)
+
+    def timeline(
+        self,
+        given: str | Path | Recording,
+        window_seconds: float = 3.0,
+        hop_seconds: float | None = None,
+        text: str | None = None,
+        half: str = "whole",
+    ) -> Iterator[TimedAnswer]:
+        """What the models say of one window of a long recording after the other, each as soon as it is there.
+
+        The recording is read as it goes, so that hours of it need no more memory than a window. A window without an
+        answer, in which nothing is heard perhaps, has an `error` (see `mertk.run.timeline` for the last window).
+
+        Args:
+            given: an audio or video file of one speaker, or a `Recording`.
+            hop_seconds: from one window's beginning to the next's; by default a third of the window.
+            text: what is said in all of it, which each window is given.
+            half: of the picture with the speaker: whole, left, right.
+
+        Raises:
+            MertkError: the recording cannot be read, or lacks what the models need; the answers before were given.
+        """
+        from mertk.run.timeline import Cutting, answer_windows
+
+        cutting = Cutting(window_seconds, hop_seconds)
+        _check_choice("half", half, HALVES)
+        if not isinstance(given, (str, Path, Recording)):
+            raise MertkError(f"got a {type(given).__name__}, expected a file or a mertk.Recording.")
+        recording = _completed(given, text, half) if isinstance(given, Recording) else _recording(given, text, half)
+        return answer_windows(self, recording, cutting)
 
     def answer(self, recording: Recording) -> Answer:
         """What the models say of one recording.
@@ -301,6 +331,11 @@ class Predictor:
 
     def _make(self, values: np.ndarray, notes: Sequence[str]) -> Answer:
         return self.task.tell(values, self.classes, list(dict.fromkeys(notes)))
+
+
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise MertkError(f"{name}: got {value!r}, expected one of {', '.join(known)}.")
 
 
 def _tell_unknown(given: Any) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mertk.errors import MertkError
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,16 @@ class Answer:
         if self.intensity is not None:
             return f"{self.intensity:.2f}"
         return ", ".join(f"{name} ({self.probabilities[name]:.2f})" for name in self.labels) or "no label"
+
+
+@dataclass(frozen=True)
+class TimedAnswer(Answer):
+    """What models say of one window of a long recording, from `start_seconds` to `end_seconds`.
+
+    Attributes:
+        error: why there is no answer; None where there is one.
+    """
+
+    start_seconds: float = field(kw_only=True)
+    end_seconds: float = field(kw_only=True)
+    error: MertkError | None = field(default=None, kw_only=True)

@@ -48,6 +48,10 @@ class Task(abc.ABC):
         """The class names that the label of an utterance holds."""
         return [label]
 
+    def table_label(self, label: str) -> str:
+        """A label as a table has it, whose cells hold commas."""
+        return label
+
     def label_problem(self, label: str, classes: Classes) -> str | None:
         """What is wrong with a label of `utt2label`, or None.
 

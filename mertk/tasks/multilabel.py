@@ -45,6 +45,9 @@ class MultiLabel(Task):
     def names_in(self, label: str) -> list[str]:
         return split_names(label)
 
+    def table_label(self, label: str) -> str:
+        return "|".join(split_names(label)) or NO_LABEL
+
     def label_problem(self, label: str, classes: Classes) -> str | None:
         names = split_names(label)
         if "" in names or NO_LABEL in names:

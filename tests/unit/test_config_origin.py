@@ -14,7 +14,7 @@ def noted(files, *settings):
 
 @pytest.fixture
 def foal(checkout):
-    return checkout / "recipes" / "iemocap" / "foal" / "conf"
+    return checkout / "recipes" / "common" / "conf"
 
 
 def test_a_recipe_as_it_is_has_no_settings_of_its_own(foal, checkout):
@@ -23,7 +23,7 @@ def test_a_recipe_as_it_is_has_no_settings_of_its_own(foal, checkout):
     hscl = [common / "hscl.yaml", mosi, common / "hscl/miniature.yaml", common / "hscl/ablation/text.yaml"]
     for files in (
         [foal / "foal.yaml"],
-        [foal / "foal.yaml", foal / "released.yaml", foal / "ablation/audio.yaml"],
+        [foal / "foal.yaml", foal / "foal/released.yaml", foal / "foal/ablation/audio.yaml"],
         hscl,
     ):
         names, settings = noted(files)
@@ -68,7 +68,7 @@ def test_a_file_of_ones_own_is_a_change_of_the_recipe(foal, tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text("training: {epochs: 3}\noptimizer: {learning_rate: 0.01}\n", encoding="utf-8")
     files, settings = noted([foal / "foal.yaml", mine, "training.epochs=4"])
-    assert files == ["iemocap/foal/conf/foal.yaml", "mine.yaml"]
+    assert files == ["common/conf/foal.yaml", "mine.yaml"]
     assert sorted(settings) == ["optimizer.learning_rate=0.01", "training.epochs=4"]
     alone = noted([mine], "training.epochs=4")
     assert alone == (["mine.yaml"], ["training.epochs=4"]), "a first file is a recipe of its own"

@@ -1,0 +1,171 @@
+"""Emotion over time: what models say of a long recording, one window after the other.
+
+Windows begin every hop seconds until one reaches the end of the recording, with which the last one ends: that one may
+be shorter, and so may the only one of a short recording. What would be shorter than a tenth of a second is left out. A
+window gets the answer that a file of it alone would get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from mertk.data.recording_error import RecordingError, border
+from mertk.data.recording_window import SHORTEST_WINDOW_SECONDS, LongRecording, Times
+from mertk.errors import MertkError
+from mertk.run.wording import options_as_arguments
+from mertk.tasks.answer import TimedAnswer
+
+if TYPE_CHECKING:
+    from mertk.data.recording import Recording
+    from mertk.run.prediction import Predictor
+
+#: of a window
+USUAL_SECONDS = 3.0
+
+#: windows to a window's length, where no hop is given
+USUAL_OVERLAP = 3
+
+#: windows closer to each other than this are a slip of the hand
+SHORTEST_HOP_SECONDS = 0.01
+
+#: what is taken for speech is at least so long, and cut where it is longer, where no window is given
+SHORTEST_SPEECH_SECONDS, LONGEST_SPEECH_SECONDS = 0.25, 30.0
+
+#: sound and picture of one recording may differ so much in length before it is told
+_LEAST_TOLD_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How a recording is cut.
+
+    Attributes:
+        window_seconds: length of a window, by default `USUAL_SECONDS`; of the longest stretch of speech.
+        hop_seconds: from one window's beginning to the next's; by default a third of the window.
+        by_speech: each stretch of speech is a window.
+
+    Raises:
+        MertkError: lengths that are none.
+    """
+
+    window_seconds: float | None = None
+    hop_seconds: float | None = None
+    by_speech: bool = False
+
+    def __post_init__(self) -> None:
+        shortest = {"window": SHORTEST_WINDOW_SECONDS, "hop": SHORTEST_HOP_SECONDS}
+        for (name, least), seconds in zip(shortest.items(), (self.window_seconds, self.hop_seconds), strict=True):
+            if seconds is not None and not least <= seconds < float("inf"):
+                raise MertkError(f"{name}: got {seconds:g} s, expected {least:g} s or more.")
+        if self.by_speech and self.hop_seconds is not None:
+            raise MertkError("hop: stretches of speech follow each other as they are spoken; leave it out.")
+
+    def times(self, recording: Recording, end: Fraction) -> list[Times]:
+        """Seconds [start, end) of each window of a recording that ends at `end`."""
+        shortest = Fraction(str(SHORTEST_WINDOW_SECONDS))
+        if self.by_speech:
+            from mertk.data.speech import find_speech
+
+            longest = self.window_seconds or LONGEST_SPEECH_SECONDS
+            found = find_speech(recording, min(SHORTEST_SPEECH_SECONDS, longest / 2), longest)
+            cut = ((start, min(stop, end)) for start, stop in found)
+            return [(start, stop) for start, stop in cut if stop - start >= shortest]
+        window = Fraction(str(self.window_seconds or USUAL_SECONDS))
+        hop = window / USUAL_OVERLAP if self.hop_seconds is None else Fraction(str(self.hop_seconds))
+        times = [(Fraction(0), min(window, end))]
+        while times[-1][1] < end and end - (start := times[-1][0] + hop) >= shortest:
+            times.append((start, min(start + window, end)))
+        return times
+
+
+class Timeline:
+    """The answers to the windows of one recording, in their order; each is given as soon as it is there.
+
+    It can be gone through once.
+
+    Args:
+        recording: a file; what is said in it, if that is known, is what is said in each of its windows.
+
+    Attributes:
+        seconds: where the last window ends at the latest.
+        num_windows: how many there are.
+        notes: what is to be known of all answers, in words.
+
+    Raises:
+        RecordingError: the recording cannot be read, or lacks what the models need.
+    """
+
+    def __init__(self, predictor: Predictor, recording: Recording, cutting: Cutting) -> None:
+        from mertk.data.recording_file import check_file
+
+        self._predictor, self._recording = predictor, recording
+        self.notes: list[str] = []
+        with border(recording.file):
+            check_file(recording.file, "audio")
+            self._check_words()
+            end = self._find_end()
+            times = cutting.times(recording, end)
+        if not times:
+            self.notes.append("nobody speaks in it")
+        if "text" in predictor.modalities and len(times) > 1:
+            self.notes.append("when it is said is not known, so that each window is given all that is said")
+        self.seconds, self.num_windows = float(end), len(times)
+        self._long = LongRecording(recording, times)
+
+    def _check_words(self) -> None:
+        if "text" in self._predictor.modalities and self._recording.transcript is None:
+            raise RecordingError(
+                "this model needs what is said, and when it is said; give a model that does without, or, of a short "
+                "recording, all that is said in it (--text, or a file "
+                f"{self._recording.file.with_suffix('.txt')}), by which each window is judged then.",
+                "no_text",
+            )
+
+    def _find_end(self) -> Fraction:
+        """Seconds at which the first of what the models take ends; notes how long the other goes on."""
+        from mertk.data.sound_file import measure_sound
+        from mertk.data.video_frames import read_duration
+
+        file, ends = self._recording.file, {}
+        if "audio" in self._predictor.modalities:
+            # Packets say roughly how long sound is: where samples are coded, they are decoded and counted.
+            sound = measure_sound(file)
+            ends["sound"] = Fraction(sound.num_samples, sound.sample_rate_hz)
+        if "video" in self._predictor.modalities:
+            ends["picture"] = read_duration(self._recording.video)
+        if not ends:
+            raise RecordingError("this model takes nothing but words, of which a recording has no timeline.", "no_text")
+        first, last = min(ends, key=ends.__getitem__), max(ends, key=ends.__getitem__)
+        more = float(ends[last] - ends[first])
+        if more >= _LEAST_TOLD_SECONDS:
+            self.notes.append(f"its {first} ends {more:.1f} s before its {last}, and the timeline with it")
+        return ends[first]
+
+    def __iter__(self) -> Iterator[TimedAnswer]:
+        """
+        Raises:
+            MertkError: the recording could be read no further, or the machine failed.
+        """
+        try:
+            for window in self._long.windows():
+                start, end = map(float, window.times)
+                try:
+                    with border(window.file):
+                        answer = self._predictor.answer(window)
+                except RecordingError as error:
+                    if self._long.is_broken:
+                        raise
+                    yield TimedAnswer(start_seconds=start, end_seconds=end, error=error)
+                else:
+                    yield TimedAnswer(**vars(answer), start_seconds=start, end_seconds=end)
+        finally:
+            self._long.close()
+
+
+def answer_windows(predictor: Predictor, recording: Recording, cutting: Cutting) -> Iterator[TimedAnswer]:
+    """The answers of a `Timeline`, for those who call from Python; sound in memory is a recording, too."""
+    with options_as_arguments(), recording.on_disk() as own:
+        yield from Timeline(predictor, own, cutting)
