@@ -97,9 +97,7 @@ def test_nothing_stays_of_a_file_that_was_interrupted(tmp_path):
 @pytest.mark.parametrize("classes", [CLASSES, None])
 def test_a_picture_shows_all_windows(classes, tmp_path):
     answers = [window(start, intensity=0.5) if classes is None else window(start, "calm") for start in (0.0, 70.0)]
-    draw_timeline(
-        [*answers, window(140.0, error=MertkError("silence"))], classes, "a $b.wav", tmp_path / "a.svg", "svg"
-    )
+    draw_timeline([*answers, window(140.0, error=MertkError("silence"))], classes, "a $b.wav", tmp_path / "a.svg")
     picture = (tmp_path / "a.svg").read_text()
     assert picture.startswith("<?xml") and "a $b.wav" in picture and "<!-- 2:15 -->" in picture
     assert ("<!-- glad &amp; loud -->" in picture) == (classes is not None)
