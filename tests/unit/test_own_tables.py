@@ -11,9 +11,9 @@ import pytest
 
 from mertk.data_prep.corpora import check_corpus
 from mertk.data_prep.csv_table import check
-from mertk.data_prep.table_columns import read_choices
-from mertk.data_prep.table_reading import read_own_table
-from mertk.data_prep.table_values import seconds_text
+from mertk.data_prep.own.reading.table import read_own_table
+from mertk.data_prep.own.reading.table_columns import read_choices
+from mertk.data_prep.own.reading.table_values import seconds_text
 from mertk.errors import MertkError
 
 

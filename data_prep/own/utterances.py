@@ -29,8 +29,8 @@ from pathlib import Path
 
 from mertk.data.labels import normal_form
 from mertk.data.ledger import NOT_LOST, Ledger, read_ledger
-from mertk.data_prep.own_names import clean_name, name_rows
-from mertk.data_prep.own_rows import OwnRow
+from mertk.data_prep.own.names import clean_name, name_rows
+from mertk.data_prep.own.rows import OwnRow
 from mertk.errors import MertkError
 from mertk.file_names import printable
 
