@@ -28,6 +28,8 @@ NEEDED = {
     "ravdess": ["--corpus", "c", "--out", "o"],
     "raw_video": ["--corpus", "c", "--out", "o", "--name", "mosi"],
 }
+#: programs that take a corpus of one's own, whose `prepare` hands on what `prepare_rows` takes
+DOORS = ("csv", "kaldi", "emobox", "audformat")
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_another_corpus_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_corpora_are_those_that_can_be_prepared() -> None:
-    assert set(corpora.describe_corpora()) == set(NEEDED)
+    assert set(corpora.describe_corpora()) == {*NEEDED, *DOORS}
     for module in map(corpora.find_corpus, NEEDED):
         assert callable(module.recognises) and callable(module.main) and callable(module.check) and module.EXPECTED
 
@@ -149,7 +151,7 @@ def test_a_folder_that_no_corpus_knows_is_told_what_was_looked_for(
     assert "Session1/dialog/EmoEvaluation and 19 more missing" in corpora.check_corpus(tmp_path, name="iemocap").told
     assert "label.csv missing" in corpora.check_corpus(tmp_path, name="raw_video").told
     assert "is a folder; expected a feature file" in corpora.check_corpus(tmp_path, name="mmsa").told
-    with pytest.raises(MertkError, match="corpus 'mine' is not known; expected one of cremad, .*ravdess, raw_vi"):
+    with pytest.raises(MertkError, match="corpus 'mine' is not known; expected one of audformat, cremad, .*raw_vi"):
         corpora.check_corpus(tmp_path, name="mine")
     monkeypatch.setattr(corpora, "describe_corpora", lambda: {"mine": "", "ravdess": ""})
     monkeypatch.setattr(corpora, "find_corpus", lambda name: ravdess if name == "ravdess" else SimpleNamespace())
