@@ -1,4 +1,4 @@
-"""Recordings of your own, from a table: CSV, TSV, as Excel, LibreOffice, R and pandas write it.
+"""Recordings of your own, from a table: CSV or TSV as spreadsheets, R and pandas write it.
 
 The first row names the columns, in any order: `file` (sound or video, relative to the table) and `label` (a class,
 several as happy|surprised, or a number) are needed; `id`, `speaker`, `session`, `start` and `end` (seconds of the
