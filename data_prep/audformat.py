@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.own_directory_arguments import add_arguments, read_arguments
-from mertk.data_prep.own_door import add_common_arguments, add_table_arguments, given_parts, read_table_arguments
+from mertk.data_prep.own.arguments import add_arguments, read_arguments
+from mertk.data_prep.own.door import add_common_arguments, add_table_arguments, given_parts, read_table_arguments
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -66,13 +66,13 @@ def prepare(
         table: of a database, the one with the labels.
         more: tables of files with more about them.
         columns, root, encoding, ending: see `mertk.data_prep.csv_table.prepare`.
-        options: what else `mertk.data_prep.own_directory.prepare_rows` takes.
+        options: what else `mertk.data_prep.own.directory.prepare_rows` takes.
 
     Raises:
         MertkError: a table is missing or at fault as a whole, or as `prepare_rows`.
     """
-    from mertk.data_prep.audformat_reading import find_table, read_audformat
-    from mertk.data_prep.own_door import join_readings, prepare_reading, with_part
+    from mertk.data_prep.own.door import join_readings, prepare_reading, with_part
+    from mertk.data_prep.own.reading.audformat_tables import find_table, read_audformat
 
     given = [(None, source)] if source else list((parts or {}).items())
     reading = join_readings(
@@ -85,7 +85,7 @@ def prepare(
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data_prep.own_report import tell_prepared
+    from mertk.data_prep.own.report import tell_prepared
 
     manifest = prepare(
         arguments.source,

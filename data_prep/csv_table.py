@@ -1,4 +1,4 @@
-"""Recordings of your own, from a table: CSV, TSV, as Excel, LibreOffice, R and pandas write it.
+"""Recordings of your own, from a table: CSV or TSV as spreadsheets, R and pandas write it.
 
 The first row names the columns, in any order: `file` (sound or video, relative to the table) and `label` (a class,
 several as happy|surprised, or a number) are needed; `id`, `speaker`, `session`, `start` and `end` (seconds of the
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from mertk import cli
 from mertk.checkup.finding import Finding
-from mertk.data_prep.own_directory_arguments import add_arguments, read_arguments
-from mertk.data_prep.own_door import add_common_arguments, add_table_arguments, given_parts, read_table_arguments
+from mertk.data_prep.own.arguments import add_arguments, read_arguments
+from mertk.data_prep.own.door import add_common_arguments, add_table_arguments, given_parts, read_table_arguments
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ def prepare(
             for that of each table.
         encoding: of the characters; None: found out.
         ending: of the files, such as .wav, where tables name them without.
-        options: what else `mertk.data_prep.own_directory.prepare_rows` takes.
+        options: what else `mertk.data_prep.own.directory.prepare_rows` takes.
 
     Raises:
         MertkError: a table at fault as a whole, or as `prepare_rows`. Nothing is written then but the list of faults.
     """
-    from mertk.data_prep.own_door import join_readings, prepare_reading, with_part
-    from mertk.data_prep.table_reading import read_own_table
+    from mertk.data_prep.own.door import join_readings, prepare_reading, with_part
+    from mertk.data_prep.own.reading.table import read_own_table
 
     given = [(None, path) for path in tables] + list((parts or {}).items())
     reading = join_readings(
@@ -91,8 +91,8 @@ def recognises(corpus: Path, **_: object) -> bool:
 
 def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) -> Finding:
     """Whether the table can be read, and the files are there that it names."""
-    from mertk.data_prep.table_files import is_there
-    from mertk.data_prep.table_reading import read_own_table
+    from mertk.data_prep.own.reading.file_finder import is_there
+    from mertk.data_prep.own.reading.table import read_own_table
 
     try:
         rows = read_own_table(corpus).rows
@@ -108,7 +108,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data_prep.own_report import tell_prepared
+    from mertk.data_prep.own.report import tell_prepared
 
     manifest = prepare(
         arguments.tables,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.own_directory_arguments import add_arguments, read_arguments
+from mertk.data_prep.own.arguments import add_arguments, read_arguments
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -52,15 +52,15 @@ def prepare(
     """Hold the utterances of lists of EmoBox against their recordings, and write the data directory `out`.
 
     Args:
-        sources, fold, root, label_map: see `mertk.data_prep.emobox_lists.read_emobox`.
+        sources, fold, root, label_map: see `mertk.data_prep.own.reading.emobox_lists.read_emobox`.
         name: of the corpus; None for that of the folder.
-        options: what else `mertk.data_prep.own_directory.prepare_rows` takes.
+        options: what else `mertk.data_prep.own.directory.prepare_rows` takes.
 
     Raises:
         MertkError: as `read_emobox` and `prepare_rows`.
     """
-    from mertk.data_prep.emobox_lists import read_emobox
-    from mertk.data_prep.own_door import prepare_reading
+    from mertk.data_prep.own.door import prepare_reading
+    from mertk.data_prep.own.reading.emobox_lists import read_emobox
 
     return prepare_reading(read_emobox(sources, fold, root, label_map), sources, out, name, options)
 
@@ -68,7 +68,7 @@ def prepare(
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data_prep.own_report import tell_prepared
+    from mertk.data_prep.own.report import tell_prepared
 
     manifest = prepare(
         arguments.sources,

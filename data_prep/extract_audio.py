@@ -27,7 +27,8 @@ EXAMPLE = """
 mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
 mertk launch extract audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
-mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 --out data/mine/audio
+mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 \\
+    --out data/mosi_raw/features/loudness
 """
 
 #: options that say how mertk's own extractors work

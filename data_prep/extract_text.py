@@ -19,7 +19,8 @@ from mertk.data_prep.extraction_arguments import (
 )
 
 EXAMPLE = """
-mertk extract text --data data/mosi_raw --bert bert-base-uncased --out data/mosi_raw/features/tokens
+mertk extract text --data data/mosi_raw --bert bert-base-uncased \\
+    --out data/mosi_raw/features/tokens
 mertk launch extract text --data data/sims_raw --bert bert-base-chinese --max_tokens 39 \\
     --out data/sims_raw/features/tokens --embeddings data/sims_raw/features/text
 """

@@ -28,8 +28,10 @@ mertk launch extract video --data data/iemocap \\
     --clip openai/clip-vit-large-patch14 --out data/iemocap/features/video
 mertk launch extract video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
     --clip openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
-mertk extract video --data data/iemocap --side 48 --rate_hz 10 --out data/iemocap/features/pictures
-mertk extract video --data data/mine --crop face --clip openai/clip-vit-large-patch14 --out data/mine/features/faces
+mertk extract video --data data/iemocap --side 48 --rate_hz 10 \\
+    --out data/iemocap/features/pictures
+mertk extract video --data data/mine --crop face \\
+    --clip openai/clip-vit-large-patch14 --out data/mine/features/faces
 """
 
 #: options that say how mertk's own extractors work

@@ -24,7 +24,8 @@ EXPECTED = "IEMOCAP_full_release, unpacked"
 
 EXAMPLE = """
 mertk prepare iemocap --corpus /corpora/IEMOCAP_full_release --out data/iemocap
-mertk prepare iemocap --corpus /corpora/IEMOCAP_full_release --out data/iemocap_six --label_map six
+mertk prepare iemocap --corpus /corpora/IEMOCAP_full_release --label_map six \\
+    --out data/iemocap_six
 """
 
 

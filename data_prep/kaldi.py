@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.own_directory_arguments import add_arguments, read_arguments
-from mertk.data_prep.own_door import add_common_arguments, given_parts
+from mertk.data_prep.own.arguments import add_arguments, read_arguments
+from mertk.data_prep.own.door import add_common_arguments, given_parts
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -56,13 +56,13 @@ def prepare(
         name: of the corpus; None for that of the folder.
         root: folder that paths are relative to; None for the working directory, or else the source.
         labels: lines `utterance label`; None for the file of the data directory.
-        options: what else `mertk.data_prep.own_directory.prepare_rows` takes.
+        options: what else `mertk.data_prep.own.directory.prepare_rows` takes.
 
     Raises:
         MertkError: a list is missing or at fault as a whole, or as `prepare_rows`.
     """
-    from mertk.data_prep.kaldi_lists import read_kaldi
-    from mertk.data_prep.own_door import join_readings, prepare_reading, with_part
+    from mertk.data_prep.own.door import join_readings, prepare_reading, with_part
+    from mertk.data_prep.own.reading.kaldi_lists import read_kaldi
 
     given = [(None, source)] if source else list((parts or {}).items())
     reading = join_readings(with_part(read_kaldi(path, root, labels), part) for part, path in given)
@@ -72,7 +72,7 @@ def prepare(
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data_prep.own_report import tell_prepared
+    from mertk.data_prep.own.report import tell_prepared
 
     manifest = prepare(
         arguments.source,

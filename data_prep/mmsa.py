@@ -1,4 +1,4 @@
-"""CMU-MOSI, CMU-MOSEI, CH-SIMS and CH-SIMS v2: from a shared feature file to a data directory.
+"""CMU-MOSI, CMU-MOSEI, CH-SIMS and its v2: from a shared feature file to a data directory.
 
 Reads a pickle of numpy arrays (any other is refused before it can run anything), tells which published file it is,
 holds what it says of lengths, masks and labels against its arrays, and writes the columns of a data directory,
@@ -25,7 +25,8 @@ EXPECTED = "a feature file (.pkl) of CMU-MOSI, CMU-MOSEI, CH-SIMS or CH-SIMS v2"
 
 EXAMPLE = """
 mertk prepare mmsa --features MOSI/Processed/unaligned_50.pkl --corpus mosi --out data/mosi
-mertk prepare mmsa --features SIMS/Processed/unaligned_39.pkl --corpus sims --out data/sims --bad_length drop
+mertk prepare mmsa --features SIMS/Processed/unaligned_39.pkl --corpus sims --bad_length drop \\
+    --out data/sims
 """
 
 

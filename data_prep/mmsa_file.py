@@ -15,7 +15,6 @@ utterance are is settled by `data_prep.mmsa_frames`. Legend: `N` utterances, `T`
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from mertk.data.columns import id_problem
+from mertk.data_prep.digested_file import BLOCK_BYTES, DigestedFile
 from mertk.data_prep.mmsa_values import counted, read_array, read_labels, read_numbers, read_strings, read_transcripts
 from mertk.data_prep.safe_pickle import load_pickle, shown
 from mertk.errors import MertkError
-from mertk.progress_bar import progress
 
 #: our names of the parts, and those in the file
 PARTS = {"train": "train", "validation": "valid", "test": "test"}
@@ -52,7 +51,6 @@ CLASS_KEYS = {
 SEPARATOR = "$_$"
 #: what a token's number is held in
 _MOST_TOKENS = np.float64(2**31 - 1)
-BLOCK_BYTES = 16 * 2**20
 
 
 @dataclass
@@ -117,58 +115,6 @@ class FeatureFile:
     remarks: list[str]
 
 
-class _HashedFile(io.RawIOBase):
-    """A file that is digested while it is read; the digests begin anew whenever it is wound back to its beginning."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file = path.open("rb", buffering=0)
-        self._begin()
-
-    def _begin(self) -> None:
-        self.sha1, self.sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
-        self.bar: Iterator[int] | None = None
-        self.num_bytes = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        position = self.file.seek(offset, whence)
-        if position == 0:
-            self._begin()
-        return position
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)[:BLOCK_BYTES]
-        count = self.file.readinto(view)
-        self.sha1.update(view[:count])
-        self.sha256.update(view[:count])
-        self.num_bytes += count
-        for _ in range(self.num_bytes // BLOCK_BYTES - (self.num_bytes - count) // BLOCK_BYTES):
-            next(self._blocks(), None)
-        return count
-
-    def _blocks(self) -> Iterator[int]:
-        """The bar, which first shows when a block was read: looking over the operations reads little."""
-        if self.bar is None:
-            num_blocks = -(-self.path.stat().st_size // BLOCK_BYTES)
-            self.bar = progress(range(num_blocks), description=f"reading {self.path.name}, blocks of 16 MB")
-        return self.bar
-
-    def finish(self) -> None:
-        """Say that all of it was read."""
-        for _ in self._blocks():
-            pass
-
-    def close(self) -> None:
-        self.file.close()
-        super().close()
-
-
 def read_feature_file(path: Path, metrics: str) -> FeatureFile:
     """Read and check a file; digests and content come from one pass over it.
 
@@ -181,7 +127,7 @@ def read_feature_file(path: Path, metrics: str) -> FeatureFile:
     """
     if not path.is_file():
         raise MertkError(f"{path} is no file; expected a feature file such as unaligned_50.pkl.")
-    raw = _HashedFile(path)
+    raw = DigestedFile(path)
     with io.BufferedReader(raw, buffer_size=2**20) as file:
         content = load_pickle(file, path)
         while file.read(BLOCK_BYTES):

@@ -35,7 +35,8 @@ FOLD_KEYS = ("cv", "protocol", "fold", "train_speakers", "validation_speakers", 
 
 EXAMPLE = """
 mertk prepare ravdess --corpus /corpora/ravdess --out data/ravdess
-mertk prepare ravdess --corpus /corpora/ravdess --out data/ravdess_video --video --folds_by speaker hicmae
+mertk prepare ravdess --corpus /corpora/ravdess --video --folds_by speaker hicmae \\
+    --out data/ravdess_video
 """
 
 
@@ -52,7 +53,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--out", type=Path, required=True, help="folder to write")
     add("--num_folds", type=int, default=6, help="groups of actors, by speaker")
-    add("--folds_by", nargs="+", choices=WAYS, default=("speaker",), help="which folds to write (default: speaker)")
+    told = f"which folds to write, of {', '.join(WAYS)} (default: speaker)"
+    add("--folds_by", nargs="+", choices=WAYS, metavar="WAY", default=("speaker",), help=told)
     add("--video", action="store_true", help="take pictures too: utterances that have both sound and picture")
     add("--max_lost", type=cli.share, default=0.01, help="share of the takes that may be lost")
     arguments = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""CMU-MOSI, CMU-MOSEI, CH-SIMS and CH-SIMS v2: from label.csv and the videos to a data directory.
+"""CMU-MOSI, CMU-MOSEI, CH-SIMS and its v2: from label.csv and videos to a data directory.
 
 Reads CORPUS/label.csv (video_id, clip_id, text, label, annotation, mode; label_T, label_A and label_V where there are
 such) and CORPUS/Raw/video_id/clip_id.mp4. Writes the sound of every clip to OUT/wav (16 kHz, one channel), the columns
@@ -24,7 +24,8 @@ EXPECTED = "CMU-MOSI, CMU-MOSEI, CH-SIMS or CH-SIMS v2, a folder with label.csv 
 
 EXAMPLE = """
 mertk prepare raw_video --corpus /corpora/MOSI --out data/mosi_raw --name mosi
-mertk prepare raw_video --corpus /corpora/SIMS --out data/sims_raw --name sims --labels sims_labels.csv
+mertk prepare raw_video --corpus /corpora/SIMS --out data/sims_raw --name sims \\
+    --labels sims_labels.csv
 """
 
 

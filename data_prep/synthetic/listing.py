@@ -46,6 +46,11 @@ def check_own(folder: Path) -> None:
         )
 
 
+def own_entries(folder: Path) -> set[str]:
+    """Names in `folder` of the files that its miniature has, and of the folders they are in."""
+    return {Path(name).parts[0] for name in _read(folder)}
+
+
 def mend(folder: Path, made: Path) -> None:
     """Move what differs from `made`, the same miniature made anew, into its place; the other files stay untouched."""
     for path in [*_files(made), made / LISTING]:

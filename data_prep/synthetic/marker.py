@@ -48,10 +48,8 @@ def write_marked(out: Path, marker: dict[str, Any], fill: Callable[[Path], None]
     if read_marker(out) == marker and listing.is_whole(out):
         return
     check_free(out)
-    if out.is_dir():
-        listing.check_own(out)
-    own = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    with building(out, replaces=own) as temporary:
+    listing.check_own(out)
+    with building(out, replaces=listing.own_entries(out)) as temporary:
         fill(temporary)
         (temporary / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
         listing.write_listing(temporary)

@@ -13,14 +13,12 @@ code works and nothing about people.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.synthetic import listing
-from mertk.data_prep.synthetic.marker import MARKER, check_free, read_marker
+from mertk.data_prep.synthetic.marker import write_marked
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -52,9 +50,6 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED, utterances: int = DE
     Raises:
         MertkError: `out` holds something else, or `utterances` is too small.
     """
-    from mertk.atomic import building
-
-    out = Path(out).absolute()
     if utterances < MIN_UTTERANCES:
         raise MertkError(f"--utterances {utterances}: seven emotions in three parts need at least {MIN_UTTERANCES}.")
     marker = {
@@ -65,13 +60,7 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED, utterances: int = DE
         "seed": seed,
         "utterances": utterances,
     }
-    if read_marker(out) == marker and listing.is_whole(out):
-        return marker
-    check_free(out)
-    with building(out, replaces=("models", *SHARES)) as temporary:
-        _fill(temporary, seed, utterances)
-        (temporary / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
-        listing.write_listing(temporary)
+    write_marked(Path(out).absolute(), marker, lambda folder: _fill(folder, seed, utterances))
     return marker
 
 

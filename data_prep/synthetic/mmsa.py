@@ -11,15 +11,13 @@ so that together they tell more than any of them alone. Results on it tell that 
 
 from __future__ import annotations
 
-import json
 import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.synthetic import listing
-from mertk.data_prep.synthetic.marker import MARKER, check_free, read_marker
+from mertk.data_prep.synthetic.marker import write_marked
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -74,9 +72,6 @@ def write_corpus(
     Raises:
         MertkError: `out` holds something else, or `utterances` is too small.
     """
-    from mertk.atomic import building
-
-    out = Path(out).absolute()
     if utterances < MIN_UTTERANCES:
         raise MertkError(f"--utterances {utterances}: three parts need at least {MIN_UTTERANCES}.")
     marker = {
@@ -88,13 +83,7 @@ def write_corpus(
         "utterances": utterances,
         "sizes": asdict(MINIATURES[corpus]) | {"text_dim": TEXT_DIM},
     }
-    if read_marker(out) == marker and listing.is_whole(out):
-        return marker
-    check_free(out)
-    with building(out, replaces=("models",)) as temporary:
-        _fill(temporary, MINIATURES[corpus], seed, utterances)
-        (temporary / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
-        listing.write_listing(temporary)
+    write_marked(Path(out).absolute(), marker, lambda folder: _fill(folder, MINIATURES[corpus], seed, utterances))
     return marker
 
 

@@ -79,7 +79,7 @@ def cross_validate(
         exp: experiment directory; runs go below it.
         settings: `key=value` over those of `config`.
         cv: kind of folds (session, speaker, official).
-        protocol: clean, clean-refit or published (README.md, Protocols).
+        protocol: clean, clean-refit or published (docs/recipes.md).
         folds: their numbers; all by default.
         seeds: every fold is trained with each of them; None for the configuration's `training.seed`.
         num_processes: of each training; 0 for one on each GPU, else one.

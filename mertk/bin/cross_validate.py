@@ -20,9 +20,9 @@ from mertk.cli import add_engine_arguments, make_parser, positive_or_auto, progr
 
 EXAMPLE = """\
 mertk cross-validate --config recipes/common/conf/foal.yaml --data data/iemocap \\
-    --exp exp/iemocap/foal/paper --protocol clean --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
+    --exp exp/iemocap/foal/paper --folds "1 2 3 4 5" --seeds "1234" training.epochs=20
 mertk cross-validate --config recipes/common/conf/foal.yaml --data data/iemocap \\
-    --exp exp/iemocap/foal/paper --cmd slurm --slurm partition=gpu gpus-per-node=1 training.epochs=20
+    --exp exp/iemocap/foal/paper --cmd slurm --slurm partition=gpu gpus-per-node=1
 """
 
 SETTING = re.compile(r"\w+\.[\w.]+=")

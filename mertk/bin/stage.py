@@ -14,7 +14,8 @@ from mertk.cli import end_with_parent, make_parser, program
 from mertk.joining import forget_other_launchers
 
 EXAMPLE = """\
-mertk stage --name "1 manifests" --mark data/iemocap/.done/1 --input /corpora/IEMOCAP/Session1 -- \\
+mertk stage --name "1 manifests" --mark data/iemocap/.done/1 \\
+    --input /corpora/IEMOCAP/Session1 -- \\
     mertk prepare iemocap --corpus /corpora/IEMOCAP --out data/iemocap"""
 
 

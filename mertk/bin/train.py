@@ -11,7 +11,8 @@ import os
 from mertk.cli import FIRST_ERROR, PREEMPTED, end_with_parent, make_parser, program
 
 EXAMPLE = """\
-mertk launch train --config recipes/common/conf/foal.yaml data.train=train.scp data.validation=validation.scp \\
+mertk launch train --config recipes/common/conf/foal.yaml \\
+    data.train=train.scp data.validation=validation.scp \\
     data.inputs.video.directory=features/video run.output_dir=exp/mine
 accelerate launch --config_file accelerate_config.yaml -m mertk.bin.train --config ...
 """

@@ -15,7 +15,7 @@ from typing import Any
 
 from mertk.errors import MertkError
 from mertk.report.intervals import find_intervals, sum_clusters
-from mertk.report.runs import SHARED, ScoredRun, find_runs
+from mertk.report.runs import SHARED, ScoredRun, find_scored_runs
 from mertk.report.speakers import speaker_figures
 from mertk.tasks import find_task
 from mertk.tasks.report import Predictions, Record
@@ -53,7 +53,7 @@ def collect(directories: Sequence[Path]) -> list[Experiment]:
     Raises:
         MertkError: no scored run, damaged results, or runs that do not belong together.
     """
-    scored, unscored = find_runs(directories)
+    scored, unscored = find_scored_runs(directories)
     groups: dict[tuple, list[ScoredRun]] = {}
     settings = _settings(scored)
     for run in scored:

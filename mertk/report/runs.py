@@ -130,7 +130,7 @@ class ScoredRun:
         return self.results["metrics"]
 
 
-def find_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]:
+def find_scored_runs(directories: Sequence[Path]) -> tuple[list[ScoredRun], list[Path]]:
     """Scored runs at or below `directories`, and run directories that have no scores yet.
 
     Files among the directories are passed over: `exp/iemocap/foal/*` has the report that was written there before.

@@ -31,7 +31,7 @@ class CrossValidation:
         data: data directory with `folds/` in it.
         exp: experiment directory; runs go below it.
         cv: kind of folds.
-        protocol: clean, clean-refit or published (README.md, Protocols).
+        protocol: clean, clean-refit or published (docs/recipes.md).
         folds: words with the folds' numbers; None for all there are.
         seeds: every fold is trained with each of them; None for the configuration's `training.seed`.
         num_processes: of each training; 0 for one on each GPU, else one.

@@ -47,7 +47,7 @@ def evaluate(
     from mertk.training.accelerator import end_accelerator, start_accelerator
     from mertk.training.tracking import log_lines
 
-    runs = find_runs(directories)
+    runs = find_finished_runs(directories)
     accelerator = start_accelerator(TrainingConfig(num_processes=num_processes, precision="no"))
     with log_lines(accelerator.is_main_process, whole_process=whole_process):
         todo = [run_dir for run_dir in runs if again or not is_scored(run_dir, part)]
@@ -62,7 +62,7 @@ def evaluate(
     return runs
 
 
-def find_runs(directories: Sequence[Path]) -> list[Path]:
+def find_finished_runs(directories: Sequence[Path]) -> list[Path]:
     """Directories of finished runs at or below `directories`, each once; those set aside (hidden) are not looked at.
 
     Raises:

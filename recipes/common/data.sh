@@ -70,6 +70,19 @@ settle_corpus() {
     fi
 }
 
+# settle_labels DEFAULT : set `labels` to those that the data directory has; refuse others.
+settle_labels() {
+    [[ -z $labels || ${known[labels]-$labels} == "$labels" ]] ||
+        usage_error "--data $data has the labels of --labels ${known[labels]}, not $labels; give another --data"
+    labels=${labels:-${known[labels]-$1}}
+}
+
+# give_weights ENCODER WEIGHTS : weights for an encoder that is trained with the model, where there is one; settings of the
+# command line lie over it.
+give_weights() {
+    [[ ! -v used[model.$1.weights] ]] || settings=("model.$1.weights=$(yaml_text "$2")" "${settings[@]}")
+}
+
 # experiment_name : what tells experiments of one recipe apart: variant, modalities, ablation, files of --config, settings.
 experiment_name() {
     local name=$variant file words=()

@@ -79,6 +79,6 @@ def test_labels_by_votes_have_data_and_experiments_of_their_own(recipe, tmp_path
     stages = recipe(CREMAD, "--corpus", "corpus", "--data", data)
     assert option(stages["1 manifests"], "--labels") == "face"
     code, message = recipe(CREMAD, "--corpus", "corpus", "--data", data, "--labels", "voice")
-    assert code == 2 and "has labels by face, not by voice; give another --data" in message
+    assert code == 2 and "has the labels of --labels face, not voice; give another --data" in message
     code, message = recipe(CREMAD, "--labels", "votes")
     assert code == 2 and "--labels votes: expected one of intended voice face both" in message

@@ -100,7 +100,7 @@ def test_labels_of_clips_are_named_in_data_and_experiments(recipe, tmp_path):
     train = recipe("meld/hscl", "--data", there, "--stage", 3)["3 train"]
     assert option(train, "--exp") == str(ROOT / "exp/meld/hscl_sentiment/paper")
     code, message = recipe("meld/hscl", "--data", there, "--stage", 3, "--labels", "emotion")
-    assert code == 2 and "has labels of sentiment, not of emotion; give another --data" in message
+    assert code == 2 and "has the labels of --labels sentiment, not emotion; give another --data" in message
 
 
 def test_small_encoders_need_no_weights(recipe):

@@ -131,7 +131,7 @@ def label_table(folder: Path) -> Sample:
 
 
 def own_table(folder: Path) -> Sample:
-    from mertk.data_prep.table_reading import read_own_table
+    from mertk.data_prep.own.reading.table import read_own_table
 
     rows = "".join(f'clips/{name}.wav,happy,s{name[4]},"oh, well",0:0{name[4]},9.5\n' for name in NAMES)
     file = write(folder / "clips.csv", f"file,emotion,speaker,text,start,end\n{rows}")
@@ -139,7 +139,7 @@ def own_table(folder: Path) -> Sample:
 
 
 def kaldi_directory(folder: Path) -> Sample:
-    from mertk.data_prep.kaldi_lists import read_kaldi
+    from mertk.data_prep.own.reading.kaldi_lists import read_kaldi
 
     columns = {"utt2spk": "s1", "utt2label": "happy", "text": "oh well", "segments": "r1 0.5 1.5"}
     files = [
@@ -149,7 +149,7 @@ def kaldi_directory(folder: Path) -> Sample:
 
 
 def emobox_lists(folder: Path) -> Sample:
-    from mertk.data_prep.emobox_lists import read_emobox
+    from mertk.data_prep.own.reading.emobox_lists import read_emobox
 
     def line(name: str) -> str:
         return json.dumps({"key": name, "dataset": "mine", "wav": f"wav/{name}.wav", "type": "raw", "emo": "h"}) + "\n"

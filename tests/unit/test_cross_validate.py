@@ -11,7 +11,7 @@ from mertk.errors import MertkError
 from mertk.run.cross_validation import CrossValidation
 from mertk.run.dependencies import run_dependencies
 from mertk.run.engine_file import Machines
-from mertk.run.evaluation import find_runs
+from mertk.run.evaluation import find_finished_runs
 from mertk.run.marks import write_mark
 from mertk.run.plan import Run, find_folds, plan, run_settings
 
@@ -140,7 +140,7 @@ def test_a_finished_run_is_left_alone_and_a_changed_one_is_not(data, tmp_path, m
     assert "this changed: options.training.epochs" in capsys.readouterr().out
     aside = run.directory(exp).with_name(".seed_7.replaced")
     assert (aside / "trained.json").exists()
-    assert find_runs([exp]) == [run.directory(exp)]
+    assert find_finished_runs([exp]) == [run.directory(exp)]
 
 
 def test_an_unfinished_run_that_is_trained_anew_keeps_its_checkpoints(data, tmp_path, monkeypatch, capsys):

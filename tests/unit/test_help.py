@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.heavy_packages import HEAVY
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("mertk/bin", "data_prep", "data_prep/synthetic", "benchmarks")
+#: columns of a terminal in which help is read
+WIDTH = 100
 #: what a user types, and the module of it
 TYPED = {name: command.module for name, command in COMMANDS.items()}
 TYPED |= {f"extract {name}": command.module for name, command in EXTRACTIONS.items()}
@@ -56,8 +59,14 @@ def help_of(*words: str) -> str:
     return text
 
 
+def too_long(text: str) -> list[str]:
+    return [line for line in text.splitlines() if len(line) > WIDTH]
+
+
 def run(*words: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    environment = os.environ | {"COLUMNS": str(WIDTH)}
+    command = [sys.executable, *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False, env=environment)
 
 
 def test_programs_are_found():
@@ -78,12 +87,14 @@ def test_help_of_a_module_is_quick_and_has_an_example(module):
     last = module.rpartition(".")[2]
     shown = text.partition("example")[2]
     assert any(name in shown for name in [*typed, last]), "the example shows another program"
+    assert not typed or too_long(text) == []
 
 
 @pytest.mark.parametrize("typed", [name for name, module in TYPED.items() if exists(module)])
 def test_help_of_a_command_is_quick_and_says_its_name(typed):
     text = help_of("mertk", *typed.split())
     assert text.startswith(f"usage: python -m mertk {typed} ")
+    assert too_long(text) == []
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,6 @@ def test_ctrl_c_while_the_file_is_read(tmp_path, monkeypatch):
     def interrupt(self, buffer):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mertk.data_prep.mmsa_file._HashedFile.readinto", interrupt)
+    monkeypatch.setattr("mertk.data_prep.digested_file.DigestedFile.readinto", interrupt)
     assert run(tmp_path, make_content()) == 130
     assert left_behind(tmp_path) == ["features.pkl"]

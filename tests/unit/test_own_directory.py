@@ -14,9 +14,9 @@ from mertk.data.data_directory import OWN_FILES
 from mertk.data.folds import read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import validate_directory
-from mertk.data_prep.own_directory import prepare_rows
-from mertk.data_prep.own_report import tell_prepared
-from mertk.data_prep.own_rows import OwnRow
+from mertk.data_prep.own.directory import prepare_rows
+from mertk.data_prep.own.report import tell_prepared
+from mertk.data_prep.own.rows import OwnRow
 from mertk.errors import MertkError
 
 

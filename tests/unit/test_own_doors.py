@@ -12,9 +12,9 @@ import soundfile
 from mertk.command import main
 from mertk.data.folds import read_fold
 from mertk.data.manifest import COLUMN_NAMES, load_manifest, validate_directory
-from mertk.data_prep.emobox_lists import read_emobox
-from mertk.data_prep.kaldi_lists import read_kaldi
-from mertk.data_prep.own_door import name_of
+from mertk.data_prep.own.door import name_of
+from mertk.data_prep.own.reading.emobox_lists import read_emobox
+from mertk.data_prep.own.reading.kaldi_lists import read_kaldi
 from mertk.errors import MertkError
 from tests.video_corpus import write_video
 

@@ -9,7 +9,7 @@ import pytest
 from mertk.data.data_directory import building_data_directory, describe_corpus
 from mertk.data.folds import read_fold
 from mertk.data.groups import group_by
-from mertk.data_prep.own_folds import add_cross_validation, add_given_folds, add_parts
+from mertk.data_prep.own.folds import add_cross_validation, add_given_folds, add_parts
 from mertk.errors import MertkError
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mertk.data_prep.own_labels import settle_labels
-from mertk.data_prep.own_rows import OwnRow
-from mertk.data_prep.own_table import OwnTable, OwnUtterance
+from mertk.data_prep.own.labels import settle_labels
+from mertk.data_prep.own.rows import OwnRow
+from mertk.data_prep.own.utterances import OwnTable, OwnUtterance
 from mertk.errors import MertkError
 
 

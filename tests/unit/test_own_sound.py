@@ -13,9 +13,9 @@ from mertk.data.manifest import validate_directory
 from mertk.data.recording import Recording
 from mertk.data.sound_track import decode_sound
 from mertk.data.waveform import read_waveform
-from mertk.data_prep.own_directory import prepare_rows
-from mertk.data_prep.own_rows import OwnRow
-from mertk.data_prep.own_sound import sound_name
+from mertk.data_prep.own.directory import prepare_rows
+from mertk.data_prep.own.rows import OwnRow
+from mertk.data_prep.own.sound import sound_name
 from mertk.errors import MertkError
 from mertk.features.extraction_plan import file_mark
 from tests.odd_files import write_sound, write_tone

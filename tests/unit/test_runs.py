@@ -16,7 +16,7 @@ from mertk.errors import MertkError
 from mertk.run.data_origin import corpus_of, find_invented
 from mertk.run.description import read_record
 from mertk.run.device import open_device
-from mertk.run.evaluation import find_runs
+from mertk.run.evaluation import find_finished_runs
 from mertk.training.trackers import check_trackers
 
 
@@ -60,9 +60,9 @@ def test_finished_runs_are_found_once(tmp_path):
         if fold != 2:
             (run / "trained.json").write_text("{}")
     first, third = tmp_path / "exp" / "fold_1", tmp_path / "exp" / "fold_3"
-    assert find_runs([tmp_path / "exp", first]) == [first, third]
+    assert find_finished_runs([tmp_path / "exp", first]) == [first, third]
     with pytest.raises(MertkError, match="no finished run to score below"):
-        find_runs([tmp_path / "exp" / "fold_2"])
+        find_finished_runs([tmp_path / "exp" / "fold_2"])
 
 
 def test_a_tracker_that_is_not_there_is_refused():

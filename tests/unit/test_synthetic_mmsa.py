@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mertk.data_prep.synthetic import mmsa, opinion, trajectory
+from mertk.data_prep.synthetic.marker import read_marker
 from mertk.data_prep.synthetic.utterance import follow_tokens
 from mertk.errors import MertkError
 
@@ -156,12 +157,18 @@ def test_the_seed_decides_everything(tmp_path):
 def test_what_is_there_is_kept_or_replaced_but_nothing_else_is_touched(tmp_path):
     out = tmp_path / "corpus"
     marker = mmsa.write_corpus(out, "mosi", seed=1, utterances=24)
-    assert mmsa.read_marker(out) == marker
+    assert read_marker(out) == marker
     written = (out / "unaligned.pkl").stat().st_mtime_ns
     mmsa.write_corpus(out, "mosi", seed=1, utterances=24)
     assert (out / "unaligned.pkl").stat().st_mtime_ns == written
     mmsa.write_corpus(out, "sims", seed=1, utterances=24)
-    assert mmsa.read_marker(out)["corpus"] == "sims"
+    assert read_marker(out)["corpus"] == "sims"
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(MertkError, match="notes.txt, which is none of its files"):
+        mmsa.write_corpus(out, "mosi", seed=1, utterances=24)
+    (out / ".files.json").unlink()  # a miniature of before there were listings
+    mmsa.write_corpus(out, "mosi", seed=1, utterances=24)
+    assert (out / "notes.txt").read_text() == "mine"
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")

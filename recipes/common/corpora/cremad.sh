@@ -39,9 +39,7 @@ settle_data() {
     set_suffix
     data=${data:-$home/data/cremad$suffix}
     read_data cremad
-    [[ -z $labels || ${known[labels]-$labels} == "$labels" ]] ||
-        usage_error "--data $data has labels by ${known[labels]}, not by $labels; give another --data"
-    labels=${labels:-${known[labels]-intended}}
+    settle_labels intended
     set_suffix
     settle_corpus "$data/corpus"
 }

@@ -102,8 +102,7 @@ plan_text() {
     said=''
     [[ $miniature == no ]] || bert=${bert:-$corpus/models/bert}
     bert=${bert:-${used[model.text_encoder.weights]-google-bert/bert-base-uncased}}
-    [[ ! -v used[model.text_encoder.weights] ]] ||
-        settings=("model.text_encoder.weights=$(yaml_text "$bert")" "${settings[@]}")
+    give_weights text_encoder "$bert"
     [[ ${used[text]-} =~ ^(features|tokens)$ ]] || return 0
     # No turn has many more words than fit into that.
     said=$data/.done/2_text wording=(--bert "$bert" --max_tokens 128) encoders+=(--bert "$bert")

@@ -44,9 +44,7 @@ settle_data() {
     set_suffix
     data=${data:-$home/data/meld$suffix}
     read_data meld
-    [[ -z $labels || ${known[labels]-$labels} == "$labels" ]] ||
-        usage_error "--data $data has labels of ${known[labels]}, not of $labels; give another --data"
-    labels=${labels:-${known[labels]-emotion}}
+    settle_labels emotion
     set_suffix
     settle_corpus "$data/corpus"
 }
@@ -59,8 +57,7 @@ set_suffix() {
 # plan_data : what is to be made for what the configuration uses; where weights are.
 plan_data() {
     settle_encoders
-    [[ $miniature == no || ! -v used[model.audio_encoder.weights] ]] ||
-        settings=("model.audio_encoder.weights=$(yaml_text "$models/wavlm")" "${settings[@]}")
+    [[ $miniature == no ]] || give_weights audio_encoder "$models/wavlm"
     writing=(mertk.data_prep.synthetic.meld) examined=(--corpus "$corpus" --corpus_name meld) preparing=()
     [[ $labels == emotion ]] || preparing=(--labels "$labels")
     [[ -z $max_seconds ]] || preparing+=(--max_seconds "$max_seconds")

@@ -111,8 +111,7 @@ plan_data() {
             "--ablation $ablation: $base takes $one here, and $data has ${known[modalities]}; give --modalities or another --method"
     done
     check_encoders
-    [[ -z $speech || ! -v used[model.audio_encoder.weights] ]] ||
-        settings=("model.audio_encoder.weights=$(yaml_text "$speech")" "${settings[@]}")
+    [[ -z $speech ]] || give_weights audio_encoder "$speech"
     examined=() names=() speech=${speech:-$default_speech} clip=${clip:-$default_clip} bert=${bert:-$default_bert}
     # One recording that cannot be used must not stop a corpus of sixty.
     [[ -n $max_lost ]] || lost=(--max_lost 0.05)
@@ -161,8 +160,7 @@ plan_text() {
     [[ -z $max_tokens ]] || tokens+=-$max_tokens words=(--max_tokens "$max_tokens")
     names+=("$tokens")
     made_features+=("$data/.done/2_$tokens")
-    [[ ! -v used[model.text_encoder.weights] ]] ||
-        settings=("model.text_encoder.weights=$(yaml_text "$bert")" "${settings[@]}")
+    give_weights text_encoder "$bert"
     if [[ ${used[text]} == features ]]; then
         words+=(--embeddings "$data/features/${tokens/tokens/text}")
         placing+=("data.inputs.text.directory=$(yaml_text "$data/features/${tokens/tokens/text}")")

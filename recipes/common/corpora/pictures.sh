@@ -20,8 +20,7 @@ plan_pictures() {
 plan_weights() {
     if [[ $miniature == yes ]]; then
         clip=${clip:-$corpus/models/clip}
-        [[ ! -v used[model.audio_encoder.weights] ]] ||
-            settings=("model.audio_encoder.weights=$(yaml_text "$corpus/models/wavlm")" "${settings[@]}")
+        give_weights audio_encoder "$corpus/models/wavlm"
     fi
     clip=${clip:-openai/clip-vit-large-patch14}
 }

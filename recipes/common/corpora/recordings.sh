@@ -18,9 +18,7 @@ settle_encoders() {
         [[ $is_raw == no ]] || clip=${clip:-$models/clip}
     fi
     bert=${bert:-$published_bert} clip=${clip:-openai/clip-vit-large-patch14}
-    # An ablation without text has no encoder to give weights to.
-    [[ ! -v used[model.text_encoder.weights] ]] ||
-        settings=("model.text_encoder.weights=$(yaml_text "$bert")" "${settings[@]}")
+    give_weights text_encoder "$bert"
 }
 
 # plan_recordings : which features are to be made of recordings, for what the configuration uses.

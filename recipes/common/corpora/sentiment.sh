@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
-# CMU-MOSI, CMU-MOSEI, CH-SIMS and its v2: text, audio and video of opinions, one official split; of a feature file or of recordings.
+# CMU-MOSI, CMU-MOSEI, CH-SIMS and its v2: text, audio and video of opinions, one official split; of a feature file or of
+# recordings.
 cv=official cvs=official protocols="clean clean-refit" seeds=1111 folds=1
 features='' bad_length='' max_contradicting='' labels=''
 options+=" features bad_length max_contradicting labels"

@@ -8,12 +8,12 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from mertk.data_prep.own_rows import OwnReading, OwnRow
-from mertk.data_prep.table_columns import TableColumns, count_known, find_columns
-from mertk.data_prep.table_files import FileFinder, is_there
-from mertk.data_prep.table_rows import DELIMITERS, TableRow, TableRows, split_table
-from mertk.data_prep.table_text import TableText, read_table_text, windows_text
-from mertk.data_prep.table_values import is_missing, seconds_text
+from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
+from mertk.data_prep.own.reading.table_columns import TableColumns, count_known, find_columns
+from mertk.data_prep.own.reading.table_rows import DELIMITERS, TableRow, TableRows, split_table
+from mertk.data_prep.own.reading.table_text import TableText, read_table_text, windows_text
+from mertk.data_prep.own.reading.table_values import is_missing, seconds_text
+from mertk.data_prep.own.rows import OwnReading, OwnRow
 from mertk.errors import MertkError
 from mertk.file_names import printable
 
@@ -36,7 +36,7 @@ def read_own_table(
     """The rows of a table, and what was made of it.
 
     Args:
-        columns: the column of a meaning by its name (`mertk.data_prep.table_columns`), where it is not to be found.
+        columns: the column of a meaning (`table_columns.ALIASES`) by its name, where it is not to be found.
         root: folder that names of files are relative to; None for that of the table.
         encoding: of its characters, by Python's name; None: found out.
         ending: of the files, such as .wav, where the table names them without.

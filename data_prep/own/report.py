@@ -8,7 +8,7 @@ from mertk.data.corpus_files import told, utterance_counts
 from mertk.data.data_directory import tell_warnings
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import Manifest
-from mertk.data_prep.own_table import summarise
+from mertk.data_prep.own.utterances import summarise
 
 #: by column, what it says is there
 _WORDS = {"wav.scp": "sound", "video.scp": "picture", "text": "text"}

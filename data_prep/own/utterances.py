@@ -29,8 +29,9 @@ from pathlib import Path
 
 from mertk.data.labels import normal_form
 from mertk.data.ledger import NOT_LOST, Ledger, read_ledger
-from mertk.data_prep.own_names import clean_name, name_rows
-from mertk.data_prep.own_rows import OwnRow
+from mertk.data_prep.own.names import clean_name, name_rows
+from mertk.data_prep.own.reading.table_values import seconds_text
+from mertk.data_prep.own.rows import OwnRow
 from mertk.errors import MertkError
 from mertk.file_names import printable
 
@@ -212,7 +213,7 @@ def _interval(row: OwnRow) -> tuple[float | None, float | None]:
 
 
 def parse_seconds(text: str | None) -> float | None:
-    """Seconds that a cell says: `12.5`, `12,5`, or `1:02:03.5`; None of an empty one.
+    """Seconds that a cell says, in any of the spellings of tables; None of an empty one.
 
     >>> parse_seconds("12,5"), parse_seconds("1:02:03.5"), parse_seconds(" ")
     (12.5, 3723.5, None)
@@ -222,14 +223,9 @@ def parse_seconds(text: str | None) -> float | None:
     """
     if text is None or not text.strip():
         return None
-    try:
-        seconds = 0.0
-        for number in text.strip().replace(",", ".").split(":"):
-            seconds = 60 * seconds + float(number)
-    except ValueError:
-        seconds = -1.0
+    seconds = float(seconds_text(text.strip()))
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"{text!r} is no time: expected seconds from 0, such as 12.5")
+        raise ValueError(f"got {text!r:.40}, expected seconds from 0")
     return seconds
 
 

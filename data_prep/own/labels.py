@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mertk.data.labels import is_number, normal_form, respell
-from mertk.data_prep.own_names import clean_name
-from mertk.data_prep.own_table import OwnTable, OwnUtterance, has_label
+from mertk.data_prep.own.names import clean_name
+from mertk.data_prep.own.utterances import OwnTable, OwnUtterance, has_label
 from mertk.errors import MertkError
 from mertk.tasks import TASKS
 from mertk.tasks.label_text import NO_LABEL, join_names

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.data_prep.own_rows import OwnReading
+from mertk.data_prep.own.rows import OwnReading
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read_table_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     Raises:
         MertkError: --columns names a meaning that there is not.
     """
-    from mertk.data_prep.table_columns import read_choices
+    from mertk.data_prep.own.reading.table_columns import read_choices
 
     columns = read_choices(arguments.columns)
     return {"columns": columns} | {name: getattr(arguments, name) for name in ("encoding", "ending", "root")}
@@ -89,7 +89,7 @@ def prepare_reading(
     reading: OwnReading, sources: Sequence[Path], out: Path, name: str | None, options: Mapping[str, Any]
 ) -> Manifest:
     """Tell what was read, and write the data directory `out` (`prepare_rows`, whose arguments `options` are)."""
-    from mertk.data_prep.own_directory import prepare_rows
+    from mertk.data_prep.own.directory import prepare_rows
 
     for line in reading.told:
         print(line)

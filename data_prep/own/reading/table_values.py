@@ -10,7 +10,7 @@ MISSING = frozenset({"NA", "N/A", "#N/A", "NaN", "nan", "<NA>", "NaT", "NULL", "
 #: what else stands for none where the value is no class and no speech
 _NO_NAME = frozenset({"None", "none", "-"})
 
-_PLAIN = re.compile(r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?) ?(s|sec|secs|seconds|ms)?")
+_PLAIN = re.compile(r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,2})?) ?(s|sec|secs|seconds|ms)?")
 _CLOCK = re.compile(r"(?:(\d+) days?,? ?\+?)?(?:(?:(\d+):)?(\d+):([0-5]?\d(?:[.,]\d+)?))?")
 
 

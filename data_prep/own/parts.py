@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mertk.data_prep.own_folds import PARTS, add_cross_validation, add_given_folds, add_parts, read_part
-from mertk.data_prep.own_table import OwnTable
+from mertk.data_prep.own.folds import PARTS, add_cross_validation, add_given_folds, add_parts, read_part
+from mertk.data_prep.own.utterances import OwnTable
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class OwnParts:
     fold_of: dict[str, str]
 
     def add_to(self, directory: DataDirectory, k: int, keep_together: str | None) -> str:
-        """Write the folds; in words what they are. Arguments and errors as those of `own_folds`."""
+        """Write the folds; in words what they are. Arguments and errors as those of `mertk.data_prep.own.folds`."""
         if self.part_of:
             return add_parts(directory, self.part_of, k, keep_together)
         if self.fold_of:

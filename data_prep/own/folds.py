@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mertk.data.groups import UTTERANCE, Grouping, divide, find_column, group_by
-from mertk.data_prep.own_fold_checks import (
+from mertk.data_prep.own.fold_checks import (
     check_classes,
     warn_of_lone_speakers,
     warn_of_rare_classes,

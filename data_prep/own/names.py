@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
-from mertk.data_prep.own_rows import OwnRow
+from mertk.data_prep.own.rows import OwnRow
 from mertk.file_names import printable
 
 

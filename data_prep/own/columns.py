@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mertk.data_prep.own_files import FileFacts
-from mertk.data_prep.own_names import clean_name, name_rows
-from mertk.data_prep.own_rows import OwnRow
-from mertk.data_prep.own_table import OwnTable, OwnUtterance
+from mertk.data_prep.own.files import FileFacts
+from mertk.data_prep.own.names import clean_name, name_rows
+from mertk.data_prep.own.rows import OwnRow
+from mertk.data_prep.own.utterances import OwnTable, OwnUtterance
 from mertk.file_names import printable
 
 #: columns of names, by what a row calls them

@@ -18,8 +18,8 @@ from typing import Any
 
 from mertk.content import read_json
 from mertk.data.text_file import read_text
-from mertk.data_prep.own_rows import OwnReading, OwnRow
-from mertk.data_prep.table_files import FileFinder, is_there
+from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
+from mertk.data_prep.own.rows import OwnReading, OwnRow
 from mertk.errors import MertkError
 
 LABEL_MAP, SPEAKERS = "label_map.json", "data.seg.wrd.stm"

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from mertk.data_prep.table_text import windows_text
+from mertk.data_prep.own.reading.table_text import windows_text
 
 #: paths of this system and of Windows, and what separates their names
 _ABSOLUTE, _SLASHES = re.compile(r"/|[A-Za-z]:[\\/]|\\\\"), re.compile(r"[\\/]+")

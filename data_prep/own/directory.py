@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.data_prep.own_rows import OwnRow
+from mertk.data_prep.own.rows import OwnRow
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -36,7 +36,7 @@ def prepare_rows(
 ) -> Manifest:
     """Hold the rows of a table against their files, and write the data directory `out`.
 
-    `mertk.data_prep.own_report.tell_prepared` prints what became of them.
+    `mertk.data_prep.own.report.tell_prepared` prints what became of them.
 
     Args:
         corpus: name of the corpus, for corpus.json.
@@ -57,12 +57,12 @@ def prepare_rows(
     from mertk.data.data_directory import OWN_FILES, building_data_directory, describe_corpus, is_miniature
     from mertk.data.destination import check_destination
     from mertk.data.manifest import load_manifest
-    from mertk.data_prep.own_columns import make_columns
-    from mertk.data_prep.own_labels import settle_labels
-    from mertk.data_prep.own_media import settle_media
-    from mertk.data_prep.own_parts import settle_parts
-    from mertk.data_prep.own_sound import FOLDER, take_sound
-    from mertk.data_prep.own_table import STAGE, check_share, keeping_ledger, read_table
+    from mertk.data_prep.own.columns import make_columns
+    from mertk.data_prep.own.labels import settle_labels
+    from mertk.data_prep.own.media import settle_media
+    from mertk.data_prep.own.parts import settle_parts
+    from mertk.data_prep.own.sound import FOLDER, take_sound
+    from mertk.data_prep.own.utterances import STAGE, check_share, keeping_ledger, read_table
 
     out = out.absolute()
     replaces = (*OWN_FILES, FOLDER)

@@ -1,6 +1,6 @@
 """Utterances as a table of one's own names them: what every door (CSV, Kaldi, EmoBox, audformat) is read into.
 
-Everything is as the table has it; `mertk.data_prep.own_directory` holds it against the files and says all that is wrong
+Everything is as the table has it; `mertk.data_prep.own.directory` holds it against the files and says all that is wrong
 at once.
 """
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mertk.data_prep.own_rows import OwnReading
-from mertk.data_prep.table_reading import read_own_table
+from mertk.data_prep.own.reading.table import read_own_table
+from mertk.data_prep.own.rows import OwnReading
 from mertk.errors import MertkError
 
 #: what a table of files adds to that of the labels

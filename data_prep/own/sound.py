@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mertk.data.recording_error import RecordingError, attempt
-from mertk.data_prep.own_files import FileFacts
-from mertk.data_prep.own_table import OwnTable, OwnUtterance
+from mertk.data_prep.own.files import FileFacts
+from mertk.data_prep.own.utterances import OwnTable, OwnUtterance
 
 FOLDER = "sound"
 

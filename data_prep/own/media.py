@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mertk.batch import MODALITIES
-from mertk.data_prep.own_files import FileFacts, look_into
-from mertk.data_prep.own_table import OwnTable, OwnUtterance, is_listable
+from mertk.data_prep.own.files import FileFacts, look_into
+from mertk.data_prep.own.utterances import OwnTable, OwnUtterance, is_listable
 from mertk.errors import MertkError
 
 #: how messages call what is used, and why an utterance without it is lost

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mertk.data.labels import is_number
 from mertk.data.text_file import BYTE_ORDER_MARK, read_text
-from mertk.data_prep.own_rows import OwnReading, OwnRow
-from mertk.data_prep.table_files import FileFinder, is_there
-from mertk.data_prep.table_text import windows_text
+from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
+from mertk.data_prep.own.reading.table_text import windows_text
+from mertk.data_prep.own.rows import OwnReading, OwnRow
 from mertk.errors import MertkError
 
 #: files of a data directory that say the label of an utterance
