@@ -26,7 +26,7 @@ mertk predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best
 mertk predict --model MODEL --half left --out emotions.tsv recordings/*.avi
 mertk predict --model MODEL --text "I really liked it" review.mp4
 mertk predict --model MODEL --window 3 --hop 1 lecture.wav
-mertk predict --model MODEL --segments vad --out_dir timelines --subtitles srt --plot png recordings
+mertk predict --model MODEL --segments vad --out_dir timelines --subtitles srt recordings
 """
 
 

@@ -14,7 +14,7 @@ from mertk.cli import make_parser, program
 
 EXAMPLE = """\
 mertk report exp/iemocap/foal/paper --out report.html
-mertk report exp/iemocap/foal/paper exp/iemocap/foal/paper_baseline --out report.html --embed_audio 6"""
+mertk report exp/mosi/hscl/paper exp/mosi/tam_ulag/paper --out report.html --embed_audio 6"""
 
 
 def _count(text: str) -> int:

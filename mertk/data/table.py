@@ -98,8 +98,10 @@ def _labels(manifest: Manifest) -> list[str]:
 
 def read_back(manifest: Manifest, table: Path) -> str:
     """The command that makes a data directory of its table again."""
-    classes = f" --classes {','.join(manifest.classes)}" if manifest.classes else ""
-    return f"mertk prepare csv {table} --task {manifest.task.name}{classes} --out DIR"
+    task, classes = manifest.task.name, ",".join(manifest.classes or ())
+    if not classes:
+        return f"mertk prepare csv {table} --task {task} --out DIR"
+    return f"mertk prepare csv {table} --task {task} --classes {classes} --out DIR"
 
 
 def _times(manifest: Manifest, kind: str) -> dict[str, list[str]]:
