@@ -24,13 +24,17 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.data.manifest import load_manifest
-    from mertk.data.table import read_back, write_table
+    from mertk.data.table import write_table
 
     for sentence in write_table(arguments.directory, arguments.out, arguments.file, arguments.folds):
         print(f"warning: {sentence}", file=sys.stderr)
     manifest = load_manifest(arguments.directory, need=())
     print(f"{arguments.out}: {len(manifest)} utterances")
-    print(f"  read back by `{read_back(manifest, arguments.out)}`")
+    task, names = manifest.task.name, ",".join(manifest.classes or ())
+    if names:
+        print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --classes {names} --out DIR`")
+    else:
+        print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --out DIR`")
     return 0
 
 

@@ -96,14 +96,6 @@ def _labels(manifest: Manifest) -> list[str]:
     return [spelt[label] for label in labels]
 
 
-def read_back(manifest: Manifest, table: Path) -> str:
-    """The command that makes a data directory of its table again."""
-    task, classes = manifest.task.name, ",".join(manifest.classes or ())
-    if not classes:
-        return f"mertk prepare csv {table} --task {task} --out DIR"
-    return f"mertk prepare csv {table} --task {task} --classes {classes} --out DIR"
-
-
 def _times(manifest: Manifest, kind: str) -> dict[str, list[str]]:
     """Start and end of each utterance in its file, where files are not utterances."""
     column = _SEGMENTS[kind]
