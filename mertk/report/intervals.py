@@ -1,7 +1,7 @@
 """95 % intervals of the figures of a record: how far chance in who was recorded may have moved them.
 
-Clusters of utterances are drawn again (`mertk.metrics.bootstrap`): speakers where a run knows them, else dialogues,
-videos or recordings. Seeds are not drawn: the interval is that of the pooled figure, or of the mean over the seeds that
+Clusters of utterances are drawn again (`mertk.metrics.bootstrap`): speakers where a run knows them, else sessions,
+dialogues, videos or recordings. Seeds are not drawn: the interval is that of the pooled figure, or of the mean over the seeds that
 were run, of one fixed split.
 """
 

@@ -37,7 +37,7 @@ def own_combinations():
             yield as_case([*always, variant])
         modalities = [*(shared / method).glob("modalities/*.yaml"), *(own / method).glob("modalities/*.yaml")]
         for file in sorted(modalities):
-            states = [own / "text_states.yaml"] if "text" in file.stem else []
+            states = [own / "text/states.yaml"] if "text" in file.stem else []
             yield as_case([*always, frozen, file, *states])
         for task in sorted((shared / method).glob("task/*.yaml")):
             yield as_case([*always, small, task, shared / method / "ablation/audio.yaml"])

@@ -115,6 +115,13 @@ def test_the_first_thing_that_utterances_share_is_noted(tmp_path):
     assert clusters_text(Columns(text=["x", "y", "z"]), ["a"]) is None
 
 
+@pytest.mark.parametrize("column", ["utt2session", "utt2recording"])
+def test_what_a_table_of_ones_own_says_is_noted(column):
+    manifest = Columns(**{column: ["r1", "r1", "r2"], "wav.scp": ["a.wav", "b.wav", "c.wav"]})
+    name = column.removeprefix("utt2")
+    assert clusters_text(manifest, ["a", "b", "c"]) == f"utterance\t{name}\na\tr1\nb\tr1\nc\tr2\n"
+
+
 def test_speakers_are_told_from_the_worst_to_the_best(tmp_path):
     truth, prediction = write_run(tmp_path / "paper", 1)
     note_speakers(tmp_path / "paper")

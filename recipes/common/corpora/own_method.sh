@@ -108,7 +108,7 @@ choose_modalities() {
             *) ablation=$name ;;
         esac
     fi
-    [[ ! ($variant =~ ^(small|frozen)$ && $takes == *text*) ]] || fitting+=" text_states"
+    [[ ! ($variant =~ ^(small|frozen)$ && $takes == *text*) ]] || fitting+=" text/states"
 }
 
 # refuse_modalities : the usage error that says what the method takes, and which methods take what is wanted.
