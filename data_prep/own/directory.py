@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.data_prep.own.rows import OwnRow
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -51,8 +52,8 @@ def prepare_rows(
         warnings: what whoever read the rows took on trust, in sentences without a full stop.
 
     Raises:
-        MertkError: no rows, too many of them lost, too few groups or utterances for folds, or something else in the way
-            at `out`. Nothing is written then, but the list of what is lost.
+        MertkError: no rows, too many of them lost, one class alone, too few groups or utterances for folds, or
+            something else in the way at `out`. Nothing is written then, but the list of what is lost.
     """
     from mertk.data.data_directory import OWN_FILES, building_data_directory, describe_corpus, is_miniature
     from mertk.data.destination import check_destination
@@ -78,6 +79,11 @@ def prepare_rows(
         taken = take_sound(table, facts, staging / FOLDER, num_threads) if "audio" in table.used else {}
         check_share(table, max_lost)
         counts = labels.count_classes(table.kept())
+        if labels.task == "classification" and len(counts) == 1:
+            raise MertkError(
+                f"all {len(table.kept())} rows are {next(iter(counts))}: there is nothing to tell apart; expected two "
+                "classes or more, or intensities (--task regression)."
+            )
         record = describe_corpus(
             corpus,
             source.absolute(),

@@ -19,7 +19,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of programs that read tables with names above the columns (`read_table_arguments`)."""
     add = parser.add_argument
     add("--columns", nargs="+", action="extend", default=[], metavar="MEANING=COLUMN", help="such as label=Emotion")
-    add("--ending", default="", metavar=".wav", help="of the files, where the table names them without")
+    add("--ending", default="", metavar=".wav", help="of the files, where the table names them without it")
     add("--encoding", metavar="NAME", help="of the characters, such as gb18030 (default: UTF-8 or what a mark says)")
 
 

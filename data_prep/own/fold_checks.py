@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from mertk.data.groups import group_by
@@ -19,12 +19,25 @@ Value = TypeVar("Value")
 _EXAMPLES = 10
 
 
-def check_classes(manifest: Manifest, part_of: Mapping[str, int], num_parts: int, kept: str) -> None:
+def in_words(kept: Sequence[str]) -> str:
+    """What is kept together, in words.
+
+    >>> in_words(["speaker", "session", "recording"])
+    'speakers, sessions and recordings'
+    """
+    *others, last = (f"{name}s" for name in kept)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def check_classes(
+    manifest: Manifest, part_of: Mapping[str, int], num_parts: int, kept: Sequence[str], finer: Sequence[str]
+) -> None:
     """Refuse classes that some fold could not learn, since all that have them are in its other parts.
 
     Args:
         part_of: by utterance, the number of the fold that it is tested in.
-        kept: what folds keep together, in words.
+        kept: what folds keep together.
+        finer: what they may keep together instead, the largest first; empty where a table says what the folds are.
 
     Raises:
         MertkError: names the classes, and what to do.
@@ -36,15 +49,34 @@ def check_classes(manifest: Manifest, part_of: Mapping[str, int], num_parts: int
     held = [{(part + more) % num_parts for more in range(num_held)} for part in range(num_parts)]
     rare = [name for name in manifest.classes if any(parts_of[name] <= parts for parts in held)]
     if rare:
-        shown = [f"{name} ({counts[name]} utterances in {len(parts_of[name])} folds)" for name in rare[:_EXAMPLES]]
-        told = ", ".join(shown) + (f" and {len(rare) - _EXAMPLES} more" if len(rare) > _EXAMPLES else "")
-        good = [name for name in manifest.classes if name not in rare]
-        others = ",".join(good if len(good) <= 2 * _EXAMPLES else [])
+        words = {name: f"{counts[name]} utterance{'s'[: counts[name] != 1]}" for name in rare}
+        shown = [f"{name} ({words[name]}, in {len(parts_of[name])} of {num_parts} folds)" for name in rare[:_EXAMPLES]]
+        more = f" and {len(rare) - _EXAMPLES} more" if len(rare) > _EXAMPLES else ""
         raise MertkError(
-            f"{told}: too few for {num_parts} folds that keep together {kept}, some of which would have "
-            "no utterance to learn them from. Add such utterances, leave the classes out (--classes "
-            f"{others or '...'}), give them another name, or set --keep_together recording."
+            f"{', '.join(shown)}{more}: too few for {num_parts} folds that keep together {in_words(kept)}, some of "
+            f"which would have no utterance to learn them from. {_remedies(manifest, rare, kept, finer, num_held + 1)}"
         )
+
+
+def _remedies(manifest: Manifest, rare: Collection[str], kept: Sequence[str], finer: Sequence[str], fewest: int) -> str:
+    """What can be done about classes that are in fewer than `fewest` folds: no more than is possible with these."""
+    ways = ["Add such utterances"]
+    good = [name for name in manifest.classes or () if name not in rare]
+    if len(good) > 1:
+        named = ",".join(good) if len(good) <= 2 * _EXAMPLES else "A,B,... with the others"
+        ways.append(f"leave the classes out (--classes {named})")
+    ways.append("give them another name")
+    for name in finer:
+        if all(len(found) >= fewest for found in _groups_by_class(manifest, name, rare)):
+            ways.append(f"set --keep_together {name}, and parts share {in_words(kept)}")
+            break
+    return f"{', '.join(ways[:-1])}, or {ways[-1]}."
+
+
+def _groups_by_class(manifest: Manifest, shared: str, names: Collection[str]) -> list[set[int]]:
+    codes = dict(zip(manifest.ids, group_by(manifest, shared).codes.tolist(), strict=True))
+    found = _by_class(manifest, codes)
+    return [found[name] for name in names]
 
 
 def warn_of_rare_classes(directory: DataDirectory, part_of: Mapping[str, object], num_parts: int) -> None:

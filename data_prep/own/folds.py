@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mertk.data.groups import UTTERANCE, Grouping, divide, find_column, group_by
 from mertk.data_prep.own.fold_checks import (
     check_classes,
+    in_words,
     warn_of_lone_speakers,
     warn_of_rare_classes,
     warn_of_shared,
@@ -143,11 +144,12 @@ def add_cross_validation(directory: DataDirectory, k: int, keep_together: str | 
         )
     if count < k:
         hint = f" (--keep_together {units.column} keeps less)" if len(units.kept) > 1 else ""
-        directory.warn(f"{count} groups by {_told(units.kept)} make {count} folds, not {k}{hint}")
+        directory.warn(f"{count} groups by {in_words(units.kept)} make {count} folds, not {k}{hint}")
         k = count
     parts = divide(directory.manifest, units.grouping, k)
-    _add_folds(directory, units, units.grouping, parts)
-    return f"{k} folds that keep together {_told(units.kept)}: {count} groups"
+    finer = [name for name in ("recording", UTTERANCE) if name in (*units.kept[1:], *units.shared, UTTERANCE)]
+    _add_folds(directory, units, units.grouping, parts, finer if units.column != UTTERANCE else ())
+    return f"{k} folds that keep together {in_words(units.kept)}: {count} groups"
 
 
 def add_given_folds(directory: DataDirectory, fold_of: Mapping[str, str]) -> str:
@@ -168,7 +170,7 @@ def add_given_folds(directory: DataDirectory, fold_of: Mapping[str, str]) -> str
     for code, value in enumerate(units.grouping.names):
         parts[fold_of_value[code]].append(value)
     _add_folds(directory, units, units.grouping, list(parts.values()))
-    return f"the {len(names)} folds of the table, which keep together {_told(units.kept)}"
+    return f"the {len(names)} folds of the table, which keep together {in_words(units.kept)}"
 
 
 def _in_order(names: Collection[str]) -> list[str]:
@@ -181,14 +183,20 @@ def _is_within(grouping: Grouping, manifest: Manifest, fold_of: Mapping[str, str
     return len(pairs) == len(grouping.names)
 
 
-def _add_folds(directory: DataDirectory, units: Units, grouping: Grouping, parts: Sequence[Sequence[str]]) -> None:
-    """Write the folds whose test parts are these values of a grouping."""
+def _add_folds(
+    directory: DataDirectory,
+    units: Units,
+    grouping: Grouping,
+    parts: Sequence[Sequence[str]],
+    finer: Sequence[str] = (),
+) -> None:
+    """Write the folds whose test parts are these values of a grouping; `finer` is what could be kept instead."""
     part_of_name = {name: number for number, part in enumerate(parts) for name in part}
     part_of = {
         utterance: part_of_name[grouping.names[code]]
         for utterance, code in zip(directory.manifest.ids, grouping.codes.tolist(), strict=True)
     }
-    check_classes(directory.manifest, part_of, len(parts), _told(units.kept))
+    check_classes(directory.manifest, part_of, len(parts), units.kept, finer)
     warn_of_rare_classes(directory, part_of, len(parts))
     column = group_by(directory.manifest, units.column)
     groups: list[set[str]] = [set() for _ in parts]
@@ -217,7 +225,7 @@ def add_parts(directory: DataDirectory, part_of: Mapping[str, str], k: int, keep
     if not parts["validation"]:
         part_of, units = _split_off(directory, part_of, parts["train"], k, keep_together)
         parts = {part: [name for name in directory.manifest.ids if part_of[name] == part] for part in PARTS}
-        told += f", with a validation part taken from training, by {_told(units.kept)}"
+        told += f", with a validation part taken from training, by {in_words(units.kept)}"
     known = [name for name in _LADDER[0] if find_column(directory.manifest, name)]
     warn_of_shared(directory, part_of, known, "parts")
     warn_of_lone_speakers(directory)
@@ -235,8 +243,3 @@ def _split_off(
     names = map(units.grouping.names.__getitem__, units.grouping.codes.tolist())
     taken = {name for name, unit in zip(training.ids, names, strict=True) if unit in chosen}
     return {name: "validation" if name in taken else part for name, part in part_of.items()}, units
-
-
-def _told(kept: Sequence[str]) -> str:
-    *others, last = (f"{name}s" for name in kept)
-    return f"{', '.join(others)} and {last}" if others else last

@@ -176,7 +176,7 @@ def _row_faults(utterance: OwnUtterance) -> Iterator[tuple[str, str]]:
     row = utterance.row
     if row.fault:
         yield "bad_row", row.fault
-    if not has_label(row):
+    elif not has_label(row):
         yield "empty_label", "its label is empty"
     if row.file is not None and not is_listable(row.file):
         yield (

@@ -6,6 +6,8 @@ directories are given; protocols found in one directory stand side by side.
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 from mertk.cli import make_parser, program
@@ -25,8 +27,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.report.files import write_report
+    from mertk.report.terminal import turn_wide_tables
 
-    print("\n" + "\n\n".join(write_report(arguments.experiments, arguments.out, arguments.published)))
+    told = "\n\n".join(write_report(arguments.experiments, arguments.out, arguments.published))
+    if sys.stdout.isatty():
+        told = turn_wide_tables(told, shutil.get_terminal_size().columns)
+    print(f"\n{told}")
     return 0
 
 

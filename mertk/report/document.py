@@ -50,9 +50,10 @@ def tell_intervals(record: Record) -> str:
     of = "mean over the seeds" if record["fixed_split"] else "pooled figure"
     within = ", within folds" if found["within_folds"] else ""
     alone = "; the runs do not say which utterances are of one speaker" if found["clusters"] == "utterance" else ""
+    none = " A figure that all draws give alike has none." if None in found["figures"].values() else ""
     return (
         f"95 % intervals of the {of}: {found['num_clusters']} {found['clusters']}s{within}, {found['draws']:,} draws, "
-        f"seed {found['seed']}{alone}."
+        f"seed {found['seed']}{alone}.{none}"
     )
 
 

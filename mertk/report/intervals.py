@@ -1,8 +1,8 @@
 """95 % intervals of the figures of a record: how far chance in who was recorded may have moved them.
 
-Clusters of utterances are drawn again (`mertk.metrics.bootstrap`): speakers where a run knows them, else dialogues,
-videos or recordings. Seeds are not drawn: the interval is that of the pooled figure, or of the mean over the seeds that
-were run, of one fixed split.
+Clusters of utterances are drawn again (`mertk.metrics.bootstrap`): speakers where a run knows them, else sessions,
+dialogues, videos or recordings. Seeds are not drawn: the interval is that of the pooled figure, or of the mean over the
+seeds that were run, of one fixed split.
 """
 
 from __future__ import annotations
@@ -44,9 +44,16 @@ def find_intervals(sums: ClusterSums | None) -> Record | None:
         "within_folds": len(np.unique(sums.strata)) > 1, "figures": {},
     }  # fmt: skip
     if freedom < LEAST_FREEDOM:
-        return record | {"reason": f"{len(sums.names)} {sums.kind}s are too few to tell"}
+        few = f"one {sums.kind} is" if len(sums.names) == 1 else f"{len(sums.names)} {sums.kind}s are"
+        return record | {"reason": f"{few} too few to tell"}
     draws = draw_figures(sums.terms, sums.strata, sums.measure)
-    return record | {"figures": {name: find_interval(values, freedom) for name, values in draws.items()}}
+    return record | {"figures": {name: _ends(values, freedom) for name, values in draws.items()}}
+
+
+def _ends(draws: np.ndarray, freedom: int) -> tuple[float, float] | None:
+    """The ends of an interval; None where all draws are alike, all answers being right, say: they tell nothing."""
+    ends = find_interval(draws, freedom)
+    return None if ends is None or ends[0] == ends[1] else ends
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def overview_parts(records: list[Record]) -> list[Part]:
     for record in records:
         kinds.setdefault((metric_set_of(record), record["fixed_split"]), []).append(record)
     parts += [_overview_table(same) for same in kinds.values()]
-    parts += [f"- {line}" for line in [*gaps(records), *controls(records)]]
+    parts += [f"- {line}" for line in [*gaps(records), *controls(records), *without_intervals(records)]]
     parts += [f"- **{record['name']}: {warning}**" for record in records for warning in record["warnings"]]
     return parts
 
@@ -129,6 +129,12 @@ def controls(records: list[Record]) -> list[str]:
             )
             found.append(f"labels permuted, mean ± standard error over {size} runs, 0 by chance: {told}")
     return found
+
+
+def without_intervals(records: list[Record]) -> list[str]:
+    """Why records have no intervals, for those that look at the table alone."""
+    reasons = {record["name"]: (record.get("intervals") or {}).get("reason") for record in records}
+    return [f"{name}: no 95 % intervals, {reason}" for name, reason in reasons.items() if reason]
 
 
 def _differences(one: Record, other: Record) -> str:

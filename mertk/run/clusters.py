@@ -18,7 +18,7 @@ CLUSTERS_FILE = "clusters.tsv"
 #: where nothing is known that utterances share, each is by itself
 UTTERANCE = "utterance"
 #: what utterances are alike by, the first that is known
-KINDS = ("speaker", "dialogue", "video", "recording")
+KINDS = ("speaker", "session", "dialogue", "video", "recording")
 
 
 def clusters_text(manifest: Manifest, ids: Sequence[str]) -> str | None:

@@ -30,17 +30,17 @@ def combinations():
 def own_combinations():
     """What the recipe of one's own corpus merges for each method: variants, modalities, tasks."""
     own, shared = RECIPES / "own/conf", RECIPES / "common/conf"
-    for method in ("foal", "hscl", "tam_ulag"):
+    for method in ("audio", "foal", "hscl", "tam_ulag"):
         always = [shared / f"{method}.yaml", own / "own.yaml", *(own / method).glob("own.yaml")]
         small, frozen = variants_of(method)
         for variant in (small, frozen):
             yield as_case([*always, variant])
         modalities = [*(shared / method).glob("modalities/*.yaml"), *(own / method).glob("modalities/*.yaml")]
         for file in sorted(modalities):
-            states = [own / "text_states.yaml"] if "text" in file.stem else []
+            states = [own / "text/states.yaml"] if "text" in file.stem else []
             yield as_case([*always, frozen, file, *states])
         for task in sorted((shared / method).glob("task/*.yaml")):
-            yield as_case([*always, small, task, shared / method / "ablation/audio.yaml"])
+            yield as_case([*always, small, task, *(shared / method).glob("ablation/audio.yaml")])
 
 
 def variants_of(method):

@@ -68,6 +68,22 @@ def test_the_folder_of_the_data_is_called_as_the_table(recipe, tmp_path):
     assert {"tam_ulag.yaml", "own.yaml", "small.yaml", "classification.yaml"} < {Path(file).name for file in files}
 
 
+def test_a_copy_knows_what_a_method_takes(recipe, tmp_path):
+    copy_recipe("own", tmp_path / "mine")
+    own_data(tmp_path / "data", modalities="audio video text")
+    stages = recipe(tmp_path / "mine/run.sh", "--data", "data", "--method", "hscl")
+    assert "audio_video.yaml" in config_names(stages["3 train"])
+    assert option(stages["3 train"], "--exp").endswith("/small_audio_video")
+
+
+def test_sound_alone_is_a_method(recipe, tmp_path):
+    own_data(tmp_path / "data")
+    stages = recipe(OWN, "--data", "data", "--method", "audio", "--variant", "frozen")
+    config = settings_of(stages)
+    assert list(config.data.inputs) == ["audio"] and config.run.variant == "frozen"
+    assert [name for name in stages if name.startswith("2")] == ["2 speech-microsoft_wavlm-base-plus"]
+
+
 def test_other_doors_are_named(recipe, tmp_path):
     (tmp_path / "kaldi").mkdir()
     own_data(tmp_path / "data")

@@ -52,12 +52,21 @@ def test_a_fold_of_one_speaker_is_drawn_with_the_others(tmp_path):
     assert record["intervals"]["figures"]["ua"]
 
 
+def test_draws_that_are_all_alike_are_no_interval(tmp_path):
+    write_run(tmp_path / "paper", 1, right=1.0)
+    note_speakers(tmp_path / "paper")
+    (record,), document = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
+    assert record["intervals"]["figures"]["wa"] is None and "100.00 to" not in document
+    assert "A figure that all draws give alike has none." in document
+
+
 def test_too_few_speakers_are_told(tmp_path):
     write_run(tmp_path / "paper", 1)
     note_speakers(tmp_path / "paper", per_fold=2)
     (record,), document = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
     assert record["intervals"]["figures"] == {}
     assert "No 95 % intervals: 2 speakers are too few to tell." in document
+    assert f"- {record['name']}: no 95 % intervals, 2 speakers are too few to tell" in document
 
 
 def test_seeds_are_of_the_same_speakers(tmp_path):
@@ -113,6 +122,13 @@ def test_the_first_thing_that_utterances_share_is_noted(tmp_path):
     (tmp_path / CLUSTERS_FILE).write_text(text)
     assert read_clusters(tmp_path / CLUSTERS_FILE) == ("dialogue", {"c": "d2", "a": "d1"})
     assert clusters_text(Columns(text=["x", "y", "z"]), ["a"]) is None
+
+
+@pytest.mark.parametrize("column", ["utt2session", "utt2recording"])
+def test_what_a_table_of_ones_own_says_is_noted(column):
+    manifest = Columns(**{column: ["r1", "r1", "r2"], "wav.scp": ["a.wav", "b.wav", "c.wav"]})
+    name = column.removeprefix("utt2")
+    assert clusters_text(manifest, ["a", "b", "c"]) == f"utterance\t{name}\na\tr1\nb\tr1\nc\tr2\n"
 
 
 def test_speakers_are_told_from_the_worst_to_the_best(tmp_path):

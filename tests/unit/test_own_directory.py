@@ -111,10 +111,15 @@ def test_too_many_lost_rows_leave_nothing_but_their_list(rows, tmp_path):
     assert reasons(tmp_path / "out.excluded.tsv") == {"no_file": ["clips.csv:30", "clips.csv:31", "clips.csv:32"]}
 
 
+def test_one_class_alone_is_refused(rows, tmp_path):
+    with pytest.raises(MertkError, match="all 12 rows are Sad: there is nothing to tell apart"):
+        prepared([replace(row, label="Sad " if n else "sad") for n, row in enumerate(rows)], tmp_path)
+
+
 def test_a_table_that_makes_no_folds_leaves_the_list_of_what_is_lost(rows, tmp_path):
     lost = OwnRow("clips.csv:30", tmp_path / "none.wav", "rare", speaker="b")
     rare = [replace(row, label="rare") if n == 0 else row for n, row in enumerate(rows)]
-    with pytest.raises(MertkError, match=r"rare \(1 utterances in 1 folds\)(.|\n)*out.excluded.tsv"):
+    with pytest.raises(MertkError, match=r"rare \(1 utterance, in 1 of \d folds\)(.|\n)*out.excluded.tsv"):
         prepared([*rare, lost], tmp_path, max_lost=0.1)
     assert reasons(tmp_path / "out.excluded.tsv") == {"no_file": ["clips.csv:30"]}
     prepared([*rows, lost], tmp_path, max_lost=0.1)

@@ -91,10 +91,19 @@ def test_recordings_that_sound_was_taken_from_count(tmp_path):
 
 def test_a_class_that_few_have_is_named_with_what_to_do(tmp_path):
     rare = {"labels": lambda n: "rare" if n < 4 else "ab"[n % 2], "utt2spk": lambda n: f"s{n // 4}"}
-    told = r"rare \(4 utterances in 1 folds\): too few for 5 folds.*--classes a,b\)"
+    told = (
+        r"rare \(4 utterances, in 1 of 5 folds\): too few for 5 folds.*--classes a,b\).*--keep_together recording, and"
+    )
     with pytest.raises(MertkError, match=told), directory_of(tmp_path, **rare) as directory:
         add_cross_validation(directory, 5, None)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_would_not_help_is_not_proposed(tmp_path):
+    rare = {"labels": lambda n: "rare" if n < 2 else "a", "utt2spk": lambda n: f"s{n // 4}"}
+    with pytest.raises(MertkError) as raised, directory_of(tmp_path, **rare) as directory:
+        add_cross_validation(directory, 5, None)
+    assert str(raised.value).endswith("to learn them from. Add such utterances, or give them another name.")
 
 
 def test_folds_of_the_table_are_tested_in_their_order(tmp_path):

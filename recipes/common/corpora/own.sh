@@ -79,7 +79,7 @@ settle_data() {
 
 # prepare_data : stage 1, before stage 0: what is there decides what is needed.
 prepare_data() {
-    local words=() word
+    local words=() word code=0
     declare -gA known=()
     read_facts known --data "$data"
     [[ ! -e ${known[source]-} || ${known[source]} -ef $corpus ]] ||
@@ -87,7 +87,10 @@ prepare_data() {
     for word in $prepare; do words+=("--${word%%=*}" "${word#*=}"); done
     [[ -z $max_lost ]] || words+=(--max_lost "$max_lost")
     run_stage 1 manifests "$data/.done/1_manifests" --input "$corpus" --output "$data/utt2label" "$data/folds" \
-        --folder "$data" -- prepare "$door" "$corpus" --out "$data" "${words[@]}"
+        --folder "$data" -- prepare "$door" "$corpus" --out "$data" "${words[@]}" || code=$?
+    ((code != 1)) ||
+        printf '%s: options of mertk prepare are given here by --prepare, as in --prepare "folds=3 classes=A,B"\n' "${0##*/}" >&2
+    ((code == 0)) || exit "$code"
 }
 
 choose_folds() {

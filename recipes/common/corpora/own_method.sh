@@ -50,17 +50,21 @@ check_modalities() {
 # modality_sets FOLDER METHOD : what a method can be given, a line for each: `full`, an ablation or a file of modalities/, and
 # the modalities.
 modality_sets() {
-    local file word one
+    local folder file word one folders=("$1/$2")
+    # In a copy (mertk new) they are the same.
+    [[ $1 == "$recipe/conf" ]] || folders+=("$recipe/conf/$2")
     declare -A takes=()
     read_facts takes --config "$1/$2.yaml"
     printf full
     for one in audio video text; do [[ ! -v takes[$one] ]] || printf ' %s' "$one"; done
     printf '\n'
-    for file in {"$1/$2","$recipe/conf/$2"}/{ablation,modalities}/*.yaml; do
-        word=$(basename "$file" .yaml)
-        [[ -f $file && $word =~ $of_modalities ]] || continue
-        [[ $file == */ablation/* ]] || printf modalities/
-        printf '%s %s\n' "$word" "${word//_/ }"
+    for folder in "${folders[@]}"; do
+        for file in "$folder"/{ablation,modalities}/*.yaml; do
+            word=$(basename "$file" .yaml)
+            [[ -f $file && $word =~ $of_modalities ]] || continue
+            [[ $file == */ablation/* ]] || printf modalities/
+            printf '%s %s\n' "$word" "${word//_/ }"
+        done
     done
 }
 
@@ -108,7 +112,7 @@ choose_modalities() {
             *) ablation=$name ;;
         esac
     fi
-    [[ ! ($variant =~ ^(small|frozen)$ && $takes == *text*) ]] || fitting+=" text_states"
+    [[ ! ($variant =~ ^(small|frozen)$ && $takes == *text*) ]] || fitting+=" text/states"
 }
 
 # refuse_modalities : the usage error that says what the method takes, and which methods take what is wanted.

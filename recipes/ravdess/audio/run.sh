@@ -7,7 +7,7 @@ set -euo pipefail
 
 recipe=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck disable=SC2034  # read by recipe.sh
-name=ravdess/audio base=log_mel kind=ravdess variants=log_mel
+name=ravdess/audio base=audio kind=ravdess variants=log_mel
 common=$recipe/../../common
 # A copy (mertk new): the stages stay in the package.
 [[ -f $common/recipe.sh ]] || common=$(python3 -m mertk new --where)/common
