@@ -38,7 +38,7 @@ def clips(tmp_path_factory):
 
 
 def whole_rows(clips):
-    return [OwnRow(f"t:{n}", clips / f"clip {n}.mp4", "a", speaker=f"s{n}") for n in range(3)]
+    return [OwnRow(f"t:{n}", clips / f"clip {n}.mp4", "ab"[n % 2], speaker=f"s{n}") for n in range(3)]
 
 
 def test_the_sound_of_a_video_is_what_a_prediction_hears(clips, tmp_path):
@@ -95,7 +95,7 @@ def test_intervals_of_coded_sound_keep_its_own_rate(tmp_path):
 def test_few_that_lack_sound_or_picture_are_lost_and_a_choice_keeps_them(clips, tmp_path):
     rows = [
         *whole_rows(clips),
-        *(OwnRow(f"t:7{n}", clips / f"clip {n}.mp4", "a", start="0", end=f"1.{n}", speaker=f"s{n}") for n in range(3)),
+        *(OwnRow(f"t:7{n}", clips / f"clip {n}.mp4", "ab"[n % 2], start="0", end=f"1.{n}", speaker=f"s{n}") for n in range(3)),
         OwnRow("t:8", clips / "mute.mp4", "a", speaker="s8"),
         OwnRow("t:9", clips / "voice.wav", "a", speaker="s9"),
     ]
