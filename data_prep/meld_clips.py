@@ -58,7 +58,7 @@ def part_of(path: Path) -> str | None:
 
 
 def _check_parts(told: Iterable[Utterance], clips: Iterable[Key], seen: CorpusFiles) -> None:
-    """Raise MertkError where a part has no clip of its utterances: it lies elsewhere, and no single clip is to blame."""
+    """Raise MertkError where a part has no clip of its utterances: they lie elsewhere, no single one is to blame."""
     found = set(clips)
     absent = sorted({one.part for one in told} - {one.part for one in told if one.key in found})
     if not absent:
@@ -66,8 +66,8 @@ def _check_parts(told: Iterable[Utterance], clips: Iterable[Key], seen: CorpusFi
     stray = seen.with_reason("no_part")
     hint = f"{len(stray)} clips are in folders that name no part, such as {stray[0]}; " if stray else ""
     raise MertkError(
-        f"{seen.root}: no clip diaD_uttU{SUFFIX} of the utterances of {' and '.join(absent)}; {hint}expected them below "
-        "folders called train, dev and test, or the like (train_splits); unpack or move them, or prepare the text alone."
+        f"{seen.root}: no clip diaD_uttU{SUFFIX} of the utterances of {' and '.join(absent)}; {hint}expected them "
+        "below folders called train, dev and test, or the like (train_splits); unpack or move them, or prepare text alone."
     )
 
 
