@@ -67,7 +67,7 @@ def _check_parts(told: Iterable[Utterance], clips: Iterable[Key], seen: CorpusFi
     hint = f"{len(stray)} clips are in folders that name no part, such as {stray[0]}; " if stray else ""
     raise MertkError(
         f"{seen.root}: no clip diaD_uttU{SUFFIX} of the utterances of {' and '.join(absent)}; {hint}expected them "
-        "below folders called train, dev and test, or the like (train_splits); unpack or move them, or prepare text alone."
+        "below folders called train, dev and test, or the like (train_splits); unpack or move them, or take text alone."
     )
 
 
