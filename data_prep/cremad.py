@@ -63,8 +63,8 @@ def prepare(corpus: Path, out: Path, labels: str = "intended", video: bool = Tru
 
     root, ledger = corpus.absolute(), Ledger()
     check_destination(out, "cremad", is_miniature(root), OWN_FILES)
-    sexes = read_sexes(root)
     clips, files = read_clips(root, ledger, labels, video)
+    sexes = read_sexes(root)
     clips, lengths = measure_takes(clips, ledger, files, max_lost, refuse_silence=True)
     groups = group_actors({clip.actor for clip in clips}, sexes)
     emotions = Counter(clip.emotion for clip in clips)
@@ -121,7 +121,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
         inputs: what is used of each modality (`mertk.checkup.needs.used_inputs`); None for all that there is.
     """
     from mertk.data.data_directory import is_miniature
-    from mertk.data_prep.cremad_corpus import ACTORS, PICTURES, SOUNDS, is_pointer
+    from mertk.data_prep.cremad_corpus import ACTORS, PICTURES, SOUNDS, SUFFIXES, is_pointer
 
     needed = [SOUNDS, ACTORS]
     if inputs is None or inputs.get("video") == "features":
@@ -131,8 +131,11 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
         return Finding("FAIL", "corpus", f"{corpus}: {', '.join(missing)} missing; is it {EXPECTED}?")
     counts = {}
     for name in needed[:-1]:
-        files = [path for path in (corpus / name).iterdir() if not path.name.startswith(".")]
-        if files and is_pointer(files[0]):
+        files = [path for path in (corpus / name).iterdir() if path.suffix.lower() in SUFFIXES[name]]
+        files = [path for path in files if not path.name.startswith(".")]
+        if not files:
+            return Finding("FAIL", "corpus", f"{corpus / name}: no {' or '.join(SUFFIXES[name])} in it")
+        if is_pointer(files[0]):
             told = f"{files[0]} is a pointer of Git LFS; run `git lfs pull` there"
             return Finding("FAIL", "corpus", told)
         counts[name] = len(files)

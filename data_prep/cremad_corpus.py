@@ -22,6 +22,8 @@ from mertk.data_prep.label_table import Row, read_rows
 from mertk.errors import MertkError
 
 SOUNDS, PICTURES = "AudioWAV", "VideoFlash"
+#: pictures come as .flv; many convert them, under the same names
+SUFFIXES = {SOUNDS: (".wav",), PICTURES: (".flv", ".mp4")}
 VOTES, ACTORS = "processedResults/summaryTable.csv", "VideoDemographics.csv"
 #: intended emotions; the values are the classes. A vote is the first letter of one.
 EMOTIONS = {"ANG": "angry", "DIS": "disgust", "FEA": "fearful", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
@@ -80,8 +82,8 @@ def read_clips(
         MertkError: a folder or table that is needed is missing or faulty, or files are pointers of Git LFS.
     """
     files = CorpusFiles(root)
-    sounds = _find(files, SOUNDS, (".wav",))
-    pictures = _find(files, PICTURES, (".flv",)) if video else {}
+    sounds = _find(files, SOUNDS)
+    pictures = _find(files, PICTURES) if video else {}
     votes = _read_votes(root / VOTES, LABELS[labels])
     names = sorted(votes) if votes else sorted({*sounds, *pictures})
     clips = []
@@ -106,15 +108,17 @@ def read_clips(
     return clips, files
 
 
-def _find(files: CorpusFiles, folder: str, suffixes: Sequence[str]) -> dict[str, Path]:
+def _find(files: CorpusFiles, folder: str) -> dict[str, Path]:
     """Recordings in a folder of the corpus, by the name of their clip."""
     place, found = files.root / folder, {}
     if not place.is_dir():
         remedy = "; prepare it for sound alone, without its videos" if folder == PICTURES else ""
+        elsewhere = next(iter(sorted(files.root.glob(f"*/{folder}"))), None)
+        remedy = f"; it is in {elsewhere.parent}: give that" if elsewhere else remedy
         raise MertkError(
             f"{files.root} has no folder {folder}; expected CREMA-D with {folder}/1001_DFA_ANG_XX{remedy}."
         )
-    for path in files.find(place, suffixes):
+    for path in files.find(place, SUFFIXES[folder]):
         if is_pointer(path):
             raise MertkError(
                 f"{path} is no recording but a pointer of Git LFS; run `git lfs pull` in the copy of the corpus."

@@ -11,6 +11,7 @@ from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
 from mertk.data_prep.meld_tables import STAGE, Utterance
 from mertk.data_prep.raw_video_sound import ClipFiles, read_files
+from mertk.errors import MertkError
 
 SUFFIX = ".mp4"
 _NAME = re.compile(r"(final_videos_test)?dia(\d+)_utt(\d+)", re.IGNORECASE)
@@ -56,6 +57,20 @@ def part_of(path: Path) -> str | None:
     return None
 
 
+def _check_parts(told: Iterable[Utterance], clips: Iterable[Key], seen: CorpusFiles) -> None:
+    """Raise MertkError where a part has no clip of its utterances: they lie elsewhere, no single one is to blame."""
+    found = set(clips)
+    absent = sorted({one.part for one in told} - {one.part for one in told if one.key in found})
+    if not absent:
+        return
+    stray = seen.with_reason("no_part")
+    hint = f"{len(stray)} clips are in folders that name no part, such as {stray[0]}; " if stray else ""
+    raise MertkError(
+        f"{seen.root}: no clip diaD_uttU{SUFFIX} of the utterances of {' and '.join(absent)}; {hint}expected them "
+        "below folders called train, dev and test, or the like (train_splits); unpack or move them, or take text alone."
+    )
+
+
 def read_clips(
     told: Sequence[Utterance],
     videos: Iterable[Path],
@@ -72,8 +87,12 @@ def read_clips(
     Args:
         videos: what may be a clip.
         max_seconds: leave out what lasts longer.
+
+    Raises:
+        MertkError: a part has no clip at all.
     """
     clips = find_clips(videos, seen)
+    _check_parts(told, clips, seen)
     wanted = [replace(one, file=clips.pop(one.key)) for one in told if one.key in clips]
     for path in clips.values():
         seen.leave_out(path, "no_row", "no table names it")

@@ -101,7 +101,7 @@ def read_table(path: Path, part: str, kind: str, ledger: Ledger) -> tuple[list[U
         kind: emotion or sentiment, which labels to take.
 
     Raises:
-        MertkError: no CSV, a column is missing, or no header.
+        MertkError: no CSV, a column is missing, no header, or no row.
     """
     utterances: dict[tuple[str, int, int], Utterance] = {}
     count = 0
@@ -115,6 +115,8 @@ def read_table(path: Path, part: str, kind: str, ledger: Ledger) -> tuple[list[U
             utterances[one.key] = one
         except BadRow as bad:
             ledger.add(_name_of(row, part), STAGE, bad.reason, f"{place}: {bad}")
+    if not count:
+        raise MertkError(f"{path}: a header and no row; expected the utterances of the {part} part, copy it again.")
     return list(utterances.values()), count
 
 
@@ -160,7 +162,7 @@ def _name_of(row: Row, part: str) -> str:
 
 def _episode(season: str, episode: str) -> str:
     season, episode = season.strip(), episode.strip()
-    return f"s{int(season):02d}e{int(episode):02d}" if season.isdigit() and episode.isdigit() else ""
+    return f"s{int(season):02d}e{int(episode):02d}" if season.isdecimal() and episode.isdecimal() else ""
 
 
 def _seconds(start: str, end: str) -> float | None:

@@ -73,8 +73,9 @@ def describe_file(file: FeatureFile, path: Path, corpus: str, miniature: bool) -
         warnings += _cut_transcripts(file.parts)
     if published is not None and published.split("/")[0].lower() != corpus:
         raise MertkError(f"{path}: {sentence}, but was to be read as {corpus}; give a file of {corpus}.")
-    if CORPORA[corpus].metrics == "sims" and len(file.parts[0].labels) < 1 + len(UNIMODAL_LABEL_KEYS):
-        warnings.append(f"no labels of single modalities ({', '.join(UNIMODAL_LABEL_KEYS.values())})")
+    lacking = [key for column, key in UNIMODAL_LABEL_KEYS.items() if column not in file.parts[0].labels]
+    if CORPORA[corpus].metrics == "sims" and lacking:
+        warnings.append(f"no labels of single modalities ({', '.join(lacking)})")
     without_video = [part.ids[row] for part in file.parts for row in part.rows if SEPARATOR not in part.ids[row]]
     if without_video:
         warnings.append(

@@ -49,6 +49,7 @@ CLASS_KEYS = {
     for kind in ("annotations", "classification_labels")
 }
 SEPARATOR = "$_$"
+_REMEDY = "give all parts the same keys, or fetch the file again"
 #: what a token's number is held in
 _MOST_TOKENS = np.float64(2**31 - 1)
 
@@ -250,7 +251,7 @@ def _check_agreement(parts: list[Part], path: Path) -> None:
     """Parts have features of the same width and room, and the same kinds of labels."""
     for part in parts[1:]:
         if part.arrays.keys() != parts[0].arrays.keys():
-            raise MertkError(f"{path}: parts train and {PARTS[part.name]} do not both have text_bert.")
+            raise MertkError(f"{path}: parts train and {PARTS[part.name]} do not both have text_bert; {_REMEDY}.")
         for modality, array in part.arrays.items():
             if array.shape[1:] != parts[0].arrays[modality].shape[1:]:
                 raise MertkError(
@@ -258,5 +259,6 @@ def _check_agreement(parts: list[Part], path: Path) -> None:
                     f"{parts[0].arrays[modality].shape}; expected the same but for the number of utterances."
                 )
         if part.labels.keys() != parts[0].labels.keys():
-            lacking = ", ".join(sorted(part.labels.keys() ^ parts[0].labels.keys()))
-            raise MertkError(f"{path}: parts train and {PARTS[part.name]} do not both have the labels of {lacking}.")
+            keys = LABEL_KEYS | UNIMODAL_LABEL_KEYS
+            lacking = ", ".join(sorted(keys[column] for column in part.labels.keys() ^ parts[0].labels.keys()))
+            raise MertkError(f"{path}: parts train and {PARTS[part.name]} do not both have {lacking}; {_REMEDY}.")

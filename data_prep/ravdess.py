@@ -159,7 +159,8 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
         return Finding("warn", "corpus", f"{corpus}: no folder called Actor_01 or the like; is it {EXPECTED}?")
     told = f"{corpus}: {'miniature, ' * is_miniature(corpus)}folders of {len(set(map(folder_actor, folders)))} actors"
     shown = {folder_actor(folder) for folder in folders if _holds(folder, VIDEO_SUFFIXES)}
-    if not shown and (inputs or {}).get("video") == "features":
+    needs_video = (inputs or {}).get("video") == "features"
+    if needs_video and not shown and not any(path.suffix.lower() in VIDEO_SUFFIXES for path in corpus.rglob("*")):
         return Finding("FAIL", "corpus", f"{told}, and no video ({', '.join(VIDEO_SUFFIXES)}) in any of them")
     told += f", {len(shown)} with videos" if shown else ""
     return Finding("ok", "corpus", told)

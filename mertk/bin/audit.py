@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.data.manifest import load_manifest
     from mertk.report.split_table import HEADER, split_rows, split_table
 
-    manifest = load_manifest(arguments.directory) if arguments.directory is not None else None
+    manifest = load_manifest(arguments.directory, need=()) if arguments.directory is not None else None
     if lists:
         manifest, parts = read_split(lists, manifest, patterns, arguments.root)
         splits = {"lists": parts}

@@ -20,6 +20,7 @@ def test_without_a_corpus_its_miniature_is_made(recipe, name, data):
     assert option(stages["0 environment"], "--corpus_name") == name.split("/")[0]
     assert option(stages["1 manifests"], "--out") == str(folder)
     assert "miniature.yaml" in config_names(stages["3 train"])
+    assert option(stages["3 train"], "--folds") == ("1 2 3 4 5 6" if name == SOUND else "1 2")
     method = f"{name}_miniature"
     assert option(stages["3 train"], "--exp").startswith(str(ROOT / "exp" / method))
     wavlm = [word for word in stages["3 train"] if "wavlm" in word]
@@ -35,6 +36,7 @@ def test_pictures_are_by_clip_or_small_ones(recipe, tmp_path, name):
     assert option(stages["2 features"], "--rate_hz") == "30"  # that of the videos, which not all keep exactly
     assert "--clip" in stages["0 environment"]
     assert config_names(stages["3 train"]) == ["foal.yaml", f"{name.split('/')[0]}.yaml", "full.yaml"]
+    assert option(stages["3 train"], "--folds") == ("1 2 3 4 5 6" if name == RAVDESS else "1 2 3 4 5")
     stages = recipe(*given, "--variant", "small")
     assert option(stages["2 features"], "--side") == "48" and "--clip" not in stages["0 environment"]
     assert any(word.startswith("data.inputs.video.directory=") for word in stages["3 train"])

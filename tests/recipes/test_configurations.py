@@ -21,7 +21,9 @@ def combinations():
             path for path in (shared / f"{method}.yaml", own / f"{method}.yaml", *own.glob("*.yaml")) if path.exists()
         )
         always = [base, *own.glob(f"{corpus}.yaml")]
+        # Tasks are those of the corpus, but in the recipe of one's own.
         beside = sorted([*own.rglob("*.yaml"), *(shared / base.stem).rglob("*.yaml")])
+        beside = [path for path in beside if path.parent.name != "task"]
         for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
             yield as_case(files)
     yield from own_combinations()

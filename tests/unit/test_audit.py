@@ -86,6 +86,14 @@ def test_the_program_tells_writes_and_refuses(data, tmp_path, capsys):
     assert KINDS == CHOICES
 
 
+def test_data_of_text_alone_are_compared_by_what_there_is(data, capsys):
+    for name in ("wav.scp", "utt2label"):
+        (data / name).unlink()
+    assert main([str(data)]) == 0
+    told = capsys.readouterr().out
+    assert "1 speaker" in told and "not compared by session, dialogue, video, recording, sound" in told
+
+
 def test_a_folder_of_folds_that_is_not_there_is_told(data, capsys):
     assert main([str(data), "--folds", "session-clean"]) == 1
     assert "got session-clean, there is official-clean" in capsys.readouterr().err

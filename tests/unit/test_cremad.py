@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from mertk.data.corpus_files import CorpusFiles
 from mertk.data.folds import read_fold
 from mertk.data.ledger import Ledger, read_ledger
 from mertk.data.manifest import load_manifest, validate_directory
 from mertk.data_prep import corpora, cremad
-from mertk.data_prep.cremad_corpus import CLASSES, EMOTIONS, LABELS, group_actors, read_clips, read_sexes
+from mertk.data_prep.cremad_corpus import CLASSES, EMOTIONS, LABELS, Clip, group_actors, read_clips, read_sexes
 from mertk.errors import MertkError
 from tests.acted_clips import write_video
 from tests.unit.iemocap_tree import write_wav
@@ -95,6 +96,25 @@ def test_sound_alone_needs_no_videos(corpus: Path, capsys: pytest.CaptureFixture
     assert not load_manifest(corpus.parent / "data").has("video.scp")
 
 
+def test_converted_pictures_are_taken_where_there_is_no_other(corpus: Path) -> None:
+    first, *others = sorted((corpus / "VideoFlash").iterdir())
+    write_video(first.with_suffix(".mp4"), has_sound=False)
+    for path in others:
+        path.unlink()
+        write_video(path.with_suffix(".MP4"), has_sound=False)
+    assert prepare(corpus) == 0
+    videos = load_manifest(corpus.parent / "data").column("video.scp")
+    assert [Path(path).suffix for path in videos] == [".flv"] + 59 * [".MP4"]
+    assert ledger_of(corpus) == {f"VideoFlash/{first.stem}.mp4": "duplicate"}
+
+
+def test_the_folder_above_the_corpus_is_told_where_it_is(corpus: Path, capsys: pytest.CaptureFixture) -> None:
+    assert prepare(corpus.parent) == 1
+    assert f"no folder AudioWAV; expected CREMA-D with AudioWAV/1001_DFA_ANG_XX; it is in {corpus}: give that" in (
+        capsys.readouterr().err
+    )
+
+
 def test_silence_and_missing_files_are_lines_of_the_ledger(corpus: Path, capsys: pytest.CaptureFixture) -> None:
     write_wav(corpus / "AudioWAV" / "1001_DFA_SAD_XX.wav", seconds=0.25)
     (corpus / "AudioWAV" / "1002_DFA_SAD_XX.wav").unlink()
@@ -166,6 +186,10 @@ def test_pointers_of_git_lfs_and_unknown_actors_are_told(corpus: Path, capsys: p
 def test_the_doctor_knows_the_corpus(corpus: Path) -> None:
     found = corpora.check_corpus(corpus, {"audio": "waveform", "video": "features"})
     assert (found.status, found.told) == ("ok", f"{corpus}: 60 files in AudioWAV, 60 files in VideoFlash")
+    for path in (corpus / "VideoFlash").iterdir():
+        path.rename(path.with_suffix(".avi"))
+    found = corpora.check_corpus(corpus, {"audio": "waveform", "video": "features"})
+    assert (found.status, found.told) == ("FAIL", f"{corpus}/VideoFlash: no .flv or .mp4 in it")
     shutil.rmtree(corpus / "VideoFlash")
     assert corpora.check_corpus(corpus, {"audio": "waveform"}).status == "ok"
     assert "VideoFlash missing" in corpora.check_corpus(corpus, name="cremad").told
@@ -189,16 +213,21 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def by_labels(published: Path) -> dict[str, tuple[list[Clip], CorpusFiles, Ledger]]:
+    """What is read of the published tables, by what decides the class."""
+    ledgers = {labels: Ledger() for labels in LABELS}
+    return {labels: (*read_clips(published, ledger, labels, video=False), ledger) for labels, ledger in ledgers.items()}
+
+
 @pytest.mark.corpus
 @needs_tables
-def test_the_published_tables_have_all_clips_and_ties(published: Path) -> None:
+def test_the_published_tables_have_all_clips_and_ties(by_labels: dict) -> None:
     ties = {"intended": 0, "voice": 644, "face": 470, "both": 420}
-    for labels in LABELS:
-        ledger = Ledger()
-        clips, files = read_clips(published, ledger, labels, video=False)
+    for labels, (clips, files, ledger) in by_labels.items():
         assert len(clips) + len(ledger) == 7442 and files.counts()["taken"] == len(clips)
         assert ledger.counts() == ({"label_not_in_map": ties[labels]} if ties[labels] else {})
-    clips, _ = read_clips(published, Ledger(), video=False)
+    clips, *_ = by_labels["intended"]
     counts = Counter(clip.emotion for clip in clips)
     assert counts == dict.fromkeys(CLASSES, 1271) | {"neutral": 1087}
     assert len({clip.actor for clip in clips}) == 91 and all(clip.words for clip in clips)
@@ -206,12 +235,9 @@ def test_the_published_tables_have_all_clips_and_ties(published: Path) -> None:
 
 @pytest.mark.corpus
 @needs_tables
-def test_the_votes_that_are_read_are_those_of_the_raters(published: Path) -> None:
+def test_the_votes_that_are_read_are_those_of_the_raters(published: Path, by_labels: dict) -> None:
     columns = {"1": "voice", "2": "face", "3": "both"}  # the first digit of a row's number
-    read = {labels: {} for labels in LABELS}
-    for labels in columns.values():
-        clips, _ = read_clips(published, Ledger(), labels, video=False)
-        read[labels] = {clip.utterance: clip.emotion for clip in clips}
+    read = {labels: {clip.utterance: clip.emotion for clip in clips} for labels, (clips, *_) in by_labels.items()}
     with (published / "processedResults" / "tabulatedVotes.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3 * 7442
@@ -224,8 +250,8 @@ def test_the_votes_that_are_read_are_those_of_the_raters(published: Path) -> Non
 
 @pytest.mark.corpus
 @needs_tables
-def test_folds_of_the_published_actors_are_balanced(published: Path) -> None:
-    clips, _ = read_clips(published, Ledger(), video=False)
+def test_folds_of_the_published_actors_are_balanced(published: Path, by_labels: dict) -> None:
+    clips, *_ = by_labels["intended"]
     sexes = read_sexes(published)
     assert Counter(sexes.values()) == {"Male": 48, "Female": 43}
     groups = group_actors({clip.actor for clip in clips}, sexes)

@@ -155,6 +155,17 @@ def test_a_broken_a_missing_and_a_foreign_clip_are_a_line_each(corpus: Path, cli
     assert len(manifest) == 19
 
 
+def test_a_part_without_any_clip_is_told_before_sound_is_extracted(corpus: Path, capsys) -> None:
+    clips = corpus / miniature.FOLDERS["dev"]
+    clips.rename(corpus / "more clips")
+    (corpus / "dev").rmdir()
+    assert run(corpus, "--max_lost", "1") == 1
+    told = capsys.readouterr().err
+    assert f"{corpus}: no clip diaD_uttU.mp4 of the utterances of dev; 7 clips are in folders that name no part" in told
+    assert f"such as {corpus}/more clips/dia0_utt0.mp4; expected them below folders called train, dev and test" in told
+    assert not (corpus.parent / "data").exists()
+
+
 def test_clips_of_another_length_are_told_and_left_out_where_that_is_asked_for(corpus: Path, capsys) -> None:
     write_clip_file(corpus / miniature.FOLDERS["test"] / "dia0_utt3.mp4", seconds=4.0)
     assert run(corpus) == 0
@@ -193,7 +204,7 @@ def test_rows_that_cannot_be_used_go_to_the_ledger(tmp_path: Path) -> None:
         row(0, 0, "anger", text="again"),
         row(2, 2, "joy", Dialogue_ID="two"),
         row(2, 3, "joy", speaker=""),
-        row(2, 4, "joy", StartTime="00:16:17,059", EndTime="00:16:16,059", Episode="x"),
+        row(2, 4, "joy", StartTime="00:16:17,059", EndTime="00:16:16,059", Episode="²"),
     ]
     root = write_tables(tmp_path / "corpus", rows)
     assert run(root, "--text_only", "--max_lost", "0.2") == 0
@@ -232,6 +243,10 @@ def test_tables_are_found_in_folders_and_must_be_three(tmp_path: Path) -> None:
         meld.prepare(root, tmp_path / "data", text_only=True)
     with pytest.raises(MertkError, match="no such folder; expected MELD"):
         meld.prepare(tmp_path / "none", tmp_path / "data")
+    shutil.rmtree(root)
+    write_tables(root, make_rows() | {"dev": []})
+    with pytest.raises(MertkError, match=r"dev_sent_emo\.csv: a header and no row"):
+        meld.prepare(root, tmp_path / "data", text_only=True)
 
 
 @pytest.mark.parametrize(

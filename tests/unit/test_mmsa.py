@@ -92,6 +92,15 @@ def test_sims_has_labels_of_single_modalities_and_tells_shared_videos(tmp_path, 
     assert validate_data.main([str(tmp_path / "data")]) == 0
 
 
+def test_the_modalities_that_have_no_labels_are_told(tmp_path):
+    content = make_content(sims=True)
+    for part in content.values():
+        del part["regression_labels_T"]
+    assert run(tmp_path, content, corpus="sims") == 0
+    manifest = load_manifest(tmp_path / "data", need=("utt2label", "utt2label_video"))
+    assert "no labels of single modalities (regression_labels_T)" in manifest.corpus["warnings"]
+
+
 def test_the_unlabelled_part_of_sims2_is_told_and_not_read(tmp_path, capsys):
     content = make_content(sims=True)
     content["train_mix"] = make_part("mix", 5, sims=True)

@@ -122,7 +122,7 @@ def cut(part, key):
         (change("train", "text_bert", (2, 1, 0), 2), "train1$_$1: a mask or a segment that is neither 0 nor 1"),
         (change("train", "text_bert", (2, 2, 0), 9), "train1$_$1: a mask or a segment that is neither 0 nor 1"),
         (change("train", "text_bert", (2, 0, 0), 1.5), "train1$_$1: a token that is no whole number from 0"),
-        (put("test", "regression_labels_T", np.zeros(4)), "do not both have the labels of utt2label_text"),
+        (put("test", "regression_labels_T", np.zeros(4)), "do not both have regression_labels_T; give all parts"),
     ],
 )  # fmt: skip
 def test_faults_name_part_key_and_utterance_and_leave_nothing_behind(tmp_path, capsys, spoil, pattern):

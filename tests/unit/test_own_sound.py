@@ -38,7 +38,7 @@ def clips(tmp_path_factory):
 
 
 def whole_rows(clips):
-    return [OwnRow(f"t:{n}", clips / f"clip {n}.mp4", "ab"[n % 2], speaker=f"s{n}") for n in range(3)]
+    return [OwnRow(f"t:{n}", clips / f"clip {n}.mp4", f"{n}.5", speaker=f"s{n}") for n in range(3)]
 
 
 def test_the_sound_of_a_video_is_what_a_prediction_hears(clips, tmp_path):
@@ -95,9 +95,12 @@ def test_intervals_of_coded_sound_keep_its_own_rate(tmp_path):
 def test_few_that_lack_sound_or_picture_are_lost_and_a_choice_keeps_them(clips, tmp_path):
     rows = [
         *whole_rows(clips),
-        *(OwnRow(f"t:7{n}", clips / f"clip {n}.mp4", "ab"[n % 2], start="0", end=f"1.{n}", speaker=f"s{n}") for n in range(3)),
-        OwnRow("t:8", clips / "mute.mp4", "a", speaker="s8"),
-        OwnRow("t:9", clips / "voice.wav", "a", speaker="s9"),
+        *(
+            OwnRow(f"t:7{n}", clips / f"clip {n}.mp4", f"{n}.5", start="0", end=f"1.{n}", speaker=f"s{n}")
+            for n in range(3)
+        ),
+        OwnRow("t:8", clips / "mute.mp4", "0.5", speaker="s8"),
+        OwnRow("t:9", clips / "voice.wav", "0.5", speaker="s9"),
     ]
     manifest = prepared(rows, tmp_path, max_lost=0.5)
     assert manifest.corpus["left_out"] == {"no_sound": 1, "no_picture": 1}
@@ -112,8 +115,8 @@ def test_an_interval_behind_the_end_and_a_cut_file_are_told_and_nothing_stays(cl
     (tmp_path / "cut.mp4").write_bytes((clips / "clip 0.mp4").read_bytes()[:20000])
     rows = [
         *whole_rows(clips),
-        OwnRow("t:8", clips / "clip 0.mp4", "a", start="1", end="9", speaker="s0"),
-        OwnRow("t:9", tmp_path / "cut.mp4", "a", speaker="s9"),
+        OwnRow("t:8", clips / "clip 0.mp4", "0.5", start="1", end="9", speaker="s0"),
+        OwnRow("t:9", tmp_path / "cut.mp4", "0.5", speaker="s9"),
     ]
     manifest = prepared(rows, tmp_path, max_lost=0.5)
     assert manifest.corpus["left_out"] == {"bad_interval": 1, "unreadable_audio": 1}

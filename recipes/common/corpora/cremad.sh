@@ -15,7 +15,7 @@ directory that is there already (--data) says itself what it is made of. What a 
 
   --corpus DIR         CREMA-D, the folder with AudioWAV, VideoFlash and VideoDemographics.csv
   --labels KIND        intended: the emotion that was meant (default); voice, face, both: the one that most raters named
-  --folds "1 2"        folds to train (all five)
+  --folds "1 2"        folds to train (of a miniature two, else all five)
   --cv speaker         folds by actor, the only kind; here for the sake of scripts that name it
   --protocol NAME      clean: epoch chosen on other actors than the test ones (default); clean-refit: as many steps as
                        clean chose, on all actors but the test ones; published: epoch chosen on the test actors
@@ -26,8 +26,7 @@ EOF
 
 check_corpus_options() {
     [[ -z $labels ]] || one_of labels intended voice face both
-    folds=${folds:-1 2 3 4 5}
-    numbers_from folds 1 5
+    [[ -z $folds ]] || numbers_from folds 1 5
     [[ -z $corpus || -d $corpus ]] || usage_error "--corpus $corpus: no such directory"
     absolute_folder clip
 }
@@ -41,6 +40,9 @@ settle_data() {
     read_data cremad
     settle_labels intended
     set_suffix
+    # Starting a fold takes longer than training it on so little.
+    [[ $miniature == no ]] || folds=${folds:-1 2}
+    folds=${folds:-1 2 3 4 5}
     settle_corpus "$data/corpus"
 }
 

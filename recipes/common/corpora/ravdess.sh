@@ -17,7 +17,7 @@ directory that is there already (--data) says itself what it is made of.
                        used), in any folders below DIR
   --cv KIND            folds by speaker (default), or those of published figures: hicmae, emobox
   --num_folds N        groups of actors by speaker, and so folds (6); fewer for a part of the corpus
-  --folds "1 2"        folds to train (all six)
+  --folds "1 2"        folds to train ($([[ $method == audio ]] || echo "of a miniature two, else ")all six)
   --protocol NAME      clean: epoch chosen on other actors than the test ones (default); clean-refit: as many steps as
                        clean chose, on all actors but the test ones; published: epoch chosen on the test actors
   --seeds "1 2 3"      every fold is trained with each of them (1234)
@@ -30,8 +30,7 @@ EOF
 check_corpus_options() {
     one_number_from num_folds 3 12
     [[ $cv == speaker ]] || ((num_folds == 6)) || usage_error "--num_folds goes with --cv speaker; $cv has six folds"
-    folds=${folds:-$(seq -s ' ' "$num_folds")}
-    numbers_from folds 1 "$num_folds"
+    [[ -z $folds ]] || numbers_from folds 1 "$num_folds"
     [[ -z $corpus || -d $corpus ]] || usage_error "--corpus $corpus: no such directory"
     absolute_folder clip
 }
@@ -44,6 +43,9 @@ settle_data() {
     data=${data:-$home/data/$kind$([[ $miniature == no ]] || echo _miniature)}
     read_data ravdess
     suffix=$([[ $miniature == no ]] || echo _miniature)
+    # Starting a fold takes longer than training it on so little.
+    [[ $miniature == no || $method == audio ]] || folds=${folds:-1 2}
+    folds=${folds:-$(seq -s ' ' "$num_folds")}
     settle_corpus "$data/corpus"
 }
 
