@@ -36,19 +36,19 @@ class Clips:
 
     def sound(self, run_dir: Path, utterance: str) -> tuple[str, bytes] | None:
         """Media type and content of a small sound file; None where the recording cannot be had."""
+        from mertk.data.audio_segments import COLUMN, Interval
         from mertk.data.waveform import read_waveform
 
         path = self._value(run_dir, "wav.scp", utterance)
         if path is None:
             return None
-        interval = self._value(run_dir, "audio_segments", utterance)
-        start, end = map(float, interval.split()[:2]) if interval else (0.0, LONGEST_CLIP_SECONDS)
-        end = min(end, start + LONGEST_CLIP_SECONDS)
+        ends = self._value(run_dir, COLUMN, utterance)
+        interval = Interval(*map(float, ends.split())) if ends else None
         try:
-            samples = read_waveform(path, utterance, CLIP_HZ, max_seconds=end)
+            samples = read_waveform(path, utterance, CLIP_HZ, LONGEST_CLIP_SECONDS, interval=interval)
         except (MertkError, OSError):
             return None
-        return encode_sound(samples[round(start * CLIP_HZ) :])
+        return encode_sound(samples)
 
     def _value(self, run_dir: Path, column: str, utterance: str) -> str | None:
         manifest = self._manifest(run_dir)

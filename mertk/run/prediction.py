@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from mertk.errors import MertkError
 from mertk.features import Places, Source, open_source
 from mertk.numerics import full_float32
 from mertk.run.device import open_device
+from mertk.run.given_recording import check_choice, open_recording, tell_unknown
 from mertk.run.intakes import Intake, find_lacks, intakes_of, left_out, read_input
 from mertk.run.wording import options_as_arguments
 
@@ -165,14 +165,14 @@ class Predictor:
         Raises:
             MertkError: the recording cannot be read, lacks what the models need, or has no answer that is a number.
         """
-        _check_choice("half", half, HALVES)
-        _check_choice("on_error", on_error, ("raise", "return"))
+        check_choice("half", half, HALVES)
+        check_choice("on_error", on_error, ("raise", "return"))
         if isinstance(given, (str, Path, Recording, Mapping)):
             if not (text is None or isinstance(text, str)):
                 raise MertkError("text: got several, expected what is said in this one recording.")
             return self._predict(given, text, half)
         if isinstance(given, bytes) or hasattr(given, "detach") or not hasattr(given, "__iter__"):
-            raise MertkError(_tell_unknown(given))
+            raise MertkError(tell_unknown(given))
         items, texts = list(given), text if text is None or isinstance(text, str) else list(text)
         if isinstance(texts, str) or (texts is not None and len(texts) != len(items)):
             raise MertkError(
@@ -198,8 +198,8 @@ class Predictor:
             with border("the arrays"):
                 return self.answer_arrays(given if text is None else {**given, "text": text})
         if not isinstance(given, (str, Path, Recording)):
-            raise MertkError(_tell_unknown(given))
-        recording = _completed(given, text, half) if isinstance(given, Recording) else _recording(given, text, half)
+            raise MertkError(tell_unknown(given))
+        recording = open_recording(given, text, half)
         with border(recording.file):
             if "text" in self.modalities and recording.transcript is None:
                 raise RecordingError(
@@ -234,10 +234,10 @@ class Predictor:
         from mertk.run.timeline import Cutting, answer_windows
 
         cutting = Cutting(window_seconds, hop_seconds)
-        _check_choice("half", half, HALVES)
+        check_choice("half", half, HALVES)
         if not isinstance(given, (str, Path, Recording)):
             raise MertkError(f"got a {type(given).__name__}, expected a file or a mertk.Recording.")
-        recording = _completed(given, text, half) if isinstance(given, Recording) else _recording(given, text, half)
+        recording = open_recording(given, text, half)
         return answer_windows(self, recording, cutting)
 
     def answer(self, recording: Recording) -> Answer:
@@ -331,41 +331,6 @@ class Predictor:
 
     def _make(self, values: np.ndarray, notes: Sequence[str]) -> Answer:
         return self.task.tell(values, self.classes, list(dict.fromkeys(notes)))
-
-
-def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise MertkError(f"{name}: got {value!r}, expected one of {', '.join(known)}.")
-
-
-def _tell_unknown(given: Any) -> str:
-    return (
-        f"got a {type(given).__name__}, expected a file, a mertk.Recording (Recording.of_samples of sound in memory), "
-        "or arrays by modality."
-    )
-
-
-def _completed(given: Recording, text: str | None, half: str) -> Recording:
-    """The recording with what it does not say itself.
-
-    Raises:
-        MertkError: it says something else.
-    """
-    for name, own, asked, unsaid in (("text", given.transcript, text, None), ("half", given.half, half, "whole")):
-        if asked not in (unsaid, own) and own != unsaid:
-            raise MertkError(f"{name}: got {asked!r:.40}, but the recording has {own!r:.40} of its own; give one.")
-    return dataclasses.replace(
-        given,
-        transcript=given.transcript if text is None else text,
-        half=given.half if half == "whole" else half,
-    )
-
-
-def _recording(given: str | Path, text: str | None, half: str) -> Recording:
-    from mertk.data.transcripts import find_transcript
-
-    file = Path(given)
-    return Recording(file, find_transcript(file, {}) if text is None else text, half)
 
 
 def _kinds(intakes: Sequence[Intake]) -> dict[str, list[Any]]:
