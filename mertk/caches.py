@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 #: by environment variable, where the library writes when the variable is not set
 DEFAULTS = {
@@ -17,6 +20,8 @@ DEFAULTS = {
     "TORCH_EXTENSIONS_DIR": "~/.cache/torch_extensions",
     "TRITON_CACHE_DIR": "~/.triton",
 }
+#: in such a folder, what a process holds that compiles
+LOCK = "mertk_compiling.lock"
 _XDG = {"~/.cache": "XDG_CACHE_HOME", "~/.config": "XDG_CONFIG_HOME"}
 
 #: by environment variable, the folder that could not be written, and what was chosen in its place
@@ -47,6 +52,38 @@ def cache_place(variable: str) -> Path:
         return Path(default).expanduser()
     except RuntimeError:  # no home directory
         return Path("/", default)
+
+
+@contextmanager
+def compiling_alone(package: Path) -> Iterator[None]:
+    """Let no other process compile functions of a package with numba meanwhile.
+
+    numba names what it compiles by numbers that a process counts by itself: of two that compile the same function for
+    the first time, one takes the other's code for its own, and crashes, as does everybody after them. The lock lies
+    where numba keeps it: in the package, else in the user's folder.
+
+    Args:
+        package: its folder.
+    """
+    import fcntl
+
+    places = (package / "__pycache__", cache_place("NUMBA_CACHE_DIR"), own_folder())
+    file = next((file for place in places if place is not None and (file := _open_lock(place))), None)
+    if file is None:  # a machine on which nothing can be written; nothing is kept there either
+        yield
+        return
+    with file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _open_lock(folder: Path) -> IO[str] | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / LOCK).open("a")
+    except OSError:
+        return None
 
 
 def may_write(directory: Path) -> bool:

@@ -6,6 +6,7 @@ Legend: `S` waveform samples, `T` frames.
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class LibrosaFeatures(AudioExtractor):
     def __init__(self, sample_rate_hz: int = 16000, average: int = 1, max_seconds: float | None = None) -> None:
         import librosa
 
+        from mertk.caches import compiling_alone
+
         self.sample_rate_hz = sample_rate_hz
         self.average = average
         self.max_seconds = max_seconds
@@ -47,7 +50,9 @@ class LibrosaFeatures(AudioExtractor):
         # Clips shorter than a window are extended by librosa itself; silence has no tuning to estimate.
         warnings.filterwarnings("ignore", message="n_fft=.* is too large for input signal")
         warnings.filterwarnings("ignore", message="Trying to estimate tuning from empty frequency set")
-        self.encode(np.zeros(4 * HOP_SAMPLES, dtype=np.float32))  # compiles what librosa compiles, before threads do
+        with compiling_alone(Path(librosa.__file__).parent):
+            # Compiles what librosa compiles, before threads do.
+            self.encode(np.zeros(4 * HOP_SAMPLES, dtype=np.float32))
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
         """Features (T, 33) float32 of samples (S,), T = 1 + S // 512."""

@@ -1,11 +1,14 @@
+import fcntl
 import os
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from mertk import caches
 from mertk.checkup import folders
+from mertk.features.librosa_features import LibrosaFeatures
 
 
 @pytest.fixture
@@ -81,3 +84,27 @@ def test_a_missing_home_is_borne(home, monkeypatch):
 
     monkeypatch.setattr(Path, "expanduser", refuse)
     assert caches.cache_place("NUMBA_CACHE_DIR").is_absolute()
+
+
+def test_two_processes_do_not_compile_into_one_cache(tmp_path):
+    package = tmp_path / "package"
+    lock = package / "__pycache__" / caches.LOCK
+    with caches.compiling_alone(package), lock.open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with lock.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_package_that_cannot_be_written_is_locked_in_the_users_folder(tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    package.write_text("no folder can be made below a file")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    with caches.compiling_alone(package):
+        assert (tmp_path / "numba" / caches.LOCK).exists()
+
+
+def test_librosa_is_compiled_by_one_process_at_a_time(monkeypatch):
+    held = []
+    monkeypatch.setattr(caches, "compiling_alone", lambda package: held.append(package.name) or nullcontext())
+    LibrosaFeatures()
+    assert held == ["librosa"]
