@@ -101,5 +101,5 @@ def test_a_picture_shows_all_windows(classes, tmp_path):
     picture = (tmp_path / "a.svg").read_text()
     assert picture.startswith("<?xml") and "a $b.wav" in picture and ">2:15<" in picture
     assert ("<!-- glad &amp; loud -->" in picture) == (classes is not None)
-    draw_timeline(answers[:1], classes, "short", tmp_path / "a.png", "png")
+    draw_timeline(answers[:1], classes, "short", tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5000
