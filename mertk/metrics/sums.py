@@ -42,9 +42,7 @@ def intensity_terms(truth: np.ndarray, prediction: np.ndarray, metric_set: str |
     truth, prediction = np.asarray(truth, dtype=np.float32), np.asarray(prediction, dtype=np.float32)
     if metric_set == "sims":
         truth, prediction = truth.clip(-1, 1), prediction.clip(-1, 1)
-    # About their middle, so that little is lost when squares are subtracted; no metric changes with that.
-    middle = float(truth.mean(dtype=np.float64))
-    x, y = truth.astype(np.float64) - middle, prediction.astype(np.float64) - middle
+    x, y = truth.astype(np.float64), prediction.astype(np.float64)
     columns = [np.ones_like(x), x, y, x * x, y * y, x * y, np.abs(x - y)]
     columns += [same.astype(np.float64) for same in same_classes(truth, prediction, metric_set).values()]
     sides = cut_sides(truth, prediction, metric_set)

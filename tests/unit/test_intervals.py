@@ -5,8 +5,12 @@ import pytest
 
 from mertk.metrics.bootstrap import draw_figures, find_interval
 from mertk.metrics.sums import class_figures, class_terms
+from mertk.report.experiments import collect
+from mertk.report.intervals import sum_clusters
 from mertk.run.clusters import CLUSTERS_FILE, clusters_text, read_clusters
+from mertk.tasks import find_task
 from tests.scored_runs import CLASSES, fails, summarize, write_run
+from tests.unit.test_summarize_intensities import write_run as write_intensities
 
 
 def note_speakers(experiment, per_fold=5, count=40):
@@ -150,3 +154,17 @@ def test_calibration_is_of_the_probabilities_that_were_told(tmp_path):
     assert (only["count"], only["confidence"], only["right"]) == (40, 0.25, pytest.approx(right))
     assert record["calibration"]["ece"] == pytest.approx(abs(right - 0.25))
     assert f"Calibration: ECE {100 * abs(right - 0.25):.2f} in 15 bins" in document
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
+def test_intervals_are_of_the_figures_that_are_told(tmp_path, seeds):
+    """Everybody counted once, sums give what the record says: of classes, and of intensities whose folds differ."""
+    for fold in (1, 2, 3):
+        for seed in seeds:
+            write_run(tmp_path / "classes", fold, seed, num_folds=3)
+            write_intensities(tmp_path / "intensities", seed, fold, count=30 * fold, folds=3, cv="speaker")
+    for experiment in collect([tmp_path / "classes", tmp_path / "intensities"]):
+        report = find_task(experiment.record["task"]).report
+        sums = sum_clusters(experiment.runs, experiment.predictions, report, averages_seeds=False)
+        told = {name: values[0] for name, values in sums.measure(sums.terms.sum(axis=0)[None]).items()}
+        assert told == {name: pytest.approx(value, rel=1e-6) for name, value in experiment.record["pooled"].items()}
