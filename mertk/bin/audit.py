@@ -12,13 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from mertk.cli import make_parser, program
+from mertk.run.files import PARTS
 
 EXAMPLE = """\
 mertk audit data/iemocap
 mertk audit data/mine --folds speaker-clean --refuse speaker recording
 mertk audit --train train.jsonl --test test.jsonl --speaker '([0-9]{4})_' --root /corpora/crema-d"""
 
-PARTS = ("train", "validation", "test")
 KINDS = ("utterance", "speaker", "session", "dialogue", "video", "recording", "sentence", "sound")
 _PATTERNS = {"speaker": "utt2spk", "session": "utt2session", "sentence": "text"}
 

@@ -21,7 +21,6 @@ from mertk.progress_bar import progress
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
-PARTS = ("train", "validation", "test")
 #: what is asked of sentences and sounds beside what columns say
 SENTENCE, SOUND = "sentence", "sound"
 KINDS = (UTTERANCE, *SHARED_COLUMNS, SENTENCE, SOUND)

@@ -25,7 +25,7 @@ LEVEL = 0.95
 LEAST_FREEDOM = 3
 #: clusters that every stratum must have
 LEAST_IN_STRATUM = 3
-#: weights that are held at once
+#: numbers that are held at once
 _HELD = 2**22
 
 
@@ -52,9 +52,7 @@ def draw_weights(strata: np.ndarray, num_draws: int = NUM_DRAWS, seed: int = SEE
     if min(map(len, members)) < (LEAST_IN_STRATUM if len(members) > 1 else 2):
         raise ValueError("a stratum has too few clusters; join strata")
     generator = np.random.default_rng(seed)
-    block = max(1, min(num_draws, _HELD // len(strata)))
-    for begin in range(0, num_draws, block):
-        size = min(block, num_draws - begin)
+    for size in split_draws(num_draws, len(strata)):
         weights = np.zeros((size, len(strata)))
         rows = np.arange(size)[:, None]
         for places in members:
@@ -63,6 +61,13 @@ def draw_weights(strata: np.ndarray, num_draws: int = NUM_DRAWS, seed: int = SEE
             times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
             weights[:, places] = times * (count / (count - 1))
         yield weights
+
+
+def split_draws(num_draws: int, width: int) -> Iterator[int]:
+    """How many draws, of so many numbers each, are held at once, until there are all."""
+    block = max(1, min(num_draws, _HELD // width))
+    for begin in range(0, num_draws, block):
+        yield min(block, num_draws - begin)
 
 
 def draw_figures(

@@ -5,19 +5,17 @@ Legend: `K` clusters, `D` permutations, `M` terms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from mertk.metrics.bootstrap import SEED
+from mertk.metrics.bootstrap import SEED, split_draws
 
 NUM_PERMUTATIONS = 10_000
 #: as many clusters have so few permutations that all are gone through
 _ALL_BELOW = 13
 #: differences nearer than this to the one that was found are as large: sums in another order round otherwise
 _ROUNDING = 1e-9
-#: swaps that are held at once
-_HELD = 2**22
 
 
 def permutation_test(
@@ -49,14 +47,13 @@ def permutation_test(
     return {name: None if np.isnan(found[name]) else larger[name] / total for name in found}
 
 
-def _swaps(count: int, is_all: bool, num_permutations: int, seed: int) -> Sequence[np.ndarray]:
+def _swaps(count: int, is_all: bool, num_permutations: int, seed: int) -> Iterable[np.ndarray]:
     """Blocks (D, K) of which clusters change sides."""
     if is_all:
         numbers = np.arange(2**count)[:, None]
         return [((numbers >> np.arange(count)) & 1).astype(float)]
     generator = np.random.default_rng(seed)
-    block = max(1, min(num_permutations, _HELD // count))
-    sizes = [min(block, num_permutations - begin) for begin in range(0, num_permutations, block)]
+    sizes = split_draws(num_permutations, count)
     return (generator.integers(0, 2, size=(size, count)).astype(float) for size in sizes)
 
 

@@ -28,12 +28,12 @@ def class_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
     confusion = sums.reshape(*sums.shape[:-1], num_classes, num_classes)
     hits, true, predicted = confusion.diagonal(axis1=-2, axis2=-1), confusion.sum(axis=-1), confusion.sum(axis=-2)
     count = true.sum(axis=-1)
-    recall, f1 = _ratio(hits, true), _ratio(2 * hits, true + predicted)
+    recall, f1 = ratio(hits, true), ratio(2 * hits, true + predicted)
     return {
-        "ua": _mean_of_known(recall),
-        "wa": _ratio(hits.sum(axis=-1), count),
-        "f1_weighted": _ratio(np.where(true > 0, f1 * true, 0).sum(axis=-1), count),
-        "f1_macro": _mean_of_known(f1),
+        "ua": mean_of_known(recall),
+        "wa": ratio(hits.sum(axis=-1), count),
+        "f1_weighted": ratio(np.where(true > 0, f1 * true, 0).sum(axis=-1), count),
+        "f1_macro": mean_of_known(f1),
     }
 
 
@@ -59,11 +59,11 @@ def intensity_figures(sums: np.ndarray, metric_set: str | None) -> dict[str, np.
         is_constant = np.minimum(spread_x, spread_y) <= _NO_VARIANCE * np.maximum(xx, yy)
         corr = np.where(is_constant, 0, covariance / np.sqrt(spread_x * spread_y))
         ccc = np.where(is_constant, 0, 2 * covariance / (spread_x + spread_y + (x - y) ** 2))
-    found = {"mae": _ratio(error, count), "corr": corr, "ccc": ccc}
+    found = {"mae": ratio(error, count), "corr": corr, "ccc": ccc}
     place = 7
     nobody = np.zeros(0, dtype=np.float32)
     for name in same_classes(nobody, nobody, metric_set):
-        found[name], place = _ratio(sums[..., place], count), place + 1
+        found[name], place = ratio(sums[..., place], count), place + 1
     for suffix in cut_sides(nobody, nobody, metric_set):
         scores = class_figures(sums[..., place : place + 4])
         found |= {f"acc2{suffix}": scores["wa"], f"f1{suffix}": scores["f1_weighted"]}
@@ -71,11 +71,12 @@ def intensity_figures(sums: np.ndarray, metric_set: str | None) -> dict[str, np.
     return {name: found[name] for name in find_intensity_set(metric_set).names}
 
 
-def _ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
+def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
     """NaN where nothing counts."""
     return np.where(under > 0, over / np.where(under > 0, under, 1), np.nan)
 
 
-def _mean_of_known(values: np.ndarray) -> np.ndarray:
+def mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is no NaN."""
     known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
+    return ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))

@@ -8,17 +8,16 @@ answers to all utterances of a speaker change sides; shares of right answers hav
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from mertk.errors import MertkError
-from mertk.metrics.bootstrap import LEAST_FREEDOM, degrees_of_freedom, draw_figures, find_interval
+from mertk.metrics.bootstrap import LEAST_FREEDOM, find_interval
 from mertk.metrics.significance import holm, mcnemar, permutation_test
-from mertk.report.experiments import Experiment
+from mertk.report.experiments import Experiment, told
 from mertk.report.figures import metric_set_of
-from mertk.report.intervals import ClusterSums, sum_clusters
 from mertk.tasks import find_task
 
 #: what must be alike, and how messages call it
@@ -56,8 +55,8 @@ class Comparison:
     seeds: list[int]
     clusters: str
     num_clusters: int
-    differences: list[Difference] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    differences: list[Difference]
+    notes: list[str]
 
 
 def compare(experiments: Sequence[Experiment], metrics: Sequence[str] | None = None) -> list[Comparison]:
@@ -107,29 +106,28 @@ def _correct(comparisons: Sequence[Comparison]) -> None:
 def _compare(first: Experiment, second: Experiment, names: Sequence[str]) -> Comparison:
     _check_alike(first, second)
     first, second, notes = _paired(first, second)
-    sums = [_sums(one) for one in (first, second)]
-    if sums[0].kind != sums[1].kind or sums[0].names != sums[1].names:
+    mine, theirs = first.sums, second.sums
+    if mine.kind != theirs.kind or mine.names != theirs.names:
         raise MertkError(
-            f"{_called(first, second)}: one knows {sums[0].kind}s, the other {sums[1].kind}s, or others; score both "
+            f"{_called(first, second)}: one knows {mine.kind}s, the other {theirs.kind}s, or others; score both "
             "again with mertk evaluate --again."
         )
-    figures = [{name: values[0] for name, values in one.measure(one.terms.sum(axis=0)[None]).items()} for one in sums]
-    draws = [draw_figures(one.terms, sums[0].strata, one.measure) for one in sums]
-    tested = permutation_test(sums[0].terms, sums[1].terms, sums[0].measure)
+    figures = [one.measure(one.terms.sum(axis=0)[None]) for one in (mine, theirs)]
+    tested = permutation_test(mine.terms, theirs.terms, mine.measure)
     shares = _mcnemar(first, second) if len(first.record["seeds"]) == 1 else {}
-    freedom = degrees_of_freedom(sums[0].strata)
-    comparison = Comparison(
-        (first.record["name"], second.record["name"]),
-        first.record["seeds"],
-        sums[0].kind,
-        len(sums[0].names),
-        notes=notes,
-    )
-    for name in names:
-        ends = find_interval(draws[0][name] - draws[1][name], freedom) if freedom >= LEAST_FREEDOM else None
-        values = [float(one[name]) for one in figures]
-        comparison.differences.append(Difference(name, *values, ends, tested[name], shares.get(name)))
-    return comparison
+    can_be_drawn = mine.freedom >= LEAST_FREEDOM
+    differences = [
+        Difference(
+            name,
+            *(float(one[name][0]) for one in figures),
+            find_interval(mine.draws[name] - theirs.draws[name], mine.freedom) if can_be_drawn else None,
+            tested[name],
+            shares.get(name),
+        )
+        for name in names
+    ]
+    both = (first.record["name"], second.record["name"])
+    return Comparison(both, first.record["seeds"], mine.kind, len(mine.names), differences, notes)
 
 
 def _check_alike(first: Experiment, second: Experiment) -> None:
@@ -137,11 +135,11 @@ def _check_alike(first: Experiment, second: Experiment) -> None:
         one, other = first.record.get(key), second.record.get(key)
         if one != other:
             raise MertkError(
-                f"{_called(first, second)}: other {word}, {_told(one)} and {_told(other)}; only experiments that were "
+                f"{_called(first, second)}: other {word}, {told(one)} and {told(other)}; only experiments that were "
                 "measured alike are compared."
             )
     for experiment in (first, second):
-        if any(one is None for one in experiment.predictions):
+        if experiment.sums is None:
             raise MertkError(
                 f"{experiment.record['name']}: a run has no predictions.tsv; score again with mertk evaluate --again."
             )
@@ -155,18 +153,12 @@ def _paired(first: Experiment, second: Experiment) -> tuple[Experiment, Experime
     taken = [common, common] if common else [one[:size] for one in seeds]
     notes = []
     if not common:
-        notes.append(f"no seed in common: {_list(taken[0])} stand beside {_list(taken[1])}")
+        notes.append(f"no seed in common: {told(taken[0])} stand beside {told(taken[1])}")
     elif any(one != common for one in seeds):
-        notes.append(f"of the seeds {_list(seeds[0])} and {_list(seeds[1])} those in common: {_list(common)}")
-    pair = [_with_seeds(one, kept) for one, kept in zip((first, second), taken, strict=True)]
+        notes.append(f"of the seeds {told(seeds[0])} and {told(seeds[1])} those in common: {told(common)}")
+    pair = [one.of_seeds(kept) for one, kept in zip((first, second), taken, strict=True)]
     _check_utterances(*pair)
     return *pair, notes
-
-
-def _with_seeds(experiment: Experiment, seeds: Sequence[int]) -> Experiment:
-    rows = [row for row, run in enumerate(experiment.runs) if run.about["seed"] in seeds]
-    runs, predictions = [experiment.runs[row] for row in rows], [experiment.predictions[row] for row in rows]
-    return Experiment(experiment.record | {"seeds": list(seeds)}, runs, predictions)
 
 
 def _check_utterances(first: Experiment, second: Experiment) -> None:
@@ -196,13 +188,6 @@ def _truths(experiment: Experiment) -> dict[tuple[int, int], dict]:
     }
 
 
-def _sums(experiment: Experiment) -> ClusterSums:
-    record = experiment.record
-    return sum_clusters(
-        experiment.runs, experiment.predictions, find_task(record["task"]).report, record["fixed_split"]
-    )
-
-
 def _mcnemar(first: Experiment, second: Experiment) -> dict[str, float]:
     report = find_task(first.record["task"]).report
     hits = []
@@ -217,11 +202,3 @@ def _mcnemar(first: Experiment, second: Experiment) -> dict[str, float]:
 
 def _called(first: Experiment, second: Experiment) -> str:
     return f"{first.record['name']} and {second.record['name']}"
-
-
-def _list(values: Sequence[int]) -> str:
-    return ", ".join(map(str, values))
-
-
-def _told(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
-from mertk.report.intervals import find_intervals, sum_clusters
+from mertk.report.intervals import ClusterSums, find_intervals, sum_clusters
 from mertk.report.runs import SHARED, ScoredRun, find_scored_runs
 from mertk.report.speakers import speaker_figures
 from mertk.tasks import find_task
@@ -36,11 +36,22 @@ class Experiment:
         record: what the tables tell of them.
         runs: by seed and fold.
         predictions: of each run, for the picture.
+        sums: what speakers add to the figures; None where a run has no predictions.
     """
 
     record: Record
     runs: list[ScoredRun]
     predictions: list[Predictions]
+    sums: ClusterSums | None
+
+    def of_seeds(self, seeds: Sequence[int]) -> Experiment:
+        """The experiment as if only these seeds had been run; its record names them, and has the figures of all."""
+        if list(seeds) == self.record["seeds"]:
+            return self
+        rows = [row for row, run in enumerate(self.runs) if run.about["seed"] in seeds]
+        runs, predictions = [self.runs[row] for row in rows], [self.predictions[row] for row in rows]
+        sums = sum_clusters(runs, predictions, find_task(self.record["task"]).report, self.record["fixed_split"])
+        return Experiment(self.record | {"seeds": list(seeds)}, runs, predictions, sums)
 
     def plot(self, title: str, path: Path) -> None:
         """Draw the picture of the task."""
@@ -123,7 +134,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         "commit": _commits(runs),
         "scored_by": _scoring_commits(runs),
     }
-    return Experiment(record, runs, predictions)
+    return Experiment(record, runs, predictions, sums)
 
 
 def _folds_there_are(runs: list[ScoredRun]) -> int:
@@ -172,7 +183,7 @@ def _check_alike(runs: list[ScoredRun]) -> None:
         for what, one, other in pairs:
             if one != other:
                 raise MertkError(
-                    f"{what} differ: {_told(one)} in {first.directory}, {_told(other)} in {run.directory}. "
+                    f"{what} differ: {told(one)} in {first.directory}, {told(other)} in {run.directory}. "
                     "Keep experiments in directories of their own (the recipes' --exp)."
                 )
     places: dict[tuple[int, int], Path] = {}
@@ -183,7 +194,8 @@ def _check_alike(runs: list[ScoredRun]) -> None:
         places[seed, fold] = run.directory
 
 
-def _told(value: Any) -> str:
+def told(value: Any) -> str:
+    """A value of a record in a message."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

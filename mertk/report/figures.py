@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mertk.report.formatting import Record, percent
 from mertk.tasks import METRICS, find_task
@@ -41,8 +41,13 @@ def interval(record: Record, name: str) -> str:
     >>> interval(record, "ua"), interval(record, "mae")
     ('45.12 to 57.10', '-')
     """
-    ends = ((record.get("intervals") or {}).get("figures") or {}).get(name)
+    ends = intervals_of(record).get(name)
     return "-" if ends is None else " to ".join(figure(name, end) for end in ends)
+
+
+def intervals_of(record: Record) -> dict[str, Any]:
+    """By metric the ends of the interval, or None; empty where there are no intervals at all."""
+    return (record.get("intervals") or {}).get("figures") or {}
 
 
 def metric_set_of(record: Record) -> MetricSet:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,16 +39,14 @@ def find_intervals(sums: ClusterSums | None) -> Record | None:
     """
     if sums is None:
         return None
-    freedom = degrees_of_freedom(sums.strata)
     record = {
         "level": LEVEL, "draws": NUM_DRAWS, "seed": SEED, "clusters": sums.kind, "num_clusters": len(sums.names),
         "within_folds": len(np.unique(sums.strata)) > 1, "figures": {},
     }  # fmt: skip
-    if freedom < LEAST_FREEDOM:
+    if sums.freedom < LEAST_FREEDOM:
         few = f"one {sums.kind} is" if len(sums.names) == 1 else f"{len(sums.names)} {sums.kind}s are"
         return record | {"reason": f"{few} too few to tell"}
-    draws = draw_figures(sums.terms, sums.strata, sums.measure)
-    return record | {"figures": {name: _ends(values, freedom) for name, values in draws.items()}}
+    return record | {"figures": {name: _ends(values, sums.freedom) for name, values in sums.draws.items()}}
 
 
 def _ends(draws: np.ndarray, freedom: int) -> tuple[float, float] | None:
@@ -73,6 +72,16 @@ class ClusterSums:
     strata: np.ndarray
     terms: np.ndarray
     measure: Callable[[np.ndarray], dict[str, np.ndarray]]
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom; with fewer than `LEAST_FREEDOM` there are no draws worth having."""
+        return degrees_of_freedom(self.strata)
+
+    @cached_property
+    def draws(self) -> dict[str, np.ndarray]:
+        """Figures (D,) of as many draws, kept: an experiment may be compared with several others."""
+        return draw_figures(self.terms, self.strata, self.measure)
 
 
 def sum_clusters(

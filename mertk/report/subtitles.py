@@ -7,15 +7,12 @@ from collections.abc import Sequence
 
 from mertk.report.timeline_shares import Stretch
 
-#: endings of files of subtitles
-KINDS = ("srt", "vtt")
-
 
 def subtitles(stretches: Sequence[Stretch], kind: str) -> str:
     """The text of a file of subtitles; where no label holds nothing is shown.
 
     Args:
-        kind: one of `KINDS`.
+        kind: srt or vtt.
     """
     shown = [stretch for stretch in stretches if stretch.label != "-"]
     mark, head = (",", "") if kind == "srt" else (".", "WEBVTT\n\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from mertk.report.figures import difference, figure, headings, interval, metric_set_of, spread
+from mertk.report.figures import difference, figure, headings, interval, intervals_of, metric_set_of, spread
 from mertk.report.formatting import (
     Part,
     Record,
@@ -210,7 +210,7 @@ def run_table(record: Record) -> Table:
     if not fixed:
         pooled = [figure(name, record["pooled"][name]) for name in names]
         rows.append(["pooled", "", record["count"], *pooled, "", "", ""])
-    if (record.get("intervals") or {}).get("figures"):
+    if intervals_of(record):
         rows.append(["95 %", *blank, *(interval(record, name) for name in names), "", "", ""])
     header = [*where, "utterances", *headings(names), "best epoch", "best step", "training s"]
     return Table(header, rows)

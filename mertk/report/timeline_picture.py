@@ -14,9 +14,6 @@ from mertk.tasks.answer import TimedAnswer
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: endings of files of pictures
-KINDS = ("png", "svg")
-
 #: inches
 WIDTH, HEIGHT = 11.0, 4.2
 
@@ -32,7 +29,7 @@ def draw_timeline(answers: Sequence[TimedAnswer], classes: Sequence[str] | None,
 
     Args:
         classes: class names; None where the answers are intensities.
-        path: file to write; its suffix is one of `KINDS`.
+        path: file to write; its suffix is .png or .svg.
     """
     figure = make_figure(WIDTH, HEIGHT, layout="constrained")
     if not any(answer.probabilities for answer in answers):

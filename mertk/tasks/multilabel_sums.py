@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mertk.metrics.sums import class_figures, class_terms
+from mertk.metrics.sums import class_figures, class_terms, mean_of_known, ratio
 
 
 def label_terms(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -27,24 +27,13 @@ def label_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
     counts = sums[..., :-2].reshape(*sums.shape[:-1], -1, 4)
     right_without, too_many, missed, right_with = np.moveaxis(counts, -1, 0)
     absent, present = right_without + too_many, missed + right_with
-    with np.errstate(divide="ignore", invalid="ignore"):
-        balanced = (right_with * absent / present + right_without) / (2 * absent)
-        f1 = 2 * right_with / (present + too_many + right_with)
-        f1_micro = 2 * right_with.sum(axis=-1) / (2 * right_with + too_many + missed).sum(axis=-1)
-        exact = sums[..., -2] / sums[..., -1]
-    balanced = np.where((absent > 0) & (present > 0), balanced, np.nan)
-    f1 = np.where(present + too_many > 0, f1, np.nan)
+    balanced = ratio(right_with * ratio(absent, present) + right_without, 2 * absent)
+    f1 = ratio(2 * right_with, present + too_many + right_with)
+    f1_micro = ratio(2 * right_with.sum(axis=-1), (2 * right_with + too_many + missed).sum(axis=-1))
     return {
-        "weighted_accuracy": _mean(balanced),
-        "f1_sides": _mean(class_figures(counts)["f1_weighted"]),
-        "f1_macro": _mean(f1),
+        "weighted_accuracy": mean_of_known(balanced),
+        "f1_sides": mean_of_known(class_figures(counts)["f1_weighted"]),
+        "f1_macro": mean_of_known(f1),
         "f1_micro": f1_micro,
-        "exact_match": exact,
+        "exact_match": ratio(sums[..., -2], sums[..., -1]),
     }
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over labels (..., C) of those that are known."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0).sum(axis=-1) / known.sum(axis=-1)

@@ -1,6 +1,7 @@
 """mertk compare: what is said of experiments, and which are not held against each other."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,3 +114,14 @@ def test_other_test_parts_are_refused(tmp_path, capsys):
     assert "expected two or more" in capsys.readouterr().err
     assert main([first, second, "--metrics", "mae"]) == 1
     assert "expected some of ua, wa" in capsys.readouterr().err
+
+
+def test_one_speaker_has_no_interval_and_no_verdict_but_that(tmp_path, capsys):
+    first, second = write(tmp_path / "first", 0.9), write(tmp_path / "second", 0.5)
+    for folder in (first, second):
+        for file in Path(folder).rglob("clusters.tsv"):
+            lines = [line.split("\t")[0] + "\tone" for line in file.read_text().splitlines()[1:]]
+            file.write_text("\n".join(["utterance\tspeaker", *lines]) + "\n")
+    assert main([first, second, "--metrics", "wa"]) == 0
+    row = next(line for line in told(capsys).splitlines() if line.startswith("| WA"))
+    assert [cell.strip() for cell in row.split("|")][5:7] == ["-", "1.000"] and "not different" in row
