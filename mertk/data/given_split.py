@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mertk.data.labels import is_number
 from mertk.data.manifest import Manifest
 from mertk.data.scp import read_three_column_scp
 from mertk.data.text_file import read_lines
@@ -76,10 +77,16 @@ def _read_list(file: Path) -> list[_Entry]:
         raise MertkError(f"{file}: the list is empty; expected a name or path a line, or JSON lines.")
     if lines[0][1].startswith("{"):
         return [_from_json(f"{file}:{number}", line) for number, line in lines]
-    if all(len(line.split()) >= 3 for _, line in lines):
+    if all(_has_three_columns(line) for _, line in lines):
         rows = read_three_column_scp(file)
         return [_Entry(name, {"wav.scp": path}, f"{file}: {name}") for name, path, _ in rows]
     return [_from_line(f"{file}:{number}", line) for number, line in lines]
+
+
+def _has_three_columns(line: str) -> bool:
+    """Whether a line is `utterance path label`; a path with blanks begins with a folder, or ends in a suffix."""
+    words = line.split()
+    return len(words) >= 3 and "/" not in words[0] and (not Path(words[-1]).suffix or is_number(words[-1]))
 
 
 def _from_line(place: str, line: str) -> _Entry:

@@ -189,3 +189,12 @@ def test_of_a_file_the_seconds_of_an_utterance_are_heard(tmp_path):
     write_manifest(tmp_path / "data", columns, ["sad"], {})
     found = audit(load_manifest(tmp_path / "data"), {"one": {"train": ["a", "b"], "test": ["c"]}}, show=False)
     assert found.same_sounds == [["b", "c"]]
+
+
+def test_paths_with_blanks_are_no_columns(tmp_path):
+    lists = write_lists(tmp_path, lambda name: f"wav files/{name[0]} and others/{name}.wav", ".txt")
+    manifest, parts = read_split(lists, root=tmp_path)
+    assert parts == PARTS
+    assert manifest.column("wav.scp")[0] == str(tmp_path / "wav files/a and others/a1.wav")
+    lists = write_lists(tmp_path, lambda name: f"{name} wav files/{name}.wav -0.5", ".scp")
+    assert read_split(lists)[0].column("wav.scp")[0] == "wav files/a1.wav"
