@@ -67,8 +67,7 @@ def compiling_alone(package: Path) -> Iterator[None]:
     """
     import fcntl
 
-    places = (package / "__pycache__", cache_place("NUMBA_CACHE_DIR"), own_folder())
-    file = next((file for place in places if place is not None and (file := _open_lock(place))), None)
+    file = _open_lock(package / "__pycache__") or _open_lock(cache_place("NUMBA_CACHE_DIR")) or _open_lock(own_folder())
     if file is None:  # a machine on which nothing can be written; nothing is kept there either
         yield
         return
@@ -78,7 +77,10 @@ def compiling_alone(package: Path) -> Iterator[None]:
         yield
 
 
-def _open_lock(folder: Path) -> IO[str] | None:
+def _open_lock(folder: Path | None) -> IO[str] | None:
+    """The lock in a folder; None where there is no folder, or nothing can be made in it."""
+    if folder is None:
+        return None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return (folder / LOCK).open("a")

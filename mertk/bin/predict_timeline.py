@@ -81,7 +81,7 @@ def tell_timelines(
     """Write the timelines and, when a file is done, what is to be known of it; the exit code."""
     from mertk.report.timeline_files import TimelineFolder, TimelineStream
     from mertk.report.timeline_rows import ObjectLines, TableLines
-    from mertk.run.timeline_files import Words, answer_files
+    from mertk.run.timeline_files import answer_files
 
     files, classes = [one.path for one in found], predictor.classes
     lines = ObjectLines() if arguments.format == "jsonl" else TableLines(predictor.task, classes)
@@ -96,9 +96,9 @@ def tell_timelines(
             place = TimelineStream(files, lines, opened.enter_context(stream))
         else:
             place = TimelineStream(files, lines, sys.stdout)
-        words = Words(arguments.text, transcripts)
+        said = (transcripts, arguments.text, arguments.half)
         show = bool(arguments.out_dir or arguments.out) or not sys.stdout.isatty()
-        for told in answer_files(predictor, files, cutting, place.open, words, arguments.half, show):
+        for told in answer_files(predictor, files, cutting, place.open, *said, show):
             sys.stderr.write(told.trace if arguments.debug else "")
             _tell("note", told.notes)
             _tell("error", told.errors)

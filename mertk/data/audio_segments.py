@@ -18,6 +18,16 @@ class Interval:
     start_seconds: float
     end_seconds: float
 
+    @classmethod
+    def parse(cls, value: str) -> Interval:
+        """The interval that a value of the column says.
+
+        >>> Interval.parse("0.5 1.25")
+        Interval(start_seconds=0.5, end_seconds=1.25)
+        """
+        start, end = value.split()
+        return cls(float(start), float(end))
+
     @property
     def seconds(self) -> float:
         return self.end_seconds - self.start_seconds
@@ -39,5 +49,4 @@ def read_intervals(manifest: Manifest) -> dict[str, Interval]:
     """
     if not manifest.has(COLUMN):
         return {}
-    lines = zip(manifest.ids, map(str.split, manifest.column(COLUMN)), strict=True)
-    return {utterance: Interval(float(start), float(end)) for utterance, (start, end) in lines}
+    return dict(zip(manifest.ids, map(Interval.parse, manifest.column(COLUMN)), strict=True))

@@ -16,7 +16,7 @@ from mertk.errors import MertkError
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
-#: what utterances may share, and the columns that say so, the first that there is
+#: what utterances may share, the closest tie first, and the columns that say so, the first that there is
 SHARED_COLUMNS = {
     "speaker": ("utt2spk",),
     "session": ("utt2session",),

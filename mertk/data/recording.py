@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mertk.batch import as_numpy
 from mertk.data.recording_error import RecordingError
 from mertk.data.samples import check_samples
-from mertk.data.sound_track import SOUND_HZ
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -175,6 +174,7 @@ class Recording:
         return samples
 
     def _decode_sound(self, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
+        from mertk.data.sound_track import SOUND_HZ
         from mertk.data.waveform import read_sound_of_video, read_waveform
 
         name = self.file.stem
@@ -222,6 +222,7 @@ def as_wav_of_video(samples: np.ndarray, file: Path, sample_rate_hz: int) -> np.
     """Sound (S,) of a video at `SOUND_HZ`, by way of the wav that `data_prep.raw_video` would make of it."""
     import numpy as np
 
+    from mertk.data.sound_track import SOUND_HZ
     from mertk.data.waveform import to_sixteen_bits
 
     check_samples(samples, file)  # what is louder than 1 is clipped next

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from mertk.data.recording import SOUND_HZ, as_wav_of_video
+from mertk.data.recording import as_wav_of_video
 from mertk.data.sound_file import check_complete, open_sound, read_blocks
-from mertk.data.sound_track import check_rate, decode_sound
+from mertk.data.sound_track import SOUND_HZ, check_rate, decode_sound
 from mertk.data.waveform import resample
 
 

@@ -255,7 +255,9 @@ class _Track:
             self._inversion.listen(*channels_of(frame))
         return first_channel(frame) if self._inversion.is_found else frame
 
-    def _silence_before(self, frame: Any, following: Any, length: Fraction, max_seconds: float | None) -> Any:
+    def _silence_before(
+        self, frame: Any, following: Any, length: Fraction, max_seconds: float | None
+    ) -> Fraction | None:
         """Seconds for which nothing is heard before a frame, of those that are wanted; None when its time is over."""
         gap = self._clock.silence_before(frame, following, length)
         if not gap:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from mertk.data.recording import SOUND_HZ, Recording
+from mertk.data.recording import Recording
 from mertk.data.samples import check_samples
 from mertk.data.sound_stream import SoundStream
+from mertk.data.sound_track import SOUND_HZ
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mertk.errors import MertkError
@@ -29,7 +30,7 @@ def read_transcripts(path: Path) -> dict[str, str]:
     return table
 
 
-def find_transcript(file: Path, table: dict[str, str]) -> str | None:
+def find_transcript(file: Path, table: Mapping[str, str]) -> str | None:
     """What is said in a file: from the table, by its path, its name or its name without ending, or from beside it.
 
     Raises:

@@ -18,7 +18,6 @@ from mertk.data.columns import (
 )
 from mertk.data.labels import find_twins
 from mertk.data.name_lists import read_classes
-from mertk.data.sound_file import TOLERANCE_SECONDS
 from mertk.errors import MertkError
 from mertk.metrics.catalogue import CLASS_SETS, LABEL_RANGES
 from mertk.tasks import Task, task_of_corpus
@@ -156,6 +155,8 @@ def _interval_problems(columns: dict[str, Column]) -> list[Problem]:
     """Intervals of no file, or of another length than utt2dur gives the utterance."""
     if COLUMN not in columns:
         return []
+    from mertk.data.sound_file import TOLERANCE_SECONDS
+
     column = columns[COLUMN]
     if "wav.scp" not in columns:
         return [Problem(str(column.file), 0, "", "there is no wav.scp, which has the files that these are seconds of")]

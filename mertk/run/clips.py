@@ -42,8 +42,8 @@ class Clips:
         path = self._value(run_dir, "wav.scp", utterance)
         if path is None:
             return None
-        ends = self._value(run_dir, COLUMN, utterance)
-        interval = Interval(*map(float, ends.split())) if ends else None
+        value = self._value(run_dir, COLUMN, utterance)
+        interval = None if value is None else Interval.parse(value)
         try:
             samples = read_waveform(path, utterance, CLIP_HZ, LONGEST_CLIP_SECONDS, interval=interval)
         except (MertkError, OSError):

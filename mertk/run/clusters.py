@@ -9,22 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mertk.data.groups import SHARED_COLUMNS, UTTERANCE, find_column
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
 
 CLUSTERS_FILE = "clusters.tsv"
-#: where nothing is known that utterances share, each is by itself
-UTTERANCE = "utterance"
 #: what utterances are alike by, the first that is known
-KINDS = ("speaker", "session", "dialogue", "video", "recording")
+KINDS = tuple(SHARED_COLUMNS)
 
 
 def clusters_text(manifest: Manifest, ids: Sequence[str]) -> str | None:
     """The text of a clusters.tsv; None where nothing is known that utterances share."""
-    from mertk.data.groups import find_column
-
     kind = next((kind for kind in KINDS if find_column(manifest, kind)), None)
     if kind is None:
         return None

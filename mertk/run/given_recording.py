@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,24 @@ def tell_unknown(given: Any) -> str:
     )
 
 
-def open_recording(given: str | Path | Recording, text: str | None, half: str) -> Recording:
-    """The recording with what is said beside it; of a file what is said may stand in another beside it.
+def open_recording(
+    given: str | Path | Recording, text: str | None, half: str, transcripts: Mapping[str, str] | None = None
+) -> Recording:
+    """The recording with what is said in it.
+
+    Args:
+        text: what is said; None to look into `transcripts` and, of a file, beside it.
+        transcripts: what is said, by file name, see `find_transcript`.
 
     Raises:
-        MertkError: the recording says something else itself.
+        MertkError: the recording says something else itself; the text beside it cannot be read.
     """
     from mertk.data.transcripts import find_transcript
 
     if isinstance(given, Recording):
         return _complete(given, text, half)
     file = Path(given)
-    return Recording(file, find_transcript(file, {}) if text is None else text, half)
+    return Recording(file, find_transcript(file, transcripts or {}) if text is None else text, half)
 
 
 def _complete(given: Recording, text: str | None, half: str) -> Recording:

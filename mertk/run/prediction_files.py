@@ -62,19 +62,16 @@ def predict_files(
         text: what is said in every file; None to look into `transcripts` and beside each file.
         half: whole, left or right, the part of the picture to look at.
     """
-    from mertk.data.recording import Recording
     from mertk.data.recording_error import border
-    from mertk.data.transcripts import find_transcript
     from mertk.progress_bar import progress
+    from mertk.run.given_recording import open_recording
 
     task = predictor.task
     found = Predictions([["file", *task.answer_header(predictor.classes)]])
     for file in progress(files, total=len(files), description="predict"):
         try:
             with border(file):
-                words = find_transcript(file, transcripts) if text is None else text
-                recording = Recording(file, words, half)
-                answer = predictor.answer(recording)
+                answer = predictor.answer(open_recording(file, text, half, transcripts))
         except MertkError as error:
             found.traces += [error.trace] if error.trace else []
             told = str(error).removeprefix(f"utterance {file.stem}: ").removeprefix(f"{file}: ")

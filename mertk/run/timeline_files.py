@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mertk.data.recording import Recording
 from mertk.data.recording_error import border
 from mertk.errors import MertkError
+from mertk.run.given_recording import open_recording
 from mertk.run.recording_progress import RecordingProgress
 from mertk.run.timeline import Cutting, Timeline
 
@@ -37,19 +37,6 @@ class FileWriter(Protocol):
 Opening = Callable[[int], AbstractContextManager[FileWriter]]
 
 
-@dataclass(frozen=True)
-class Words:
-    """What is said in the files: `text` in each of them, or a table by name, or a text beside each."""
-
-    text: str | None
-    table: Mapping[str, str]
-
-    def said_in(self, file: Path) -> str | None:
-        from mertk.data.transcripts import find_transcript
-
-        return find_transcript(file, dict(self.table)) if self.text is None else self.text
-
-
 @dataclass
 class Told:
     """What is to be known of one file beside its answers.
@@ -70,14 +57,15 @@ def answer_files(
     files: Sequence[Path],
     cutting: Cutting,
     opening: Opening,
-    words: Words,
+    transcripts: Mapping[str, str],
+    text: str | None = None,
     half: str = "whole",
     show: bool = True,
 ) -> Iterator[Told]:
     """Write the timeline of each file; what is told of it comes when it is done.
 
     Args:
-        half: whole, left or right, the part of the picture to look at.
+        transcripts, text, half: as of `mertk.run.prediction_files.predict_files`.
         show: whether to show how far it is.
     """
     for number, file in enumerate(files):
@@ -85,7 +73,7 @@ def answer_files(
         with opening(number) as writer:
             try:
                 with border(file):
-                    recording = Recording(file, words.said_in(file), half)
+                    recording = open_recording(file, text, half, transcripts)
                 timeline = Timeline(predictor, recording, cutting)
                 account.notes += timeline.notes
                 with closing(RecordingProgress(file.name, timeline.seconds, show)) as progress:

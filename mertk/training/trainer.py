@@ -184,7 +184,7 @@ class Trainer:
         self.terms.add(sums, self.progress)
         self.tracking.step(sum(len(batch["utterance_ids"]) for batch in group) * self.accelerator.num_processes)
         if self.progress.step % self.config.training.log_every == 0:
-            figures = self._named(self._over_processes(sums))
+            figures = self._named(mean_over_processes(self.accelerator, sums))
             figures["learning_rate"] = self.schedule.learning_rates()[0]
             self.tracking.report_step(self.progress.step, self.progress.epoch, figures)
 
@@ -206,9 +206,6 @@ class Trainer:
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0) + value.detach() / len(group)
         return sums
-
-    def _over_processes(self, terms: dict[str, torch.Tensor]) -> dict[str, float]:
-        return mean_over_processes(self.accelerator, terms)
 
     def _backward(self, batch: Batch, share: float, cached: CachedBatch | None) -> dict[str, torch.Tensor]:
         try:

@@ -6,7 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import mertk.training.trainer
 from mertk.training.checkpoint import all_checkpoints
+from mertk.training.epoch_terms import mean_over_processes
 from tests.processes import run_processes
 from tests.toy import make_trainer
 
@@ -17,9 +19,14 @@ SETTINGS = ("training.epochs=3", "sampler.batch_size=11", "schedule.name=warmup_
 
 def run(folder, settings):
     trainer, _ = make_trainer(folder, *settings, "training.log_every=1", dropout=0.0)
-    over_processes, reports = trainer._over_processes, []
-    trainer._over_processes = lambda terms: reports.append(over_processes(terms)) or reports[-1]
-    trainer.fit()
+    reports = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            mertk.training.trainer,
+            "mean_over_processes",
+            lambda *given: reports.append(mean_over_processes(*given)) or reports[-1],
+        )
+        trainer.fit()
     if trainer.accelerator.is_main_process:
         (folder / "reports.json").write_text(json.dumps(reports))
 

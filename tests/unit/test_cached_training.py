@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+import mertk.training.trainer
 import tests.toy
 from mertk.errors import MertkError
 from mertk.losses.contrastive import contrast_loss
+from mertk.training.epoch_terms import mean_over_processes
 from tests.toy import Classifier, make_trainer
 
 SETTINGS = ("loss_weights.contrast=0.5", "training.epochs=1", "training.log_every=1", "sampler.length_pool=1")
@@ -61,7 +63,7 @@ def test_an_epoch_of_cached_steps_is_one_of_large_batches(tmp_path, contrasting,
         trainer, _ = make_trainer(tmp_path / name, *SETTINGS, *settings, dropout=0.0)
         batches = np.split(np.arange(48), 48 // trainer.config.sampler.batch_size)
         monkeypatch.setattr(trainer.batches.plan, "batches", lambda epoch, batches=batches: batches)
-        monkeypatch.setattr(trainer, "_over_processes", watched(trainer._over_processes, reports))
+        monkeypatch.setattr(mertk.training.trainer, "mean_over_processes", watched(mean_over_processes, reports))
         trainer.fit()
         reports.append(trainer.method.hidden.weight.detach().clone())
     for one, other in zip(large[:-1], cached[:-1], strict=True):

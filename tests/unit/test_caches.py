@@ -86,13 +86,15 @@ def test_a_missing_home_is_borne(home, monkeypatch):
     assert caches.cache_place("NUMBA_CACHE_DIR").is_absolute()
 
 
-def test_two_processes_do_not_compile_into_one_cache(tmp_path):
+def test_two_processes_do_not_compile_into_one_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     package = tmp_path / "package"
     lock = package / "__pycache__" / caches.LOCK
     with caches.compiling_alone(package), lock.open() as other, pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with lock.open() as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert list(tmp_path.iterdir()) == [package], "no folder for temporary files is made where none is needed"
 
 
 def test_a_package_that_cannot_be_written_is_locked_in_the_users_folder(tmp_path, monkeypatch):

@@ -130,7 +130,7 @@ FORBIDDEN = {
 
 
 #: corpora, which only data_prep and recipes know
-CORPORA = re.compile(r"iemocap|mosi|mosei|sims|ravdess|cremad", re.IGNORECASE)
+CORPORA = re.compile(r"iemocap|mosi|mosei|sims|ravdess|crema-?d|meld", re.IGNORECASE)
 #: where their names may stand: examples of programs, sets of metrics that are called after them, and names of files
 MAY_NAME_CORPORA = ("mertk.bin", "mertk.metrics", "mertk.data_prep", "mertk.recipes")
 NAME_OF_FILE = re.compile(r"\S+/\S+")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
 from mertk.bin.recipe_facts import main
 from mertk.checkup.recipe_facts import facts_of_config, facts_of_content, facts_of_data
+from tests.programs import call
 
 
 def test_of_a_data_directory_what_it_says_of_itself(tmp_path):
@@ -38,6 +40,15 @@ def test_of_a_data_directory_what_it_holds(tmp_path, capsys):
     (tmp_path / "corpus.json").write_text('{"corpus": "mine", "task": "multilabel"}')
     assert main(["--data", str(tmp_path), "--content"]) == 0
     assert "task=multilabel\nclasses=sad, happy\n" in capsys.readouterr().out
+
+
+def test_a_recipe_need_not_wait_for_numpy(tmp_path, checkout):
+    (tmp_path / "utt2label").write_text("a sad\n")
+    (tmp_path / "classes.txt").write_text("sad\n")
+    told = call(
+        sys.executable, "-X", "importtime", "-m", "mertk", "recipe-facts", "--data", tmp_path, checkout=checkout
+    )
+    assert "miniature=no" in told and "mertk.data.manifest" in told and "numpy" not in told
 
 
 def test_of_a_configuration_what_is_used(tmp_path, capsys):
