@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.content import read_json
-from mertk.data.text_file import read_text
+from mertk.data.text_file import read_lines
 from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
 from mertk.data_prep.own.rows import OwnReading, OwnRow
 from mertk.errors import MertkError
@@ -129,7 +129,7 @@ def _entries(path: Path) -> Iterator[tuple[str, str, Any]]:
         for key, entry in read_json(path, dict[str, Any], "download it again").items():
             yield f"{path}:{key}", key, entry
         return
-    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
             try:
                 entry = json.loads(line)
@@ -174,7 +174,7 @@ def _read_speakers(folder: Path) -> dict[str, str] | None:
     path = next((place / SPEAKERS for place in (folder, folder.parent) if (place / SPEAKERS).is_file()), None)
     if path is None:
         return None
-    lines = (line.split() for line in read_text(path).split("\n"))
+    lines = map(str.split, read_lines(path))
     return {words[0]: words[2] for words in lines if len(words) > 4} or None
 
 

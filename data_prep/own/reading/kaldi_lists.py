@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mertk.data.labels import is_number
-from mertk.data.text_file import BYTE_ORDER_MARK, read_text
+from mertk.data.text_file import read_lines
 from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
 from mertk.data_prep.own.reading.table_text import windows_text
 from mertk.data_prep.own.rows import OwnReading, OwnRow
@@ -110,8 +110,7 @@ def _read_list(path: Path, reading: OwnReading) -> dict[str, Line]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
     """Number, first word and the rest of every line that is not empty."""
-    text = read_text(path, "surrogateescape").removeprefix(BYTE_ORDER_MARK)
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(read_lines(path, "surrogateescape"), start=1):
         words = line.strip().split(None, 1)
         if words:
             yield number, words[0], words[1] if len(words) > 1 else ""
