@@ -222,8 +222,10 @@ def test_faults_of_emoboxs_lines_are_theirs_alone(tmp_path, clips):
     folder = emobox_folder(tmp_path, clips)
     lines = ["no json", '{"key": "a"}', '{"key": "b", "wav": "x.wav"}', '{"key": "c", "wav": "x.wav", "emo": "z"}']
     lines += ['{"key": "d", "wav": "x.wav", "emo": "h", "type": "feature"}', "[1]", ""]
+    lines += ['{"key": "e", "wav": "s3://there/x.wav", "emo": "h"}']
     rows = read_emobox([write(folder / "odd.jsonl", lines)]).rows
     expected = ["it is no utterance", 'no "wav"', 'no "emo"', "none of label_map.json", "expected raw", "no utterance"]
+    expected += ["is on another machine"]
     assert all(part in row.fault for row, part in zip(rows, expected, strict=True))
     write(folder / "fold_1/mine_test_fold_1.jsonl", [])
     with pytest.raises(MertkError, match=r"leave 8 of 24 utterances untested, .* choose one of 1, 2, 3 with --fold"):
