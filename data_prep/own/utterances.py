@@ -96,10 +96,10 @@ class OwnTable:
         self.left_out[reason] += utterance.is_kept
         utterance.is_kept = False
 
-    def settle(self, name: str, fewest: float = _MOST) -> bool:
+    def settle(self, name: str, is_asked: bool = False, fewest: float = _MOST) -> bool:
         """Whether a column of the rows is used: where at least a share has a value; the others are lost then."""
         having = {utterance.id for utterance in self.kept() if (getattr(utterance.row, name) or "").strip()}
-        return self.settle_among(having, name, f"empty_{name}", f"its row has no {name}", fewest=fewest)
+        return self.settle_among(having, name, f"empty_{name}", f"its row has no {name}", is_asked, fewest)
 
     def settle_among(
         self, having: set[str], name: str, reason: str, detail: str, is_asked: bool = False, fewest: float = _MOST
