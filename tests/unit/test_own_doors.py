@@ -232,6 +232,8 @@ def test_faults_of_emoboxs_lines_are_theirs_alone(tmp_path, clips):
         read_emobox([folder])
     with pytest.raises(MertkError, match="--fold 9: there is 1, 2, 3"):
         read_emobox([folder], fold=9)
+    with pytest.raises(MertkError, match="--root .*none: there is no such folder"):
+        read_emobox([folder], root=folder / "none")
 
 
 def test_a_database_of_audformat(tmp_path, clips):

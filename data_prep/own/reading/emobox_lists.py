@@ -19,7 +19,7 @@ from typing import Any
 
 from mertk.content import read_json
 from mertk.data.text_file import read_lines
-from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
+from mertk.data_prep.own.reading.file_finder import FileFinder, check_root, is_there
 from mertk.data_prep.own.rows import OwnReading, OwnRow
 from mertk.errors import MertkError
 
@@ -60,8 +60,9 @@ def read_emobox(
         label_map: names of the emotions by their codes; None: the label_map.json beside or above the lists.
 
     Raises:
-        MertkError: no list, folds that are no cross-validation, or a list or map that is at fault as a whole.
+        MertkError: no list, no such root, folds that are no cross-validation, or a list or map at fault as a whole.
     """
+    check_root(root)
     given = _find_lists(sources, fold)
     folder = given[0].path.absolute().parent
     counts = Counter(one.part or "no part" for one in given)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mertk.data.labels import is_number
 from mertk.data.text_file import read_lines
-from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
+from mertk.data_prep.own.reading.file_finder import FileFinder, check_root, is_there
 from mertk.data_prep.own.reading.table_text import windows_text
 from mertk.data_prep.own.rows import OwnReading, OwnRow
 from mertk.errors import MertkError
@@ -145,8 +145,7 @@ class _Recordings:
     """Finds the files that wav.scp names."""
 
     def __init__(self, root: Path | None, folder: Path) -> None:
-        if root is not None and not root.is_dir():
-            raise MertkError(f"--root {root}: there is no such folder; mend the path.")
+        check_root(root)
         self.finders = [
             FileFinder(place, takes_tails=root is not None) for place in ([root] if root else [Path.cwd(), folder])
         ]
