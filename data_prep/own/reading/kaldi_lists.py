@@ -162,8 +162,9 @@ class _Recordings:
             raise ValueError(f"{value!r:.80} {_SHELL}")
         if _ARCHIVE.search(value):
             raise ValueError(f"{value!r:.80} is in an archive; copy it to a file (wav-copy), and name that in wav.scp")
-        paths = [finder.find(value) for finder in self.finders]
-        return next((path for path in paths if is_there(path)), paths[0])
+        paths = (finder.find(value) for finder in self.finders)
+        first = next(paths)
+        return first if is_there(first) else next(filter(is_there, paths), first)
 
 
 def _read_three_columns(path: Path, root: Path | None) -> OwnReading:
