@@ -71,10 +71,12 @@ def prepare(
     Raises:
         MertkError: a table is missing or at fault as a whole, or as `prepare_rows`.
     """
-    from mertk.data_prep.own.reading.audformat_tables import find_table, read_audformat
+    from mertk.data_prep.own.reading.audformat_tables import find_table, read_audformat, read_others
+
+    others = read_others(more, root, encoding, ending)
 
     def read(path: Path) -> OwnReading:
-        return read_audformat(find_table(path, table), more, columns, root, encoding, ending)
+        return read_audformat(find_table(path, table), others, columns, root, encoding, ending)
 
     return door.prepare_lists(read, [source] if source else [], parts, out, name, options)
 

@@ -247,6 +247,10 @@ def test_a_database_of_audformat(tmp_path, clips):
     manifest = prepared("audformat", folder, *words)
     assert set(manifest.column("audio_segments")) == {"0 1.5"}
     assert set(manifest.column("utt2spk")) == set("012345") and "line 3" in manifest.column("text")
+    rows = [f"{clip.name},{EMOTIONS[row % 3]}" for row, clip in enumerate(clips)]
+    parts = [write(folder / f"{part}.csv", ["file,emotion", *rows[part::2]]) for part in (0, 1)]
+    manifest = prepared("audformat", "--train", parts[0], "--test", parts[1], *words[:2], "--out", tmp_path / "parts")
+    assert set(manifest.column("utt2spk")) == set("012345")
     (folder / "db.emotion.csv").rename(folder / "db.gold.csv")
     assert main(["prepare", "audformat", str(folder), "--out", str(tmp_path / "other")]) == 1
     with pytest.raises(SystemExit):
