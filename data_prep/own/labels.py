@@ -118,9 +118,9 @@ def _read_names(
     class_order: Sequence[str] | None,
 ) -> list[str]:
     """The classes in their order; the labels are set as they are spelt."""
-    counts = Counter(name for given in names for name in given if name)
-    spelt = _spellings(counts, class_order)
-    _warn_of_joined(table, counts, spelt)
+    there = [name for given in names for name in given if name]
+    spelt = _spellings(there, class_order)
+    _warn_of_joined(table, Counter(there), spelt)
     classes = list(map(_class_name, class_order)) if class_order else _in_order(spelt.values())
     for utterance, given in zip(labelled, names, strict=True):
         text = utterance.row.label
@@ -142,10 +142,9 @@ def _read_names(
     return list(used)
 
 
-def _spellings(counts: Counter[str], class_order: Sequence[str] | None) -> dict[str, str]:
+def _spellings(names: Sequence[str], class_order: Sequence[str] | None) -> dict[str, str]:
     """Each name as it will be written: as asked for, else as most labels spell it; a code without decimals."""
-    given = [name for name, count in counts.items() for _ in range(count)]
-    as_spelt = dict(zip(given, respell(given, class_order), strict=True))
+    as_spelt = dict(zip(names, respell(names, class_order), strict=True))
     return {name: _class_name(spelling) for name, spelling in as_spelt.items()}
 
 
