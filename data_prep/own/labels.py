@@ -124,7 +124,7 @@ def _read_names(
     classes = list(map(_class_name, class_order)) if class_order else _in_order(spelt.values())
     for utterance, given in zip(labelled, names, strict=True):
         text = utterance.row.label
-        if "" in given:
+        if not all(map(clean_name, given)):
             table.drop(utterance, "bad_label", f"label {text!r} names nothing beside one of its separators")
             continue
         found = [spelt[name] for name in given]
