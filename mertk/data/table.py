@@ -12,7 +12,7 @@ import io
 from pathlib import Path
 
 from mertk.data.columns import COLUMN_NAMES
-from mertk.data.folds import read_fold
+from mertk.data.folds import read_fold, read_folds
 from mertk.data.manifest import Manifest
 from mertk.errors import MertkError
 
@@ -121,7 +121,8 @@ def _parts(manifest: Manifest, kind: str | None) -> tuple[str, dict[str, str], l
         return "fold", {}, [told] if found else []
     if kind not in found:
         raise MertkError(f"{manifest.source}: has no folds by {kind}; there is {', '.join(found) or 'none'}.")
-    numbers = {utterance: one.name for one in sorted(found[kind].iterdir()) for utterance in read_fold(one).test}
+    given = read_folds(manifest.source, [found[kind].name])
+    numbers = {utterance: name.rpartition("/")[2] for name, fold in given.items() for utterance in fold.test}
     if numbers.keys() != set(manifest.ids):
         return "fold", {}, [f"the folds by {kind} are not in the table, they do not test every utterance"]
     return "fold", numbers, []
