@@ -59,7 +59,7 @@ def _read(path: Path, modalities: Collection[str]) -> FileFacts:
     sound_error = sound if isinstance(sound, RecordingError) else None
     picture_error = picture if isinstance(picture, RecordingError) else None
     return FileFacts(
-        sound="coded" if isinstance(sound, float) or sound_error else None,
+        sound=None if sound is None else "coded",
         sound_seconds=sound if isinstance(sound, float) else None,
         has_picture=True,
         picture_seconds=picture if isinstance(picture, float) else None,
