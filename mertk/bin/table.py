@@ -30,8 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     for sentence in write_table(manifest, arguments.out, arguments.file, arguments.folds):
         print(f"warning: {sentence}", file=sys.stderr)
     print(f"{arguments.out}: {len(manifest)} utterances")
-    classes = f" --classes {','.join(manifest.classes)}" if manifest.classes else ""
-    print(f"  read back by `mertk prepare csv {arguments.out} --task {manifest.task.name}{classes} --out DIR`")
+    task, names = manifest.task.name, ",".join(manifest.classes or ())
+    if names:
+        print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --classes {names} --out DIR`")
+    else:
+        print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --out DIR`")
     return 0
 
 
