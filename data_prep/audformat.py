@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
+from mertk.data_prep.own import door
 from mertk.data_prep.own.arguments import add_arguments, read_arguments
-from mertk.data_prep.own.door import add_common_arguments, add_table_arguments, given_parts, read_table_arguments
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
+    from mertk.data_prep.own.rows import OwnReading
 
 EXAMPLE = """
 mertk prepare audformat emodb --more emodb/db.files.csv --out data/emodb
@@ -35,12 +36,11 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--more", type=Path, nargs="+", action="extend", default=[], metavar="TABLE", help="what else is known of files"
     )
-    add_common_arguments(parser, "table")
-    add_table_arguments(parser)
+    door.add_common_arguments(parser, "table")
+    door.add_table_arguments(parser)
     add_arguments(parser)
     arguments = parser.parse_args(argv)
-    if (arguments.source is None) != bool(given_parts(arguments)):
-        parser.error("expected a table or folder, or one for each of --train, --validation and --test, and not both")
+    door.check_lists(parser, arguments, arguments.source is not None, "a table or folder")
     return arguments
 
 
@@ -61,7 +61,7 @@ def prepare(
 
     Args:
         source: table, or folder of a database; None where there is one for each part.
-        parts: tables of train, validation and test.
+        parts: tables of train, validation and test, beside or instead of it.
         name: of the corpus; None for that of the table or folder.
         table: of a database, the one with the labels.
         more: tables of files with more about them.
@@ -71,15 +71,14 @@ def prepare(
     Raises:
         MertkError: a table is missing or at fault as a whole, or as `prepare_rows`.
     """
-    from mertk.data_prep.own.door import join_readings, prepare_reading, with_part
-    from mertk.data_prep.own.reading.audformat_tables import find_table, read_audformat
+    from mertk.data_prep.own.reading.audformat_tables import find_table, read_audformat, read_others
 
-    given = [(None, source)] if source else list((parts or {}).items())
-    reading = join_readings(
-        with_part(read_audformat(find_table(path, table), more, columns, root, encoding, ending), part)
-        for part, path in given
-    )
-    return prepare_reading(reading, [path for _, path in given], out, name, options)
+    others = read_others(more, root, encoding, ending)
+
+    def read(path: Path) -> OwnReading:
+        return read_audformat(find_table(path, table), others, columns, root, encoding, ending)
+
+    return door.prepare_lists(read, [source] if source else [], parts, out, name, options)
 
 
 @cli.program
@@ -90,11 +89,11 @@ def main(argv: list[str] | None = None) -> int:
     manifest = prepare(
         arguments.source,
         arguments.out,
-        given_parts(arguments),
+        door.given_parts(arguments),
         arguments.name,
         arguments.table,
         arguments.more,
-        **read_table_arguments(arguments),
+        **door.read_table_arguments(arguments),
         **read_arguments(arguments),
     )
     tell_prepared(manifest)

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from mertk import cli
 from mertk.checkup.finding import Finding
+from mertk.data_prep.own import door
 from mertk.data_prep.own.arguments import add_arguments, read_arguments
-from mertk.data_prep.own.door import add_common_arguments, add_table_arguments, given_parts, read_table_arguments
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
+    from mertk.data_prep.own.rows import OwnReading
 
 COMMAND = "csv"
 
@@ -39,12 +40,11 @@ mertk prepare csv --train train.csv --validation dev.csv --test test.csv --out d
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__, EXAMPLE)
     parser.add_argument("tables", nargs="*", type=Path, metavar="TABLE", help="a table, or several of the same columns")
-    add_common_arguments(parser, "table")
-    add_table_arguments(parser)
+    door.add_common_arguments(parser, "table")
+    door.add_table_arguments(parser)
     add_arguments(parser)
     arguments = parser.parse_args(argv)
-    if bool(arguments.tables) == bool(given_parts(arguments)):
-        parser.error("expected a table, or one for each of --train, --validation and --test, and not both")
+    door.check_lists(parser, arguments, bool(arguments.tables), "a table")
     return arguments
 
 
@@ -74,14 +74,12 @@ def prepare(
     Raises:
         MertkError: a table at fault as a whole, or as `prepare_rows`. Nothing is written then but the list of faults.
     """
-    from mertk.data_prep.own.door import join_readings, prepare_reading, with_part
     from mertk.data_prep.own.reading.table import read_own_table
 
-    given = [(None, path) for path in tables] + list((parts or {}).items())
-    reading = join_readings(
-        with_part(read_own_table(path, columns, root, encoding, ending), part) for part, path in given
-    )
-    return prepare_reading(reading, [path for _, path in given], out, name, options)
+    def read(path: Path) -> OwnReading:
+        return read_own_table(path, columns, root, encoding, ending)
+
+    return door.prepare_lists(read, tables, parts, out, name, options)
 
 
 def recognises(corpus: Path, **_: object) -> bool:
@@ -113,9 +111,9 @@ def main(argv: list[str] | None = None) -> int:
     manifest = prepare(
         arguments.tables,
         arguments.out,
-        given_parts(arguments),
+        door.given_parts(arguments),
         arguments.name,
-        **read_table_arguments(arguments),
+        **door.read_table_arguments(arguments),
         **read_arguments(arguments),
     )
     tell_prepared(manifest)

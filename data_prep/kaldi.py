@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
+from mertk.data_prep.own import door
 from mertk.data_prep.own.arguments import add_arguments, read_arguments
-from mertk.data_prep.own.door import add_common_arguments, given_parts
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
+    from mertk.data_prep.own.rows import OwnReading
 
 EXAMPLE = """
 mertk prepare kaldi data/all --out data/mine
@@ -30,12 +31,11 @@ mertk prepare kaldi --train train.scp --test test.scp --out data/mine
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = cli.make_parser(__doc__, EXAMPLE)
     parser.add_argument("source", nargs="?", type=Path, metavar="DIR|SCP", help="data directory, or three-column scp")
-    add_common_arguments(parser, "data directory, or scp,")
+    door.add_common_arguments(parser, "data directory, or scp,")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="lines `utterance label` (default: utt2label, ...)")
     add_arguments(parser)
     arguments = parser.parse_args(argv)
-    if (arguments.source is None) != bool(given_parts(arguments)):
-        parser.error("expected a data directory, or one for each of --train, --validation and --test, and not both")
+    door.check_lists(parser, arguments, arguments.source is not None, "a data directory")
     return arguments
 
 
@@ -52,7 +52,7 @@ def prepare(
 
     Args:
         source: folder or file; None where there is one for each part.
-        parts: folders or files of train, validation and test.
+        parts: folders or files of train, validation and test, beside or instead of it.
         name: of the corpus; None for that of the folder.
         root: folder that paths are relative to; None for the working directory, or else the source.
         labels: lines `utterance label`; None for the file of the data directory.
@@ -61,12 +61,12 @@ def prepare(
     Raises:
         MertkError: a list is missing or at fault as a whole, or as `prepare_rows`.
     """
-    from mertk.data_prep.own.door import join_readings, prepare_reading, with_part
     from mertk.data_prep.own.reading.kaldi_lists import read_kaldi
 
-    given = [(None, source)] if source else list((parts or {}).items())
-    reading = join_readings(with_part(read_kaldi(path, root, labels), part) for part, path in given)
-    return prepare_reading(reading, [path for _, path in given], out, name, options)
+    def read(path: Path) -> OwnReading:
+        return read_kaldi(path, root, labels)
+
+    return door.prepare_lists(read, [source] if source else [], parts, out, name, options)
 
 
 @cli.program
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     manifest = prepare(
         arguments.source,
         arguments.out,
-        given_parts(arguments),
+        door.given_parts(arguments),
         arguments.name,
         arguments.root,
         arguments.labels,

@@ -62,18 +62,22 @@ def _values(
         yield "audio_segments", f"0 {_rounded_down(seconds)}"
         yield "utt2dur", f"{seconds:.4f}"
     elif "audio" in used:
-        length = facts[utterance.file].sound_seconds or 0.0
-        end = length if utterance.end is None else min(utterance.end, length)
+        end = _end_in(utterance, facts[utterance.file].sound_seconds)
         yield "wav.scp", str(utterance.file)
         yield "audio_segments", f"{format_seconds(start)} {_rounded_down(end)}"
         yield "utt2dur", f"{end - start:.4f}"
     if "video" in used:
-        length = facts[utterance.file].picture_seconds or 0.0
-        end = length if utterance.end is None else min(utterance.end, length)
+        end = _end_in(utterance, facts[utterance.file].picture_seconds)
         yield "video.scp", str(utterance.file)
         yield "video_segments", f"{format_seconds(start)} {_rounded_down(end)} whole"
         if "audio" not in used:
             yield "utt2dur", f"{end - start:.4f}"
+
+
+def _end_in(utterance: OwnUtterance, length: float | None) -> float:
+    """Seconds at which an utterance ends in its file, which lasts `length`."""
+    length = length or 0.0
+    return length if utterance.end is None else min(utterance.end, length)
 
 
 def _rounded_down(seconds: float) -> str:

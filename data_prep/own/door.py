@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,12 @@ def given_parts(arguments: argparse.Namespace) -> dict[str, Path]:
     """The lists that were given for a part, by part."""
     given = {"train": arguments.train, "validation": arguments.validation, "test": arguments.test}
     return {part: path for part, path in given.items() if path is not None}
+
+
+def check_lists(parser: argparse.ArgumentParser, arguments: argparse.Namespace, is_given: bool, what: str) -> None:
+    """Refuse a command line with neither a list of its own (`is_given`), called `what`, nor those of parts; or both."""
+    if is_given == bool(given_parts(arguments)):
+        parser.error(f"expected {what}, or one for each of --train, --validation and --test, and not both")
 
 
 def read_table_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -83,6 +89,20 @@ def name_of(sources: Sequence[Path]) -> str:
     source = sources[0].absolute()
     name = source.parent.name if len(sources) > 1 else source.name if source.is_dir() else source.stem
     return "_".join(name.split()) or "own"
+
+
+def prepare_lists(
+    read: Callable[[Path], OwnReading],
+    sources: Sequence[Path],
+    parts: Mapping[str, Path] | None,
+    out: Path,
+    name: str | None,
+    options: Mapping[str, Any],
+) -> Manifest:
+    """Read lists, those of parts among them, and write the data directory `out` of all (`prepare_reading`)."""
+    given = [(None, source) for source in sources] + list((parts or {}).items())
+    reading = join_readings(with_part(read(path), part) for part, path in given)
+    return prepare_reading(reading, [path for _, path in given], out, name, options)
 
 
 def prepare_reading(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from mertk.data.corpus_files import find_near
 from mertk.data.recording_error import RecordingError, attempt
@@ -46,22 +47,19 @@ def read_facts(path: Path, modalities: Collection[str]) -> FileFacts:
 
 def _read(path: Path, modalities: Collection[str]) -> FileFacts:
     from mertk.data.recording_file import has_picture
-    from mertk.data.sound_file import measure_sound, open_sound
+    from mertk.data.sound_file import open_sound, opened_seconds
 
     _check_there(path)
     with open_sound(path) as file:
-        kind = None if file is None else file.format
-    is_video = kind not in _SOUND_ALONE and bool(has_picture(path))
-    if kind is not None and not is_video:
-        return FileFacts("plain", measure_sound(path).seconds)
-    if not is_video:
-        return FileFacts("coded", _coded_seconds(path))
-    sound = attempt(lambda: _sound_of_video(path), path) if "audio" in modalities else None
+        is_alone = file is not None and file.format in _SOUND_ALONE
+        if is_alone or not has_picture(path):
+            return FileFacts("coded" if file is None else "plain", _seconds_alone(file, path))
+        sound = attempt(lambda: opened_seconds(file, path), path) if "audio" in modalities else None
     picture = attempt(lambda: _picture_seconds(path), path) if "video" in modalities else None
     sound_error = sound if isinstance(sound, RecordingError) else None
     picture_error = picture if isinstance(picture, RecordingError) else None
     return FileFacts(
-        sound="coded" if isinstance(sound, float) or sound_error else None,
+        sound=None if sound is None else "coded",
         sound_seconds=sound if isinstance(sound, float) else None,
         has_picture=True,
         picture_seconds=picture if isinstance(picture, float) else None,
@@ -84,21 +82,16 @@ def _check_there(path: Path) -> None:
         raise RecordingError(str(error).rstrip(".") + hint, "no_file") from error
 
 
-def _coded_seconds(path: Path) -> float:
-    from mertk.data.sound_file import measure_sound
+def _seconds_alone(sound: Any | None, path: Path) -> float:
+    """Seconds of an open file without moving pictures."""
+    from mertk.data.sound_file import measure_opened
 
     try:
-        return measure_sound(path).seconds
+        return measure_opened(sound, path).seconds
     except RecordingError as error:
         if error.reason != "no_audio":
             raise
         raise RecordingError(f"{path}: it has neither sound nor moving pictures", "no_sound") from error
-
-
-def _sound_of_video(path: Path) -> float | None:
-    from mertk.data.sound_file import sound_seconds
-
-    return sound_seconds(path)
 
 
 def _picture_seconds(path: Path) -> float:

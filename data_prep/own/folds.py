@@ -82,7 +82,7 @@ def find_units(manifest: Manifest, keep_together: str | None, fewest: int = _FEW
     Raises:
         MertkError: no such column, or too few groups whatever is kept.
     """
-    known = tuple(name for name in _LADDER[0] if find_column(manifest, name))
+    known = _known(manifest)
     if keep_together is not None:
         if keep_together not in (*known, UTTERANCE):
             raise MertkError(
@@ -108,6 +108,11 @@ def find_units(manifest: Manifest, keep_together: str | None, fewest: int = _FEW
     )
 
 
+def _known(manifest: Manifest) -> tuple[str, ...]:
+    """What is known of utterances, of all that parts should not share."""
+    return tuple(name for name in _LADDER[0] if find_column(manifest, name))
+
+
 def _others(known: Collection[str], kept: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name not in kept)
 
@@ -130,6 +135,11 @@ def _link(manifest: Manifest, kept: Sequence[str]) -> Grouping:
     return Grouping([first.names[number] for number in linked.tolist()], codes[first.codes])
 
 
+def _values(manifest: Manifest, grouping: Grouping) -> dict[str, str]:
+    """By utterance, what it shares with others of its group."""
+    return dict(zip(manifest.ids, map(grouping.names.__getitem__, grouping.codes.tolist()), strict=True))
+
+
 def add_cross_validation(directory: DataDirectory, k: int, keep_together: str | None) -> str:
     """Make k folds, fewer where there are fewer groups; in words what they keep together.
 
@@ -147,8 +157,10 @@ def add_cross_validation(directory: DataDirectory, k: int, keep_together: str | 
         directory.warn(f"{count} groups by {in_words(units.kept)} make {count} folds, not {k}{hint}")
         k = count
     parts = divide(directory.manifest, units.grouping, k)
+    number_of = {value: number for number, part in enumerate(parts) for value in part}
+    part_of = {name: number_of[value] for name, value in _values(directory.manifest, units.grouping).items()}
     finer = [name for name in ("recording", UTTERANCE) if name in (*units.kept[1:], *units.shared, UTTERANCE)]
-    _add_folds(directory, units, units.grouping, parts, finer if units.column != UTTERANCE else ())
+    _add_folds(directory, units.kept, units.shared, part_of, k, finer if units.column != UTTERANCE else ())
     return f"{k} folds that keep together {in_words(units.kept)}: {count} groups"
 
 
@@ -162,15 +174,12 @@ def add_given_folds(directory: DataDirectory, fold_of: Mapping[str, str]) -> str
     names = _in_order(set(fold_of.values()))
     if len(names) < 2:
         raise MertkError(f"column fold: all rows are of fold {names[0]}; expected several folds.")
-    known = [name for name in _LADDER[0] if find_column(manifest, name)]
-    kept = tuple(name for name in known if _is_within(group_by(manifest, name), manifest, fold_of))
-    units = Units(kept or (UTTERANCE,), _others(known, kept), group_by(manifest, kept[0] if kept else UTTERANCE))
-    parts: dict[str, list[str]] = {name: [] for name in names}
-    fold_of_value = dict(zip(units.grouping.codes.tolist(), map(fold_of.__getitem__, manifest.ids), strict=True))
-    for code, value in enumerate(units.grouping.names):
-        parts[fold_of_value[code]].append(value)
-    _add_folds(directory, units, units.grouping, list(parts.values()))
-    return f"the {len(names)} folds of the table, which keep together {in_words(units.kept)}"
+    known = _known(manifest)
+    kept = tuple(name for name in known if _is_within(group_by(manifest, name), manifest, fold_of)) or (UTTERANCE,)
+    number_of = {name: number for number, name in enumerate(names)}
+    part_of = {utterance: number_of[fold_of[utterance]] for utterance in manifest.ids}
+    _add_folds(directory, kept, _others(known, kept), part_of, len(names))
+    return f"the {len(names)} folds of the table, which keep together {in_words(kept)}"
 
 
 def _in_order(names: Collection[str]) -> list[str]:
@@ -185,26 +194,26 @@ def _is_within(grouping: Grouping, manifest: Manifest, fold_of: Mapping[str, str
 
 def _add_folds(
     directory: DataDirectory,
-    units: Units,
-    grouping: Grouping,
-    parts: Sequence[Sequence[str]],
+    kept: Sequence[str],
+    shared: Sequence[str],
+    part_of: Mapping[str, int],
+    num_parts: int,
     finer: Sequence[str] = (),
 ) -> None:
-    """Write the folds whose test parts are these values of a grouping; `finer` is what could be kept instead."""
-    part_of_name = {name: number for number, part in enumerate(parts) for name in part}
-    part_of = {
-        utterance: part_of_name[grouping.names[code]]
-        for utterance, code in zip(directory.manifest.ids, grouping.codes.tolist(), strict=True)
-    }
-    check_classes(directory.manifest, part_of, len(parts), units.kept, finer)
-    warn_of_rare_classes(directory, part_of, len(parts))
-    column = group_by(directory.manifest, units.column)
-    groups: list[set[str]] = [set() for _ in parts]
-    for utterance, code in zip(directory.manifest.ids, column.codes.tolist(), strict=True):
-        groups[part_of[utterance]].add(column.names[code])
-    warn_of_shared(directory, part_of, units.shared, "folds")
+    """Write the folds in whose parts utterances are tested (`part_of`).
+
+    Args:
+        kept, shared: see `Units`.
+        finer: what could be kept together instead.
+    """
+    check_classes(directory.manifest, part_of, num_parts, kept, finer)
+    warn_of_rare_classes(directory, part_of, num_parts)
+    groups: list[set[str]] = [set() for _ in range(num_parts)]
+    for name, value in _values(directory.manifest, group_by(directory.manifest, kept[0])).items():
+        groups[part_of[name]].add(value)
+    warn_of_shared(directory, part_of, shared, "folds")
     warn_of_lone_speakers(directory)
-    directory.add_folds(units.column, groups=[sorted(group) for group in groups], share=units.shared)
+    directory.add_folds(kept[0], groups=[sorted(group) for group in groups], share=shared)
 
 
 def add_parts(directory: DataDirectory, part_of: Mapping[str, str], k: int, keep_together: str | None) -> str:
@@ -213,7 +222,7 @@ def add_parts(directory: DataDirectory, part_of: Mapping[str, str], k: int, keep
     Raises:
         MertkError: no training or no test part, or a class without an utterance in training.
     """
-    parts = {part: [name for name in directory.manifest.ids if part_of[name] == part] for part in PARTS}
+    parts = _by_part(directory.manifest, part_of)
     missing = [part for part in ("train", "test") if not parts[part]]
     if missing:
         there = ", ".join(f"{part} {len(ids)}" for part, ids in parts.items() if ids)
@@ -224,13 +233,17 @@ def add_parts(directory: DataDirectory, part_of: Mapping[str, str], k: int, keep
     told = "the parts of the table"
     if not parts["validation"]:
         part_of, units = _split_off(directory, part_of, parts["train"], k, keep_together)
-        parts = {part: [name for name in directory.manifest.ids if part_of[name] == part] for part in PARTS}
+        parts = _by_part(directory.manifest, part_of)
         told += f", with a validation part taken from training, by {in_words(units.kept)}"
-    known = [name for name in _LADDER[0] if find_column(directory.manifest, name)]
+    known = _known(directory.manifest)
     warn_of_shared(directory, part_of, known, "parts")
     warn_of_lone_speakers(directory)
     directory.add_official_folds(**parts, share=known)
     return told + ": " + ", ".join(f"{part} {len(ids)}" for part, ids in parts.items())
+
+
+def _by_part(manifest: Manifest, part_of: Mapping[str, str]) -> dict[str, list[str]]:
+    return {part: [name for name in manifest.ids if part_of[name] == part] for part in PARTS}
 
 
 def _split_off(
@@ -240,6 +253,5 @@ def _split_off(
     training = directory.manifest.subset(train)
     units = find_units(training, keep_together, fewest=2)
     chosen = set(divide(training, units.grouping, min(k, len(units.grouping.names)))[0])
-    names = map(units.grouping.names.__getitem__, units.grouping.codes.tolist())
-    taken = {name for name, unit in zip(training.ids, names, strict=True) if unit in chosen}
+    taken = {name for name, value in _values(training, units.grouping).items() if value in chosen}
     return {name: "validation" if name in taken else part for name, part in part_of.items()}, units

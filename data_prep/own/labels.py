@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mertk.data.labels import is_number, normal_form, respell
@@ -118,13 +118,13 @@ def _read_names(
     class_order: Sequence[str] | None,
 ) -> list[str]:
     """The classes in their order; the labels are set as they are spelt."""
-    counts = Counter(name for given in names for name in given if name)
-    spelt = _spellings(counts, class_order)
-    _warn_of_joined(table, counts, spelt)
+    there = [name for given in names for name in given if name]
+    spelt = _spellings(there, class_order)
+    _warn_of_joined(table, Counter(there), spelt)
     classes = list(map(_class_name, class_order)) if class_order else _in_order(spelt.values())
     for utterance, given in zip(labelled, names, strict=True):
         text = utterance.row.label
-        if "" in given:
+        if not all(map(clean_name, given)):
             table.drop(utterance, "bad_label", f"label {text!r} names nothing beside one of its separators")
             continue
         found = [spelt[name] for name in given]
@@ -135,21 +135,16 @@ def _read_names(
         elif unknown:
             table.drop(utterance, "label_not_in_map", f"label {text!r} is none of the classes asked for")
         utterance.label = join_names(dict.fromkeys(found)) if task == "multilabel" else found[0]
-    used = {name for utterance in table.kept() for name in _names_in(utterance.label, task)}
+    used = OwnLabels(task, classes).count_classes(table.kept())
     missing = [name for name in classes if name not in used]
     if class_order and missing:
         table.warnings.append(f"no row that is kept has the class {', '.join(missing)}, which is asked for")
-    return [name for name in classes if name in used]
+    return list(used)
 
 
-def _names_in(label: str, task: str) -> list[str]:
-    return TASKS[task].names_in(label) if label else []
-
-
-def _spellings(counts: Counter[str], class_order: Sequence[str] | None) -> dict[str, str]:
+def _spellings(names: Sequence[str], class_order: Sequence[str] | None) -> dict[str, str]:
     """Each name as it will be written: as asked for, else as most labels spell it; a code without decimals."""
-    given = [name for name, count in counts.items() for _ in range(count)]
-    as_spelt = dict(zip(given, respell(given, class_order), strict=True))
+    as_spelt = dict(zip(names, respell(names, class_order), strict=True))
     return {name: _class_name(spelling) for name, spelling in as_spelt.items()}
 
 
@@ -159,9 +154,8 @@ def _class_name(text: str) -> str:
     return str(int(float(number))) if number and float(number).is_integer() else clean_name(text)
 
 
-def _in_order(names: Sequence[str] | object) -> list[str]:
-    distinct = set(names)
-    return sorted(distinct, key=lambda name: (not is_number(name), float(name) if is_number(name) else 0.0, name))
+def _in_order(names: Iterable[str]) -> list[str]:
+    return sorted(set(names), key=lambda name: (not is_number(name), float(name) if is_number(name) else 0.0, name))
 
 
 def _warn_of_joined(table: OwnTable, counts: Counter[str], spelt: dict[str, str]) -> None:

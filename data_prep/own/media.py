@@ -11,9 +11,8 @@ from mertk.data_prep.own.files import FileFacts, look_into
 from mertk.data_prep.own.utterances import OwnTable, OwnUtterance, is_listable
 from mertk.errors import MertkError
 
-#: how messages call what is used, and why an utterance without it is lost
-WORDS = {"audio": "sound", "video": "picture", "text": "text"}
-_REASONS = {"audio": "no_sound", "video": "no_picture", "text": "empty_text"}
+#: how messages and reasons call what files have
+_WORDS = {"audio": "sound", "video": "picture"}
 
 #: an interval may end this much behind its file: tables are rounded, to pictures perhaps
 _TOLERANCE_SECONDS = 0.1
@@ -40,12 +39,11 @@ def settle_media(table: OwnTable, modalities: Sequence[str] | None, num_threads:
     if facts:
         for name, has in (("audio", _has_sound), ("video", _has_picture)):
             having = {utterance.id for utterance in table.kept() if has(facts[utterance.file])}
-            told = f"its file has no {WORDS[name]}"
-            if name in wanted and table.settle_among(having, name, _REASONS[name], told, modalities is not None):
+            reason, told = f"no_{_WORDS[name]}", f"its file has no {_WORDS[name]}"
+            if name in wanted and table.settle_among(having, name, reason, told, modalities is not None):
                 _check_one(table, facts, name)
     if "text" in wanted:
-        having = {utterance.id for utterance in table.kept() if (utterance.row.text or "").strip()}
-        table.settle_among(having, "text", _REASONS["text"], "its row has no text", modalities is not None)
+        table.settle("text", is_asked=modalities is not None)
     if not table.used & set(MODALITIES) and table.kept():
         raise MertkError(
             "neither sound nor picture nor text is there of so many rows that it can be used; expected a column of "
@@ -97,7 +95,7 @@ def _check_one(table: OwnTable, facts: dict[Path, FileFacts], modality: str) -> 
             table.drop(
                 utterance,
                 "bad_interval",
-                f"{utterance.file}: its {WORDS[modality]} lasts {seconds:.3f} s, asked for is {told}",
+                f"{utterance.file}: its {_WORDS[modality]} lasts {seconds:.3f} s, asked for is {told}",
             )
 
 

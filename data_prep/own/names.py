@@ -27,13 +27,13 @@ def name_rows(rows: Sequence[OwnRow]) -> list[str]:
     taken = set(names)
     unnamed = {_what(row): row for row, name in zip(rows, names, strict=True) if not name}
     found: dict[Hashable, str] = {}
+    longest = max((len(row.file.parts) for row in unnamed.values() if row.file), default=0)
     num_folders = 0
     while len(found) < len(unnamed):
         alike: dict[str, list[Hashable]] = defaultdict(list)
         for what, row in unnamed.items():
             if what not in found:
                 alike[_file_name(row, num_folders)].append(what)
-        longest = max(len(row.file.parts) if row.file else 0 for row in unnamed.values())
         for name, members in alike.items():
             if num_folders > longest:  # their names differ in what no name can hold
                 members = _numbered(name, members, taken, found)

@@ -40,7 +40,7 @@ def settle_parts(table: OwnTable) -> OwnParts:
     """
     for name in ("speaker", "session"):
         table.settle(name)
-    has_part, has_fold = table.settle("part", _FEWEST), table.settle("fold", _FEWEST)
+    has_part, has_fold = (table.settle(name, fewest=_FEWEST) for name in ("part", "fold"))
     if has_part and has_fold:
         raise MertkError("the table has a column part and a column fold; expected one of them, remove the other.")
     part_of, fold_of = {}, {}

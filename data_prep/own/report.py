@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mertk.data.corpus_files import told, utterance_counts
 from mertk.data.data_directory import tell_warnings
 from mertk.data.ledger import read_ledger
@@ -25,7 +23,8 @@ def tell_prepared(manifest: Manifest) -> None:
         print(f"  {choice}")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
-    print(f"  {told(utterance_counts(corpus), 'rows')}; see {Path(out) / 'excluded.tsv'}")
-    left_out = summarise(read_ledger(Path(out) / "excluded.tsv"))
+    ledger = out / "excluded.tsv"
+    print(f"  {told(utterance_counts(corpus), 'rows')}; see {ledger}")
+    left_out = summarise(read_ledger(ledger))
     if left_out:
         print(left_out)

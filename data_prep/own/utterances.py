@@ -27,6 +27,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mertk.data.columns import value_problem
 from mertk.data.labels import normal_form
 from mertk.data.ledger import NOT_LOST, Ledger, read_ledger
 from mertk.data_prep.own.names import clean_name, name_rows
@@ -36,9 +37,6 @@ from mertk.errors import MertkError
 from mertk.file_names import printable
 
 STAGE = "table"
-
-#: what no list of files can hold
-_CONTROLS = ("\t", "\r", "\n", "\0")
 
 #: what so many of the rows have is used, and the few that lack it are lost
 _MOST = 0.8
@@ -96,10 +94,10 @@ class OwnTable:
         self.left_out[reason] += utterance.is_kept
         utterance.is_kept = False
 
-    def settle(self, name: str, fewest: float = _MOST) -> bool:
+    def settle(self, name: str, is_asked: bool = False, fewest: float = _MOST) -> bool:
         """Whether a column of the rows is used: where at least a share has a value; the others are lost then."""
         having = {utterance.id for utterance in self.kept() if (getattr(utterance.row, name) or "").strip()}
-        return self.settle_among(having, name, f"empty_{name}", f"its row has no {name}", fewest=fewest)
+        return self.settle_among(having, name, f"empty_{name}", f"its row has no {name}", is_asked, fewest)
 
     def settle_among(
         self, having: set[str], name: str, reason: str, detail: str, is_asked: bool = False, fewest: float = _MOST
@@ -196,8 +194,7 @@ def has_label(row: OwnRow) -> bool:
 
 def is_listable(file: Path) -> bool:
     """Whether a list of files can hold its name."""
-    name = str(file)
-    return name == name.strip() and not any(control in name for control in _CONTROLS)
+    return value_problem("wav.scp", str(file), None) is None
 
 
 def _interval(row: OwnRow) -> tuple[float | None, float | None]:

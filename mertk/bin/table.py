@@ -26,9 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.data.manifest import load_manifest
     from mertk.data.table import write_table
 
-    for sentence in write_table(arguments.directory, arguments.out, arguments.file, arguments.folds):
-        print(f"warning: {sentence}", file=sys.stderr)
     manifest = load_manifest(arguments.directory, need=())
+    for sentence in write_table(manifest, arguments.out, arguments.file, arguments.folds):
+        print(f"warning: {sentence}", file=sys.stderr)
     print(f"{arguments.out}: {len(manifest)} utterances")
     task, names = manifest.task.name, ",".join(manifest.classes or ())
     if names:

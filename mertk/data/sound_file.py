@@ -67,14 +67,19 @@ def measure_sound(path: Path) -> SoundFormat:
         OSError: the file cannot be opened.
     """
     with open_sound(path) as sound:
-        if sound is None:
-            found = SoundFormat(1, _FFMPEG_RATE_HZ, sum(map(len, decode_sound(path, _FFMPEG_RATE_HZ))))
-        else:
-            count, rate = sound.frames, check_rate(sound.samplerate, path)
-            if sound.format not in _SIZED:
-                count = sum(map(len, read_blocks(sound, path, count)))
-            check_complete(path, sound.frames, count, sound.frames, rate)
-            found = SoundFormat(sound.channels, rate, count)
+        return measure_opened(sound, path)
+
+
+def measure_opened(sound: Any | None, path: Path) -> SoundFormat:
+    """As `measure_sound`, of a file that is open (`open_sound`)."""
+    if sound is None:
+        found = SoundFormat(1, _FFMPEG_RATE_HZ, sum(map(len, decode_sound(path, _FFMPEG_RATE_HZ))))
+    else:
+        count, rate = sound.frames, check_rate(sound.samplerate, path)
+        if sound.format not in _SIZED:
+            count = sum(map(len, read_blocks(sound, path, count)))
+        check_complete(path, sound.frames, count, sound.frames, rate)
+        found = SoundFormat(sound.channels, rate, count)
     if found.num_samples == 0:
         raise AudioError(f"{path}: the file holds no samples", "unreadable_audio")
     return found
@@ -87,9 +92,12 @@ def sound_seconds(path: Path) -> float | None:
         AudioError: unreadable.
     """
     with open_sound(path) as sound:
-        if sound is not None:
-            return sound.frames / check_rate(sound.samplerate, path)
-    return packets_end(path)
+        return opened_seconds(sound, path)
+
+
+def opened_seconds(sound: Any | None, path: Path) -> float | None:
+    """As `sound_seconds`, of a file that is open (`open_sound`)."""
+    return packets_end(path) if sound is None else sound.frames / check_rate(sound.samplerate, path)
 
 
 @contextmanager

@@ -12,8 +12,8 @@ import io
 from pathlib import Path
 
 from mertk.data.columns import COLUMN_NAMES
-from mertk.data.folds import read_fold
-from mertk.data.manifest import Manifest, load_manifest
+from mertk.data.folds import read_fold, read_folds
+from mertk.data.manifest import Manifest
 from mertk.errors import MertkError
 
 #: the parts that a corpus comes with, among its folds
@@ -26,7 +26,7 @@ _FILES = {"audio": "wav.scp", "video": "video.scp"}
 _SEGMENTS = {"audio": "audio_segments", "video": "video_segments"}
 
 
-def write_table(directory: Path, out: Path, file: str | None = None, folds: str | None = None) -> list[str]:
+def write_table(manifest: Manifest, out: Path, file: str | None = None, folds: str | None = None) -> list[str]:
     """Write the table of a data directory, with tabs where `out` ends in .tsv, else with commas.
 
     Args:
@@ -38,12 +38,12 @@ def write_table(directory: Path, out: Path, file: str | None = None, folds: str 
         What a reader of the table should know, in sentences without a full stop.
 
     Raises:
-        MertkError: no data directory, one that is faulty, or without files of this kind.
+        MertkError: a column is faulty, or there are no files of this kind.
     """
     from mertk import atomic
 
-    manifest = load_manifest(directory, need=())
-    kind = _choose_file(manifest, file)
+    is_taken = _is_taken(manifest)
+    kind = _choose_file(manifest, file, is_taken)
     columns = {"id": list(manifest.ids)}
     if kind is not None:
         columns["file"] = [str(Path(path).absolute()) for path in manifest.column(_FILES[kind])]
@@ -62,20 +62,20 @@ def write_table(directory: Path, out: Path, file: str | None = None, folds: str 
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     atomic.write_text(out, text.getvalue(), errors="surrogateescape")
-    if {"wav.scp", "video.scp"} <= columns.keys() | {_FILES[kind or "audio"]} and not _is_taken(manifest):
+    if {"wav.scp", "video.scp"} <= columns.keys() | {_FILES[kind or "audio"]} and not is_taken:
         other = next(name for name in _FILES.values() if name in columns)
         told.append(f"sound and pictures are in different files; those of {other} are a column that is not read back")
     return told
 
 
-def _choose_file(manifest: Manifest, file: str | None) -> str | None:
+def _choose_file(manifest: Manifest, file: str | None, is_taken: bool) -> str | None:
     """audio or video, of which files are named; None of a corpus of text."""
     there = [kind for kind, column in _FILES.items() if manifest.has(column)]
     if file is not None:
         if file not in there:
             raise MertkError(f"{manifest.source}: has no {_FILES[file]}; there is {' and '.join(there) or 'neither'}.")
         return file
-    return "video" if there == ["video"] or (len(there) == 2 and _is_taken(manifest)) else next(iter(there), None)
+    return "video" if there == ["video"] or is_taken else next(iter(there), None)
 
 
 def _is_taken(manifest: Manifest) -> bool:
@@ -121,7 +121,8 @@ def _parts(manifest: Manifest, kind: str | None) -> tuple[str, dict[str, str], l
         return "fold", {}, [told] if found else []
     if kind not in found:
         raise MertkError(f"{manifest.source}: has no folds by {kind}; there is {', '.join(found) or 'none'}.")
-    numbers = {utterance: one.name for one in sorted(found[kind].iterdir()) for utterance in read_fold(one).test}
+    given = read_folds(manifest.source, [found[kind].name])
+    numbers = {utterance: name.rpartition("/")[2] for name, fold in given.items() for utterance in fold.test}
     if numbers.keys() != set(manifest.ids):
         return "fold", {}, [f"the folds by {kind} are not in the table, they do not test every utterance"]
     return "fold", numbers, []

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from mertk.batch import MODALITIES
 from mertk.data.data_directory import OWN_FILES
 from mertk.data.folds import read_fold
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import validate_directory
 from mertk.data_prep.own.directory import prepare_rows
+from mertk.data_prep.own.files import FileFacts, read_facts
 from mertk.data_prep.own.report import tell_prepared
 from mertk.data_prep.own.rows import OwnRow
 from mertk.errors import MertkError
@@ -69,6 +71,19 @@ def test_a_table_becomes_a_sound_data_directory(rows, tmp_path, capsys):
     assert "4 folds that keep together speakers and recordings: 4 groups" in told.out
     assert "happy: 4" in told.out
     assert "4 groups by speakers and recordings make 4 folds, not 5" in told.err
+
+
+def test_a_file_of_sound_is_opened_once_for_what_is_known_of_it(tmp_path, monkeypatch):
+    path, opened = write_wav(tmp_path / "a.wav"), []
+
+    class Counted(soundfile.SoundFile):
+        def __init__(self, file, *more, **options):
+            opened.append(file)
+            super().__init__(file, *more, **options)
+
+    monkeypatch.setattr(soundfile, "SoundFile", Counted)
+    assert read_facts(path, MODALITIES) == FileFacts("plain", 0.1)
+    assert opened == [os.fsencode(path)]
 
 
 def test_all_that_is_wrong_is_told_at_once_with_the_rows(rows, tmp_path):

@@ -222,14 +222,18 @@ def test_faults_of_emoboxs_lines_are_theirs_alone(tmp_path, clips):
     folder = emobox_folder(tmp_path, clips)
     lines = ["no json", '{"key": "a"}', '{"key": "b", "wav": "x.wav"}', '{"key": "c", "wav": "x.wav", "emo": "z"}']
     lines += ['{"key": "d", "wav": "x.wav", "emo": "h", "type": "feature"}', "[1]", ""]
+    lines += ['{"key": "e", "wav": "s3://there/x.wav", "emo": "h"}']
     rows = read_emobox([write(folder / "odd.jsonl", lines)]).rows
     expected = ["it is no utterance", 'no "wav"', 'no "emo"', "none of label_map.json", "expected raw", "no utterance"]
+    expected += ["is on another machine"]
     assert all(part in row.fault for row, part in zip(rows, expected, strict=True))
     write(folder / "fold_1/mine_test_fold_1.jsonl", [])
     with pytest.raises(MertkError, match=r"leave 8 of 24 utterances untested, .* choose one of 1, 2, 3 with --fold"):
         read_emobox([folder])
     with pytest.raises(MertkError, match="--fold 9: there is 1, 2, 3"):
         read_emobox([folder], fold=9)
+    with pytest.raises(MertkError, match="--root .*none: there is no such folder"):
+        read_emobox([folder], root=folder / "none")
 
 
 def test_a_database_of_audformat(tmp_path, clips):
@@ -243,6 +247,10 @@ def test_a_database_of_audformat(tmp_path, clips):
     manifest = prepared("audformat", folder, *words)
     assert set(manifest.column("audio_segments")) == {"0 1.5"}
     assert set(manifest.column("utt2spk")) == set("012345") and "line 3" in manifest.column("text")
+    rows = [f"{clip.name},{EMOTIONS[row % 3]}" for row, clip in enumerate(clips)]
+    parts = [write(folder / f"{part}.csv", ["file,emotion", *rows[part::2]]) for part in (0, 1)]
+    manifest = prepared("audformat", "--train", parts[0], "--test", parts[1], *words[:2], "--out", tmp_path / "parts")
+    assert set(manifest.column("utt2spk")) == set("012345")
     (folder / "db.emotion.csv").rename(folder / "db.gold.csv")
     assert main(["prepare", "audformat", str(folder), "--out", str(tmp_path / "other")]) == 1
     with pytest.raises(SystemExit):

@@ -43,6 +43,11 @@ def test_several_classes_in_a_cell_are_several_labels(mark):
     assert "4 of 6 labels name several classes" in table.choices[0]
 
 
+def test_a_class_that_nobody_sees_is_a_fault():
+    table, found, _ = settled("happy|sad", "sad", "\u200b|sad", "angry")
+    assert (found.classes, reasons(table)) == (["angry", "happy", "sad"], [("u2", "bad_label")])
+
+
 def test_another_separator_than_that_of_most_is_a_fault():
     table, found, _ = settled("a|b", "b|c", "a;c", "a", "b", "c")
     assert found.task == "multilabel"

@@ -7,9 +7,9 @@ import csv
 import pytest
 
 from mertk.command import main
+from mertk.data import table
 from mertk.data.folds import Fold, write_folds
-from mertk.data.manifest import write_manifest
-from mertk.data.table import write_table
+from mertk.data.manifest import load_manifest, write_manifest
 from mertk.errors import MertkError
 
 IDS = ("u1", "u2", "u3")
@@ -24,6 +24,10 @@ def directory(folder, corpus=None, classes=("happy", "sad"), **columns):
     columns = {name: dict(zip(IDS, value, strict=True)) for name, value in values.items()}
     write_manifest(folder, columns, classes, {"corpus": "mine"} | (corpus or {}))
     return folder
+
+
+def write_table(folder, *more, **options):
+    return table.write_table(load_manifest(folder, need=()), *more, **options)
 
 
 def rows_of(path, delimiter=","):

@@ -45,9 +45,23 @@ def find_table(source: Path, name: str | None = None) -> Path:
     raise MertkError(f"{source}: {said}; choose one of {', '.join(tables)} with --table.")
 
 
+def read_others(
+    tables: Sequence[Path], root: Path | None = None, encoding: str | None = None, ending: str = ""
+) -> list[tuple[Path, OwnReading]]:
+    """Tables with more about files, such as db.files.csv with the speakers: the path of each, and what it says.
+
+    Args:
+        root, encoding, ending: see `read_own_table`.
+
+    Raises:
+        MertkError: a table is at fault as a whole.
+    """
+    return [(path, read_own_table(path, None, root, encoding, ending, needs_label=False)) for path in tables]
+
+
 def read_audformat(
     table: Path,
-    others: Sequence[Path] = (),
+    others: Sequence[tuple[Path, OwnReading]],
     columns: Mapping[str, str] | None = None,
     root: Path | None = None,
     encoding: str | None = None,
@@ -56,15 +70,14 @@ def read_audformat(
     """The rows of a table, with what others say of their files.
 
     Args:
-        others: tables of files with more about them, such as db.files.csv with the speakers.
-        columns, root, encoding, ending: see `read_own_table`; of others, columns that they do not have are passed over.
+        others: see `read_others`.
+        columns, root, encoding, ending: see `read_own_table`.
 
     Raises:
-        MertkError: a table is at fault as a whole, or another one adds nothing.
+        MertkError: the table is at fault as a whole, or another one adds nothing to it.
     """
     reading = read_own_table(table, columns, root, encoding, ending)
-    for path in others:
-        more = read_own_table(path, None, root, encoding, ending, needs_label=False)
+    for path, more in others:
         about = {row.file: row for row in more.rows if not row.fault}
         added = [name for name in _ADDED if any(getattr(row, name) for row in about.values())]
         added = [name for name in added if all(getattr(row, name) is None for row in reading.rows if not row.fault)]

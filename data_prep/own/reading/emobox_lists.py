@@ -11,14 +11,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mertk.content import read_json
-from mertk.data.text_file import read_text
-from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
+from mertk.data.text_file import read_lines
+from mertk.data_prep.own.reading.file_finder import FileFinder, check_root, is_there
 from mertk.data_prep.own.rows import OwnReading, OwnRow
 from mertk.errors import MertkError
 
@@ -59,8 +60,9 @@ def read_emobox(
         label_map: names of the emotions by their codes; None: the label_map.json beside or above the lists.
 
     Raises:
-        MertkError: no list, folds that are no cross-validation, or a list or map that is at fault as a whole.
+        MertkError: no list, no such root, folds that are no cross-validation, or a list or map at fault as a whole.
     """
+    check_root(root)
     given = _find_lists(sources, fold)
     folder = given[0].path.absolute().parent
     counts = Counter(one.part or "no part" for one in given)
@@ -129,7 +131,7 @@ def _entries(path: Path) -> Iterator[tuple[str, str, Any]]:
         for key, entry in read_json(path, dict[str, Any], "download it again").items():
             yield f"{path}:{key}", key, entry
         return
-    for number, line in enumerate(read_text(path).removeprefix("\ufeff").split("\n"), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
             try:
                 entry = json.loads(line)
@@ -142,7 +144,7 @@ def _entries(path: Path) -> Iterator[tuple[str, str, Any]]:
 def _row(place: str, key: str, entry: Any, names: Mapping[str, str], finder: FileFinder) -> OwnRow:
     if not isinstance(entry, dict):
         return OwnRow(place, id=key or None, fault="it is no utterance in JSON ({...}); download the list again")
-    wav, label, kind = entry.get("wav", entry.get("audio")), entry.get("emo", entry.get("emotion")), entry.get("type")
+    wav, label, kind = _recording(entry), entry.get("emo", entry.get("emotion")), entry.get("type")
     fault = None
     if not isinstance(wav, str) or not wav:
         fault = 'it has no "wav", the path of its recording'
@@ -163,6 +165,11 @@ def _row(place: str, key: str, entry: Any, names: Mapping[str, str], finder: Fil
     return OwnRow(place, file, names.get(str(label), str(label)), key or None, start=start, end=end)
 
 
+def _recording(entry: Mapping[str, Any]) -> Any:
+    """The path of the recording of an utterance, if it is one."""
+    return entry.get("wav", entry.get("audio"))
+
+
 def _read_label_map(path: Path | None, folder: Path) -> dict[str, str]:
     near = [folder / LABEL_MAP, folder.parent / LABEL_MAP]
     found = path or next((place for place in near if place.is_file()), None)
@@ -174,19 +181,27 @@ def _read_speakers(folder: Path) -> dict[str, str] | None:
     path = next((place / SPEAKERS for place in (folder, folder.parent) if (place / SPEAKERS).is_file()), None)
     if path is None:
         return None
-    lines = (line.split() for line in read_text(path).split("\n"))
+    lines = map(str.split, read_lines(path))
     return {words[0]: words[2] for words in lines if len(words) > 4} or None
 
 
 def _find_root(folder: Path, entries: Sequence[Any], reading: OwnReading) -> Path:
     """The first folder, from that of the lists upwards, or the working directory, below which recordings are."""
-    names = [entry["wav"] for entry in islice(entries, _TRIED) if isinstance(entry, dict) and "wav" in entry]
+    found = [_recording(entry) for entry in islice(entries, _TRIED) if isinstance(entry, dict)]
+    names = [name for name in found if isinstance(name, str)]
     for place in dict.fromkeys((folder, *folder.parents, Path.cwd())):
-        finder = FileFinder(place)
-        if any(isinstance(name, str) and is_there(finder.find(name)) for name in names):
+        if _has_any(FileFinder(place), names):
             reading.told.append(f"recordings are relative to {place}")
             return place
     return Path.cwd()
+
+
+def _has_any(finder: FileFinder, names: Sequence[str]) -> bool:
+    for name in names:
+        with suppress(ValueError):  # it is on another machine, which is the fault of its row
+            if is_there(finder.find(name)):
+                return True
+    return False
 
 
 def _once(entries: Sequence[Entry]) -> list[Entry]:

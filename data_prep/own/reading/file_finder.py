@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mertk.data_prep.own.reading.table_text import windows_text
+from mertk.errors import MertkError
 
 #: paths of this system and of Windows, and what separates their names
 _ABSOLUTE, _SLASHES = re.compile(r"/|[A-Za-z]:[\\/]|\\\\"), re.compile(r"[\\/]+")
@@ -23,6 +24,16 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def check_root(root: Path | None) -> None:
+    """Refuse a root that is no folder.
+
+    Raises:
+        MertkError: names it.
+    """
+    if root is not None and not root.is_dir():
+        raise MertkError(f"--root {root}: there is no such folder; mend the path.")
 
 
 class FileFinder:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mertk.data.labels import is_number
-from mertk.data.text_file import BYTE_ORDER_MARK, read_text
-from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
+from mertk.data.text_file import read_lines
+from mertk.data_prep.own.reading.file_finder import FileFinder, check_root, is_there
 from mertk.data_prep.own.reading.table_text import windows_text
 from mertk.data_prep.own.rows import OwnReading, OwnRow
 from mertk.errors import MertkError
@@ -110,8 +110,7 @@ def _read_list(path: Path, reading: OwnReading) -> dict[str, Line]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
     """Number, first word and the rest of every line that is not empty."""
-    text = read_text(path, "surrogateescape").removeprefix(BYTE_ORDER_MARK)
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(read_lines(path, "surrogateescape"), start=1):
         words = line.strip().split(None, 1)
         if words:
             yield number, words[0], words[1] if len(words) > 1 else ""
@@ -146,8 +145,7 @@ class _Recordings:
     """Finds the files that wav.scp names."""
 
     def __init__(self, root: Path | None, folder: Path) -> None:
-        if root is not None and not root.is_dir():
-            raise MertkError(f"--root {root}: there is no such folder; mend the path.")
+        check_root(root)
         self.finders = [
             FileFinder(place, takes_tails=root is not None) for place in ([root] if root else [Path.cwd(), folder])
         ]
@@ -164,8 +162,9 @@ class _Recordings:
             raise ValueError(f"{value!r:.80} {_SHELL}")
         if _ARCHIVE.search(value):
             raise ValueError(f"{value!r:.80} is in an archive; copy it to a file (wav-copy), and name that in wav.scp")
-        paths = [finder.find(value) for finder in self.finders]
-        return next((path for path in paths if is_there(path)), paths[0])
+        paths = (finder.find(value) for finder in self.finders)
+        first = next(paths)
+        return first if is_there(first) else next(filter(is_there, paths), first)
 
 
 def _read_three_columns(path: Path, root: Path | None) -> OwnReading:

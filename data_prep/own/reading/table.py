@@ -8,9 +8,9 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from mertk.data_prep.own.reading.file_finder import FileFinder, is_there
+from mertk.data_prep.own.reading.file_finder import FileFinder, check_root, is_there
 from mertk.data_prep.own.reading.table_columns import TableColumns, count_known, find_columns
-from mertk.data_prep.own.reading.table_rows import DELIMITERS, TableRow, TableRows, split_table
+from mertk.data_prep.own.reading.table_rows import TableRow, TableRows, split_table
 from mertk.data_prep.own.reading.table_text import TableText, read_table_text, windows_text
 from mertk.data_prep.own.reading.table_values import is_missing, seconds_text
 from mertk.data_prep.own.rows import OwnReading, OwnRow
@@ -46,8 +46,7 @@ def read_own_table(
         MertkError: the table as a whole is at fault.
     """
     chosen = dict(columns or {})
-    if root is not None and not root.is_dir():
-        raise MertkError(f"--root {root}: there is no such folder; mend the path.")
+    check_root(root)
     text = read_table_text(path, encoding)
     table = split_table(path, text.text, lambda names: count_known(_mended(names), chosen))
     table.names = _mended(table.names)
@@ -108,12 +107,11 @@ def _read_times(values: dict[str, str], columns: TableColumns) -> None:
 
 
 def _tell(text: TableText, table: TableRows, columns: TableColumns) -> list[str]:
-    between = DELIMITERS.get(table.delimiter, repr(table.delimiter))
     used = ", ".join(
         f"{meaning} from {printable(table.names[position].strip())}" for meaning, position in columns.positions.items()
     )
     count = f"{len(table.rows)} row{'s' * (len(table.rows) != 1)}"
-    told = [f"{text.path}: {count}, separated by {between}: {used}"]
+    told = [f"{text.path}: {count}, separated by {table.between}: {used}"]
     if columns.unused:
         told.append(f"columns not used: {', '.join(columns.unused)}")
     return told

@@ -53,6 +53,11 @@ class TableRows:
     rows: list[TableRow]
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def between(self) -> str:
+        """What separates values, in words."""
+        return DELIMITERS.get(self.delimiter, repr(self.delimiter))
+
 
 def split_table(path: Path, text: str, count_known: Callable[[list[str]], int]) -> TableRows:
     """The rows of a table.
@@ -178,10 +183,9 @@ def _fit_width(path: Path, table: TableRows) -> None:
     width = len(table.names)
     sound = [row for row in table.rows if not row.fault]
     if sound and width > 1 and all(len(row.values) == 1 for row in sound):
-        told = DELIMITERS.get(table.delimiter, repr(table.delimiter))
         raise MertkError(
-            f"{path}:{sound[0].line}: the names of the columns are separated by {told}, but not the values below, "
-            f"{sound[0].values[0]!r:.100}; save all of it in one way."
+            f"{path}:{sound[0].line}: the names of the columns are separated by {table.between}, but not the values "
+            f"below, {sound[0].values[0]!r:.100}; save all of it in one way."
         )
     longer = sound and all(len(row.values) == width + 1 and row.values[0] for row in sound)
     if longer and any(row.values[-1].strip() for row in sound) and len({row.values[0] for row in sound}) == len(sound):
@@ -197,8 +201,7 @@ def _fit_width(path: Path, table: TableRows) -> None:
             short = short or row.line
             values += [""] * (width - len(values))
         elif any(value.strip() for value in values[width:]):
-            between = DELIMITERS.get(table.delimiter, repr(table.delimiter))
-            fault = f"{len(values)} values, expected {width}; put what has {between} in it in double quotes"
+            fault = f"{len(values)} values, expected {width}; put what has {table.between} in it in double quotes"
             table.rows[number] = TableRow(row.line, [], fault)
         else:
             del values[width:]
