@@ -17,9 +17,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mertk.bin.predict_timeline import add_timeline_arguments, find_cutting, find_files, tell_timelines
+from mertk.bin.predict_timeline import add_timeline_arguments, find_cutting, find_files, tell, tell_timelines
 from mertk.cli import add_trust_argument, make_parser, program
-from mertk.file_names import printable
 
 EXAMPLE = """\
 mertk predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best interview.mp4
@@ -102,8 +101,8 @@ def main(argv: list[str] | None = None) -> int:
         write_text(arguments.out, text)
     if arguments.debug:
         sys.stderr.write("".join(found.traces))
-    for message in [f"note: {note}" for note in found.notes] + [f"error: {error}" for error in found.errors]:
-        print(printable(message), file=sys.stderr)
+    tell("note", found.notes)
+    tell("error", found.errors)
     return 1 if found.errors else 0
 
 

@@ -67,7 +67,7 @@ def find_files(given: Sequence[Path]) -> list[FoundFile]:
     from mertk.data.recording_search import find_recordings
 
     found, passed = find_recordings(given)
-    _tell("note", passed)
+    tell("note", passed)
     return found
 
 
@@ -100,14 +100,15 @@ def tell_timelines(
         show = bool(arguments.out_dir or arguments.out) or not sys.stdout.isatty()
         for told in answer_files(predictor, files, cutting, place.open, *said, show):
             sys.stderr.write(told.trace if arguments.debug else "")
-            _tell("note", told.notes)
-            _tell("error", told.errors)
+            tell("note", told.notes)
+            tell("error", told.errors)
             num_bad += bool(told.errors)
     if num_bad and len(files) > 1:
         print(f"{num_bad} of {len(files)} files have errors, told above", file=sys.stderr)
     return 1 if num_bad else 0
 
 
-def _tell(kind: str, messages: Sequence[str]) -> None:
+def tell(kind: str, messages: Sequence[str]) -> None:
+    """Say on stderr what is no answer, a line each."""
     for message in messages:
         print(printable(f"{kind}: {message}"), file=sys.stderr, flush=True)
