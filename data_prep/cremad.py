@@ -146,7 +146,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts
     from mertk.data.data_directory import tell_warnings
 
     options = vars(arguments)
@@ -157,8 +157,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{arguments.out}: {corpus['count']} clips{kind}, {len(corpus['groups'])} folds by actor")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
-    print(f"  {told(utterance_counts(corpus), 'clips')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "clips")
     return 0
 
 

@@ -170,7 +170,7 @@ def check(
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts
     from mertk.data.data_directory import tell_warnings
 
     options = vars(arguments)
@@ -181,8 +181,7 @@ def main(argv: list[str] | None = None) -> int:
     for name, counts in corpus["counts"].items():
         print(f"  {name}: {sum(counts.values())}")
     print("  " + ", ".join(f"{session} {count}" for session, count in corpus["sessions"].items()))
-    print(f"  {told(utterance_counts(corpus), 'utterances')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "utterances")
     return 0
 
 

@@ -148,7 +148,7 @@ def _find_tables(corpus: Path) -> list[Path]:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
@@ -159,8 +159,7 @@ def main(argv: list[str] | None = None) -> int:
     for what, pairs in corpus["shared"].items():
         for pair, found in pairs.items():
             print(f"  {pair} share {found['count']} {what}, such as {found['example']}")
-    print(f"  {told(utterance_counts(corpus), 'rows')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "rows")
     return 0
 
 

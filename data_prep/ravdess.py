@@ -181,7 +181,7 @@ def _holds(folder: Path, suffixes: Sequence[str]) -> bool:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
@@ -191,9 +191,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{arguments.out}: {corpus['count']} recordings{kind}, {len(corpus['groups'])} folds of actors {actors}")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
-    if arguments.video:
-        print(f"  {told(utterance_counts(corpus), 'takes')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "takes" if arguments.video else None)
     return 0
 
 

@@ -136,7 +136,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, labels: Path | 
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
@@ -144,8 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     counted = ", ".join(f"{part} {count}" for part, count in corpus["counts"].items())
     kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
     print(f"{arguments.out}: {corpus['count']} utterances{kind} ({counted})")
-    print(f"  {told(utterance_counts(corpus), 'rows')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "rows")
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mertk.data.corpus_files import told, utterance_counts
+from mertk.data.corpus_files import tell_counts
 from mertk.data.data_directory import tell_warnings
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import Manifest
@@ -25,7 +25,7 @@ def tell_prepared(manifest: Manifest) -> None:
         print(f"  {choice}")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
-    print(f"  {told(utterance_counts(corpus), 'rows')}; see {Path(out) / 'excluded.tsv'}")
+    tell_counts(corpus, Path(out), "rows")
     left_out = summarise(read_ledger(Path(out) / "excluded.tsv"))
     if left_out:
         print(left_out)
