@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.data_prep.synthetic import listing
-from mertk.data_prep.synthetic.marker import MARKER, check_free, read_marker
+from mertk.data_prep.synthetic.marker import MARKER, check_free, make_marker, read_marker
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -175,12 +175,7 @@ def _describe(dialogues: list[Dialogue], seed: int, utterances: int) -> dict:
                 counts[name] = counts.get(name, 0) + 1
                 sessions[f"Ses{one.session:02d}"] = sessions.get(f"Ses{one.session:02d}", 0) + 1
     return {
-        "format": 1,
-        "corpus": "iemocap",
-        "generator": "data_prep.synthetic.iemocap",
-        "version": VERSION,
-        "seed": seed,
-        "utterances": utterances,
+        **make_marker("iemocap", "iemocap", VERSION, seed, utterances),
         "turns": sum(emotions.values()),
         "dialogues": len(dialogues),
         "counts": dict(sorted(counts.items())),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.synthetic.marker import write_marked
+from mertk.data_prep.synthetic.marker import make_marker, write_marked
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -52,16 +52,8 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED, utterances: int = DE
     """
     if utterances < MIN_UTTERANCES:
         raise MertkError(f"--utterances {utterances}: seven emotions in three parts need at least {MIN_UTTERANCES}.")
-    marker = {
-        "format": 1,
-        "corpus": "meld",
-        "generator": "data_prep.synthetic.meld",
-        "version": VERSION,
-        "seed": seed,
-        "utterances": utterances,
-    }
-    write_marked(Path(out).absolute(), marker, lambda folder: _fill(folder, seed, utterances))
-    return marker
+    marker = make_marker("meld", "meld", VERSION, seed, utterances)
+    return write_marked(out, marker, lambda folder: _fill(folder, seed, utterances))
 
 
 def _fill(folder: Path, seed: int, utterances: int) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.synthetic.marker import write_marked
+from mertk.data_prep.synthetic.marker import make_marker, write_marked
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -74,17 +74,9 @@ def write_corpus(
     """
     if utterances < MIN_UTTERANCES:
         raise MertkError(f"--utterances {utterances}: three parts need at least {MIN_UTTERANCES}.")
-    marker = {
-        "format": 1,
-        "corpus": corpus,
-        "generator": "data_prep.synthetic.mmsa",
-        "version": VERSION,
-        "seed": seed,
-        "utterances": utterances,
-        "sizes": asdict(MINIATURES[corpus]) | {"text_dim": TEXT_DIM},
-    }
-    write_marked(Path(out).absolute(), marker, lambda folder: _fill(folder, MINIATURES[corpus], seed, utterances))
-    return marker
+    marker = make_marker(corpus, "mmsa", VERSION, seed, utterances)
+    marker["sizes"] = asdict(MINIATURES[corpus]) | {"text_dim": TEXT_DIM}
+    return write_marked(out, marker, lambda folder: _fill(folder, MINIATURES[corpus], seed, utterances))
 
 
 def _fill(folder: Path, sizes: Miniature, seed: int, count: int) -> None:
