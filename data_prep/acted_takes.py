@@ -13,7 +13,6 @@ from typing import TypeVar
 from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
 from mertk.data.recording_error import RecordingError, attempt
-from mertk.errors import MertkError
 from mertk.features.worker_threads import map_in_threads
 from mertk.progress_bar import progress
 
@@ -70,10 +69,7 @@ def measure_takes(
         else:
             lengths[take.utterance] = found
             kept.append(take)
-    try:
-        ledger.check_share(total, max_lost, f"takes of {files.root}")
-    except MertkError as error:
-        raise MertkError(f"{error} (--max_lost)") from None
+    ledger.check_share(total, max_lost, f"takes of {files.root}", "--max_lost")
     return kept, lengths
 
 

@@ -113,9 +113,9 @@ def prepare(
     check_features(out, root, seconds)
     missing = missing_warnings(found, kept, labels)
     try:
-        ledger.check_share(count_wanted(found, labels, ledger), max_lost, f"utterances of {root}")
+        ledger.check_share(count_wanted(found, labels, ledger), max_lost, f"utterances of {root}", "--max_lost")
     except MertkError as error:
-        raise MertkError("\n".join([f"{error} (--max_lost)", *missing])) from None
+        raise MertkError("\n".join([str(error), *missing])) from None
     record = describe_corpus(
         "iemocap",
         root,

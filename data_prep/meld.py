@@ -95,10 +95,7 @@ def prepare(
     if not text_only:
         videos = [path for path in found if path.suffix.lower() == SUFFIX]
         files = read_clips(told, videos, seen, out, ledger, max_seconds, threads)
-    try:
-        ledger.check_share(num_rows, max_lost, f"rows of the tables in {root}")
-    except MertkError as error:
-        raise MertkError(f"{error} (--max_lost)") from None
+    ledger.check_share(num_rows, max_lost, f"rows of the tables in {root}", "--max_lost")
     kept = [one for one in told if text_only or one.utterance in files]
     record = describe_corpus(
         "meld",

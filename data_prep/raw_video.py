@@ -84,10 +84,7 @@ def prepare(
     table = find_table(root, labels)
     clips, num_rows = read_clips(table, published.metrics, ledger)
     files = {} if text_only else read_files(clips, root, out, ledger, threads)
-    try:
-        ledger.check_share(num_rows, max_lost, f"rows of {table}")
-    except MertkError as error:
-        raise MertkError(f"{error} (--max_lost)") from None
+    ledger.check_share(num_rows, max_lost, f"rows of {table}", "--max_lost")
     kept = [clip for clip in clips if text_only or clip.utterance in files]
     parts = {part: [clip.utterance for clip in kept if clip.part == part] for part in PARTS.values()}
     counts = {part: len(ids) for part, ids in parts.items()}
