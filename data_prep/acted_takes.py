@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
+from mertk.data.columns import whole_segment
 from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
 from mertk.data.recording_error import RecordingError, attempt
@@ -98,13 +98,10 @@ def file_columns(takes: Sequence[Take], lengths: Mapping[str, Lengths]) -> dict[
     pictures = {take.utterance: str(take.picture) for take in takes if take.picture}
     if pictures:
         columns["video.scp"] = pictures
-        columns["video_segments"] = {name: _whole(lengths[name].picture_seconds or Fraction(0)) for name in pictures}
+        columns["video_segments"] = {
+            name: whole_segment(lengths[name].picture_seconds or Fraction(0)) for name in pictures
+        }
     return columns
-
-
-def _whole(seconds: Fraction) -> str:
-    # Rounded down: a segment must not reach beyond the last picture.
-    return f"0.0000 {math.floor(seconds * 10**4) / 10**4:.4f} whole"
 
 
 def length_warnings(lengths: Mapping[str, Lengths]) -> list[str]:
