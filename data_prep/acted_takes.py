@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
 
 from mertk.data.columns import whole_segment
 from mertk.data.corpus_files import CorpusFiles
@@ -29,9 +28,9 @@ class Take:
     utterance: str
     sound: Path
     picture: Path | None
-
-
-AnyTake = TypeVar("AnyTake", bound=Take)
+    emotion: str
+    words: str
+    actor: str
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class Lengths:
 
 
 def measure_takes(
-    takes: Sequence[AnyTake], ledger: Ledger, files: CorpusFiles, max_lost: float, refuse_silence: bool = False
-) -> tuple[list[AnyTake], dict[str, Lengths]]:
+    takes: Sequence[Take], ledger: Ledger, files: CorpusFiles, max_lost: float, refuse_silence: bool = False
+) -> tuple[list[Take], dict[str, Lengths]]:
     """The takes that can be used, and their lengths by utterance; why others cannot goes to the ledger.
 
     Args:
@@ -57,7 +56,7 @@ def measure_takes(
         MertkError: more was lost.
     """
 
-    def measure(take: AnyTake) -> tuple[AnyTake, Lengths | RecordingError]:
+    def measure(take: Take) -> tuple[Take, Lengths | RecordingError]:
         return take, attempt(lambda: _measure(take, refuse_silence), take.sound, take.utterance)
 
     total, lengths, kept = len(takes) + len(ledger.lost()), {}, []
@@ -89,11 +88,14 @@ def _measure(take: Take, refuse_silence: bool) -> Lengths:
     return Lengths(seconds, read_duration(take.picture) if take.picture else None)
 
 
-def file_columns(takes: Sequence[Take], lengths: Mapping[str, Lengths]) -> dict[str, dict[str, str]]:
-    """The columns of a data directory that say where sound and picture are, and how long they last."""
+def make_columns(takes: Sequence[Take], lengths: Mapping[str, Lengths]) -> dict[str, dict[str, str]]:
+    """The columns of a data directory."""
     columns = {
         "wav.scp": {take.utterance: str(take.sound) for take in takes},
         "utt2dur": {take.utterance: f"{lengths[take.utterance].sound_seconds:.4f}" for take in takes},
+        "text": {take.utterance: take.words for take in takes},
+        "utt2spk": {take.utterance: take.actor for take in takes},
+        "utt2label": {take.utterance: take.emotion for take in takes},
     }
     pictures = {take.utterance: str(take.picture) for take in takes if take.picture}
     if pictures:

@@ -58,7 +58,7 @@ def prepare(corpus: Path, out: Path, labels: str = "intended", video: bool = Tru
     from mertk.data.destination import check_destination
     from mertk.data.ledger import Ledger
     from mertk.data.manifest import load_manifest
-    from mertk.data_prep.acted_takes import file_columns, length_warnings, measure_takes
+    from mertk.data_prep.acted_takes import length_warnings, make_columns, measure_takes
     from mertk.data_prep.cremad_corpus import CLASSES, group_actors, read_clips, read_sexes
 
     root, ledger = corpus.absolute(), Ledger()
@@ -79,12 +79,7 @@ def prepare(corpus: Path, out: Path, labels: str = "intended", video: bool = Tru
         files=files.counts(),
         warnings=_warnings(ledger, len(clips), sum(map(len, groups)), is_miniature(root)) + length_warnings(lengths),
     )
-    columns = file_columns(clips, lengths) | {
-        "text": {clip.utterance: clip.words for clip in clips},
-        "utt2spk": {clip.utterance: clip.actor for clip in clips},
-        "utt2label": {clip.utterance: clip.emotion for clip in clips},
-    }
-    with building_data_directory(out, columns, record, CLASSES, ledger, files) as directory:
+    with building_data_directory(out, make_columns(clips, lengths), record, CLASSES, ledger, files) as directory:
         directory.add_folds("speaker", groups=groups)
     return load_manifest(out, need=("utt2label",))
 
