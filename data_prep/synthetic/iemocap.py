@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.data_prep.synthetic import listing
+from mertk.data_prep.synthetic.arguments import parse_size
 from mertk.data_prep.synthetic.marker import MARKER, check_free, make_marker, read_marker
 from mertk.errors import MertkError
 
@@ -196,12 +197,7 @@ def main(argv: list[str] | None = None) -> int:
         "Write a miniature of IEMOCAP in its own layout, with small encoders of random weights.",
         "python -m mertk.data_prep.synthetic.iemocap --out data/iemocap_miniature --seed 1234",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything")
-    parser.add_argument("--utterances", type=int, default=DEFAULT_UTTERANCES, help="of the four classes")
-    arguments = parser.parse_args(argv)
-    if arguments.seed < 0:
-        parser.error(f"--seed {arguments.seed}: expected 0 or more")
+    arguments = parse_size(parser, argv, DEFAULT_SEED, DEFAULT_UTTERANCES, "of the four classes")
     written = write_corpus(arguments.out, arguments.seed, arguments.utterances)
     marker = read_marker(arguments.out) or {}
     counts = ", ".join(f"{count} {name}" for name, count in marker.get("counts", {}).items())

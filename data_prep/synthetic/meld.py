@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
+from mertk.data_prep.synthetic.arguments import parse_size
 from mertk.data_prep.synthetic.marker import make_marker, write_marked
 from mertk.errors import MertkError
 
@@ -97,12 +98,7 @@ def _clock(seconds: float) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Write the miniature the command line asks for."""
     parser = cli.make_parser(__doc__, "python -m mertk.data_prep.synthetic.meld --out data/meld_miniature/corpus")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything")
-    parser.add_argument("--utterances", type=int, default=DEFAULT_UTTERANCES, help="in all three parts")
-    arguments = parser.parse_args(argv)
-    if arguments.seed < 0:
-        parser.error(f"--seed {arguments.seed}: expected 0 or more")
+    arguments = parse_size(parser, argv, DEFAULT_SEED, DEFAULT_UTTERANCES, "in all three parts")
     write_corpus(arguments.out, arguments.seed, arguments.utterances)
     print(f"{arguments.out}: miniature of MELD, seed {arguments.seed}, {arguments.utterances} utterances")
     return 0
