@@ -37,7 +37,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--out", type=Path, required=True, help="data directory to write")
     told = "what decides the class: the emotion that was meant, or votes on voice, face or both"
     add("--labels", choices=("intended", "voice", "face", "both"), default="intended", help=told)
-    add("--no_video", action="store_true", help="do not look for the videos, write no video columns")
+    told = "do not look for the videos, write no video columns"
+    add("--no_video", dest="video", action="store_false", help=told)
     add("--max_lost", type=cli.share, default=0.01, help="share of the clips that may be lost")
     return parser.parse_args(argv)
 
@@ -144,9 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.data.corpus_files import tell_counts
     from mertk.data.data_directory import tell_warnings
 
-    options = vars(arguments)
-    options["video"] = not options.pop("no_video")
-    corpus = prepare(**options).corpus
+    corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
     print(f"{arguments.out}: {corpus['count']} clips{kind}, {len(corpus['groups'])} folds by actor")

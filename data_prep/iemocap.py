@@ -47,7 +47,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         default="convert",
         help="recordings that are not 16 kHz mono: converted when read, or refused",
     )
-    parser.add_argument("--no_video", action="store_true", help="do not look for the avi files, write no video columns")
+    told = "do not look for the avi files, write no video columns"
+    parser.add_argument("--no_video", dest="video", action="store_false", help=told)
     parser.add_argument(
         "--ignore_malformed_lines", action="store_true", help="warn of annotation lines that make no sense, go on"
     )
@@ -173,9 +174,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.data.corpus_files import tell_counts
     from mertk.data.data_directory import tell_warnings
 
-    options = vars(arguments)
-    options["video"] = not options.pop("no_video")
-    corpus = prepare(**options).corpus
+    corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     print(f"{arguments.out}: {corpus['count']} utterances" + (" of a MINIATURE corpus" if corpus["miniature"] else ""))
     for name, counts in corpus["counts"].items():
