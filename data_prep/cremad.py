@@ -142,13 +142,12 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import tell_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
-    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
-    print(f"{arguments.out}: {corpus['count']} clips{kind}, {len(corpus['groups'])} folds by actor")
+    print(f"{arguments.out}: {told_size(corpus, 'clips')}, {len(corpus['groups'])} folds by actor")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
     tell_counts(corpus, arguments.out, "clips")

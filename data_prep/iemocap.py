@@ -171,12 +171,12 @@ def check(
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import tell_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
-    print(f"{arguments.out}: {corpus['count']} utterances" + (" of a MINIATURE corpus" if corpus["miniature"] else ""))
+    print(f"{arguments.out}: {told_size(corpus, 'utterances')}")
     for name, counts in corpus["counts"].items():
         print(f"  {name}: {sum(counts.values())}")
     print("  " + ", ".join(f"{session} {count}" for session, count in corpus["sessions"].items()))

@@ -145,14 +145,13 @@ def _find_tables(corpus: Path) -> list[Path]:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import tell_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     counted = ", ".join(f"{part} {count}" for part, count in corpus["parts"].items())
-    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
-    print(f"{arguments.out}: {corpus['count']} utterances{kind} ({counted}), labels of {corpus['labels']}")
+    print(f"{arguments.out}: {told_size(corpus, 'utterances')} ({counted}), labels of {corpus['labels']}")
     for what, pairs in corpus["shared"].items():
         for pair, found in pairs.items():
             print(f"  {pair} share {found['count']} {what}, such as {found['example']}")

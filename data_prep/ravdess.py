@@ -169,14 +169,13 @@ def _holds(folder: Path, suffixes: Sequence[str]) -> bool:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import tell_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     actors = ", ".join("+".join(group) for group in corpus["groups"])
-    kind = " of a MINIATURE corpus" * corpus["miniature"]
-    print(f"{arguments.out}: {corpus['count']} recordings{kind}, {len(corpus['groups'])} folds of actors {actors}")
+    print(f"{arguments.out}: {told_size(corpus, 'recordings')}, {len(corpus['groups'])} folds of actors {actors}")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
     tell_counts(corpus, arguments.out, "takes" if arguments.video else None)

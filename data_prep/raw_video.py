@@ -133,14 +133,13 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, labels: Path | 
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import tell_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     counted = ", ".join(f"{part} {count}" for part, count in corpus["counts"].items())
-    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
-    print(f"{arguments.out}: {corpus['count']} utterances{kind} ({counted})")
+    print(f"{arguments.out}: {told_size(corpus, 'utterances')} ({counted})")
     tell_counts(corpus, arguments.out, "rows")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mertk.data.corpus_files import tell_counts
+from mertk.data.corpus_files import tell_counts, told_size
 from mertk.data.data_directory import tell_warnings
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import Manifest
@@ -19,8 +19,7 @@ def tell_prepared(manifest: Manifest) -> None:
     corpus, out = manifest.corpus, manifest.source
     tell_warnings(corpus)
     there = [word for column, word in _WORDS.items() if manifest.has(column)]
-    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
-    print(f"{out}: {corpus['count']} utterances{kind}, with {', '.join(there)}")
+    print(f"{out}: {told_size(corpus, 'utterances')}, with {', '.join(there)}")
     for choice in corpus["choices"]:
         print(f"  {choice}")
     for name, count in corpus["counts"].items():

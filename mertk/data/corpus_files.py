@@ -207,6 +207,11 @@ def told(counts: dict[str, Any], what: str = "files") -> str:
     return f"{words} ({reasons})" if reasons else words
 
 
+def told_size(corpus: Mapping[str, Any], what: str) -> str:
+    """What a corpus.json counts, in words: `60 clips of a MINIATURE corpus`."""
+    return f"{corpus['count']} {what}" + (" of a MINIATURE corpus" if corpus["miniature"] else "")
+
+
 def tell_counts(corpus: Mapping[str, Any], out: Path, what: str | None) -> None:
     """Print the counts of a corpus.json, as programs that prepare a corpus do: of utterances, and of files if any.
 
