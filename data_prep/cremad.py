@@ -116,6 +116,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
     Args:
         inputs: what is used of each modality (`mertk.checkup.needs.used_inputs`); None for all that there is.
     """
+    from mertk.data.corpus_files import CorpusFiles
     from mertk.data.data_directory import is_miniature
     from mertk.data_prep.cremad_corpus import ACTORS, PICTURES, SOUNDS, SUFFIXES, is_pointer
 
@@ -127,8 +128,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
         return Finding("FAIL", "corpus", f"{corpus}: {', '.join(missing)} missing; is it {EXPECTED}?")
     counts = {}
     for name in needed[:-1]:
-        files = [path for path in (corpus / name).iterdir() if path.suffix.lower() in SUFFIXES[name]]
-        files = [path for path in files if not path.name.startswith(".")]
+        files = CorpusFiles(corpus).find(corpus / name, SUFFIXES[name])
         if not files:
             return Finding("FAIL", "corpus", f"{corpus / name}: no {' or '.join(SUFFIXES[name])} in it")
         if is_pointer(files[0]):
