@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
 
+from mertk.data.columns import whole_segment
 from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
 from mertk.data.recording_error import RecordingError, attempt
-from mertk.errors import MertkError
 from mertk.features.worker_threads import map_in_threads
 from mertk.progress_bar import progress
 
@@ -30,9 +28,9 @@ class Take:
     utterance: str
     sound: Path
     picture: Path | None
-
-
-AnyTake = TypeVar("AnyTake", bound=Take)
+    emotion: str
+    words: str
+    actor: str
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,8 @@ class Lengths:
 
 
 def measure_takes(
-    takes: Sequence[AnyTake], ledger: Ledger, files: CorpusFiles, max_lost: float, refuse_silence: bool = False
-) -> tuple[list[AnyTake], dict[str, Lengths]]:
+    takes: Sequence[Take], ledger: Ledger, files: CorpusFiles, max_lost: float, refuse_silence: bool = False
+) -> tuple[list[Take], dict[str, Lengths]]:
     """The takes that can be used, and their lengths by utterance; why others cannot goes to the ledger.
 
     Args:
@@ -58,7 +56,7 @@ def measure_takes(
         MertkError: more was lost.
     """
 
-    def measure(take: AnyTake) -> tuple[AnyTake, Lengths | RecordingError]:
+    def measure(take: Take) -> tuple[Take, Lengths | RecordingError]:
         return take, attempt(lambda: _measure(take, refuse_silence), take.sound, take.utterance)
 
     total, lengths, kept = len(takes) + len(ledger.lost()), {}, []
@@ -70,10 +68,7 @@ def measure_takes(
         else:
             lengths[take.utterance] = found
             kept.append(take)
-    try:
-        ledger.check_share(total, max_lost, f"takes of {files.root}")
-    except MertkError as error:
-        raise MertkError(f"{error} (--max_lost)") from None
+    ledger.check_share(total, max_lost, f"takes of {files.root}", "--max_lost")
     return kept, lengths
 
 
@@ -93,22 +88,22 @@ def _measure(take: Take, refuse_silence: bool) -> Lengths:
     return Lengths(seconds, read_duration(take.picture) if take.picture else None)
 
 
-def file_columns(takes: Sequence[Take], lengths: Mapping[str, Lengths]) -> dict[str, dict[str, str]]:
-    """The columns of a data directory that say where sound and picture are, and how long they last."""
+def make_columns(takes: Sequence[Take], lengths: Mapping[str, Lengths]) -> dict[str, dict[str, str]]:
+    """The columns of a data directory."""
     columns = {
         "wav.scp": {take.utterance: str(take.sound) for take in takes},
         "utt2dur": {take.utterance: f"{lengths[take.utterance].sound_seconds:.4f}" for take in takes},
+        "text": {take.utterance: take.words for take in takes},
+        "utt2spk": {take.utterance: take.actor for take in takes},
+        "utt2label": {take.utterance: take.emotion for take in takes},
     }
     pictures = {take.utterance: str(take.picture) for take in takes if take.picture}
     if pictures:
         columns["video.scp"] = pictures
-        columns["video_segments"] = {name: _whole(lengths[name].picture_seconds or Fraction(0)) for name in pictures}
+        columns["video_segments"] = {
+            name: whole_segment(lengths[name].picture_seconds or Fraction(0)) for name in pictures
+        }
     return columns
-
-
-def _whole(seconds: Fraction) -> str:
-    # Rounded down: a segment must not reach beyond the last picture.
-    return f"0.0000 {math.floor(seconds * 10**4) / 10**4:.4f} whole"
 
 
 def length_warnings(lengths: Mapping[str, Lengths]) -> list[str]:

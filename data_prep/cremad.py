@@ -37,7 +37,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--out", type=Path, required=True, help="data directory to write")
     told = "what decides the class: the emotion that was meant, or votes on voice, face or both"
     add("--labels", choices=("intended", "voice", "face", "both"), default="intended", help=told)
-    add("--no_video", action="store_true", help="do not look for the videos, write no video columns")
+    told = "do not look for the videos, write no video columns"
+    add("--no_video", dest="video", action="store_false", help=told)
     add("--max_lost", type=cli.share, default=0.01, help="share of the clips that may be lost")
     return parser.parse_args(argv)
 
@@ -58,7 +59,7 @@ def prepare(corpus: Path, out: Path, labels: str = "intended", video: bool = Tru
     from mertk.data.destination import check_destination
     from mertk.data.ledger import Ledger
     from mertk.data.manifest import load_manifest
-    from mertk.data_prep.acted_takes import file_columns, length_warnings, measure_takes
+    from mertk.data_prep.acted_takes import length_warnings, make_columns, measure_takes
     from mertk.data_prep.cremad_corpus import CLASSES, group_actors, read_clips, read_sexes
 
     root, ledger = corpus.absolute(), Ledger()
@@ -79,12 +80,7 @@ def prepare(corpus: Path, out: Path, labels: str = "intended", video: bool = Tru
         files=files.counts(),
         warnings=_warnings(ledger, len(clips), sum(map(len, groups)), is_miniature(root)) + length_warnings(lengths),
     )
-    columns = file_columns(clips, lengths) | {
-        "text": {clip.utterance: clip.words for clip in clips},
-        "utt2spk": {clip.utterance: clip.actor for clip in clips},
-        "utt2label": {clip.utterance: clip.emotion for clip in clips},
-    }
-    with building_data_directory(out, columns, record, CLASSES, ledger, files) as directory:
+    with building_data_directory(out, make_columns(clips, lengths), record, CLASSES, ledger, files) as directory:
         directory.add_folds("speaker", groups=groups)
     return load_manifest(out, need=("utt2label",))
 
@@ -120,6 +116,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
     Args:
         inputs: what is used of each modality (`mertk.checkup.needs.used_inputs`); None for all that there is.
     """
+    from mertk.data.corpus_files import CorpusFiles
     from mertk.data.data_directory import is_miniature
     from mertk.data_prep.cremad_corpus import ACTORS, PICTURES, SOUNDS, SUFFIXES, is_pointer
 
@@ -131,8 +128,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
         return Finding("FAIL", "corpus", f"{corpus}: {', '.join(missing)} missing; is it {EXPECTED}?")
     counts = {}
     for name in needed[:-1]:
-        files = [path for path in (corpus / name).iterdir() if path.suffix.lower() in SUFFIXES[name]]
-        files = [path for path in files if not path.name.startswith(".")]
+        files = CorpusFiles(corpus).find(corpus / name, SUFFIXES[name])
         if not files:
             return Finding("FAIL", "corpus", f"{corpus / name}: no {' or '.join(SUFFIXES[name])} in it")
         if is_pointer(files[0]):
@@ -146,19 +142,15 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
-    options = vars(arguments)
-    options["video"] = not options.pop("no_video")
-    corpus = prepare(**options).corpus
+    corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
-    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
-    print(f"{arguments.out}: {corpus['count']} clips{kind}, {len(corpus['groups'])} folds by actor")
+    print(f"{arguments.out}: {told_size(corpus, 'clips')}, {len(corpus['groups'])} folds by actor")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
-    print(f"  {told(utterance_counts(corpus), 'clips')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "clips")
     return 0
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mertk.data.corpus_files import CorpusFiles
@@ -51,24 +50,9 @@ _NAME = re.compile(rf"([0-9]{{4}})_({'|'.join(SENTENCES)})_({'|'.join(EMOTIONS)}
 _POINTER = b"version https://git-lfs"
 
 
-@dataclass(frozen=True)
-class Clip(Take):
-    """One clip, and its class."""
-
-    emotion: str
-
-    @property
-    def actor(self) -> str:
-        return self.utterance[:4]
-
-    @property
-    def words(self) -> str:
-        return SENTENCES[self.utterance[5:8]]
-
-
 def read_clips(
     root: Path, ledger: Ledger, labels: str = "intended", video: bool = True
-) -> tuple[list[Clip], CorpusFiles]:
+) -> tuple[list[Take], CorpusFiles]:
     """Clips that have a class and their recordings, sorted by name, and what became of the files.
 
     Where the table of votes is there it says which clips there are, else the files do.
@@ -98,7 +82,7 @@ def read_clips(
         elif picture is None and video:
             reason, detail = "no_video", f"{root / PICTURES / name}.flv: no such file"
         else:
-            clips.append(Clip(name, sound, picture, emotion))
+            clips.append(Take(name, sound, picture, emotion, words=SENTENCES[name[5:8]], actor=name[:4]))
             continue
         ledger.add(name, STAGE, reason, detail)
         for file in filter(None, (sound, picture)):

@@ -47,7 +47,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         default="convert",
         help="recordings that are not 16 kHz mono: converted when read, or refused",
     )
-    parser.add_argument("--no_video", action="store_true", help="do not look for the avi files, write no video columns")
+    told = "do not look for the avi files, write no video columns"
+    parser.add_argument("--no_video", dest="video", action="store_false", help=told)
     parser.add_argument(
         "--ignore_malformed_lines", action="store_true", help="warn of annotation lines that make no sense, go on"
     )
@@ -113,9 +114,9 @@ def prepare(
     check_features(out, root, seconds)
     missing = missing_warnings(found, kept, labels)
     try:
-        ledger.check_share(count_wanted(found, labels, ledger), max_lost, f"utterances of {root}")
+        ledger.check_share(count_wanted(found, labels, ledger), max_lost, f"utterances of {root}", "--max_lost")
     except MertkError as error:
-        raise MertkError("\n".join([f"{error} (--max_lost)", *missing])) from None
+        raise MertkError("\n".join([str(error), *missing])) from None
     record = describe_corpus(
         "iemocap",
         root,
@@ -170,19 +171,16 @@ def check(
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
-    options = vars(arguments)
-    options["video"] = not options.pop("no_video")
-    corpus = prepare(**options).corpus
+    corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
-    print(f"{arguments.out}: {corpus['count']} utterances" + (" of a MINIATURE corpus" if corpus["miniature"] else ""))
+    print(f"{arguments.out}: {told_size(corpus, 'utterances')}")
     for name, counts in corpus["counts"].items():
         print(f"  {name}: {sum(counts.values())}")
     print("  " + ", ".join(f"{session} {count}" for session, count in corpus["sessions"].items()))
-    print(f"  {told(utterance_counts(corpus), 'utterances')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "utterances")
     return 0
 
 

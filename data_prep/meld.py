@@ -95,10 +95,7 @@ def prepare(
     if not text_only:
         videos = [path for path in found if path.suffix.lower() == SUFFIX]
         files = read_clips(told, videos, seen, out, ledger, max_seconds, threads)
-    try:
-        ledger.check_share(num_rows, max_lost, f"rows of the tables in {root}")
-    except MertkError as error:
-        raise MertkError(f"{error} (--max_lost)") from None
+    ledger.check_share(num_rows, max_lost, f"rows of the tables in {root}", "--max_lost")
     kept = [one for one in told if text_only or one.utterance in files]
     record = describe_corpus(
         "meld",
@@ -148,19 +145,17 @@ def _find_tables(corpus: Path) -> list[Path]:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     counted = ", ".join(f"{part} {count}" for part, count in corpus["parts"].items())
-    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
-    print(f"{arguments.out}: {corpus['count']} utterances{kind} ({counted}), labels of {corpus['labels']}")
+    print(f"{arguments.out}: {told_size(corpus, 'utterances')} ({counted}), labels of {corpus['labels']}")
     for what, pairs in corpus["shared"].items():
         for pair, found in pairs.items():
             print(f"  {pair} share {found['count']} {what}, such as {found['example']}")
-    print(f"  {told(utterance_counts(corpus), 'rows')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "rows")
     return 0
 
 

@@ -93,16 +93,16 @@ def read_clips(
     """
     clips = find_clips(videos, seen)
     _check_parts(told, clips, seen)
-    wanted = [replace(one, file=clips.pop(one.key)) for one in told if one.key in clips]
+    wanted = []
+    for one in told:
+        clip = clips.pop(one.key, None)
+        if clip is not None:
+            wanted.append(replace(one, file=clip))
+        else:
+            detail = f"{one.place}: no {one.stem}{SUFFIX} of the {one.part} part in {seen.root}"
+            ledger.add(one.utterance, STAGE, "no_video", detail)
     for path in clips.values():
         seen.leave_out(path, "no_row", "no table names it")
-    with_clip = {one.utterance for one in wanted}
-    for one in told:
-        if one.utterance not in with_clip:
-            name = f"dia{one.dialogue}_utt{one.number}{SUFFIX}"
-            ledger.add(
-                one.utterance, STAGE, "no_video", f"{one.place}: no {name} of the {one.part} part in {seen.root}"
-            )
     files = read_files(wanted, seen.root, out, ledger, num_threads)
     for one in wanted:
         seconds = float(files[one.utterance].video_seconds) if one.utterance in files else 0.0

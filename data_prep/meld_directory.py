@@ -17,6 +17,7 @@ _MOST_ASTRAY_SECONDS = 2.0
 def make_columns(kept: Sequence[Utterance], files: Mapping[str, ClipFiles]) -> dict[str, dict[str, str]]:
     """Columns of a data directory; no sound and picture without `files`, no episodes where a row has none."""
     columns: dict[str, dict[str, str]] = {}
+    has_episodes = all(one.episode for one in kept)
     for one in kept:
         values = {
             "text": one.text,
@@ -24,13 +25,13 @@ def make_columns(kept: Sequence[Utterance], files: Mapping[str, ClipFiles]) -> d
             "utt2dialogue": f"{one.part}_dia{one.dialogue}",
             "utt2label": one.label,
         }
-        if all(other.episode for other in (one, kept[0])):
+        if has_episodes:
             values["utt2video"] = one.episode
         if one.utterance in files:
             values |= file_columns(files[one.utterance])
         for name, value in values.items():
             columns.setdefault(name, {})[one.utterance] = value
-    return {name: column for name, column in columns.items() if name != "utt2video" or len(column) == len(kept)}
+    return columns
 
 
 def count_parts(utterances: Iterable[Utterance]) -> dict[str, int]:

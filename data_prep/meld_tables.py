@@ -58,15 +58,20 @@ class Utterance:
         return self.part, self.dialogue, self.number
 
     @property
+    def stem(self) -> str:
+        """What its clip is called, without the suffix."""
+        return f"dia{self.dialogue}_utt{self.number}"
+
+    @property
     def utterance(self) -> str:
         """Every part numbers its dialogues from 0, so that the name has the part."""
-        return f"{self.part}_dia{self.dialogue}_utt{self.number}"
+        return f"{self.part}_{self.stem}"
 
     def video_file(self, corpus: Path) -> Path:
         return self.file or corpus / f"{self.utterance}.mp4"
 
     def wav_file(self, out: Path) -> Path:
-        return out / "wav" / self.part / f"dia{self.dialogue}_utt{self.number}.wav"
+        return out / "wav" / self.part / f"{self.stem}.wav"
 
 
 def find_tables(root: Path, found: Iterable[Path], files: CorpusFiles) -> dict[str, Path]:

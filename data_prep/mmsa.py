@@ -146,7 +146,7 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, **_: object) ->
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
@@ -158,8 +158,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"  {modality}: {width} features, up to {corpus['sequence_lengths'][modality]} steps")
     for pair, videos in corpus["shared_videos"].items():
         print(f"  {pair} share {videos['count']} videos, such as {videos['example']}")
-    seen = told(utterance_counts(corpus), "utterances")
-    print(f"  {seen}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "utterances")
     return 0
 
 

@@ -25,8 +25,6 @@ from mertk.checkup.finding import Finding
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
-    from mertk.data_prep.acted_takes import Lengths
-    from mertk.data_prep.ravdess_corpus import Recording
 
 #: what `mertk.data_prep.corpora` says is looked for
 EXPECTED = "RAVDESS, a folder with Actor_01, Actor_02, ... or Video_Speech_Actor_01, ..."
@@ -87,7 +85,7 @@ def prepare(
     from mertk.data.destination import check_destination
     from mertk.data.ledger import Ledger
     from mertk.data.manifest import load_manifest
-    from mertk.data_prep.acted_takes import length_warnings, measure_takes
+    from mertk.data_prep.acted_takes import length_warnings, make_columns, measure_takes
     from mertk.data_prep.ravdess_corpus import CLASSES, find_warnings, read_recordings
     from mertk.data_prep.ravdess_folds import fold_groups, fold_warnings
 
@@ -109,22 +107,12 @@ def prepare(
         left_out=ledger.counts() if video else files.counts()["left_out"],
         warnings=[*warnings, *fold_warnings(folds_by, actors), *length_warnings(lengths)],
     )
-    with building_data_directory(out, _columns(recordings, lengths), record, CLASSES, ledger, files) as directory:
+    with building_data_directory(out, make_columns(recordings, lengths), record, CLASSES, ledger, files) as directory:
         for way in folds_by:
             directory.add_folds("speaker", groups=groups[way], keys=FOLD_KEYS, name=way)
         if not video:  # lists of three columns have no pictures
             _write_scp_files(directory.path / "folds", directory.manifest)
     return load_manifest(out)
-
-
-def _columns(recordings: Sequence[Recording], lengths: Mapping[str, Lengths]) -> dict[str, dict[str, str]]:
-    from mertk.data_prep.acted_takes import file_columns
-
-    return file_columns(recordings, lengths) | {
-        "text": {recording.utterance: recording.words for recording in recordings},
-        "utt2spk": {recording.utterance: recording.actor for recording in recordings},
-        "utt2label": {recording.utterance: recording.emotion for recording in recordings},
-    }
 
 
 def _write_scp_files(folds: Path, manifest: Manifest) -> None:
@@ -181,19 +169,16 @@ def _holds(folder: Path, suffixes: Sequence[str]) -> bool:
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     actors = ", ".join("+".join(group) for group in corpus["groups"])
-    kind = " of a MINIATURE corpus" * corpus["miniature"]
-    print(f"{arguments.out}: {corpus['count']} recordings{kind}, {len(corpus['groups'])} folds of actors {actors}")
+    print(f"{arguments.out}: {told_size(corpus, 'recordings')}, {len(corpus['groups'])} folds of actors {actors}")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
-    if arguments.video:
-        print(f"  {told(utterance_counts(corpus), 'takes')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    tell_counts(corpus, arguments.out, "takes" if arguments.video else None)
     return 0
 
 

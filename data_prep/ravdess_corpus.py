@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mertk.data.corpus_files import CorpusFiles, told
@@ -42,16 +41,7 @@ _NAME = re.compile(r"-".join([r"([0-9]{2})"] * 7))
 _FOLDER = re.compile(r"actor[ _-]?0*([0-9]+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Recording(Take):
-    """One take: its sound and, where pictures are asked for, its picture."""
-
-    emotion: str
-    words: str
-    actor: str
-
-
-def read_recordings(root: Path, ledger: Ledger, video: bool = False) -> tuple[list[Recording], CorpusFiles]:
+def read_recordings(root: Path, ledger: Ledger, video: bool = False) -> tuple[list[Take], CorpusFiles]:
     """Speech below a folder, sorted by name, and what became of its other files.
 
     Args:
@@ -111,7 +101,7 @@ def _by_take(found: Iterable[Path]) -> dict[str, dict[str, Path]]:
     return takes
 
 
-def _pair(takes: dict[str, dict[str, Path]], files: CorpusFiles, ledger: Ledger) -> list[Recording]:
+def _pair(takes: dict[str, dict[str, Path]], files: CorpusFiles, ledger: Ledger) -> list[Take]:
     """Takes that have sound and picture; others go to the ledger, but those of actors who have no picture at all."""
     shown = {take[-2:] for take, forms in takes.items() if {BOTH, PICTURE} & forms.keys()}
     recordings = []
@@ -136,11 +126,11 @@ def _utterance(take: str) -> str:
     return f"{SOUND}-{take}"
 
 
-def _recording(sound: Path, picture: Path | None = None) -> Recording:
+def _recording(sound: Path, picture: Path | None = None) -> Take:
     _, _, emotion, _, statement, _, actor = sound.stem.split("-")
     utterance = _utterance(sound.stem[3:]) if picture else sound.stem
     words = STATEMENTS.get(statement, "")
-    return Recording(utterance, sound, picture, EMOTIONS[emotion], words, f"Actor_{actor}")
+    return Take(utterance, sound, picture, EMOTIONS[emotion], words, f"Actor_{actor}")
 
 
 def _seen(files: CorpusFiles) -> str:
@@ -149,7 +139,7 @@ def _seen(files: CorpusFiles) -> str:
     return told(files.counts()).capitalize() + (f"; other files: {suffixes}." if suffixes else ".")
 
 
-def find_warnings(recordings: Sequence[Recording], files: CorpusFiles) -> list[str]:
+def find_warnings(recordings: Sequence[Take], files: CorpusFiles) -> list[str]:
     """What sets the recordings apart from RAVDESS as published."""
     found = []
     counts = Counter(recording.actor for recording in recordings)

@@ -84,10 +84,7 @@ def prepare(
     table = find_table(root, labels)
     clips, num_rows = read_clips(table, published.metrics, ledger)
     files = {} if text_only else read_files(clips, root, out, ledger, threads)
-    try:
-        ledger.check_share(num_rows, max_lost, f"rows of {table}")
-    except MertkError as error:
-        raise MertkError(f"{error} (--max_lost)") from None
+    ledger.check_share(num_rows, max_lost, f"rows of {table}", "--max_lost")
     kept = [clip for clip in clips if text_only or clip.utterance in files]
     parts = {part: [clip.utterance for clip in kept if clip.part == part] for part in PARTS.values()}
     counts = {part: len(ids) for part, ids in parts.items()}
@@ -136,16 +133,14 @@ def check(corpus: Path, inputs: Mapping[str, str] | None = None, labels: Path | 
 @cli.program
 def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
-    from mertk.data.corpus_files import told, utterance_counts
+    from mertk.data.corpus_files import tell_counts, told_size
     from mertk.data.data_directory import tell_warnings
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     counted = ", ".join(f"{part} {count}" for part, count in corpus["counts"].items())
-    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
-    print(f"{arguments.out}: {corpus['count']} utterances{kind} ({counted})")
-    print(f"  {told(utterance_counts(corpus), 'rows')}")
-    print(f"  {told(corpus['files'])}; see {arguments.out / 'excluded.tsv'}")
+    print(f"{arguments.out}: {told_size(corpus, 'utterances')} ({counted})")
+    tell_counts(corpus, arguments.out, "rows")
     return 0
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 
+from mertk.data.columns import whole_segment
 from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
 from mertk.data_prep.mmsa_labels import differing_signs, read_signs
@@ -74,11 +74,9 @@ def make_columns(kept: list[Clip], files: dict[str, ClipFiles]) -> dict[str, dic
 
 
 def file_columns(file: ClipFiles) -> dict[str, str]:
-    # Rounded down: a segment must not reach beyond the last picture.
-    end = math.floor(file.video_seconds * 10**4) / 10**4
     return {
         "wav.scp": str(file.wav),
         "video.scp": str(file.video),
-        "video_segments": f"0.0000 {end:.4f} whole",
+        "video_segments": whole_segment(file.video_seconds),
         "utt2dur": f"{file.wav_seconds:.4f}",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mertk.data.corpus_files import told, utterance_counts
+from mertk.data.corpus_files import tell_counts, told_size
 from mertk.data.data_directory import tell_warnings
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import Manifest
@@ -17,14 +17,12 @@ def tell_prepared(manifest: Manifest) -> None:
     corpus, out = manifest.corpus, manifest.source
     tell_warnings(corpus)
     there = [word for column, word in _WORDS.items() if manifest.has(column)]
-    kind = " of a MINIATURE corpus" if corpus["miniature"] else ""
-    print(f"{out}: {corpus['count']} utterances{kind}, with {', '.join(there)}")
+    print(f"{out}: {told_size(corpus, 'utterances')}, with {', '.join(there)}")
     for choice in corpus["choices"]:
         print(f"  {choice}")
     for name, count in corpus["counts"].items():
         print(f"  {name}: {count}")
-    ledger = out / "excluded.tsv"
-    print(f"  {told(utterance_counts(corpus), 'rows')}; see {ledger}")
-    left_out = summarise(read_ledger(ledger))
+    tell_counts(corpus, out, "rows")
+    left_out = summarise(read_ledger(out / "excluded.tsv"))
     if left_out:
         print(left_out)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mertk.data_prep.synthetic import emotion, face, opinion, spoken_clip, voice
+from mertk.data_prep.synthetic import emotion, opinion, spoken_clip, voice
+from mertk.data_prep.synthetic.actor import Actor, draw_actor
 from mertk.data_prep.synthetic.dialogue import generator
 
 #: names with the sex of the voice; one has a blank in it, as waiters and doctors have in the real tables
@@ -85,25 +86,17 @@ def tokens() -> dict[str, float]:
     return opinion.tokens_of(opinion.ENGLISH) | dict.fromkeys(others, 0.0)
 
 
-def draw_cast(seed: int) -> dict[str, tuple[voice.VoiceTraits, face.FaceTraits]]:
+def draw_cast(seed: int) -> dict[str, Actor]:
     """Voice and face of each speaker, the same in all parts."""
-    return {
-        name: (
-            voice.draw_voice(generator(seed, "voice", name), sex),
-            face.draw_face(generator(seed, "face", name), sex),
-        )
-        for name, sex in CAST.items()
-    }
+    return {name: draw_actor(seed, name, sex) for name, sex in CAST.items()}
 
 
-def act(
-    seed: int, cast: dict[str, tuple[voice.VoiceTraits, face.FaceTraits]], part: str, line: Line, path: Path
-) -> None:
+def act(seed: int, cast: dict[str, Actor], part: str, line: Line, path: Path) -> None:
     """Write the clip of a line."""
     rng = generator(seed, "line", part, line.name)
-    own_voice, own_face = cast[line.speaker]
+    speaker = cast[line.speaker]
     shown = emotion.show(rng, EMOTIONS[line.emotion][0])
     num_samples = round(line.seconds * voice.SAMPLE_RATE)
-    samples = voice.synthesise(rng, own_voice, shown.voice_arousal, shown.voice_valence, num_samples)
-    pictures = spoken_clip.draw_pictures(rng, own_face, shown, samples, 1 + rng.normal(0, 0.03, 3))
+    samples = voice.synthesise(rng, speaker.voice, shown.voice_arousal, shown.voice_valence, num_samples)
+    pictures = spoken_clip.draw_pictures(rng, speaker.face, shown, samples, 1 + rng.normal(0, 0.03, 3))
     spoken_clip.write_clip(path, pictures, samples)

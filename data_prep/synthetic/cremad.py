@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.synthetic.marker import write_marked
+from mertk.data_prep.synthetic.marker import make_marker, write_marked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,16 +45,8 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED) -> dict[str, Any]:
     Raises:
         MertkError: `out` holds something else.
     """
-    marker = {
-        "format": 1,
-        "corpus": "cremad",
-        "generator": "data_prep.synthetic.cremad",
-        "version": VERSION,
-        "seed": seed,
-        "utterances": len(list(_names())),
-    }
-    write_marked(Path(out).absolute(), marker, lambda folder: _fill(folder, seed))
-    return marker
+    marker = make_marker("cremad", "cremad", VERSION, seed, len(list(_names())))
+    return write_marked(out, marker, lambda folder: _fill(folder, seed))
 
 
 def _names() -> Iterable[str]:

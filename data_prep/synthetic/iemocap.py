@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.data_prep.synthetic import listing
-from mertk.data_prep.synthetic.marker import MARKER, check_free, read_marker
+from mertk.data_prep.synthetic.arguments import parse_size
+from mertk.data_prep.synthetic.marker import MARKER, check_free, make_marker, read_marker
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -175,12 +176,7 @@ def _describe(dialogues: list[Dialogue], seed: int, utterances: int) -> dict:
                 counts[name] = counts.get(name, 0) + 1
                 sessions[f"Ses{one.session:02d}"] = sessions.get(f"Ses{one.session:02d}", 0) + 1
     return {
-        "format": 1,
-        "corpus": "iemocap",
-        "generator": "data_prep.synthetic.iemocap",
-        "version": VERSION,
-        "seed": seed,
-        "utterances": utterances,
+        **make_marker("iemocap", "iemocap", VERSION, seed, utterances),
         "turns": sum(emotions.values()),
         "dialogues": len(dialogues),
         "counts": dict(sorted(counts.items())),
@@ -201,12 +197,7 @@ def main(argv: list[str] | None = None) -> int:
         "Write a miniature of IEMOCAP in its own layout, with small encoders of random weights.",
         "python -m mertk.data_prep.synthetic.iemocap --out data/iemocap_miniature --seed 1234",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything")
-    parser.add_argument("--utterances", type=int, default=DEFAULT_UTTERANCES, help="of the four classes")
-    arguments = parser.parse_args(argv)
-    if arguments.seed < 0:
-        parser.error(f"--seed {arguments.seed}: expected 0 or more")
+    arguments = parse_size(parser, argv, DEFAULT_SEED, DEFAULT_UTTERANCES, "of the four classes")
     written = write_corpus(arguments.out, arguments.seed, arguments.utterances)
     marker = read_marker(arguments.out) or {}
     counts = ", ".join(f"{count} {name}" for name, count in marker.get("counts", {}).items())

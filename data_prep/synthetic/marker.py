@@ -34,22 +34,39 @@ def check_free(out: Path) -> None:
         )
 
 
-def write_marked(out: Path, marker: dict[str, Any], fill: Callable[[Path], None]) -> None:
+def make_marker(corpus: str, module: str, version: int, seed: int, utterances: int) -> dict[str, Any]:
+    """What MINIATURE.json says of a miniature that a module of this folder writes."""
+    return {
+        "format": 1,
+        "corpus": corpus,
+        "generator": f"data_prep.synthetic.{module}",
+        "version": version,
+        "seed": seed,
+        "utterances": utterances,
+    }
+
+
+def write_marked(out: Path | str, marker: dict[str, Any], fill: Callable[[Path], None]) -> dict[str, Any]:
     """Write a miniature with its marker and listing, all or nothing; one that is there and whole is left as it is.
 
     Args:
         fill: writes all but these into an empty folder.
+
+    Returns:
+        `marker`.
 
     Raises:
         MertkError: `out` holds something else, or more than the miniature that would be replaced.
     """
     from mertk.atomic import building
 
+    out = Path(out).absolute()
     if read_marker(out) == marker and listing.is_whole(out):
-        return
+        return marker
     check_free(out)
     listing.check_own(out)
     with building(out, replaces=listing.own_entries(out)) as temporary:
         fill(temporary)
         (temporary / MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
         listing.write_listing(temporary)
+    return marker

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.synthetic.marker import write_marked
+from mertk.data_prep.synthetic.arguments import parse_size
+from mertk.data_prep.synthetic.marker import make_marker, write_marked
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -52,16 +53,8 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED, utterances: int = DE
     """
     if utterances < MIN_UTTERANCES:
         raise MertkError(f"--utterances {utterances}: seven emotions in three parts need at least {MIN_UTTERANCES}.")
-    marker = {
-        "format": 1,
-        "corpus": "meld",
-        "generator": "data_prep.synthetic.meld",
-        "version": VERSION,
-        "seed": seed,
-        "utterances": utterances,
-    }
-    write_marked(Path(out).absolute(), marker, lambda folder: _fill(folder, seed, utterances))
-    return marker
+    marker = make_marker("meld", "meld", VERSION, seed, utterances)
+    return write_marked(out, marker, lambda folder: _fill(folder, seed, utterances))
 
 
 def _fill(folder: Path, seed: int, utterances: int) -> None:
@@ -105,12 +98,7 @@ def _clock(seconds: float) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Write the miniature the command line asks for."""
     parser = cli.make_parser(__doc__, "python -m mertk.data_prep.synthetic.meld --out data/meld_miniature/corpus")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything")
-    parser.add_argument("--utterances", type=int, default=DEFAULT_UTTERANCES, help="in all three parts")
-    arguments = parser.parse_args(argv)
-    if arguments.seed < 0:
-        parser.error(f"--seed {arguments.seed}: expected 0 or more")
+    arguments = parse_size(parser, argv, DEFAULT_SEED, DEFAULT_UTTERANCES, "in all three parts")
     write_corpus(arguments.out, arguments.seed, arguments.utterances)
     print(f"{arguments.out}: miniature of MELD, seed {arguments.seed}, {arguments.utterances} utterances")
     return 0

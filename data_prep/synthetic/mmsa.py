@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk import cli
-from mertk.data_prep.synthetic.marker import write_marked
+from mertk.data_prep.synthetic.arguments import parse_size
+from mertk.data_prep.synthetic.marker import make_marker, write_marked
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -74,17 +75,9 @@ def write_corpus(
     """
     if utterances < MIN_UTTERANCES:
         raise MertkError(f"--utterances {utterances}: three parts need at least {MIN_UTTERANCES}.")
-    marker = {
-        "format": 1,
-        "corpus": corpus,
-        "generator": "data_prep.synthetic.mmsa",
-        "version": VERSION,
-        "seed": seed,
-        "utterances": utterances,
-        "sizes": asdict(MINIATURES[corpus]) | {"text_dim": TEXT_DIM},
-    }
-    write_marked(Path(out).absolute(), marker, lambda folder: _fill(folder, MINIATURES[corpus], seed, utterances))
-    return marker
+    marker = make_marker(corpus, "mmsa", VERSION, seed, utterances)
+    marker["sizes"] = asdict(MINIATURES[corpus]) | {"text_dim": TEXT_DIM}
+    return write_marked(out, marker, lambda folder: _fill(folder, MINIATURES[corpus], seed, utterances))
 
 
 def _fill(folder: Path, sizes: Miniature, seed: int, count: int) -> None:
@@ -172,12 +165,7 @@ def main(argv: list[str] | None = None) -> int:
         __doc__, "python -m mertk.data_prep.synthetic.mmsa --corpus mosi --out data/mosi_miniature/corpus"
     )
     parser.add_argument("--corpus", choices=tuple(MINIATURES), required=True, help="whose layout and sizes")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; must be empty, absent or a miniature")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides everything")
-    parser.add_argument("--utterances", type=int, default=DEFAULT_UTTERANCES, help="in all three parts")
-    arguments = parser.parse_args(argv)
-    if arguments.seed < 0:
-        parser.error(f"--seed {arguments.seed}: expected 0 or more")
+    arguments = parse_size(parser, argv, DEFAULT_SEED, DEFAULT_UTTERANCES, "in all three parts")
     write_corpus(arguments.out, arguments.corpus, arguments.seed, arguments.utterances)
     print(f"{arguments.out}: miniature of {arguments.corpus}, seed {arguments.seed}, {arguments.utterances} utterances")
     return 0

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk import cli
-from mertk.data_prep.synthetic.marker import write_marked
+from mertk.data_prep.synthetic.marker import make_marker, write_marked
 
 VERSION = 1  # raise it when the same seed gives other files
 DEFAULT_SEED = 1234
@@ -38,16 +38,8 @@ def write_corpus(out: Path | str, seed: int = DEFAULT_SEED) -> dict[str, Any]:
     Raises:
         MertkError: `out` holds something else.
     """
-    marker = {
-        "format": 1,
-        "corpus": "ravdess",
-        "generator": "data_prep.synthetic.ravdess",
-        "version": VERSION,
-        "seed": seed,
-        "utterances": len(list(_takes())),
-    }
-    write_marked(Path(out).absolute(), marker, lambda folder: _fill(folder, seed))
-    return marker
+    marker = make_marker("ravdess", "ravdess", VERSION, seed, len(list(_takes())))
+    return write_marked(out, marker, lambda folder: _fill(folder, seed))
 
 
 def _takes() -> Iterator[tuple[int, str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice, repeat
 from operator import lt
 from pathlib import Path
@@ -281,3 +282,13 @@ def _decoding(path: Path) -> str:
 def format_column(column: dict[str, str]) -> str:
     """Text of a column file."""
     return "".join(f"{utterance} {column[utterance]}".rstrip(" ") + "\n" for utterance in sorted(column))
+
+
+def whole_segment(seconds: Fraction) -> str:
+    """The value in `video_segments` of an utterance that is a whole file.
+
+    >>> whole_segment(Fraction(2, 3))
+    '0.0000 0.6666 whole'
+    """
+    # Rounded down: a segment must not reach beyond the last picture.
+    return f"0.0000 {math.floor(seconds * 10**4) / 10**4:.4f} whole"

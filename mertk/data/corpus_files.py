@@ -205,3 +205,21 @@ def told(counts: dict[str, Any], what: str = "files") -> str:
     reasons = ", ".join(f"{reason} {count}" for reason, count in left_out.items())
     words = f"{counts['seen']} {what} seen, {counts['taken']} taken, {sum(left_out.values())} left out"
     return f"{words} ({reasons})" if reasons else words
+
+
+def told_size(corpus: Mapping[str, Any], what: str) -> str:
+    """What a corpus.json counts, in words: `60 clips of a MINIATURE corpus`."""
+    return f"{corpus['count']} {what}" + (" of a MINIATURE corpus" if corpus["miniature"] else "")
+
+
+def tell_counts(corpus: Mapping[str, Any], out: Path, what: str | None) -> None:
+    """Print the counts of a corpus.json, as programs that prepare a corpus do: of utterances, and of files if any.
+
+    Args:
+        out: the data directory, whose ledger is named.
+        what: utterances in the words of the corpus; None does not count them.
+    """
+    counts = [] if what is None else [told(utterance_counts(corpus), what)]
+    if "files" in corpus:
+        counts.append(told(corpus["files"]))
+    print("  " + "\n  ".join(counts) + f"; see {out / 'excluded.tsv'}")

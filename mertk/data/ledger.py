@@ -86,13 +86,14 @@ class Ledger:
         rows = [HEADER, *((e.utterance, e.stage, e.reason, e.detail) for e in sorted(self.entries))]
         atomic.write_text(Path(path), "".join("\t".join(map(printable, row)) + "\n" for row in rows))
 
-    def check_share(self, total: int, max_share: float, what: str = "utterances") -> None:
+    def check_share(self, total: int, max_share: float, what: str = "utterances", option: str | None = None) -> None:
         """Raise when too much was lost.
 
         Args:
             total: utterances there would be without loss.
             max_share: largest share that may be lost, 0 to 1.
             what: said of the utterances in the message, e.g. `utterances of /corpora/IEMOCAP`.
+            option: of the program, by which a larger share is allowed; named where there is one.
 
         Raises:
             MertkError: more than `max_share` of `total` was lost; names the reasons and the first utterances.
@@ -104,6 +105,7 @@ class Ledger:
         raise MertkError(
             f"{len(lost)} of {total} {what} were lost ({len(lost) / max(total, 1):.1%}), more than the {max_share:.1%} "
             f"allowed: {_told(lost)}. First: {examples}. Mend the files, or allow a larger share."
+            + (f" ({option})" if option else "")
         )
 
 

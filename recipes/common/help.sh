@@ -1,6 +1,14 @@
 # shellcheck shell=bash
 # The help of a recipe: what run.sh says of itself at its head, the options of its corpus, those of all.
 
+# without_corpus [WHAT] : how the help of a corpus begins that has a miniature; WHAT is written then, a corpus or a file.
+without_corpus() {
+    cat <<EOF
+Without --corpus, a miniature ${1:-corpus} is written and used; its figures only show that everything works. A data
+directory that is there already (--data) says itself what it is made of.
+EOF
+}
+
 # print_help : in the place of that of parse_options.sh.
 # shellcheck disable=SC2154  # set by run.sh and recipe.sh
 print_help() {

@@ -15,7 +15,8 @@ from mertk.data.folds import read_fold
 from mertk.data.ledger import Ledger, read_ledger
 from mertk.data.manifest import load_manifest, validate_directory
 from mertk.data_prep import corpora, cremad
-from mertk.data_prep.cremad_corpus import CLASSES, EMOTIONS, LABELS, Clip, group_actors, read_clips, read_sexes
+from mertk.data_prep.acted_takes import Take
+from mertk.data_prep.cremad_corpus import CLASSES, EMOTIONS, LABELS, group_actors, read_clips, read_sexes
 from mertk.errors import MertkError
 from tests.acted_clips import write_video
 from tests.unit.iemocap_tree import write_wav
@@ -214,7 +215,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def by_labels(published: Path) -> dict[str, tuple[list[Clip], CorpusFiles, Ledger]]:
+def by_labels(published: Path) -> dict[str, tuple[list[Take], CorpusFiles, Ledger]]:
     """What is read of the published tables, by what decides the class."""
     ledgers = {labels: Ledger() for labels in LABELS}
     return {labels: (*read_clips(published, ledger, labels, video=False), ledger) for labels, ledger in ledgers.items()}

@@ -13,8 +13,7 @@ source "$common/corpora/pictures.sh"
 
 corpus_help() {
     cat <<EOF
-Without --corpus, a miniature corpus is written and used; its figures only show that everything works. A data
-directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:
+$(without_corpus) What a run does not need is not asked for:
 --ablation audio takes a corpus without videos, and no CLIP. Each choice of classes has data and experiments of its own.
 
   --corpus DIR         IEMOCAP_full_release, the folder with Session1 to Session5

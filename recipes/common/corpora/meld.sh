@@ -10,8 +10,7 @@ source "$common/corpora/recordings.sh"
 
 corpus_help() {
     cat <<EOF
-Without --corpus, a miniature corpus is written and used; its figures only show that everything works. A data
-directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:
+$(without_corpus) What a run does not need is not asked for:
 --ablation text takes the three tables alone, and no CLIP.
 
   --corpus DIR         the tables, train_sent_emo.csv and so on, and the clips, diaD_uttU.mp4, in any folders below DIR

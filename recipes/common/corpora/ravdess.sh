@@ -10,8 +10,7 @@ source "$common/corpora/pictures.sh"
 
 corpus_help() {
     cat <<EOF
-Without --corpus, a miniature corpus is written and used; its figures only show that everything works. A data
-directory that is there already (--data) says itself what it is made of.
+$(without_corpus)
 
   --corpus DIR         recordings named as in RAVDESS (03-01-05-01-02-01-12.wav or .flac, 01-....mp4 where pictures are
                        used), in any folders below DIR

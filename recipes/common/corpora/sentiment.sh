@@ -15,8 +15,7 @@ corpus_help() {
     [[ $corpus_name != sims ]] || file=unaligned_39
     [[ $corpus_name != sims2 ]] || file=unaligned
     cat <<EOF
-Without --corpus, a miniature feature file is written and used; its figures only show that everything works. A data
-directory that is there already (--data) says itself what it is made of. What a run does not need is not asked for:
+$(without_corpus "feature file") What a run does not need is not asked for:
 --ablation text takes recordings' label.csv alone, and no CLIP.
 
   --corpus FILE        feature file as the field shares it (${corpus_name^^}/$file.pkl, say)
