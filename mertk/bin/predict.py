@@ -3,7 +3,8 @@
 A video file gives both its sound and its picture; beside an audio file, a model that needs a picture takes the video of
 the same name with another ending, if there is one. A model that needs what is said takes it from --text (of one file),
 from --transcripts, or from a file of the same name that ends in .txt. With several --model directories (the folds of a
-cross-validation, say, or seeds) their answers are averaged. Of a long recording a model sees as much as of the
+cross-validation, say, or seeds) their answers are averaged. A model may be what mertk export wrote, a folder or a
+name on the Hugging Face hub; nothing that comes with it is run. Of a long recording a model sees as much as of the
 utterances it was trained on; what is left out is told. What could not be predicted is named at the end with the reason,
 and the exit code is then 1; the answers to the other files are given all the same.
 
@@ -25,6 +26,7 @@ mertk predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best
 mertk predict --model MODEL --half left --out emotions.tsv recordings/*.avi
 mertk predict --model MODEL --text "I really liked it" review.mp4
 mertk predict --model MODEL --window 3 --hop 1 lecture.wav
+mertk predict --model owner/name interview.mp4
 mertk predict --model MODEL --segments vad --out_dir timelines --subtitles srt recordings
 """
 
@@ -33,7 +35,14 @@ mertk predict --model MODEL --segments vad --out_dir timelines --subtitles srt r
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
-    add("--model", type=Path, nargs="+", action="extend", required=True, help="model directories (RUN/best)")
+    add(
+        "--model",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        help="model directories (RUN/best), exported ones, or owner/name[@revision] of the hub",
+    )
     add("--half", default="whole", choices=("whole", "left", "right"), help="part of the picture to look at")
     told = "refuse models that do not look at faces alone; those that do need no option"
     add("--crop", choices=("face",), help=told)
@@ -88,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     predictor = Predictor(models, arguments.device, places, arguments.trust)
     if arguments.crop == "face":
         predictor.check_faces()
-    for warning in predictor.warnings:
+    for warning in [*predictor.notes, *predictor.warnings]:
         print(f"note: {warning}", file=sys.stderr)
     predictor.prepare()
     if cutting:

@@ -131,7 +131,12 @@ class Extractor(ABC):
             arguments["weights"] = place or record.weights
         if "device" in names:
             arguments["device"] = device
-        made = cls(**arguments)
+        try:
+            made = cls(**arguments)
+        except MertkError as error:
+            if place is None and "weights" in names:
+                raise MertkError(_tell_option(str(error), record)) from error
+            raise
         made.check(record)
         return made
 
@@ -171,6 +176,14 @@ class Extractor(ABC):
                 f"the {self.modality} features of this model were made otherwise than {record.extractor} makes them "
                 f"here ({'; '.join(told)}); install the version that made them{remedy}."
             )
+
+
+def _tell_option(told: str, record: FeatureRecord) -> str:
+    """What is wrong with weights, and how to give them when they lie elsewhere."""
+    return (
+        f"{told} The {record.modality} features of this model were made with {record.weights} (fingerprint "
+        f"{record.weights_fingerprint[:12]}); if that is elsewhere, give it with {PLACE_OPTIONS[record.modality]}."
+    )
 
 
 def argument_names(extractor: type[Extractor]) -> list[str]:

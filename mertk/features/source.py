@@ -33,6 +33,10 @@ class Places:
     video: str | None = None
     text: str | None = None
 
+    def over(self, others: Places) -> Places:
+        """These, and where there are none, the others."""
+        return Places(self.audio or others.audio, self.video or others.video, self.text or others.text)
+
 
 def open_source(
     modality: str,

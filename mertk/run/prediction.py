@@ -17,6 +17,8 @@ from mertk.numerics import full_float32
 from mertk.run.device import open_device
 from mertk.run.given_recording import check_choice, open_recording, tell_unknown
 from mertk.run.intakes import Intake, find_lacks, intakes_of, left_out, read_input
+from mertk.run.model_search import find_models
+from mertk.run.saved_model import open_model
 from mertk.run.wording import options_as_arguments
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Predictor:
     predictor, which answers one after the other; a copy in another process (by pickle) loads the models again.
 
     Args:
-        models: model directories.
+        models: model directories, exported ones, or models of the hub (`mertk.run.model_search`).
         device: name of where to compute; None for the first GPU, or the CPU.
         places: where encoders and tokenizer are, when they are not where the features were made.
         trusted: modules, besides mertk's own, whose classes the models may be made of.
@@ -47,6 +49,7 @@ class Predictor:
         classes: class names; None when the task has none.
         modalities: what the models take.
         warnings: what is to be known of all answers, in words.
+        notes: which commit a model of the hub is.
 
     Raises:
         MertkError: no such model, or models that do not go together.
@@ -54,7 +57,7 @@ class Predictor:
 
     def __init__(
         self,
-        models: Sequence[Path],
+        models: Sequence[str | Path],
         device: str | None = None,
         places: Places | None = None,
         trusted: Sequence[str] = (),
@@ -62,29 +65,27 @@ class Predictor:
         import torch
 
         from mertk.tasks import find_task
-        from mertk.training.model_directory import load_model
 
-        if not models:
-            raise MertkError("no model is given; expected one or more model directories, such as RUN/best.")
-        self._directories, self._device = list(models), device
+        found = find_models(models)
+        self._directories, self._device = found.directories, device
+        self._places, self._trusted = (places or Places()).over(found.places), tuple(trusted)
         self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.models: list[SavedModel] = [load_model(directory, trusted) for directory in models]
+        self.models: list[SavedModel] = [open_model(one, trusted, self._places) for one in self._directories]
         self.intakes = [intakes_of(saved) for saved in self.models]
         first = self.models[0]
-        for number, (directory, saved) in enumerate(zip(models, self.models, strict=True)):
+        for number, (directory, saved) in enumerate(zip(self._directories, self.models, strict=True)):
             alike = all(saved.info[key] == first.info[key] for key in ("task", "classes"))
             if not alike or _kinds(self.intakes[number]) != _kinds(self.intakes[0]):
                 raise MertkError(
-                    f"{directory}: another task, other classes or other features than {models[0]}; give models of one "
-                    "experiment."
+                    f"{directory}: another task, other classes or other features than {self._directories[0]}; "
+                    "give models of one experiment."
                 )
             saved.model.to(self.device)
         self.task: Task = find_task(first.info["task"])
         self.classes: list[str] | None = first.info["classes"]
         self.modalities = tuple(first.config.data.inputs)
-        self.warnings = _tell_of_miniatures(self.models)
+        self.warnings, self.notes = [*found.warnings, *_tell_of_miniatures(self.models)], found.notes
         self.sources: dict[str, Source] = {}
-        self._places, self._trusted = places or Places(), tuple(trusted)
         self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:

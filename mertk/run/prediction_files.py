@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mertk.errors import MertkError
 from mertk.file_names import printable
+from mertk.run.exported import is_exported
 
 if TYPE_CHECKING:
     from mertk.run.prediction import Predictor
@@ -34,12 +35,12 @@ class Predictions:
 def separate(words: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
     """Models and files that stand in a row, as models, files, and what may be meant as either.
 
-    The first is a model, and what holds model.json; a run, whose model lies deeper, and a name of nothing without an
-    ending may be misspelt models. Whatever else there is goes for a file.
+    The first is a model, and what holds model.json or export.json; a run, whose model lies deeper, and a name of
+    nothing without an ending may be misspelt models. Whatever else there is goes for a file.
     """
     models, files, unclear = list(words[:1]), [], []
     for word in words[1:]:
-        if (word / "model.json").is_file():
+        if (word / "model.json").is_file() or is_exported(word):
             models.append(word)
         elif (word / "config.yaml").is_file() or not (word.suffix or word.exists() or word.is_symlink()):
             unclear.append(word)

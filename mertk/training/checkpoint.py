@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -252,8 +252,11 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         raise MertkError(f"{path}: damaged or not a safetensors file ({error}); restore it or train again.") from error
 
 
-def load_weights(model: torch.nn.Module, path: Path) -> None:
+def load_weights(model: torch.nn.Module, path: Path, elsewhere: Sequence[str] = ()) -> None:
     """Load safetensors into `model`, name by name.
+
+    Args:
+        elsewhere: beginnings of names that `path` lacks and the model has its weights of already.
 
     Raises:
         MertkError: the file is absent or damaged, its names or shapes are not the model's, or it holds NaN.
@@ -261,6 +264,7 @@ def load_weights(model: torch.nn.Module, path: Path) -> None:
     weights = read_weights(path)
     refuse_not_finite(weights, path)
     try:
-        model.load_state_dict(weights)
+        held = {name: one for name, one in model.state_dict().items() if name.startswith(tuple(elsewhere))}
+        model.load_state_dict(held | weights)
     except RuntimeError as error:
         raise MertkError(f"{path}: does not fit the model its configuration describes: {error}") from error

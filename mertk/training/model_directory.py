@@ -4,6 +4,9 @@ model.safetensors   weights, names as in the model class
 config.yaml         the resolved configuration of the run
 model.json          classes, widths, feature records, code version, where the best epoch was
 encoders/NAME/      configuration of each pretrained encoder (its weights are in model.safetensors)
+
+An encoder that was frozen may have been left out when the model was handed on: `references` of model.json has its name
+and the fingerprint of its weights.
 """
 
 from __future__ import annotations
@@ -41,6 +44,13 @@ class Spread(TypedDict):
     std: list[float]
 
 
+class EncoderReference(TypedDict):
+    """An encoder that was frozen and left out: a hub id, or what its folder was called, and its digest."""
+
+    weights: str
+    fingerprint: str
+
+
 class ModelInfo(TypedDict):
     """What every model.json holds."""
 
@@ -60,6 +70,7 @@ class UsableInfo(_UsableInfo, total=False):
 
     metrics: str | None
     normalization: dict[str, Spread] | None
+    references: dict[str, EncoderReference]
 
 
 #: what there is in a model directory
@@ -86,7 +97,7 @@ def save_model(
     with replacing_directory(directory, ENTRIES) as target:
         save_weights(dict(weights), target / "model.safetensors")
         save_config(config, target / "config.yaml")
-        for name, _ in _encoders(config):
+        for name, _ in encoders_of(config):
             getattr(model, name).save_architecture(target / "encoders" / name)
         text = json.dumps({"format": FORMAT, **info}, indent=2, ensure_ascii=False)
         (target / "model.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
@@ -98,7 +109,7 @@ def check_saveable(model: Model, config: Config) -> None:
     Raises:
         MertkError: an encoder in the configuration that the model has no use for, or one that cannot be written down.
     """
-    for name, encoder in _encoders(config):
+    for name, encoder in encoders_of(config):
         if getattr(model, name, None) is None:
             raise MertkError(
                 f"model.{name} is given ({encoder[CLASS_KEY]}), but {type(model).__name__} makes no use of it with the "
@@ -111,22 +122,31 @@ def check_saveable(model: Model, config: Config) -> None:
             )
 
 
-def load_model(directory: str | Path, trusted: Sequence[str] = ()) -> SavedModel:
+def load_model(
+    directory: str | Path, trusted: Sequence[str] = (), encoders: Mapping[str, Path] | None = None
+) -> SavedModel:
     """Build the model of a model directory and load its weights; neither corpus nor hub is needed.
 
     Args:
         trusted: modules whose classes the model may be made of, besides mertk's own.
+        encoders: folders with the weights of those that were left out (see `mertk.run.saved_model`).
 
     Raises:
-        MertkError: the directory is missing, incomplete or damaged, or has a class of a module that is not trusted.
+        MertkError: the directory is missing, incomplete or damaged, has a class of a module that is not trusted, or an
+            encoder that was left out is not given.
     """
-    directory = standing(Path(directory))
+    directory, encoders = standing(Path(directory)), encoders or {}
     info = read_usable_info(directory)
     config = load_config([directory / "config.yaml"])
+    if absent := sorted(info.get("references", {}).keys() - encoders.keys()):
+        raise MertkError(f"{directory}: its {absent[0]} was left out when it was handed on; load it with mertk.load.")
     description = dict(config.model)
-    for name, encoder in _encoders(config):
-        architecture = directory / "encoders" / name
-        description[name] = {**encoder, "weights": str(architecture), "random_weights": True}
+    for name, encoder in encoders_of(config):
+        if name in encoders:
+            description[name] = {**encoder, "weights": str(encoders[name])}
+        else:
+            architecture = directory / "encoders" / name
+            description[name] = {**encoder, "weights": str(architecture), "random_weights": True}
     try:
         model = build(description, f"{directory / 'config.yaml'}: model", info["facts"], trusted)
     except MertkError:
@@ -134,7 +154,7 @@ def load_model(directory: str | Path, trusted: Sequence[str] = ()) -> SavedModel
     except Exception as error:  # what torch says of a width of -1 is nearly anything
         told = first_line(error)
         raise MertkError(f"{directory}: no model can be built of its config.yaml ({told}); {_REMEDY}.") from error
-    load_weights(model, directory / "model.safetensors")
+    load_weights(model, directory / "model.safetensors", elsewhere=[f"{name}." for name in encoders])
     return SavedModel(model.eval(), config, info)
 
 
@@ -186,6 +206,15 @@ def read_usable_info(directory: Path) -> dict[str, Any]:
     return info
 
 
-def _encoders(config: Config) -> list[tuple[str, dict[str, Any]]]:
+def read_references(directory: Path) -> dict[str, EncoderReference]:
+    """By name, the encoders of a model that were left out; mostly none.
+
+    Raises:
+        MertkError: as `read_usable_info`.
+    """
+    return read_usable_info(standing(directory)).get("references", {})
+
+
+def encoders_of(config: Config) -> list[tuple[str, dict[str, Any]]]:
     """Pretrained encoders among the model's arguments: components that have `weights`."""
     return [(name, value) for name, value in config.model.items() if is_component(value) and "weights" in value]

@@ -1,0 +1,183 @@
+"""A directory of models that were handed on (`mertk export`), and whether it is whole.
+
+export.json          which models there are, and of every file its size and digest
+README.md            the model card, which may be edited
+model.json, ...      a model directory (`mertk.training.model_directory`); of several models each lies in a folder
+features/MODALITY/   encoders that features are made with, where they were copied
+
+Anybody may have made it: nothing in it is run, and no other files are looked at than export.json names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from mertk.content import Count, read_json
+from mertk.errors import MertkError
+
+FILE = "export.json"
+CARD = "README.md"
+FORMAT = 1
+#: what the models are for: mertk itself, or ONNX Runtime
+KINDS = ("mertk", "onnx")
+
+#: names of files: no hidden ones, none outside, and of kinds that are read and not run
+_NAME = re.compile(r"(?:\w[\w.=+-]*/){0,4}\w[\w.=+-]*\.(?:safetensors|yaml|json|txt|model|onnx|onnx\.data)", re.ASCII)
+_FOLDER = re.compile(r"\.|\w[\w.=+-]*", re.ASCII)
+_REMEDY = "copy it again, or export it again with mertk export"
+
+
+class FileFacts(TypedDict):
+    """By what a file is known."""
+
+    bytes: Count
+    sha256: str
+
+
+class _Content(TypedDict):
+    format: int
+    kind: str
+    models: list[str]
+    features: dict[str, str]
+    card: str
+    files: dict[str, FileFacts]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What export.json says.
+
+    Attributes:
+        kind: one of `KINDS`.
+        models: folder of each model, `.` for the directory itself.
+        features: by modality, the folder of the encoder that makes its features, where it was copied.
+        card: digest of the model card as it was written.
+        files: all others, by name.
+    """
+
+    kind: str
+    models: list[str]
+    features: dict[str, str]
+    card: str
+    files: Mapping[str, FileFacts]
+
+    def as_dict(self) -> _Content:
+        return {
+            "format": FORMAT,
+            "kind": self.kind,
+            "models": self.models,
+            "features": self.features,
+            "card": self.card,
+            "files": dict(self.files),
+        }
+
+    def check_usable(self, where: str) -> None:
+        """Refuse what is for another program.
+
+        Raises:
+            MertkError: it is a graph for ONNX Runtime.
+        """
+        if self.kind != "mertk":
+            raise MertkError(
+                f"{where}: exported for ONNX Runtime (--format {self.kind}), which its README.md tells how to use; "
+                "mertk reads those of --format mertk."
+            )
+
+    def check_whole(self, directory: Path) -> None:
+        """Hold the files against their sizes and digests.
+
+        Raises:
+            MertkError: one is missing, or not as it was exported.
+        """
+        for name, facts in self.files.items():
+            path = directory / name
+            if not path.is_file():
+                raise MertkError(f"{path}: not found, but {FILE} names it; {_REMEDY}.")
+            found = path.stat().st_size
+            if found != facts["bytes"]:
+                raise MertkError(f"{path}: {found:,} bytes, expected {facts['bytes']:,}; {_REMEDY}.")
+            if digest_of(path) != facts["sha256"]:
+                raise MertkError(f"{path}: not as it was exported, its sha256 is another; {_REMEDY}.")
+
+
+def is_exported(directory: Path) -> bool:
+    """Whether a directory says that `mertk export` made it."""
+    return (directory / FILE).is_file()
+
+
+def read_exported(directory: Path) -> Exported:
+    """Content of export.json.
+
+    Raises:
+        AbsentError: there is none.
+        MertkError: it is damaged, of another version, or names files or folders that no export has.
+    """
+    path = directory / FILE
+    content = read_json(path, _Content, _REMEDY)
+    if content["format"] != FORMAT:
+        raise MertkError(f"{path}: format {content['format']!r}, expected {FORMAT}; use a newer mertk.")
+    wrong = _problem(content)
+    if wrong:
+        raise MertkError(f"{path}: {wrong}; {_REMEDY}.")
+    return Exported(*(content[key] for key in ("kind", "models", "features", "card", "files")))
+
+
+def describe_files(directory: Path) -> dict[str, FileFacts]:
+    """Size and digest of every file below a directory, but for the card.
+
+    Raises:
+        MertkError: one whose name or kind no export may have.
+    """
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    names = [path.relative_to(directory).as_posix() for path in paths]
+    found = dict(zip(names, paths, strict=True))
+    found.pop(CARD, None)
+    if odd := next((name for name in found if not _NAME.fullmatch(name)), None):
+        raise MertkError(f"{odd}: a file of this kind or name is not handed on; {kinds_in_words()} are.")
+    return {name: {"bytes": path.stat().st_size, "sha256": digest_of(path)} for name, path in found.items()}
+
+
+def kinds_in_words() -> str:
+    """The kinds of files that an export may have."""
+    return "safetensors, YAML, JSON, text and ONNX"
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _problem(content: _Content) -> str | None:
+    """What no program could have written."""
+    models, files = content["models"], content["files"]
+    if content["kind"] not in KINDS:
+        return f"kind is {content['kind']!r:.40}, expected {' or '.join(KINDS)}"
+    if odd := _first(name for name in files if not _NAME.fullmatch(name)):
+        return f"files has {odd!r:.80}, expected names inside the directory, of {kinds_in_words()}"
+    if odd := _first(name for name in (*models, *content["features"].values()) if not _is_folder(name)):
+        return f"names the folder {odd!r:.80}, expected one inside the directory"
+    if not models or len(set(models)) != len(models):
+        return f"models are {models!r:.80}, expected one or several, each once"
+    absent = [name for name in models if _below(name, "model.json") not in files]
+    return f"files lacks {_below(absent[0], 'model.json')}" if absent else None
+
+
+def _first(names: Iterable[str]) -> str | None:
+    return next(iter(names), None)
+
+
+def _is_folder(name: str) -> bool:
+    return all(_FOLDER.fullmatch(part) and part != ".." for part in name.split("/"))
+
+
+def _below(folder: str, name: str) -> str:
+    return name if folder == "." else f"{folder}/{name}"

@@ -1,0 +1,60 @@
+"""A model with its encoders, those too that were frozen and handed on by name alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mertk.encoders.weights import find_weights, fingerprint
+from mertk.errors import MertkError
+from mertk.features import Places
+from mertk.features.extractor import PLACE_OPTIONS
+
+if TYPE_CHECKING:
+    from mertk.training.model_directory import EncoderReference, SavedModel
+
+
+def open_model(directory: Path, trusted: Sequence[str] = (), places: Places | None = None) -> SavedModel:
+    """Build the model of a model directory and load its weights.
+
+    Args:
+        trusted: modules whose classes the model may be made of, besides mertk's own.
+        places: of encoders that were left out, when they are not where the model says.
+
+    Raises:
+        MertkError: as `mertk.training.model_directory.load_model`, or an encoder that was left out is not there, or
+            another one.
+    """
+    from mertk.training.model_directory import load_model, read_references
+
+    references = read_references(directory)
+    return load_model(directory, trusted, find_encoders(references, places or Places()))
+
+
+def find_encoders(references: Mapping[str, EncoderReference], places: Places) -> dict[str, Path]:
+    """Folder of each encoder that a model directory refers to.
+
+    Raises:
+        MertkError: it is not there, or not the one that the model was trained with.
+    """
+    found = {}
+    for name, reference in references.items():
+        modality = name.partition("_")[0]
+        place = getattr(places, modality, None)
+        option = f" Give it with {PLACE_OPTIONS[modality]}." if modality in PLACE_OPTIONS else ""
+        expected = reference["fingerprint"]
+        try:
+            folder = find_weights(place or reference["weights"])
+        except MertkError as error:
+            raise MertkError(
+                f"model.{name} was frozen and is not in this model: {error} It has the fingerprint {expected[:12]}."
+                f"{option}"
+            ) from error
+        if (here := fingerprint(folder)) != expected:
+            raise MertkError(
+                f"{place or reference['weights']}: this is not the {name} that the model was trained with "
+                f"(fingerprint {here[:12]}, expected {expected[:12]}, then called {reference['weights']}).{option}"
+            )
+        found[name] = folder
+    return found
