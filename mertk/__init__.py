@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mertk.api.evaluation import cross_validate, evaluate
+    from mertk.api.handover import export
     from mertk.api.manifests import read_manifest
     from mertk.api.prediction import load
     from mertk.api.results import read_results
@@ -34,6 +35,7 @@ __all__ = [
     "__version__",
     "cross_validate",
     "evaluate",
+    "export",
     "load",
     "read_manifest",
     "read_results",
@@ -52,6 +54,7 @@ _HOMES = {
     "TrainedRun": "mertk.api.training",
     "cross_validate": "mertk.api.evaluation",
     "evaluate": "mertk.api.evaluation",
+    "export": "mertk.api.handover",
     "load": "mertk.api.prediction",
     "read_manifest": "mertk.api.manifests",
     "read_results": "mertk.api.results",

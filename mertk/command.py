@@ -53,6 +53,7 @@ COMMANDS = {
     "summarize": Command("write the tables and pictures of scored models", "mertk.bin.summarize"),
     "compare": Command("tell whether experiments differ by more than chance", "mertk.bin.compare"),
     "report": Command("write one page of scored models, HTML, to show", "mertk.bin.report"),
+    "export": Command("hand a trained model on, to a directory or the hub", "mertk.bin.export"),
     "plot": Command("draw what a trained model makes of its utterances", "mertk.bin.plot"),
     "doctor": Command("tell whether this machine is fit for a run", "mertk.bin.doctor"),
     "launch": Command("run one of these on several processes", "mertk.bin.launch"),

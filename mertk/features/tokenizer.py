@@ -71,6 +71,10 @@ class Tokenizer(TextExtractor):
             "sequence_length": self.max_tokens,
         }
 
+    def save(self, folder: Path) -> None:
+        """Write the files of the tokenizer, from which it can be loaded again."""
+        self._tokenizer.save_pretrained(folder)
+
     def encode(self, words: str) -> np.ndarray:
         """Tokens (T, 2) int32: id and segment of each, 2 <= T <= `max_tokens`."""
         return self.cut(self.whole(words))

@@ -1,0 +1,227 @@
+"""The model card: README.md with the metadata that the hub reads (`huggingface_hub.ModelCard`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mertk
+from mertk.features.registry import can_be_made
+from mertk.handover.card_figures import Figures, eval_results, figures_text
+from mertk.handover.impersonal import without_paths
+from mertk.handover.licences import licence_of_encoder, terms_of_corpus
+from mertk.report.formatting import Table, join_paragraphs, pairs
+from mertk.report.origin import configuration_lines, data_lines
+from mertk.tasks import find_task
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCard, ModelCardData
+
+    from mertk.handover.encoders import UsedEncoder
+    from mertk.handover.members import Chosen
+    from mertk.handover.package import Package
+    from mertk.handover.wishes import Wishes
+    from mertk.training.model_directory import SavedModel
+
+TEMPLATE = Path(__file__).parent / "templates" / "model_card.md"
+
+#: what people must know of any model of this kind
+LIMITS = (
+    "It names a category that annotators agreed on, or a number that they gave, not what somebody feels.",
+    "Do not use it to judge people: not in hiring, school, policing or medicine, nor without their knowledge.",
+    "It was measured on people, languages, rooms and devices of its corpus alone; on others it does worse, and nobody "
+    "has measured how much, unless it says so here.",
+    "A corpus of actors, or of talk that was invented, does not sound like daily life.",
+    "It is meant for research on emotion recognition, and for comparison with other methods.",
+)
+
+
+def make_card(name: str, package: Package, chosen: Chosen, figures: Figures, wishes: Wishes) -> ModelCard:
+    """The card of what was written.
+
+    Args:
+        name: by which the model is loaded, a folder or an id of the hub.
+    """
+    from huggingface_hub import ModelCard
+
+    saved, record = package.saved, figures.own
+    corpus = _corpus_of(record, chosen)
+    values: dict[str, Any] = {
+        "title": Path(name).name,
+        "banner": _banner(saved.info),
+        "summary": _summary(saved, chosen),
+        "notes": package.notes,
+        **_use(name, saved, package, wishes),
+        "figures": figures_text(figures, chosen),
+        "data": _data(record, corpus, saved.info, wishes),
+        "encoders": _encoders(package.encoders),
+        "answers": _answers(saved),
+        "limits": join_paragraphs([f"- {line}" for line in LIMITS]),
+        "origin": join_paragraphs([f"- {line}" for line in _origin(record, saved)]),
+    }
+    data = _metadata(name, saved, package.encoders, figures, corpus, wishes)
+    return ModelCard.from_template(data, template_path=str(TEMPLATE), **without_paths_in_text(values))
+
+
+def without_paths_in_text(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of the card, with names of this machine's folders cut down; commands stay as they are."""
+    kept = ("python", "shell", "title")
+    return {name: value if name in kept else without_paths(value) for name, value in values.items()}
+
+
+def _metadata(
+    name: str, saved: SavedModel, encoders: Sequence[UsedEncoder], figures: Figures, corpus: str, wishes: Wishes
+) -> ModelCardData:
+    from huggingface_hub import ModelCardData
+
+    modalities = list(saved.config.data.inputs)
+    title = terms_of_corpus(corpus).title
+    ids = [one.weights.partition("@")[0] for one in encoders if "/" in one.weights]
+    is_miniature = saved.info["miniature"]
+    results = eval_results(figures.own, title, modalities)
+    return ModelCardData(
+        library_name="mertk",
+        license=wishes.licence,
+        tags=["mertk", "emotion-recognition", *modalities, *(["miniature"] if is_miniature else [])],
+        base_model=list(dict.fromkeys(ids)) or None,
+        model_name=Path(name).name,
+        eval_results=results,
+    )
+
+
+def _banner(info: Mapping[str, Any]) -> str:
+    if not info["miniature"]:
+        return ""
+    what = ", ".join(info.get("invented") or ["corpus"])
+    return (
+        f"MINIATURE. This model was trained on invented data or weights ({what}). It shows that the code works. Its "
+        "answers mean nothing, and its figures say nothing about people."
+    )
+
+
+def _summary(saved: SavedModel, chosen: Chosen) -> str:
+    run, info = saved.config.run, saved.info
+    modalities = list(saved.config.data.inputs)
+    takes = " and ".join(filter(None, [", ".join(modalities[:-1]), modalities[-1]]))
+    tells = f"one of {len(info['classes'])} classes" if info["classes"] else "an intensity"
+    variant = f", variant {run.variant}" + (f", ablation {run.ablation}" if run.ablation != "full" else "")
+    method = f"{type(saved.model).__name__} (recipe {run.recipe}{variant})"
+    return f"{method}: takes {takes} of one speaker and tells {tells}. Handed on: {chosen.how}."
+
+
+def _use(name: str, saved: SavedModel, package: Package, wishes: Wishes) -> dict[str, str]:
+    """Three lines of Python and one of shell."""
+    modalities = list(saved.config.data.inputs)
+    component = saved.config.model["component"]
+    module = component.rpartition(".")[0]
+    is_own = not component.startswith("mertk.")
+    trust, trusted = (f', trust="{module}"', f" --trust {module}") if is_own else ("", "")
+    records = saved.info["feature_records"]
+    unmade = [one for one, record in records.items() if record is not None and not can_be_made(record["extractor"])]
+    file = "recording.mp4" if "video" in modalities else "recording.wav"
+    said = ', text="what is said in it"' if "text" in modalities else ""
+    asked = f'"{file}"{said}'
+    if unmade:
+        asked = "{" + ", ".join(f'"{one}": {one}' for one in modalities) + "}"
+    python = f'import mertk\n\npredictor = mertk.load("{name}"{trust})\nprint(predictor.predict({asked}))'
+    words = ' --text "what is said in it"' if "text" in modalities else ""
+    shell = f"mertk predict --model {name}{trusted}{words} {file}"
+    before = [f"With mertk {mertk.__version__} or newer installed:"]
+    after = []
+    if is_own:
+        after.append(f"The class of the model, `{component}`, is not part of mertk: its module has to be installed.")
+    if unmade:
+        shell = f"mertk predict --model {name}{trusted} --help"
+        after.append(
+            f"The features of {' and '.join(unmade)} come from files whose extractors mertk does not have, so it takes "
+            "arrays (frames, features) as the corpus has them, and no recordings."
+        )
+    apart = [one for one in package.encoders if one.where == "apart" and one.weights]
+    if apart:
+        after.append(
+            "It needs "
+            + ", ".join(f"`{one.weights}` ({one.modality})" for one in apart)
+            + ", which mertk fetches from the hub where that is an id, and holds against the fingerprint below; where "
+            "it lies elsewhere, say so (`--clip`, `--speech`, `--bert`, in Python `clip=` ...)."
+        )
+    if wishes.kind == "onnx":
+        python, shell = _onnx_use(name)
+        before = ["A graph for ONNX Runtime; model.json has the classes and how features are made and standardised."]
+    return {"python": python, "shell": shell, "before_use": " ".join(before), "after_use": " ".join(after)}
+
+
+def _onnx_use(name: str) -> tuple[str, str]:
+    python = (
+        f'import onnxruntime\n\nsession = onnxruntime.InferenceSession("{name}/model.onnx")\n'
+        "print([(one.name, one.shape, one.type) for one in session.get_inputs()])"
+    )
+    return python, "pip install onnxruntime"
+
+
+def _corpus_of(record: Mapping[str, Any] | None, chosen: Chosen) -> str:
+    """What corpus.json called the corpus; empty where nobody noted it."""
+    from mertk.run.files import read_object
+
+    if record is not None and record["corpus"]:
+        return str(record["corpus"][0].get("corpus", ""))
+    runs = [member.run for member in chosen.members if member.run]
+    corpus = read_object(runs[0] / "environment.json").get("corpus") if runs else None
+    return str(corpus.get("corpus", "")) if isinstance(corpus, dict) else ""
+
+
+def _data(record: Mapping[str, Any] | None, corpus: str, info: Mapping[str, Any], wishes: Wishes) -> str:
+    terms = terms_of_corpus(corpus, wishes.corpus_licence)
+    parts = [f"Corpus: {terms.title or 'not recorded'}."]
+    if any(what.partition(" of ")[0] in ("recordings", "features") for what in info.get("invented") or ()):
+        parts.append("It is an invented miniature of it; no recording of the corpus was used.")
+    parts.append(f"Licence of the corpus: {terms.licence or 'not named by whoever handed the model on'}.")
+    parts.append(
+        f"Licence of these weights: {wishes.licence or 'not named by whoever handed the model on'}. A licence of the "
+        "corpus or of an encoder may bind those who use the weights."
+    )
+    if record is not None:
+        parts += [f"- {line}" for line in data_lines(record)]
+    return join_paragraphs(parts)
+
+
+def _encoders(encoders: Sequence[UsedEncoder]) -> str:
+    if not encoders:
+        return "None: the model takes what a recording holds, and was trained from nothing."
+    places = {"apart": "not in here", "copied": "copied, unchanged", "inside": "inside the model"}
+    rows = []
+    for one in encoders:
+        licence = licence_of_encoder(one.weights) if one.weights else None
+        told = licence or (
+            f"see its page, {one.weights}" if "/" in one.weights else "not known" if one.weights else "-"
+        )
+        changed = ", fine-tuned" if one.is_trained else ""
+        where = places[one.where] + changed if one.weights else "computed, no weights"
+        rows.append([one.modality, one.kind, one.weights or "-", one.fingerprint[:16] or "-", where, told])
+    header = ["modality", "made by", "weights", "fingerprint", "where", "licence"]
+    return str(Table(header, rows, text_columns=len(header)))
+
+
+def _answers(saved: SavedModel) -> str:
+    info = saved.info
+    if info["classes"] is None:
+        ranges = find_task(info["task"]).name
+        return f"One number ({ranges}), as the corpus scales it."
+    rows = [[number, name] for number, name in enumerate(info["classes"])]
+    label_map = f" Labels of the corpus became classes by the label map {info['label_map']}." * bool(
+        info.get("label_map")
+    )
+    return join_paragraphs(
+        [f"A probability of each class.{label_map}", Table(["output", "class"], rows, text_columns=2)]
+    )
+
+
+def _origin(record: Mapping[str, Any] | None, saved: SavedModel) -> Iterator[str]:
+    if record is not None:
+        yield from configuration_lines(record)
+        yield f"commit: {', '.join(map(str, record['commit']))}"
+        yield from (f"versions: {pairs(versions)}" for versions in record["versions"])
+        yield f"parameters: {', '.join(f'{number:,}' for number in record['num_parameters'])}"
+    else:
+        yield f"commit: {saved.info.get('commit', 'not recorded')}"
+    yield f"handed on by mertk {mertk.__version__}; config.yaml has every setting, model.json what features are made of"
