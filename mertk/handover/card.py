@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import mertk
 from mertk.features.registry import can_be_made
 from mertk.handover.card_figures import Figures, eval_results, figures_text
+from mertk.handover.card_graph import in_words, tell_graph, use_of_graph
 from mertk.handover.impersonal import without_paths
 from mertk.handover.licences import licence_of_encoder, terms_of_corpus
+from mertk.metrics.catalogue import LABEL_RANGES
 from mertk.report.formatting import Table, join_paragraphs, pairs
 from mertk.report.origin import configuration_lines, data_lines
-from mertk.tasks import find_task
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard, ModelCardData
@@ -51,8 +52,8 @@ def make_card(name: str, package: Package, chosen: Chosen, figures: Figures, wis
         "title": Path(name).name,
         "banner": _banner(saved.info),
         "summary": _summary(saved, chosen),
-        "notes": package.notes,
-        **_use(name, saved, package, wishes),
+        **(_use(name, saved, package) if package.graph is None else use_of_graph(name, package.graph)),
+        "graph": "" if package.graph is None else tell_graph(package.graph),
         "figures": figures_text(figures, chosen),
         "data": _data(record, corpus, saved.info, wishes),
         "encoders": _encoders(package.encoders),
@@ -103,60 +104,46 @@ def _banner(info: Mapping[str, Any]) -> str:
 def _summary(saved: SavedModel, chosen: Chosen) -> str:
     run, info = saved.config.run, saved.info
     modalities = list(saved.config.data.inputs)
-    takes = " and ".join(filter(None, [", ".join(modalities[:-1]), modalities[-1]]))
     tells = f"one of {len(info['classes'])} classes" if info["classes"] else "an intensity"
     variant = f", variant {run.variant}" + (f", ablation {run.ablation}" if run.ablation != "full" else "")
     method = f"{type(saved.model).__name__} (recipe {run.recipe}{variant})"
-    return f"{method}: takes {takes} of one speaker and tells {tells}. Handed on: {chosen.how}."
+    return f"{method}: takes {in_words(modalities)} of one speaker and tells {tells}. Handed on: {chosen.how}."
 
 
-def _use(name: str, saved: SavedModel, package: Package, wishes: Wishes) -> dict[str, str]:
+def _use(name: str, saved: SavedModel, package: Package) -> dict[str, str]:
     """Three lines of Python and one of shell."""
     modalities = list(saved.config.data.inputs)
     component = saved.config.model["component"]
     module = component.rpartition(".")[0]
     is_own = not component.startswith("mertk.")
-    trust, trusted = (f', trust="{module}"', f" --trust {module}") if is_own else ("", "")
-    records = saved.info["feature_records"]
-    unmade = [one for one, record in records.items() if record is not None and not can_be_made(record["extractor"])]
-    file = "recording.mp4" if "video" in modalities else "recording.wav"
-    said = ', text="what is said in it"' if "text" in modalities else ""
-    asked = f'"{file}"{said}'
-    if unmade:
-        asked = "{" + ", ".join(f'"{one}": {one}' for one in modalities) + "}"
-    python = f'import mertk\n\npredictor = mertk.load("{name}"{trust})\nprint(predictor.predict({asked}))'
-    words = ' --text "what is said in it"' if "text" in modalities else ""
-    shell = f"mertk predict --model {name}{trusted}{words} {file}"
-    before = [f"With mertk {mertk.__version__} or newer installed:"]
+    records = saved.info["feature_records"].items()
+    unmade = [modality for modality, record in records if record and not can_be_made(record["extractor"])]
     after = []
     if is_own:
-        after.append(f"The class of the model, `{component}`, is not part of mertk: its module has to be installed.")
+        after.append(f"The class of the model, `{component}`, is not mertk's: whoever loads it needs its module.")
     if unmade:
-        shell = f"mertk predict --model {name}{trusted} --help"
+        given = "{" + ", ".join(f'"{one}": {one}' for one in modalities) + "}"
         after.append(
-            f"The features of {' and '.join(unmade)} come from files whose extractors mertk does not have, so it takes "
-            "arrays (frames, features) as the corpus has them, and no recordings."
+            f"Its {in_words(unmade)} features come from files whose extractors mertk does not have: it takes arrays "
+            "(frames, features) such as those of the corpus, and no recordings."
         )
-    apart = [one for one in package.encoders if one.where == "apart" and one.weights]
-    if apart:
+    else:
+        file = "recording.mp4" if "video" in modalities else "recording.wav"
+        given = f'"{file}"' + (', text="what is said in it"' if "text" in modalities else "")
+    apart = [f"`{one.weights}` ({one.modality})" for one in package.encoders if one.where == "apart" and one.weights]
+    if apart and not unmade:
         after.append(
-            "It needs "
-            + ", ".join(f"`{one.weights}` ({one.modality})" for one in apart)
-            + ", which mertk fetches from the hub where that is an id, and holds against the fingerprint below; where "
-            "it lies elsewhere, say so (`--clip`, `--speech`, `--bert`, in Python `clip=` ...)."
+            f"It needs {in_words(apart)}, fetched from the hub where that is an id, and held against the fingerprint "
+            "below; where it lies elsewhere, say so (`--speech`, `--clip`, `--bert`; `speech=`, `clip=`, `bert=`)."
         )
-    if wishes.kind == "onnx":
-        python, shell = _onnx_use(name)
-        before = ["A graph for ONNX Runtime; model.json has the classes and how features are made and standardised."]
-    return {"python": python, "shell": shell, "before_use": " ".join(before), "after_use": " ".join(after)}
-
-
-def _onnx_use(name: str) -> tuple[str, str]:
-    python = (
-        f'import onnxruntime\n\nsession = onnxruntime.InferenceSession("{name}/model.onnx")\n'
-        "print([(one.name, one.shape, one.type) for one in session.get_inputs()])"
-    )
-    return python, "pip install onnxruntime"
+    trust, trusted = (f', trust="{module}"', f" --trust {module}") if is_own else ("", "")
+    said = ' --text "what is said in it"' if "text" in modalities else ""
+    return {
+        "python": f'import mertk\n\npredictor = mertk.load("{name}"{trust})\nprint(predictor.predict({given}))',
+        "shell": "" if unmade else f"mertk predict --model {name}{trusted}{said} {file}",
+        "before_use": f"With mertk {mertk.__version__} or newer:",
+        "after_use": " ".join(after),
+    }
 
 
 def _corpus_of(record: Mapping[str, Any] | None, chosen: Chosen) -> str:
@@ -205,15 +192,12 @@ def _encoders(encoders: Sequence[UsedEncoder]) -> str:
 def _answers(saved: SavedModel) -> str:
     info = saved.info
     if info["classes"] is None:
-        ranges = find_task(info["task"]).name
-        return f"One number ({ranges}), as the corpus scales it."
+        ends = LABEL_RANGES.get(info.get("metrics"))
+        return f"One number, as the corpus scales it{f', from {ends[0]:g} to {ends[1]:g}' if ends else ''}."
     rows = [[number, name] for number, name in enumerate(info["classes"])]
-    label_map = f" Labels of the corpus became classes by the label map {info['label_map']}." * bool(
-        info.get("label_map")
-    )
-    return join_paragraphs(
-        [f"A probability of each class.{label_map}", Table(["output", "class"], rows, text_columns=2)]
-    )
+    label_map = info.get("label_map")
+    mapped = f" Labels of the corpus became classes by the label map {label_map}." if label_map else ""
+    return join_paragraphs([f"A probability of each class.{mapped}", Table(["output", "class"], rows, text_columns=2)])
 
 
 def _origin(record: Mapping[str, Any] | None, saved: SavedModel) -> Iterator[str]:

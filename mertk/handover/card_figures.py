@@ -84,7 +84,7 @@ def figures_text(figures: Figures, chosen: Chosen) -> str:
         parts += [f"All {len(figures.all['folds'])} runs of the experiment:", _table(figures.all)]
         parts.append(tell_intervals(figures.all))
     parts += [f"- **{warning}**" for warning in figures.own["warnings"]]
-    return join_paragraphs([*parts, *metric_lines([figures.own])])
+    return join_paragraphs([*parts, "What is measured:", *metric_lines([figures.own])])
 
 
 def _measured(record: Record) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from mertk.run.intakes import intakes_of
 
 if TYPE_CHECKING:
     from mertk.handover.members import Member
+    from mertk.run.onnx import OnnxFacts
     from mertk.training.model_directory import SavedModel
 
 
@@ -38,7 +39,7 @@ class Package:
         features: by modality, the folder of an encoder that was copied.
         saved: the first model, for the card.
         encoders: what the models need, for the card.
-        notes: what of them is outside of ONNX graphs, for the card.
+        graph: of the first model as an ONNX graph, what is to be known of it, for the card; None otherwise.
         warnings: what the user should know.
         folders: of this machine, which no file may name.
     """
@@ -47,7 +48,7 @@ class Package:
     features: dict[str, str] = field(default_factory=dict)
     saved: SavedModel | None = None
     encoders: list[UsedEncoder] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    graph: OnnxFacts | None = None
     warnings: list[str] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
 
@@ -120,17 +121,21 @@ def _write_model(target: Path, source: Path, saved: SavedModel, wishes: Wishes, 
     from mertk.training.model_directory import encoders_of
 
     target.mkdir(parents=True, exist_ok=True)
-    references, folders = (
-        ({}, {}) if wishes.with_encoders else find_frozen(saved, wishes.places, wishes.trusted, package.warnings)
-    )
+    references, folders = {}, {}
+    if wishes.kind == "mertk" and not wishes.with_encoders:
+        references, folders = find_frozen(saved, wishes.places, wishes.trusted, package.warnings)
     inner = inner_encoders(saved, references, wishes.places)
     package.encoders += [one for one in inner if one not in package.encoders]
     names = {name: used.weights for (name, _), used in zip(encoders_of(saved.config), inner, strict=True)}
     save_config(impersonal_config(saved.config, names), target / "config.yaml")
-    text = json.dumps(_info(saved, references, wishes.places), indent=2, ensure_ascii=False)
+    info = _info(saved, references, wishes.places)
+    text = json.dumps(info, indent=2, ensure_ascii=False)
     (target / "model.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     if wishes.kind == "onnx":
-        package.notes += _write_onnx(saved, target)
+        from mertk.run.onnx import export_onnx
+
+        graph = export_onnx(replace(saved, info=info), target)
+        package.graph = package.graph or graph
         return
     for name in names:
         if (source / "encoders" / name).is_dir():
@@ -168,13 +173,6 @@ def _check_same(saved: SavedModel, again: SavedModel, target: Path) -> None:
     own, read = saved.model.state_dict(), again.model.state_dict()
     if own.keys() != read.keys() or not all(torch.equal(own[name], read[name]) for name in own):
         raise MertkError(f"{target}: what was written gives another model than was read; nothing is handed on.")
-
-
-def _write_onnx(saved: SavedModel, target: Path) -> list[str]:
-    """Write the graph; what is to be known of it, for the card."""
-    from mertk.run.onnx import export_onnx
-
-    return export_onnx(saved, target).lines()
 
 
 def _folders_of(member: Member, saved: SavedModel) -> list[Path]:

@@ -102,6 +102,8 @@ def upload(directory: Path, repository: Repository, private: bool, stale: list[s
     Raises:
         MertkError: it was refused, or broke off; says how to go on.
     """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
     exported = read_exported(directory)
     files = [*exported.files, FILE, CARD]
     gone = [name for name in stale if name not in files]
@@ -114,13 +116,13 @@ def upload(directory: Path, repository: Repository, private: bool, stale: list[s
         api.create_repo(repository.name, private=private or None, exist_ok=True)
         if repository.revision:
             api.create_branch(repository.name, branch=repository.revision, exist_ok=True)
-        done = api.upload_folder(
-            repo_id=repository.name,
-            folder_path=directory,
-            revision=repository.revision,
+        # Not upload_folder, which makes several commits of a large one.
+        adding = [CommitOperationAdd(name, directory / name) for name in files]
+        done = api.create_commit(
+            repository.name,
+            [*adding, *map(CommitOperationDelete, gone)],
             commit_message="Hand a model on with mertk export",
-            allow_patterns=files,
-            delete_patterns=gone or None,
+            revision=repository.revision,
         )
     return str(done.commit_url)
 

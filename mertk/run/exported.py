@@ -92,8 +92,13 @@ class Exported:
         """Hold the files against their sizes and digests.
 
         Raises:
-            MertkError: one is missing, or not as it was exported.
+            MertkError: one is missing, or not as it was exported, or beside an encoder's lies another.
         """
+        for path in sorted(directory.rglob("*")):
+            name = path.relative_to(directory)
+            is_of_encoder = {"encoders", "features"} & set(name.parts[:-1]) and not path.name.startswith(".")
+            if is_of_encoder and path.is_file() and name.as_posix() not in self.files:
+                raise MertkError(f"{path}: {FILE} does not name it; take it away, or export the model again.")
         for name, facts in self.files.items():
             path = directory / name
             if not path.is_file():

@@ -87,13 +87,13 @@ def tell_refusal(error: Exception, repository: str, revision: str | None, file: 
     """What an error of the hub means, and what to do."""
     from huggingface_hub import errors
 
-    told = first_line(error)
+    told = getattr(error, "server_message", None) or first_line(error)
     if isinstance(error, errors.GatedRepoError):
         return f"{repository}: its owner decides who may have it; ask on its page of the hub, then {_log_in()}."
     if isinstance(error, errors.RepositoryNotFoundError):
         return (
-            f"{repository}: no folder here, and the hub has no such model, or it is private; look at the spelling, or "
-            f"{_log_in()}."
+            f"{repository}: the hub has no such model, or it is private (and no folder here has the name); look at the "
+            f"spelling, or {_log_in()}."
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{repository}: no revision {revision!r} on the hub; give a branch, a tag or a commit that there is."
