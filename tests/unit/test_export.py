@@ -19,10 +19,12 @@ from huggingface_hub import ModelCard
 
 import mertk
 from mertk.bin.export import main
+from mertk.config import as_dict, load_config
 from mertk.content import read_yaml
 from mertk.data.folds import Fold, write_folds
 from mertk.data_prep.corpora import describe_corpora
 from mertk.errors import MertkError
+from mertk.handover.impersonal import impersonal_config
 from mertk.handover.licences import FILE as LICENCES
 from mertk.run import onnx
 from mertk.run.exported import FILE, read_exported
@@ -224,13 +226,29 @@ def test_what_cannot_be_handed_on_leaves_nothing_behind(experiment, tmp_path, ca
     best = copy / "session-clean/fold_1/seed_1/best"
     config = best / "config.yaml"
     text = config.read_text()
-    config.write_text(
-        text.replace("component: tests.toy.Classifier", "component: tests.toy.Classifier\n  notes: /home/a")
-    )
-    assert "notes" in refused(capsys, best, "--to", out)
     config.write_text(text.replace("tests.toy.Classifier", "__main__.Classifier"))
     assert main([str(best), "--to", str(out), "--trust", "__main__"]) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["exp"]
+
+
+def test_paths_of_this_machine_are_no_part_of_a_configuration():
+    given = {"run": {"output_dir": "/exp/ann", "files": ["/home/ann/mine.yaml"], "settings": ["a.weights=/home/ann/w"]}}
+    sound = {"kind": "waveform", "directory": "/data/ann/features"}
+    given |= {"data": {"directory": "/data/ann", "inputs": {"audio": sound}}}
+    noise = {"component": "mertk.data.augmentation.Noise", "folder": "/data/ann/noise of 1"}
+    sound["augmentation"] = [noise]
+    given["model"] = {
+        "component": "mine.Model",
+        "audio_encoder": {"component": "mine.Encoder", "weights": "/home/ann/w"},
+    }
+    config = impersonal_config(load_config([given]), {"audio_encoder": "owner/w"})
+    assert "ann" not in str(as_dict(config))
+    assert config.run.files == ["mine.yaml"] and config.run.settings == ["a.weights=w"]
+    assert config.data.inputs["audio"].augmentation[0]["folder"] == "noise of 1"
+    assert config.model["audio_encoder"]["weights"] == "owner/w"
+    given["model"]["lexicon"] = {"words": ["/home/ann/words.txt"]}
+    with pytest.raises(MertkError, match=r"model\.lexicon\.words is /home/ann/words\.txt, a path of this machine"):
+        impersonal_config(load_config([given]), {"audio_encoder": "owner/w"})
 
 
 def test_a_graph_for_onnx_runtime_has_what_is_to_be_known_of_it_in_its_card(experiment, tmp_path, monkeypatch, capsys):

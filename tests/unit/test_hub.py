@@ -43,6 +43,7 @@ def hub(tmp_path, monkeypatch):
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)  # between its tries
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.chdir(tmp_path)
         yield server
@@ -123,8 +124,7 @@ def test_what_was_exported_before_is_sent_as_it_is(hub, model, tmp_path):
     assert b"Written by hand." in hub.files("owner/name")["README.md"] and is_same("owner/name", model)
 
 
-def test_an_upload_that_breaks_off_says_how_to_go_on(hub, model, capsys, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+def test_an_upload_that_breaks_off_says_how_to_go_on(hub, model, capsys):
     hub.refuses = "api/models/owner/name/commit"
     told = refuse(model, capsys, "hub:owner/name")
     assert "the disk of the hub is full" in told and "Run the same command again" in told
