@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mertk.handover.wishes import Wishes
     from mertk.training.model_directory import SavedModel
 
-TEMPLATE = Path(__file__).parent / "templates" / "model_card.md"
+TEMPLATE = Path(__file__).parent / "templates" / "model_card.jinja"
 
 #: what people must know of any model of this kind
 LIMITS = (
