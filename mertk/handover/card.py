@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.jinja"
 
+NOT_NAMED = "not named by whoever handed the model on"
 #: what people must know of any model of this kind
 LIMITS = (
     "It names a category that annotators agreed on, or a number that they gave, not what somebody feels.",
@@ -49,7 +50,7 @@ def make_card(name: str, package: Package, chosen: Chosen, figures: Figures, wis
     saved, record = package.saved, figures.own
     corpus = _corpus_of(record, chosen)
     values: dict[str, Any] = {
-        "title": Path(name).name,
+        "title": _title(name),
         "banner": _banner(saved.info),
         "summary": _summary(saved, chosen),
         **(_use(name, saved, package) if package.graph is None else use_of_graph(name, package.graph)),
@@ -86,9 +87,14 @@ def _metadata(
         license=wishes.licence,
         tags=["mertk", "emotion-recognition", *modalities, *(["miniature"] if is_miniature else [])],
         base_model=list(dict.fromkeys(ids)) or None,
-        model_name=Path(name).name,
+        model_name=_title(name),
         eval_results=results,
     )
+
+
+def _title(name: str) -> str:
+    """The name of a folder, or of a model of the hub without owner and revision."""
+    return Path(name).name.partition("@")[0]
 
 
 def _banner(info: Mapping[str, Any]) -> str:
@@ -162,9 +168,10 @@ def _data(record: Mapping[str, Any] | None, corpus: str, info: Mapping[str, Any]
     parts = [f"Corpus: {terms.title or 'not recorded'}."]
     if any(what.partition(" of ")[0] in ("recordings", "features") for what in info.get("invented") or ()):
         parts.append("It is an invented miniature of it; no recording of the corpus was used.")
-    parts.append(f"Licence of the corpus: {terms.licence or 'not named by whoever handed the model on'}.")
+    else:
+        parts.append(f"Licence of the corpus: {terms.licence or NOT_NAMED}.")
     parts.append(
-        f"Licence of these weights: {wishes.licence or 'not named by whoever handed the model on'}. A licence of the "
+        f"Licence of these weights: {wishes.licence or NOT_NAMED}. A licence of the "
         "corpus or of an encoder may bind those who use the weights."
     )
     if record is not None:

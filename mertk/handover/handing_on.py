@@ -79,6 +79,8 @@ def _write(folder: Path, name: str, chosen: Chosen, wishes: Wishes, say: Say) ->
     text = json.dumps(content.as_dict(), indent=2, ensure_ascii=False)
     (folder / FILE).write_text(text + "\n", encoding="utf-8")
     check_impersonal(folder, package.folders)
+    if not (wishes.licence and (wishes.corpus_licence or "Licence of the corpus: not named" not in card.text)):
+        say(f"note: {CARD} says where a licence is not named (--licence, --corpus_licence)")
     for warning in package.warnings:
         say(f"note: {warning}")
 

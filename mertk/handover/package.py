@@ -22,6 +22,7 @@ from mertk.handover.encoders import (
 )
 from mertk.handover.impersonal import impersonal_config, impersonal_record, is_path, without_paths
 from mertk.handover.wishes import Wishes
+from mertk.progress_bar import progress
 from mertk.run.intakes import intakes_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def write_package(directory: Path, members: Sequence[Member], wishes: Wishes) ->
     from mertk.run.saved_model import open_model
 
     package = Package()
-    for member in members:
+    for member in progress(members, len(members), "export", show=len(members) > 1):
         saved = open_model(member.directory, wishes.trusted, wishes.places)
         _check_class(saved, member.directory)
         if package.saved is None:

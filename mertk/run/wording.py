@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from mertk.errors import MertkError
 
-_FLAGS = "resume|overwrite|force|again"
+_FLAGS = "resume|overwrite|force|again|private|with_encoders"
 _FLAG = re.compile(rf"(?:mertk[. ](?:bin\.)?\w+ )?--({_FLAGS})\b")
-_NAMED = re.compile(r"--(trust) ([\w.]*\w)")
-_OTHER = re.compile(r"--(trust|clip|speech|bert|folds|engine|cv|protocol|text)\b")
+_NAMED = re.compile(r"--(trust|run|format|to|revision) ([\w.:/-]*\w)")
+_OTHER = re.compile(r"--(trust|clip|speech|bert|folds|engine|cv|protocol|text|run|to|revision)\b")
 
 
 def in_python(message: str) -> str:

@@ -46,6 +46,20 @@ def model_directory(folder: Path) -> Sample:
     return Sample(sorted(files), lambda: load_model(folder / "best"))
 
 
+def exported(folder: Path) -> Sample:
+    from mertk.run.exported import CARD, FILE, Exported, describe_files, read_exported
+
+    write(folder / "model.json", {})
+    write(folder / CARD, "card")
+    content = Exported("mertk", ["."], {"text": "features/text"}, "0" * 64, describe_files(folder))
+    file = write(folder / FILE, content.as_dict())
+
+    def read() -> None:
+        read_exported(folder).check_whole(folder)
+
+    return Sample([file], read)
+
+
 def results(folder: Path) -> Sample:
     from mertk.report.document import results_document
     from mertk.report.experiments import collect

@@ -26,6 +26,7 @@ SAMPLES: dict[str, Callable[[Path], Sample]] = {
     "wav header": data_samples.wav_header,
     "model.json": run_samples.model_information,
     "model directory": run_samples.model_directory,
+    "export.json": run_samples.exported,
     "results of classes": run_samples.results,
     "results of intensities": run_samples.results_of_intensities,
     "results of labels": run_samples.results_of_labels,
