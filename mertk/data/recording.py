@@ -140,8 +140,8 @@ class Recording:
         """
         if self.transcript is None:
             raise RecordingError(
-                f"this model needs what is said; give --text, a line in --transcripts, or a file "
-                f"{self.file.with_suffix('.txt')}.",
+                "this model needs what is said; give mertk predict --text, a line of mertk predict --transcripts, or a "
+                f"file {self.file.with_suffix('.txt')}.",
                 "no_text",
             )
         return self.transcript

@@ -15,6 +15,7 @@ from mertk.handover.licences import licence_of_encoder, terms_of_corpus
 from mertk.metrics.catalogue import LABEL_RANGES
 from mertk.report.formatting import Table, join_paragraphs, pairs
 from mertk.report.origin import configuration_lines, data_lines
+from mertk.run.intakes import intakes_of
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard, ModelCardData
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mertk.handover.members import Chosen
     from mertk.handover.package import Package
     from mertk.handover.wishes import Wishes
+    from mertk.run.intakes import Intake
     from mertk.training.model_directory import SavedModel
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.jinja"
@@ -122,16 +124,15 @@ def _use(name: str, saved: SavedModel, package: Package) -> dict[str, str]:
     component = saved.config.model["component"]
     module = component.rpartition(".")[0]
     is_own = not component.startswith("mertk.")
-    records = saved.info["feature_records"].items()
-    unmade = [modality for modality, record in records if record and not can_be_made(record["extractor"])]
+    unmade = [one.modality for one in intakes_of(saved) if not _is_of_recordings(one)]
     after = []
     if is_own:
         after.append(f"The class of the model, `{component}`, is not mertk's: whoever loads it needs its module.")
     if unmade:
         given = "{" + ", ".join(f'"{one}": {one}' for one in modalities) + "}"
         after.append(
-            f"Its {in_words(unmade)} features come from files whose extractors mertk does not have: it takes arrays "
-            "(frames, features) such as those of the corpus, and no recordings."
+            f"Its {in_words(unmade)} features come from files or code whose extractors mertk does not have: it takes "
+            "arrays (frames, features) such as those of the corpus, and no recordings."
         )
     else:
         file = "recording.mp4" if "video" in modalities else "recording.wav"
@@ -142,14 +143,19 @@ def _use(name: str, saved: SavedModel, package: Package) -> dict[str, str]:
             f"It needs {in_words(apart)}, fetched from the hub where that is an id, and held against the fingerprint "
             "below; where it lies elsewhere, say so (`--speech`, `--clip`, `--bert`; `speech=`, `clip=`, `bert=`)."
         )
-    trust, trusted = (f', trust="{module}"', f" --trust {module}") if is_own else ("", "")
-    said = ' --text "what is said in it"' if "text" in modalities else ""
+    trust, trusted = (f', trust="{module}"', ["--trust", module]) if is_own else ("", [])
+    said = ["--text", '"what is said in it"'] if "text" in modalities else []
     return {
         "python": f'import mertk\n\npredictor = mertk.load("{name}"{trust})\nprint(predictor.predict({given}))',
-        "shell": "" if unmade else f"mertk predict --model {name}{trusted}{said} {file}",
+        "shell": "" if unmade else " ".join(["mertk", "predict", "--model", name, *trusted, *said, file]),
         "before_use": f"With mertk {mertk.__version__} or newer:",
         "after_use": " ".join(after),
     }
+
+
+def _is_of_recordings(intake: Intake) -> bool:
+    """Whether mertk can make of a recording what a model takes of one modality."""
+    return intake.is_of_recordings and (intake.record is None or can_be_made(intake.record["extractor"]))
 
 
 def _corpus_of(record: Mapping[str, Any] | None, chosen: Chosen) -> str:

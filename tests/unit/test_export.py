@@ -32,6 +32,7 @@ from mertk.run.training import train
 from tests.listening_model import save_listener
 from tests.odd_files import write_tone
 from tests.small_run import small_config, write_data
+from tests.toy import Classifier
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMES = np.random.default_rng(5).normal(1, 1, (6, 4)).astype(np.float32)
@@ -118,7 +119,7 @@ def test_the_card_says_what_it_is_and_how_sure(exported, experiment):
     assert re.search(rf"\| UA +\| +{100 * scores.ua.mean():.2f} \| +[\d.]+ to [\d.]+ \||\| UA .* - \|", text)
     assert "averages their answers, which was not measured" in text
     assert "Corpus: toy." in text and "Licence of the corpus: mine, CC0." in text
-    assert "| 0      | angry |" in text and "come from files whose extractors mertk does not have" in text
+    assert "| 0      | angry |" in text and "come from files or code whose extractors mertk" in text
     assert 'mertk.load("means", trust="tests.toy")' in text and "MINIATURE" not in text
     results = {result.metric_type: result for result in card.data.eval_results}
     assert results["ua"].metric_value == pytest.approx(scores.ua.mean(), abs=1e-6)
@@ -159,6 +160,18 @@ def test_another_user_gets_the_same_answers_from_an_empty_folder(tmp_path):
 def test_a_class_of_ones_own_is_built_for_those_who_trust_it(exported):
     with pytest.raises(MertkError, match=r"tests\.toy\.Classifier' is no class of mertk.*add trust='tests\.toy'"):
         mertk.load(exported)
+
+
+def test_a_model_that_python_code_trained_on_rows_of_its_own(tmp_path):
+    rows = [{"utterance_id": f"u{row}", "video": FRAMES * (-1) ** row, "label": "ab"[row % 2]} for row in range(12)]
+    config = {"run": {"output_dir": str(tmp_path / "exp/run")}, "training": {"epochs": 1, "trackers": []}}
+    config |= {"loss_weights": {"ce": 1.0}, "data": {"num_workers": 0}}
+    run = mertk.train(config, model=Classifier(dropout=0.0), train=rows[:8], validation=rows[8:])
+    mertk.export(tmp_path / "exp/run", tmp_path / "given", trust="tests.toy")
+    assert values_of(tmp_path / "given") == values_of(run.model_directory)
+    card = (tmp_path / "given/README.md").read_text()
+    assert 'predictor.predict({"video": video})' in card and "mertk predict" not in card
+    assert "None: the model was not scored" in card and "Corpus: not recorded." in card
 
 
 def test_what_is_damaged_or_added_is_told(exported, tmp_path):

@@ -176,7 +176,7 @@ def test_transcripts_come_from_a_table_or_from_beside_the_file(corpus, model, tm
     (tmp_path / "table.tsv").write_text(f"one\thello\ntwo.mp4\tgood\n{files[2]}\tbad, bad\n", "utf-8")
     code, rows, error = call(capsys, "--model", model, "--transcripts", tmp_path / "table.tsv", "--", *files)
     assert code == 1 and len(rows) == 4
-    assert f"{files[3]}: this model needs what is said; give --text" in error and "four.txt" in error
+    assert f"{files[3]}: this model needs what is said; give mertk predict --text" in error and "four.txt" in error
     # The answers differ by the mean of the token ids: [CLS] 2, [SEP] 3, and the words.
     ids = {"hello": [2, 5, 3], "good": [2, 8, 3], "bad, bad": [2, 9, 7, 9, 3]}
     means = [np.mean(value) for value in ids.values()]
