@@ -80,11 +80,11 @@ def check_repository(repository: Repository, private: bool, overwrite: bool) -> 
             edited = CARD in own and _digest(name, revision) != earlier.card
             mine = {FILE, CARD, *earlier.files}
         else:
-            earlier, edited, mine = None, own == [CARD], {CARD}
+            edited, mine = own == [CARD], {CARD}
             if own and own != [CARD]:
                 raise MertkError(
                     f"{PREFIX}{repository}: holds {len(own)} files that mertk export did not make ({own[0]}, ...); "
-                    "give another name, or a branch (--revision)."
+                    "give another name."
                 )
     if edited and not overwrite:
         raise MertkError(

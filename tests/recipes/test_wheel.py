@@ -96,6 +96,7 @@ def test_the_wheel_is_whole_and_mertk_is_all_it_puts_on_top(wheel, checkout):
     engines = {f"mertk/conf/engines/{path.name}" for path in (checkout / "mertk/conf/engines").iterdir()}
     assert engines | {"mertk/py.typed", "mertk/conf/slurm.yaml", "mertk/conf/accelerate_config.yaml"} <= names
     assert {f"mertk/report/templates/page.{kind}" for kind in ("html", "css")} <= names
+    assert "mertk/handover/templates/model_card.jinja" in names
     assert not [name for name in names if name.endswith((".png", ".json", ".md"))]
 
 
