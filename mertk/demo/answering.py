@@ -79,9 +79,8 @@ def answer_clip(predictor: Predictor, clip: Clip, longest_seconds: float) -> Ite
             timeline = None if clip.file is None else Timeline(predictor, recording, Cutting(clip.window_seconds))
             seconds = 0.0 if timeline is None else timeline.seconds
             if seconds > longest_seconds:
-                raise MertkError(
-                    f"it lasts {seconds / 60:.1f} minutes, expected {longest_seconds / 60:g} or less; give a part of it"
-                )
+                there, most = seconds / 60, longest_seconds / 60
+                raise MertkError(f"it lasts {there:.3g} minutes, expected {most:.3g} or less; give a part of it")
             if seconds <= LONGEST_WHOLE_SECONDS:
                 answer = predictor.answer(recording)
                 account.notes += answer.notes

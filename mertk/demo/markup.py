@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.demo.answering import Findings
 from mertk.metrics.catalogue import LABEL_RANGES
+from mertk.report.formatting import percent
 from mertk.report.page_pictures import data_uri
 from mertk.report.subtitles import subtitles
 from mertk.report.timeline_picture import draw_timeline
@@ -51,7 +51,7 @@ class Scale:
 
     @classmethod
     def of(cls, predictor: Predictor, value: float) -> Scale:
-        """That of the labels the models were trained on, where it is known; whole numbers around the value elsewhere."""
+        """That of the labels, where it is known, or from -1 to 1; wider where the value lies outside."""
         low, high = LABEL_RANGES.get(predictor.models[0].info.get("metrics"), (-1.0, 1.0))
         reach = max(high, -low, float(-(-abs(value) // 1)))
         return cls(-reach, reach)
@@ -124,14 +124,14 @@ def _is_miniature(predictor: Predictor) -> bool:
 def _in_words(answer: Answer) -> str:
     if answer.intensity is not None:
         return f"{answer.intensity:+.2f}"
-    return ", ".join(f"{name} {_percent(answer.probabilities[name])}" for name in answer.labels) or "no label"
+    return ", ".join(f"{name} {percent(answer.probabilities[name])} %" for name in answer.labels) or "no label"
 
 
 def _bars(answer: Answer, scale: Scale | None) -> list[Bar]:
     if scale is not None and answer.intensity is not None:
         return [scale.bar(answer.intensity)]
     return [
-        Bar(name, _percent(value), 0.0, 100 * value, name in answer.labels)
+        Bar(name, f"{percent(value)} %", 0.0, 100 * value, name in answer.labels)
         for name, value in answer.probabilities.items()
     ]
 
@@ -140,12 +140,8 @@ def _row(window: TimedAnswer) -> dict[str, Any]:
     return {
         "times": f"{window.start_seconds:.1f} – {window.end_seconds:.1f} s",
         "label": "no answer" if window.error is not None else label_of(window),
-        "cells": [_percent(value) for value in window.probabilities.values()],
+        "cells": [percent(value) for value in window.probabilities.values()],
     }
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
 
 
 def _draw(predictor: Predictor, findings: Findings) -> str:
@@ -165,9 +161,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("mertk.demo")
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def style() -> str:

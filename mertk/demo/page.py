@@ -62,7 +62,8 @@ def build_page(predictor: Predictor, longest_seconds: float) -> Blocks:
         timeline = gradio.HTML(padding=False)
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [told]}
         begun = start.click(answer, given, [told, timeline, stop], concurrency_limit=NUM_AT_ONCE, **hidden)
-        stop.click(lambda: (gradio.Button(visible=False), _STOPPED), None, [stop, told], cancels=[begun], queue=False, **hidden)
+        stopped = gradio.Button(visible=False), _STOPPED
+        stop.click(lambda: stopped, None, [stop, told], cancels=[begun], queue=False, **hidden)
     return page.queue(max_size=MOST_WAITING, api_open=False)
 
 
@@ -70,7 +71,7 @@ def _add_inputs(predictor: Predictor) -> list[Component]:
     """File, text, half and window, of which those that the models have no use for do not show."""
     import gradio
 
-    sees, hears, reads = ("video" in predictor.modalities, "audio" in predictor.modalities, "text" in predictor.modalities)
+    hears, sees, reads = (name in predictor.modalities for name in ("audio", "video", "text"))
     file: Component
     if sees:
         unmirrored = gradio.WebcamOptions(mirror=False)

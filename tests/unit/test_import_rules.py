@@ -90,8 +90,10 @@ ALLOWED = {
         "mertk.tasks",
     },
     "mertk.api": {"mertk.config", "mertk.data", "mertk.features", "mertk.models.base", "mertk.report", "mertk.run"},
+    "mertk.demo": {"mertk.data", "mertk.metrics", "mertk.report", "mertk.run", "mertk.tasks"},
     "mertk.bin": {
         "mertk.run",
+        "mertk.demo",
         "mertk.command",
         "mertk.completion",
         "mertk.components",
@@ -281,6 +283,7 @@ def test_modules_of_the_project_that_are_imported_exist():
             "mertk.bin",
             "mertk.checkup",
             "mertk.data",
+            "mertk.demo",
             "mertk.features",
             "mertk.jobs",
             "mertk.report",
