@@ -38,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.demo.markup import style
     from mertk.demo.page import build_page
 
-    serve(lambda: build_page(predictor, 60 * arguments.max_minutes), style(), place, arguments.max_megabytes)
+    longest_seconds = 60 * arguments.max_minutes
+    serve(lambda turns: build_page(predictor, longest_seconds, turns), style(), place, arguments.max_megabytes)
     return 0
 
 

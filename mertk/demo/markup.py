@@ -59,7 +59,7 @@ class Scale:
     def bar(self, value: float) -> Bar:
         """From zero to the value."""
         ends = sorted(100 * (one - self.low) / (self.high - self.low) for one in (0.0, value))
-        return Bar("intensity", f"{value:+.2f}", ends[0], ends[1] - ends[0], is_chosen=True)
+        return Bar("intensity", _signed(value), ends[0], ends[1] - ends[0], is_chosen=True)
 
 
 def about_markup(predictor: Predictor) -> str:
@@ -69,7 +69,7 @@ def about_markup(predictor: Predictor) -> str:
     return _render(
         "about.html",
         models=f"{' and '.join(names)}" + (f" ({len(predictor.models)} models)" if len(predictor.models) > 1 else ""),
-        senses=" and ".join(senses),
+        senses=" and ".join([", ".join(senses[:-1]), senses[-1]] if len(senses) > 1 else senses),
         tells=", ".join(predictor.classes or ["an intensity, from negative to positive"]),
         warnings=predictor.warnings,
         is_miniature=_is_miniature(predictor),
@@ -123,8 +123,16 @@ def _is_miniature(predictor: Predictor) -> bool:
 
 def _in_words(answer: Answer) -> str:
     if answer.intensity is not None:
-        return f"{answer.intensity:+.2f}"
+        return _signed(answer.intensity)
     return ", ".join(f"{name} {percent(answer.probabilities[name])} %" for name in answer.labels) or "no label"
+
+
+def _signed(intensity: float) -> str:
+    """
+    >>> _signed(1.5), _signed(-0.001)
+    ('+1.50', '+0.00')
+    """
+    return f"{round(intensity, 2) + 0.0:+.2f}"  # -0.0 + 0.0 is 0.0
 
 
 def _bars(answer: Answer, scale: Scale | None) -> list[Bar]:
@@ -137,9 +145,10 @@ def _bars(answer: Answer, scale: Scale | None) -> list[Bar]:
 
 
 def _row(window: TimedAnswer) -> dict[str, Any]:
+    told = label_of(window) if window.intensity is None else _signed(window.intensity)
     return {
         "times": f"{window.start_seconds:.1f} – {window.end_seconds:.1f} s",
-        "label": "no answer" if window.error is not None else label_of(window),
+        "label": "no answer" if window.error is not None else told,
         "cells": [percent(value) for value in window.probabilities.values()],
     }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.data.columns import HALVES
 from mertk.demo.answering import Clip, answer_clip
 from mertk.demo.markup import about_markup, answer_markup, timeline_markup
+from mertk.demo.turns import Turns
 from mertk.run.timeline import USUAL_SECONDS
 
 if TYPE_CHECKING:
@@ -25,22 +26,29 @@ NUM_AT_ONCE, MOST_WAITING = 4, 32
 _SECONDS_APART = 0.5
 #: a file that a visitor gave is looked for so often, and deleted when it is so old
 _DELETE_EVERY_SECONDS, _KEEP_SECONDS = 600, 3600
-#: where an answer will be, and where none came
-_EMPTY, _STOPPED = '<p class="faint">The answer stands here.</p>', '<p class="faint">Stopped.</p>'
+#: in the place of an answer
+_EMPTY, _WORKING, _STOPPED = (
+    f'<p class="faint" role="status">{told}</p>' for told in ("The answer stands here.", "Listening …", "Stopped.")
+)
 #: of a window of the timeline
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1, 30
 
 
-def build_page(predictor: Predictor, longest_seconds: float) -> Blocks:
+def build_page(predictor: Predictor, longest_seconds: float, turns: Turns) -> Blocks:
     """A page on which the models answer.
 
     Args:
         longest_seconds: what is longer is refused.
+        turns: in which it computes.
     """
     import gradio
 
     def answer(file: str | None, text: str, half: str, window_seconds: float) -> Iterator[tuple[str, str, Any]]:
         clip = Clip(Path(file) if file else None, text or "", half, window_seconds)
+        yield _WORKING, "", gradio.Button(visible=True)  # what was there is of another clip
+        yield from turns.take(show(clip))
+
+    def show(clip: Clip) -> Iterator[tuple[str, str, Any]]:
         shown = -_SECONDS_APART
         for findings in answer_clip(predictor, clip, longest_seconds):
             sys.stderr.write(findings.trace)
@@ -85,7 +93,8 @@ def _add_inputs(predictor: Predictor) -> list[Component]:
         )
     text = gradio.Textbox(label="What is said", lines=2, visible=reads, info="Left empty, words are missing.")
     with gradio.Accordion("More", open=False, visible=sees or hears):
-        half = gradio.Radio(list(HALVES), value="whole", label="Part of the picture with the speaker", visible=sees)
+        halves = sorted(HALVES, reverse=True)
+        half = gradio.Radio(halves, value="whole", label="Part of the picture with the speaker", visible=sees)
         window = gradio.Slider(
             _SHORTEST_SECONDS,
             _LONGEST_SECONDS,

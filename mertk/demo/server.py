@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from mertk.demo.turns import Turns
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 #: what a browser may fetch for the page: what this server gives, and what the page holds itself
 CONTENT_POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'"
-#: bytes of a megabyte, as browsers and file managers show it
-_MEGABYTE = 1_000_000
+#: for an answer that is under way when the program is to end
+_PATIENCE_SECONDS = 30
+#: bytes, as the page counts them when it refuses a file
+_MEGABYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,11 @@ def check_gradio() -> None:
         raise MertkError("the page is made by the package gradio, which is not installed; pip install 'mertk[demo]'.")
 
 
-def serve(build: Callable[[], Blocks], style: str, place: Place, most_megabytes: int) -> None:
+def serve(build: Callable[[Turns], Blocks], style: str, place: Place, most_megabytes: int) -> None:
     """Serve the page until the program is asked to end, by Ctrl-C or SIGTERM, which raise as they do elsewhere.
 
     Args:
-        build: makes the page.
+        build: makes the page, which computes in turns.
         style: style sheet of what the page does not style itself.
         most_megabytes: of a file that is uploaded.
 
@@ -88,16 +91,20 @@ def serve(build: Callable[[], Blocks], style: str, place: Place, most_megabytes:
         MertkError: the place was taken meanwhile, or no public address is to be had.
     """
     signal.signal(signal.SIGTERM, _end)
-    with TemporaryDirectory(prefix="mertk_demo_") as folder:
+    with tempfile.TemporaryDirectory(prefix="mertk_demo_") as folder:
+        tempfile.tempdir = folder  # what a thread that is ended does not delete is deleted with it
         # Looked at when gradio is imported, and when a component is made.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder}
-        page = build()
+        page = build(turns := Turns())
         address = _launch(page, style, place, most_megabytes)
         if not place.is_local:
             told = "the page can be reached from other machines; whoever has its address can use the models"
             print(f"note: {told}", file=sys.stderr)
         print(f"{address}  (Ctrl-C ends it)", flush=True)
-        threading.Event().wait()  # the threads that serve end with the program
+        try:
+            threading.Event().wait()
+        finally:  # the threads that serve end with the program
+            turns.close(_PATIENCE_SECONDS)
 
 
 def _launch(page: Blocks, style: str, place: Place, most_megabytes: int) -> str:

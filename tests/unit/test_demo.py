@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import socket
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from mertk.demo import answering
 from mertk.demo.answering import Clip, Findings, answer_clip
 from mertk.demo.markup import MOST_ROWS, about_markup, answer_markup, timeline_markup
 from mertk.demo.server import Place
+from mertk.demo.turns import Turns
 from mertk.errors import MertkError
 from mertk.run.prediction import Predictor
 from mertk.tasks import find_task
@@ -161,8 +163,8 @@ def test_a_port_that_is_taken_is_told_before_models_are_read(capsys):
 )
 def test_numbers_that_are_none_are_wrong_usage(wrong, capsys):
     with pytest.raises(SystemExit) as ended:
-        demo.main(["--model", "m", *wrong.split()])
-    assert ended.value.code == 2 and f"argument {wrong.split()[0]}" in capsys.readouterr().err
+        demo.main(["--model", "m", *wrong])
+    assert ended.value.code == 2 and f"argument {wrong[0]}" in capsys.readouterr().err
 
 
 def test_a_place_is_local_or_not():
@@ -181,3 +183,28 @@ def test_classes_are_bars_in_their_order(listener, tmp_path):
     found = last(listener, Clip(write_sound(tmp_path / "clip.wav", 1.0)))
     names = re.findall(r'<th scope="row">(\w+)</th>', answer_markup(listener, found))
     assert names == CLASSES
+
+
+def test_turns_end_between_two_steps():
+    turns, made = Turns(), []
+    steps = turns.take(made.append(number) or number for number in range(4))
+    other = turns.take(iter("ab"))
+    assert [next(steps), next(other), next(steps)] == [0, "a", 1]
+    assert turns.close(patience_seconds=10)
+    assert [*steps, *other] == [] and made == [0, 1]
+
+
+def test_turns_are_not_waited_for_without_end():
+    turns, begun, going_on = Turns(), threading.Event(), threading.Event()
+
+    def steps():
+        begun.set()
+        yield going_on.wait()
+
+    thread = threading.Thread(target=lambda: list(turns.take(steps())))
+    thread.start()
+    begun.wait()
+    assert not turns.close(patience_seconds=0.01)
+    going_on.set()
+    thread.join()
+    assert turns.close(patience_seconds=10)
