@@ -110,7 +110,6 @@ def serve(build: Callable[[Turns], Blocks], style: str, place: Place, most_megab
 def _launch(page: Blocks, style: str, place: Place, most_megabytes: int) -> str:
     """The address of the page, which is served by other threads."""
     import gradio
-    from starlette.middleware import Middleware
 
     fonts = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
     try:
@@ -121,7 +120,7 @@ def _launch(page: Blocks, style: str, place: Place, most_megabytes: int) -> str:
             theme=gradio.themes.Default(font=fonts[0], font_mono=fonts[1]),
             css=style,
             max_file_size=most_megabytes * _MEGABYTE,
-            app_kwargs={"middleware": [Middleware(_KeptInside)]},
+            app_kwargs={"middleware": [(_KeptInside, (), {})]},  # class and arguments, as Starlette goes through them
             footer_links=[],
             run_history=False,
             enable_monitoring=False,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.listening_model import save_listener
 from tests.unit.test_demo import write_sound
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(find_spec("gradio") is None, reason="gradio is not installed")
 #: seconds for a busy machine to start a program or to answer
 PATIENCE = 120
 
@@ -66,11 +68,13 @@ def served(folder, outside):
 @contextmanager
 def browsing():
     """A browser, and the addresses of all that it asked for."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    pytest.importorskip("playwright", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium here")
+    from playwright.sync_api import sync_playwright
+
     asked: list[str] = []
-    with api.sync_playwright() as tools:
+    with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         context = browser.new_context(viewport={"width": 390, "height": 900}, color_scheme="dark")
         context.set_default_timeout(1000 * PATIENCE)
