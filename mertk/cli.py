@@ -97,6 +97,13 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """A number of a port."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 1 to 65535")
+    return int(text)
+
+
 def positive_float(text: str) -> float:
     """A number above 0."""
     with contextlib.suppress(ValueError):

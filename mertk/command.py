@@ -50,6 +50,7 @@ COMMANDS = {
     "cross-validate": Command("train every fold and seed of an experiment", "mertk.bin.cross_validate"),
     "evaluate": Command("score trained models", "mertk.bin.evaluate"),
     "predict": Command("tell the emotion, or the intensity of sentiment, in recordings", "mertk.bin.predict"),
+    "demo": Command("show in a browser what models say of clips, live", "mertk.bin.demo"),
     "summarize": Command("write the tables and pictures of scored models", "mertk.bin.summarize"),
     "compare": Command("tell whether experiments differ by more than chance", "mertk.bin.compare"),
     "report": Command("write one page of scored models, HTML, to show", "mertk.bin.report"),

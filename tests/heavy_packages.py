@@ -11,4 +11,5 @@ HEAVY = {
     "sklearn",
     "matplotlib",
     "scipy",
+    "gradio",
 }

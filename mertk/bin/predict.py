@@ -18,8 +18,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from mertk.bin.model_arguments import add_model_arguments, open_predictor
 from mertk.bin.predict_timeline import add_timeline_arguments, find_cutting, find_files, tell, tell_timelines
-from mertk.cli import add_trust_argument, make_parser, program
+from mertk.cli import make_parser, program
 
 EXAMPLE = """\
 mertk predict --model exp/iemocap/foal/paper/session-clean/fold_*/seed_1234/best interview.mp4
@@ -35,28 +36,13 @@ mertk predict --model MODEL --segments vad --out_dir timelines --subtitles srt r
 def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
-    add(
-        "--model",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=True,
-        help="model directories (RUN/best), exported ones, or owner/name[@revision] of the hub",
-    )
+    add_model_arguments(parser)
     add("--half", default="whole", choices=("whole", "left", "right"), help="part of the picture to look at")
-    told = "refuse models that do not look at faces alone; those that do need no option"
-    add("--crop", choices=("face",), help=told)
     add("--text", help="what is said in the file")
     add("--transcripts", type=Path, metavar="TSV", help="what is said in each file: lines of name, tab, text")
-    elsewhere = "that the features were made with, when it is not where it was"
-    add("--clip", former="--weights", metavar="WEIGHTS", help=f"the CLIP model {elsewhere}")
-    add("--speech", former="--audio_weights", metavar="WEIGHTS", help=f"the speech encoder {elsewhere}")
-    add("--bert", former="--tokenizer", metavar="WEIGHTS", help=f"the text encoder, or its tokenizer, {elsewhere}")
     add("--list", type=Path, metavar="FILE", help="files, too: their paths, one a line")
     add("--out", type=Path, metavar="TSV", help="write the table to a file, not to the terminal")
     add_timeline_arguments(parser)
-    add("--device", help="cpu, cuda, cuda:1, ...; by default the first GPU, or the CPU")
-    add_trust_argument(parser)
     add("--debug", action="store_true", help="show the stack trace of an error that nobody foresaw")
     add("files", nargs="*", type=Path, help="audio or video files; put -- before them where one could be a model")
     arguments = parser.parse_args(argv)
@@ -89,17 +75,9 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.atomic import write_text
     from mertk.data.transcripts import read_transcripts
-    from mertk.features import Places
-    from mertk.run.prediction import Predictor
 
     transcripts = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
-    places = Places(arguments.speech, arguments.clip, arguments.bert)
-    predictor = Predictor(models, arguments.device, places, arguments.trust)
-    if arguments.crop == "face":
-        predictor.check_faces()
-    for warning in [*predictor.notes, *predictor.warnings]:
-        print(f"note: {warning}", file=sys.stderr)
-    predictor.prepare()
+    predictor = open_predictor(arguments, models)
     if cutting:
         return tell_timelines(predictor, recordings, cutting, transcripts, arguments)
     found = predict_files(predictor, files, transcripts, arguments.text, arguments.half)

@@ -69,7 +69,7 @@ def answer_files(
         show: whether to show how far it is.
     """
     for number, file in enumerate(files):
-        account = _Account(file)
+        account = Account(file)
         with opening(number) as writer:
             try:
                 with border(file):
@@ -87,7 +87,7 @@ def answer_files(
         yield account.told()
 
 
-class _Account:
+class Account:
     """What is to be told of a file, as it comes.
 
     Attributes:

@@ -110,8 +110,10 @@ ALLOWED = {
         "mertk.report",
         "mertk.run",
     },
+    "mertk.demo": {"mertk.data", "mertk.metrics", "mertk.report", "mertk.run", "mertk.tasks"},
     "mertk.bin": {
         "mertk.run",
+        "mertk.demo",
         "mertk.command",
         "mertk.completion",
         "mertk.components",
@@ -302,6 +304,7 @@ def test_modules_of_the_project_that_are_imported_exist():
             "mertk.bin",
             "mertk.checkup",
             "mertk.data",
+            "mertk.demo",
             "mertk.features",
             "mertk.handover",
             "mertk.jobs",
