@@ -37,7 +37,7 @@ class UtteranceNoise:
     seed: int
     files: tuple[Path, ...] = field(default=(), repr=False)
 
-    def over(self, samples: np.ndarray, sample_rate_hz: int, utterance: str) -> np.ndarray:
+    def over(self, samples: np.ndarray, utterance: str, sample_rate_hz: int) -> np.ndarray:
         """Samples (S,) float32 with the noise of this utterance over them; those given stay as they are.
 
         Raises:

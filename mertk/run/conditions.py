@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ from typing import Any
 from mertk.batch import MODALITIES
 from mertk.content import convert, read_json
 from mertk.errors import MertkError
+from mertk.run.files import CONDITIONS, ROBUSTNESS
 
-#: in a run directory
-FOLDER = "robustness"
 #: what is missing at once: a modality of an utterance, a frame of it, or several in a row
 UNITS = ("utterances", "frames", "blocks")
 WHITE = "white"
@@ -56,10 +55,10 @@ class Condition:
         of_units = f"blocks_of_{self.block_frames}" if self.units == "blocks" else self.units
         name = {
             "drop": f"drop_{names}",
-            "missing": f"missing_{names}_{of_units}_{self.level:g}",
-            "noise": f"noise_{self.noise}_{self.level:g}_dB",
+            "missing": f"missing_{names}_{of_units}_{self.level:.10g}",
+            "noise": f"noise_{self.noise}_{self.level:.10g}_dB",
         }[self.kind]
-        return f"{FOLDER}/{name}" if self.seed is None else f"{FOLDER}/{name}/seed_{self.seed}"
+        return f"{ROBUSTNESS}/{name}" if self.seed is None else f"{ROBUSTNESS}/{name}/seed_{self.seed}"
 
     def as_dict(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if value is not None}
@@ -212,11 +211,8 @@ def read_condition(results: Path) -> Condition:
 
 def find_scored(run_dir: Path) -> dict[Condition, Path]:
     """By condition the folder of its scores, of those that were scored after the model of the run was trained."""
-    return {read_condition(file): file.parent for file in sorted(_results_of(run_dir)) if is_scored(file.parent, run_dir)}
-
-
-def _results_of(run_dir: Path) -> Iterable[Path]:
-    return (file for depth in ("*", "*/seed_*") for file in (run_dir / FOLDER).glob(f"{depth}/results.json"))
+    scored = (file for file in sorted(run_dir.glob(CONDITIONS)) if is_scored(file.parent, run_dir))
+    return {read_condition(file): file.parent for file in scored}
 
 
 def is_scored(folder: Path, run_dir: Path) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.errors import MertkError
@@ -31,7 +33,7 @@ class NoisySound:
     def sound(self, sample_rate_hz: int, max_seconds: float | None) -> np.ndarray:
         """Samples (S,) float32, from the start."""
         samples = self.clean.sound(sample_rate_hz, max_seconds)
-        return self.noise.over(samples, sample_rate_hz, self.clean.utterance)
+        return self.noise.over(samples, self.clean.utterance, sample_rate_hz)
 
 
 class NoisyFeatures:
@@ -69,6 +71,12 @@ class NoisyFeatures:
         self.sounds = _sounds_of(manifest)
         self.noise: UtteranceNoise | None = None
 
+    def under(self, noise: UtteranceNoise) -> NoisyFeatures:
+        """The same features, under a noise."""
+        noisy = copy.copy(self)
+        noisy.noise = noise
+        return noisy
+
     def has(self, utterance: str) -> bool:
         return self.clean.has(utterance)
 
@@ -92,8 +100,6 @@ class NoisyFeatures:
 
 
 def _sounds_of(manifest: Manifest) -> dict[str, SoundFile]:
-    from pathlib import Path
-
     from mertk.data.audio_segments import read_intervals
     from mertk.features.audio_extraction import SoundFile
 
