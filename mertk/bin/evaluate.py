@@ -11,6 +11,8 @@ With --drop, --missing or --noise_snr they are scored under these conditions too
 from __future__ import annotations
 
 import functools
+import shutil
+import sys
 from pathlib import Path
 
 from mertk.bin.robustness_arguments import add_robustness_arguments, find_wanted
@@ -45,10 +47,12 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.features import Places
     from mertk.report.robustness_files import write_curves
+    from mertk.report.terminal import turn_wide_tables
     from mertk.run.robustness import evaluate_conditions
 
     def summarize(runs: list[Path]) -> None:
-        tell("\n\n".join(write_curves(runs)))
+        told = "\n\n".join(write_curves(runs)[1])
+        tell(f"\n{turn_wide_tables(told, shutil.get_terminal_size().columns) if sys.stdout.isatty() else told}")
 
     places = Places(audio=arguments.speech)
     evaluate_conditions(arguments.directories, wanted, *given, places, tell, whole_process=True, summarize=summarize)

@@ -21,22 +21,23 @@ STEM = "curves"
 FORMAT = 1
 
 
-def write_curves(runs: Sequence[Path]) -> list[str]:
-    """Write the curves of the experiments that the runs are of; their tables as text, and what was written.
+def write_curves(runs: Sequence[Path]) -> tuple[list[Robustness], list[str]]:
+    """Write the curves of the experiments that the runs are of; the curves, and in words what they are and where.
 
     Raises:
         MertkError: scores that are damaged or do not belong together, or other files where the curves would be.
     """
-    told = []
+    all_found, told = [], []
     for directory in dict.fromkeys(experiment_of(run.resolve()) for run in runs):
         found = [one for experiment in collect([directory]) if (one := find_robustness(experiment)) is not None]
+        all_found += found
         if found:
             out = directory / ROBUSTNESS
             check_own(out)
             told += [join_paragraphs([describe(one.record), *robustness_parts(one)]) for one in found]
             shown = out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out
             told.append(f"written: {shown}/{{{','.join(_write(found, out))}}}")
-    return told
+    return all_found, told
 
 
 def check_own(out: Path) -> None:
