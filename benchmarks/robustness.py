@@ -1,4 +1,4 @@
-"""What each method copes with: recipes trained on miniatures and on RAVDESS, scored with inputs absent, missing or noisy.
+"""What each method copes with: recipes trained on miniatures and RAVDESS, scored with inputs absent, missing or noisy.
 
 Runs the recipes (shortened, on the CPU) and `mertk evaluate` on what they trained; the figures are those of its
 curves.json. Miniatures are invented: of them the table says how a method reacts, not what people lose. RAVDESS is real

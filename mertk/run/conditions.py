@@ -137,7 +137,7 @@ class Wanted:
                 raise MertkError(f"{takes}, no {odd[0]}, which therefore can be neither missing nor noisy.")
         rates = dict.fromkeys(self.drops, 1.0)
         for names, given in self.missing:
-            rates[names] = max(rates.get(names, 0.0), *given)
+            rates[names] = max([rates.get(names, 0.0), *given])
         for names, rate in rates.items():
             if set(names) != set(modalities):
                 continue

@@ -71,6 +71,8 @@ def evaluate_conditions(
         steps = progress(todo, len(todo), "conditions scored", accelerator.is_main_process and bool(todo))
         for run_dir, of_run in itertools.groupby(steps, key=itemgetter(0)):
             scoring = _Scoring(accelerator, run_dir, noises, trusted, places or Places())
+            if any(run == run_dir and one.kind == "noise" for run, one in todo):
+                scoring.prepare_noise()
             for _, condition in of_run:
                 scoring.score(condition)
         if accelerator.is_main_process:
@@ -114,6 +116,15 @@ class _Scoring:
         self.accelerator, self.run_dir, self.noises = accelerator, run_dir, noises
         self.config, self.saved, self.part = open_run(run_dir, "test", trusted)
         self._trusted, self._places = trusted, places
+
+    def prepare_noise(self) -> None:
+        """Find out whether noise can be had, before anything is scored.
+
+        Raises:
+            MertkError: features that cannot be made of noisy recordings.
+        """
+        if self.config.data.inputs["audio"].kind != "waveform":
+            _ = self._features
 
     def score(self, condition: Condition) -> None:
         """Score the model under a condition; the main process writes the files."""

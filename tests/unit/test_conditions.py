@@ -1,12 +1,14 @@
 """What conditions there are, what they are called, and which are refused."""
 
 import json
+import os
 
 import pytest
 
 from mertk.bin.evaluate import main
 from mertk.errors import MertkError
 from mertk.run.conditions import Condition, Wanted, find_scored, read_condition, read_levels, read_modalities
+from mertk.run.files import remove_run, set_scores_aside
 
 ALL = ("audio", "video", "text")
 
@@ -132,3 +134,29 @@ def test_scores_in_a_folder_of_another_condition_are_refused(tmp_path):
     file.write_text("{}")
     with pytest.raises(MertkError, match="condition"):
         find_scored(tmp_path)
+
+
+def test_a_run_that_is_trained_on_hides_its_scores_and_one_that_is_deleted_takes_them_along(tmp_path):
+    condition = Condition("missing", ("audio",), 0.5, "frames", seed=1)
+    write_scores(tmp_path, condition)
+    assert tmp_path / ".robustness.replaced" in set_scores_aside(tmp_path)
+    assert find_scored(tmp_path) == {}
+    file = write_scores(tmp_path, condition)
+    own = tmp_path / "robustness" / "own" / "results.json"
+    own.parent.mkdir()
+    own.write_text("{}")
+    remove_run(tmp_path)
+    assert not file.exists() and [one.name for one in (tmp_path / "robustness").iterdir()] == ["own"] and own.exists()
+
+
+def test_scores_of_an_earlier_model_count_for_nothing(tmp_path):
+    file = write_scores(tmp_path, Condition("drop", ("audio",)))
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "model.json").write_text("{}")
+    os.utime(file, (1, 1))
+    assert find_scored(tmp_path) == {}
+
+
+def test_no_rate_at_all_is_nothing(tmp_path):
+    Wanted(missing=[(("audio",), [])]).check(["audio"], tmp_path)
+    assert Wanted(missing=[(("audio",), [])]).conditions() == []

@@ -14,13 +14,15 @@ import pytest
 import mertk
 from mertk.bin import evaluate, summarize
 from mertk.bin.report import main as report
+from mertk.config import InputConfig
 from mertk.data.folds import Fold, write_folds
 from mertk.data.manifest import load_manifest
 from mertk.data_prep import extract_audio
 from mertk.report.experiments import collect
 from mertk.report.robustness import find_robustness
-from mertk.run.conditions import Condition, find_scored
+from mertk.run.conditions import Condition, Wanted, find_scored
 from mertk.run.plan import Run, run_settings
+from mertk.run.robustness import change_inputs, evaluate_conditions
 from tests.small_run import write_data, write_recordings
 
 TRUST = "tests.own_extractors"
@@ -154,6 +156,55 @@ def test_intervals_are_those_of_draws_of_the_same_speakers(scored):
             assert point.num_seeds == 2 * is_drawn and (point.spread["wa"] is not None) == is_drawn
 
 
+class Ends(Wanted):
+    """What is never scored, since the clean score and the drop are known to be the same."""
+
+    def conditions(self, noise=""):
+        units = [{"units": "utterances"}, {"units": "frames"}, {"units": "blocks", "block_frames": 3}]
+        return [Condition("missing", ("audio",), level, seed=1, **one) for level in (0.0, 1.0) for one in units]
+
+
+def test_the_ends_are_scored_to_the_same_bits_where_they_are_scored(scored, tmp_path):
+    exp = tmp_path / "exp"
+    shutil.copytree(scored[0], exp, copy_function=shutil.copy2)
+    evaluate_conditions([exp], Ends([("audio",)]))
+    for run in runs_of(exp):
+        metrics = json.loads((run / "results.json").read_text())["metrics"]
+        for one in Ends().conditions():
+            same = run if one.level == 0 else run / "robustness" / "drop_audio"
+            assert answers(run / one.folder) == answers(same)
+            results = json.loads((run / one.folder / "results.json").read_text())
+            assert one.level == 1 or results["metrics"] == metrics
+
+
+def test_a_frame_of_a_waveform_is_20_ms_and_noise_lies_over_the_waveform():
+    sound = Sound()
+    given = {"audio": InputConfig(kind="waveform", sample_rate_hz=1000), "video": InputConfig()}
+    inputs = {"audio": sound, "video": object()}
+
+    def read(condition):
+        changed = change_inputs(inputs, condition, given, (), NotImplemented)
+        assert changed["video"] is inputs["video"]
+        return changed["audio"].read("u")
+
+    missing = read(Condition("missing", ("audio",), 0.5, "frames", seed=1)) == 0
+    assert missing.reshape(-1, 20).any(axis=1).tolist() == missing.reshape(-1, 20).all(axis=1).tolist()
+    assert 5 < missing.reshape(-1, 20).all(axis=1).sum() < 45
+    missing = read(Condition("missing", ("audio",), 0.5, "blocks", 10, seed=1)) == 0
+    assert missing.reshape(-1, 200).any(axis=1).tolist() == missing.reshape(-1, 200).all(axis=1).tolist()
+    noisy = read(Condition("noise", ("audio",), 10.0, noise="white", seed=1))
+    assert 10 * np.log10(1 / np.mean((noisy - 1) ** 2)) == pytest.approx(10, abs=1e-3)
+
+
+class Sound:
+    """A second of ones at 1 kHz, in place of a waveform."""
+
+    width = steps = record = None
+
+    def read(self, utterance):
+        return np.ones(1000, dtype=np.float32)
+
+
 @pytest.mark.distributed
 def test_two_processes_find_the_same(scored, tmp_path):
     exp, command = scored
@@ -244,7 +295,8 @@ def test_features_of_elsewhere_are_refused_with_the_reason(trained, tmp_path, ca
         (run / "config.yaml").write_text(
             re.sub(r"(audio:\n +kind: features\n +directory: )null", rf"\1{features}", config)
         )
-    assert evaluate.main([str(exp), "--noise_snr", "10"]) == 1
+    assert evaluate.main([str(exp), "--drop", "video", "--noise_snr", "10"]) == 1
+    assert not list(exp.rglob("robustness"))
     assert "come from files (mmsa) and cannot be made of a recording" in capsys.readouterr().err
 
 
