@@ -21,7 +21,7 @@ from mertk.report.experiments import Experiment
 from mertk.report.figures import intervals_of, metric_set_of
 from mertk.report.intervals import ClusterSums, find_intervals, sum_clusters
 from mertk.report.runs import ScoredRun, read_run
-from mertk.run.conditions import Condition, find_scored
+from mertk.run.conditions import WHITE, Condition, find_scored
 from mertk.tasks import find_task
 from mertk.tasks.report import Record
 
@@ -75,12 +75,12 @@ class Curve:
         """
         one, names = self.condition, " and ".join(self.condition.modalities)
         if self.kind == "noise":
-            return "white noise" if one.noise == "white" else f"noise of {(one.noise or '').rpartition('-')[0]}"
+            folder, _, digest = (one.noise or "").rpartition("-")
+            return "white noise" if one.noise == WHITE else f"noise of {folder} ({digest})"
         if self.kind == "drop":
             return f"without {names}"
-        return f"{names} missing, {'blocks of ' if one.units == 'blocks' else ''}" + (
-            f"{one.block_frames} frames" if one.units == "blocks" else str(one.units)
-        )
+        units = f"blocks of {one.block_frames} frames" if one.units == "blocks" else one.units
+        return f"{names} missing, {units}"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, MOST_METRICS = 4.2, 2.9, 2
 #: panels from left to right, and what stands below them
 PANELS = {"drop": "", "missing": "missing in percent", "noise": "speech to noise in decibels"}
+#: ratios of speech to noise of which each has its tick
+MOST_TICKS = 8
 MARKERS = "os^Dv<>P"
 
 
@@ -65,7 +67,7 @@ def _draw_drops(axes: Axes, curves: Sequence[Curve], name: str) -> None:
 
 
 def _draw_curves(axes: Axes, curves: Sequence[Curve], name: str, kind: str) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FixedLocator, MaxNLocator
 
     scale = _scale(name)
     for number, curve in enumerate(curves):
@@ -84,7 +86,8 @@ def _draw_curves(axes: Axes, curves: Sequence[Curve], name: str, kind: str) -> N
     axes.set_xlabel(PANELS[kind], fontsize=9)
     if kind == "noise":
         axes.invert_xaxis()  # harder to the right, as where something is missing
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        levels = sorted({point.level for curve in curves for point in curve.points})
+        axes.xaxis.set_major_locator(FixedLocator(levels) if len(levels) <= MOST_TICKS else MaxNLocator(integer=True))
     for text in axes.legend(frameon=False, fontsize=7).get_texts():
         text.set_parse_math(False)
 
