@@ -24,6 +24,7 @@ from mertk.cli import program
 from mertk.errors import MertkError
 
 NOISE = ("--noise_snr", "20,10,0")
+CLEAN = "clean"
 #: lines of a log that say why something failed
 TAIL = 15
 
@@ -107,11 +108,13 @@ def call(what: str, command: Sequence[str], folder: Path) -> None:
 
 def figures_of(name: str, section: str, record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A row a condition: the first main metric, and the change of it with its interval; percent and points."""
-    metric = next(iter(record["metrics"]))
-    for condition, point in [("clean", record["clean"]), *_conditions(record)]:
+    metric = record["main"][0]
+    for condition, point in [(CLEAN, record["clean"]), *_conditions(record)]:
         value, change = point["figures"][metric], point["changes"].get(metric)
-        low, high = point["change_intervals"].get(metric) or (None, None)
-        cells = {record["metrics"][metric]: value, "change": change or 0.0, "from": low or 0.0, "to": high or 0.0}
+        ends = (0.0, 0.0) if condition == CLEAN else point["change_intervals"][metric]
+        if ends is None:
+            raise MertkError(f"{name}, {condition}: the change has no interval; train longer, or on more folds.")
+        cells = {record["metrics"][metric]: value, "change": change or 0.0, "from": ends[0], "to": ends[1]}
         for column, cell in cells.items():
             unit = "%" if column == record["metrics"][metric] else "points"
             yield figure(f"{name}, {condition}: {column}", 100 * cell, unit, digits=1) | {"section": section}

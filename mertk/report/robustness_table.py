@@ -101,6 +101,7 @@ def curves_record(found: Robustness) -> dict[str, Any]:
         "count": record["count"],
         "num_folds": record["num_folds"],
         "miniature": record["miniature"],
+        "main": list(metric_set_of(record).main),
         "metrics": {name: METRICS[name].heading for name in metric_set_of(record).names},
         "clean": _point_record(_clean(record)),
         "curves": [
