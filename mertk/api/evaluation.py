@@ -15,30 +15,56 @@ from mertk.run.surroundings import as_found
 if TYPE_CHECKING:
     import pandas
 
+    from mertk.api.robustness import Levels
     from mertk.config import Config
 
 log = logging.getLogger("mertk.evaluate")
 
 
 def evaluate(
-    runs: str | Path | Sequence[str | Path], part: str = "test", *, again: bool = False, trust: str | Sequence[str] = ()
+    runs: str | Path | Sequence[str | Path],
+    part: str = "test",
+    *,
+    again: bool = False,
+    trust: str | Sequence[str] = (),
+    drop: str | Sequence[str] = (),
+    missing: Mapping[str, Levels] | None = None,
+    missing_units: str = "utterances",
+    block_frames: int = 10,
+    noise_snr: Levels = (),
+    noise_folder: str | Path | None = None,
+    speech: str | None = None,
+    seeds: int = 1,
 ) -> pandas.DataFrame:
     """Score trained runs, in this process: results.json and predictions.tsv in every run directory.
 
         mertk.evaluate("exp/iemocap/foal/paper").ua
+        mertk.evaluate("exp/iemocap/foal/paper", drop="video", missing={"audio": (0.25, 0.5)}, noise_snr=20, seeds=5)
 
     Args:
         runs: run directories, or directories above them.
         part: train, validation or test.
         again: also those whose results are there and newer than their model.
         trust: modules or packages besides mertk whose classes the models may be made of; their code is run.
+        drop: score too with this modality absent, or with each of several; `audio+video`: with both (docs/robustness.md
+            says what absent is).
+        missing: by modality, the shares of it at which to score, numbers or `0:1:0.1`.
+        missing_units: what is missing at once: `utterances` (of each, all of the modality), `frames` or `blocks`.
+        block_frames: of a block.
+        noise_snr: ratios of speech to noise in decibels at which to score.
+        noise_folder: recordings of noise, in place of white noise.
+        speech: of features under noise, their speech encoder, when it is not where it was.
+        seeds: draws of what is missing and of noise.
 
     Returns:
-        a row a run, as `mertk.read_results` has it.
+        a row a run, as `mertk.read_results` has it. With `drop`, `missing` or `noise_snr` a row a condition, all those
+        of the experiments: `experiment`, `kind`, `modalities`, `condition`, `level`, `draws`, and of each metric the
+        value, `_low` and `_high` of its 95 % interval, `_change` against the clean score and the interval of that.
 
     Raises:
-        MertkError: no finished run, or one that cannot be scored.
+        MertkError: no finished run, or one that cannot be scored; a condition that means nothing to a model.
     """
+    from mertk.api.robustness import find_wanted, score_conditions
     from mertk.run.evaluation import evaluate as evaluate_runs
 
     check_part(part)
@@ -46,7 +72,12 @@ def evaluate(
     if not given:
         raise MertkError("runs: none is given; expected run directories, or directories above them.")
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
+    wanted = find_wanted(drop, missing, missing_units, block_frames, noise_snr, noise_folder, seeds)
+    if wanted and part != "test":
+        raise MertkError(f"part: got {part!r}; what a model copes with is found on the test part.")
     with as_found():
+        if wanted:
+            return score_conditions([Path(run) for run in given], wanted, again, trusted, speech, log.info)
         scored = evaluate_runs([Path(run) for run in given], part, None, again, trusted, log.info)
     return read_runs([run.resolve() for run in scored], part)
 

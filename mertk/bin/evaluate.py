@@ -3,16 +3,24 @@
 Give run directories, or a directory above them (an experiment); a run that was scored before is scored again only with
 --again or when its model is newer. Scoring is done in float32, whatever precision the model was trained in, so that the
 results depend on the device as little as they can.
+
+With --drop, --missing or --noise_snr they are scored under these conditions too, beside the clean scores: curves with
+95 % intervals and a picture go into the experiment's folder robustness (docs/robustness.md).
 """
 
 from __future__ import annotations
 
 import functools
+import shutil
+import sys
 from pathlib import Path
 
+from mertk.bin.robustness_arguments import add_robustness_arguments, find_wanted
 from mertk.cli import add_trust_argument, make_parser, positive_int, program
 
-EXAMPLE = "mertk launch evaluate exp/iemocap/foal/paper"
+EXAMPLE = """\
+mertk launch evaluate exp/iemocap/foal/paper
+mertk evaluate exp/mosi/hscl/paper --drop audio,video --missing text=0:1:0.25 --seeds 5"""
 
 
 @program
@@ -23,21 +31,31 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to score")
     parser.add_argument("--num_processes", type=positive_int, metavar="N", help="stop unless this many processes run")
-    parser.add_argument("--again", action="store_true", help="score runs that have results already")
+    parser.add_argument("--again", action="store_true", help="score what has been scored already")
+    add_robustness_arguments(parser)
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
+    wanted = find_wanted(parser, arguments)
 
-    from mertk.run.evaluation import evaluate
+    tell = functools.partial(print, flush=True)
+    given = arguments.num_processes, arguments.again, arguments.trust
+    if wanted is None:
+        from mertk.run.evaluation import evaluate
 
-    evaluate(
-        arguments.directories,
-        arguments.part,
-        arguments.num_processes,
-        arguments.again,
-        arguments.trust,
-        tell=functools.partial(print, flush=True),
-        whole_process=True,
-    )
+        evaluate(arguments.directories, arguments.part, *given, tell=tell, whole_process=True)
+        return 0
+
+    from mertk.features import Places
+    from mertk.report.robustness_files import write_curves
+    from mertk.report.terminal import turn_wide_tables
+    from mertk.run.robustness import evaluate_conditions
+
+    def summarize(runs: list[Path]) -> None:
+        told = "\n\n".join(write_curves(runs)[1])
+        tell(f"\n{turn_wide_tables(told, shutil.get_terminal_size().columns) if sys.stdout.isatty() else told}")
+
+    places = Places(audio=arguments.speech)
+    evaluate_conditions(arguments.directories, wanted, *given, places, tell, whole_process=True, summarize=summarize)
     return 0
 
 

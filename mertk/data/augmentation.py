@@ -14,18 +14,15 @@ One of one's own is a class with the method of `Augmentation`.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mertk.data.noise import add_noise, find_noises, power_of, read_piece
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
-
-#: of recordings of noise
-ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
 
 
 class Augmentation(Protocol):
@@ -51,21 +48,18 @@ class Noise:
 
     def __init__(self, snr_db: Sequence[float] = (5.0, 20.0), folder: str | None = None) -> None:
         self.snr_db = _checked_range(snr_db, "snr_db")
-        self.files = [] if folder is None else _recordings(Path(folder).expanduser())
+        self.files = [] if folder is None else find_noises(Path(folder).expanduser())
 
     def augment(self, samples: np.ndarray, sample_rate_hz: int, random: np.random.Generator) -> np.ndarray:
         import numpy as np
 
-        ratio = 10 ** (random.uniform(*self.snr_db) / 10)
+        snr_db = random.uniform(*self.snr_db)
         if self.files:
             file = self.files[random.integers(len(self.files))]
             noise = read_piece(file, len(samples), sample_rate_hz, random.uniform())
         else:
             noise = random.standard_normal(len(samples), dtype=np.float32)
-        power, own_power = (float(np.mean(np.square(each, dtype=np.float64))) for each in (samples, noise))
-        if own_power == 0:
-            return samples
-        return samples + noise * np.float32(math.sqrt(power / ratio / own_power))
+        return samples if power_of(noise) == 0 else add_noise(samples, noise, snr_db)
 
 
 class Gain:
@@ -107,41 +101,6 @@ class Speed:
 
         factor = self.factors[random.integers(len(self.factors))]
         return samples if factor == 1 else soxr.resample(samples, sample_rate_hz * factor, sample_rate_hz)
-
-
-def read_piece(path: Path, num_samples: int, sample_rate_hz: int, place: float) -> np.ndarray:
-    """Samples (num_samples,) float32 out of a recording, which is repeated where it is too short.
-
-    Args:
-        place: where the piece begins, as a share of where it can.
-
-    Raises:
-        MertkError: it cannot be read, or holds nothing.
-    """
-    import numpy as np
-    import soundfile
-    import soxr
-
-    try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            wanted = math.ceil(num_samples * file.samplerate / sample_rate_hz) + 1
-            file.seek(int(place * max(0, file.frames - wanted)))
-            piece = file.read(wanted, dtype="float32", always_2d=True).mean(axis=1)
-            rate = file.samplerate
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise MertkError(f"{path}: this noise cannot be read ({error}); take it out of the folder.") from error
-    if len(piece) == 0 or not np.isfinite(piece).all():
-        raise MertkError(f"{path}: this noise holds no samples, or some that are no numbers; take it out.")
-    if rate != sample_rate_hz:
-        piece = soxr.resample(piece, rate, sample_rate_hz)
-    return np.resize(piece, num_samples)
-
-
-def _recordings(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
-    if not found:
-        raise MertkError(f"folder: {folder} has no recordings ({', '.join(ENDINGS)}); mend the path.")
-    return found
 
 
 def _checked_range(given: Sequence[float], name: str) -> tuple[float, float]:

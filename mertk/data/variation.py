@@ -6,7 +6,6 @@ nothing depends on workers, on the number of processes, or on where a run was in
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 
 from mertk.data.augmentation import Augmentation
 from mertk.data.recording_error import border
+from mertk.data.utterance_random import generator_of
 from mertk.errors import MertkError
 
 
@@ -95,8 +95,7 @@ class Variation:
         return left_out
 
     def _random(self, draw: Draw, utterance: str, purpose: str) -> np.random.Generator:
-        name = hashlib.sha256(f"{purpose}\0{utterance}".encode("utf-8", "surrogateescape")).digest()
-        return np.random.default_rng([self.seed, draw.epoch, draw.repeat, int.from_bytes(name[:16], "little")])
+        return generator_of(utterance, purpose, self.seed, draw.epoch, draw.repeat)
 
 
 def draws(batches: Sequence[Sequence[int]], epoch: int) -> list[list[Draw]]:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mertk.report.figures import metric_set_of
-from mertk.report.formatting import Record, describe, join_paragraphs
+from mertk.report.formatting import Part, Record, describe, join_paragraphs
 from mertk.report.origin import origin
 from mertk.report.published import published_table
+from mertk.report.robustness import Robustness
+from mertk.report.robustness_table import robustness_parts
 from mertk.report.speakers import tell_speakers
 from mertk.report.tables import ablation_table, overview, run_table
 from mertk.tasks import METRICS, find_task
 
 
-def results_document(records: list[Record], pictures: list[str], published: Record | None) -> str:
-    """The whole of RESULTS.md."""
+def results_document(
+    records: list[Record],
+    pictures: list[str],
+    published: Record | None,
+    robustness: Sequence[tuple[Robustness, str] | None] = (),
+) -> str:
+    """The whole of RESULTS.md.
+
+    Args:
+        robustness: of each record what it copes with, and the picture of it; None where nobody looked.
+    """
     recipes = ", ".join(dict.fromkeys(record["recipe"] for record in records))
     parts = [f"# Results of {recipes}", _introduction(records), overview(records)]
     for heading, text in (
@@ -21,7 +34,8 @@ def results_document(records: list[Record], pictures: list[str], published: Reco
     ):
         if text:
             parts += [heading, text]
-    parts += [details(record, picture) for record, picture in zip(records, pictures, strict=True)]
+    shown = robustness or [None] * len(records)
+    parts += [details(*one) for one in zip(records, pictures, shown, strict=True)]
     return join_paragraphs([*parts, "## Metrics", "\n".join(metric_lines(records))]) + "\n"
 
 
@@ -70,8 +84,8 @@ def metric_lines(records: list[Record]) -> list[str]:
     return lines
 
 
-def details(record: Record, picture: str) -> str:
-    """Runs, picture and origin of one record."""
+def details(record: Record, picture: str, robustness: tuple[Robustness, str] | None = None) -> str:
+    """Runs, picture, what it copes with, and origin of one record."""
     report = find_task(record["task"]).report
     split = "one fixed split" if record["fixed_split"] else f"folds by {record['cv']}"
     return join_paragraphs(
@@ -84,6 +98,15 @@ def details(record: Record, picture: str) -> str:
             *filter(None, [tell_speakers(record)]),
             *report.tables(record),
             f"![{report.caption} of {record['name']}]({picture})",
+            *_robustness_parts(record, robustness),
             origin(record),
         ]
     )
+
+
+def _robustness_parts(record: Record, robustness: tuple[Robustness, str] | None) -> list[Part]:
+    if robustness is None:
+        return []
+    found, picture = robustness
+    caption = f"![what {record['name']} copes with]({picture})"
+    return ["### What it copes with", *robustness_parts(found), caption]

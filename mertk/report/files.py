@@ -30,8 +30,11 @@ def write_report(directories: Sequence[Path], out: Path, published: Path | None 
     from mertk.report.destination import check_destination
     from mertk.report.document import results_document
     from mertk.report.formatting import describe
+    from mertk.report.plots import save_figure
     from mertk.report.published import published_table
     from mertk.report.published_file import read_published
+    from mertk.report.robustness import find_robustness
+    from mertk.report.robustness_picture import draw_robustness
     from mertk.report.tables import ablation_table, overview
 
     check_destination(out)
@@ -39,14 +42,20 @@ def write_report(directories: Sequence[Path], out: Path, published: Path | None 
     experiments = collect(directories)
     records = [experiment.record for experiment in experiments]
     pictures = picture_names(records)
-    check_out(out, ["results.json", "RESULTS.md", *pictures])
+    robustness = [find_robustness(experiment) for experiment in experiments]
+    curves = [f"robustness{name.removeprefix(_stem(record))}" for name, record in zip(pictures, records, strict=True)]
+    shown = [one and (one, name) for one, name in zip(robustness, curves, strict=True)]
+    check_out(out, ["results.json", "RESULTS.md", *pictures, *(name for _, name in filter(None, shown))])
     # First, since it tells the folder from others when a report is written again.
     write_text(out / "results.json", summary_json(records))
     for experiment, picture in zip(experiments, pictures, strict=True):
         experiment.plot(describe(experiment.record), out / picture)
-    write_text(out / "RESULTS.md", results_document(records, pictures, figures))
+    for one, name in filter(None, shown):
+        save_figure(draw_robustness(one, f"{describe(one.record)}: what it copes with"), out / name)
+    write_text(out / "RESULTS.md", results_document(records, pictures, figures, shown))
+    drawn = [*pictures, *(name for _, name in filter(None, shown))]
     tables = [overview(records), ablation_table(records, figures), published_table(records, figures)]
-    return [table for table in tables if table] + [f"written: {out}/{{RESULTS.md,results.json,{','.join(pictures)}}}"]
+    return [table for table in tables if table] + [f"written: {out}/{{RESULTS.md,results.json,{','.join(drawn)}}}"]
 
 
 def check_out(out: Path, names: list[str]) -> None:
@@ -74,9 +83,13 @@ def check_out(out: Path, names: list[str]) -> None:
 
 def picture_names(records: list[dict[str, Any]]) -> list[str]:
     """`confusion.png` or `scatter.png` for the first record; the others carry their name."""
-    stems = [find_task(record["task"]).report.picture for record in records]
+    stems = map(_stem, records)
     names = [f"-{file_name(record['name'])}" for record in records]
     return [f"{stem}{name}.png" for stem, name in zip(stems, ["", *names[1:]], strict=True)]
+
+
+def _stem(record: dict[str, Any]) -> str:
+    return find_task(record["task"]).report.picture
 
 
 def file_name(name: str) -> str:

@@ -85,19 +85,27 @@ class ClusterSums:
 
 
 def sum_clusters(
-    runs: Sequence[ScoredRun], predictions: Sequence[Predictions], report: TaskReport, averages_seeds: bool
+    runs: Sequence[ScoredRun],
+    predictions: Sequence[Predictions],
+    report: TaskReport,
+    averages_seeds: bool,
+    noted: Sequence[Path] | None = None,
 ) -> ClusterSums | None:
     """The sums of every cluster; None where a run has no predictions.
 
     Args:
         averages_seeds: whether the figures are means over seeds, whatever the task does.
+        noted: of each run the folder that says what its utterances share; None for its own.
 
     Raises:
         MertkError: a run's clusters are of other utterances than its predictions.
     """
     if any(one is None for one in predictions):
         return None
-    kinds, keys = zip(*(_clusters_of(run, one or {}) for run, one in zip(runs, predictions, strict=True)), strict=True)
+    folders = noted or [Path(run.directory) for run in runs]
+    kinds, keys = zip(
+        *(_clusters_of(folder, one or {}) for folder, one in zip(folders, predictions, strict=True)), strict=True
+    )
     kind = kinds[0] if len(set(kinds)) == 1 else UTTERANCE
     if kind == UTTERANCE:
         keys = tuple(list(one or {}) for one in predictions)
@@ -132,9 +140,9 @@ def _strata(folds: Sequence[set[int]]) -> np.ndarray:
     return np.array(first if enough else [0] * len(folds))
 
 
-def _clusters_of(run: ScoredRun, predictions: dict) -> tuple[str, list[str]]:
-    """What was noted of a run's utterances, and the value of each."""
-    file = Path(run.directory) / CLUSTERS_FILE
+def _clusters_of(folder: Path, predictions: dict) -> tuple[str, list[str]]:
+    """What was noted in a run directory of its utterances, and the value of each."""
+    file = folder / CLUSTERS_FILE
     if not file.is_file():
         return UTTERANCE, list(predictions)
     kind, values = read_clusters(file)

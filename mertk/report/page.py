@@ -22,6 +22,9 @@ from mertk.report.page_pictures import PagePictures, data_uri, read_png
 from mertk.report.published import published_parts
 from mertk.report.published_file import read_published
 from mertk.report.reliability import draw_reliability
+from mertk.report.robustness import find_robustness
+from mertk.report.robustness_picture import draw_robustness
+from mertk.report.robustness_table import robustness_parts
 from mertk.report.tables import ablation_parts, overview_parts, run_table
 from mertk.tasks import find_task
 
@@ -170,6 +173,7 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
         "curve_notes": notes,
         "answers": blocks(task.report.tables(record)),
         "speakers": blocks(list(speaker_parts(record))),
+        "robustness": _robustness(experiment, about, pictures),
         "mistakes": rows,
         "has_data": any(source.has_data(one.run) for one in mistakes),
         "num_silent": sum(row["sound"] is None for row in rows[:num_sounds]),
@@ -192,6 +196,17 @@ def _draw_curves(record: Record, curves: Sequence[Curves], about: str, pictures:
 def _draw_reliability(calibration: Record, about: str, pictures: PagePictures) -> str:
     title = f"{about}: calibration\nECE {100 * calibration['ece']:.2f} %"
     return pictures.draw_figure(title, draw_reliability(calibration, title))
+
+
+def _robustness(experiment: Experiment, about: str, pictures: PagePictures) -> dict[str, Any] | None:
+    from markupsafe import Markup
+
+    found = find_robustness(experiment)
+    if found is None:
+        return None
+    title = f"{about}: what it copes with"
+    picture = Markup(pictures.draw_figure(title, draw_robustness(found, title)))
+    return {"parts": blocks(robustness_parts(found)), "picture": picture}
 
 
 def _mistake_rows(mistakes: Sequence[WorstMistake], source: Source, num_sounds: int) -> list[dict[str, Any]]:

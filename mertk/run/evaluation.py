@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from mertk.config import Config
+    from mertk.data.dataset import UtteranceDataset
     from mertk.data.parts import Part
     from mertk.run.given_objects import Given
     from mertk.training.model_directory import SavedModel
+    from mertk.training.scoring import Scores
 
 
 def evaluate(
@@ -28,6 +30,7 @@ def evaluate(
     trusted: Sequence[str] = (),
     tell: Callable[[str], object] = print,
     whole_process: bool = False,
+    then: Callable[[Accelerator, list[Path]], object] | None = None,
 ) -> list[Path]:
     """Score every finished run at or below `directories`; the directories of all of them.
 
@@ -38,6 +41,7 @@ def evaluate(
         trusted: modules, besides mertk's own, whose classes the models may be made of.
         tell: gets a line about every run, on the main process.
         whole_process: the process is there for this alone, and what libraries log goes where our lines go.
+        then: what is done with the runs once all are scored, on every process.
 
     Raises:
         MertkError: no finished run, another number of processes, or a run that cannot be scored (see `open_run`).
@@ -58,6 +62,8 @@ def evaluate(
                 evaluate_run(accelerator, run_dir, part, trusted, tell)
             elif accelerator.is_main_process:
                 tell(f"{run_dir}: {part} part scored already")
+        if then is not None:
+            then(accelerator, runs)
         end_accelerator(accelerator, leave=whole_process)
     return runs
 
@@ -139,30 +145,60 @@ def score_part(
     tell: Callable[[str], object] = print,
 ) -> dict[str, Any] | None:
     """Score the model of a run on a part; the main process writes the files and gets the results."""
-    from mertk.data.loader import EvaluationLoader
     from mertk.run.clusters import clusters_text
-    from mertk.run.description import describe_run
-    from mertk.training.scoring import score
 
-    loader = EvaluationLoader(
-        part.dataset,
-        config.training.evaluation_batch_size,
-        config.data.num_workers,
-        accelerator.process_index,
-        accelerator.num_processes,
-        accelerator.device.type == "cuda",
-    )
-    scores = score(accelerator, saved.model.to(accelerator.device), loader, part.dataset.ids)
+    scores = run_model(accelerator, config, saved, part.dataset)
     if not accelerator.is_main_process:
         return None
-    lost = sorted(set(part.manifest_ids) - set(scores.ids))
-    about = describe_run(run_dir, config, saved.info) | {"scoring": describe_scoring(accelerator)}
-    results = describe(scores, saved.info, part_name, lost) | {"run": about}
-    rows = part.task.prediction_rows(scores.ids, scores.labels, scores.logits, saved.info["classes"])
+    results, rows = tell_scores(accelerator, run_dir, config, saved, part, part_name, scores)
     write_results(run_dir, part_name, results, rows, clusters_text(part.manifest, scores.ids))
     shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
     tell(f"{run_dir}: {part_name} {results['count']} utterances, {shown}")
     return results
+
+
+def run_model(
+    accelerator: Accelerator,
+    config: Config,
+    saved: SavedModel,
+    dataset: UtteranceDataset,
+    num_workers: int | None = None,
+) -> Scores:
+    """What the model of a run says of utterances, on all processes.
+
+    Args:
+        num_workers: that read them; None for as many as the configuration says.
+    """
+    from mertk.data.loader import EvaluationLoader
+    from mertk.training.scoring import score
+
+    loader = EvaluationLoader(
+        dataset,
+        config.training.evaluation_batch_size,
+        config.data.num_workers if num_workers is None else num_workers,
+        accelerator.process_index,
+        accelerator.num_processes,
+        accelerator.device.type == "cuda",
+    )
+    return score(accelerator, saved.model.to(accelerator.device), loader, dataset.ids)
+
+
+def tell_scores(
+    accelerator: Accelerator,
+    run_dir: Path,
+    config: Config,
+    saved: SavedModel,
+    part: Part,
+    part_name: str,
+    scores: Scores,
+) -> tuple[dict[str, Any], list[list[str]]]:
+    """Content of results.json, and rows of predictions.tsv."""
+    from mertk.run.description import describe_run
+
+    lost = sorted(set(part.manifest_ids) - set(scores.ids))
+    about = describe_run(run_dir, config, saved.info) | {"scoring": describe_scoring(accelerator)}
+    results = describe(scores, saved.info, part_name, lost) | {"run": about}
+    return results, part.task.prediction_rows(scores.ids, scores.labels, scores.logits, saved.info["classes"])
 
 
 def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tuple[Config, SavedModel, Part]:

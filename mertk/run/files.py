@@ -24,6 +24,9 @@ FILES = (
 #: whole ones, and what a process that was killed left of them
 CHECKPOINT = re.compile(r"step_[0-9]{8,}|\.step_[0-9]{8,}\.(writing|replaced)")
 EVENTS = "events.out.tfevents.*"
+#: folder of the scores under conditions (`mertk.run.conditions`), and their results
+ROBUSTNESS = "robustness"
+CONDITIONS = f"{ROBUSTNESS}/**/results.json"
 #: files that say nothing of whose a directory is: the first are there before a run is, the log is only added to
 HARMLESS = ("depends_on.json", "train.log")
 
@@ -91,6 +94,18 @@ def remove_run(run_dir: Path) -> None:
             folder.rmdir()
     for path in [*(run_dir / name for name in FILES), *run_dir.glob(EVENTS)]:
         path.unlink(missing_ok=True)
+    for results in [*run_dir.glob(CONDITIONS)]:
+        if "condition" in read_object(results):
+            remove_scores(results.parent, run_dir)
+
+
+def remove_scores(folder: Path, run_dir: Path) -> None:
+    """Delete the scores of a condition, and the folders above them that are then empty."""
+    for name in ("results.json", "predictions.tsv"):
+        (folder / name).unlink(missing_ok=True)
+    while folder != run_dir and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def set_aside(run_dir: Path) -> Path | None:
@@ -114,6 +129,9 @@ def set_scores_aside(run_dir: Path) -> list[Path]:
         if name.startswith(("results", "predictions")) and (run_dir / name).exists():
             moved.append(free_name(run_dir / f".{name}.replaced"))
             (run_dir / name).rename(moved[-1])
+    if (run_dir / ROBUSTNESS).is_dir():
+        moved.append(free_name(run_dir / f".{ROBUSTNESS}.replaced"))
+        (run_dir / ROBUSTNESS).rename(moved[-1])
     return moved
 
 
