@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mertk.api.evaluation import cross_validate, evaluate
     from mertk.api.manifests import read_manifest
     from mertk.api.prediction import load
-    from mertk.api.results import read_results
+    from mertk.api.results import read_groups, read_results
     from mertk.api.training import TrainedRun, train
     from mertk.config import Config
     from mertk.data.recording import Recording
@@ -35,6 +35,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "load",
+    "read_groups",
     "read_manifest",
     "read_results",
     "train",
@@ -53,6 +54,7 @@ _HOMES = {
     "cross_validate": "mertk.api.evaluation",
     "evaluate": "mertk.api.evaluation",
     "load": "mertk.api.prediction",
+    "read_groups": "mertk.api.results",
     "read_manifest": "mertk.api.manifests",
     "read_results": "mertk.api.results",
     "train": "mertk.api.training",

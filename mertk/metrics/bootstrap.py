@@ -91,7 +91,7 @@ def draw_figures(
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def find_interval(draws: np.ndarray, freedom: int, level: float = LEVEL) -> tuple[float, float] | None:
+def find_interval(draws: np.ndarray, freedom: float, level: float = LEVEL) -> tuple[float, float] | None:
     """The ends between which a figure of the population lies in `level` of all cases; None where draws are too few.
 
     Args:

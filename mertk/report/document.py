@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mertk.report.figures import metric_set_of
 from mertk.report.formatting import Record, describe, join_paragraphs
+from mertk.report.group_gaps import group_parts
 from mertk.report.origin import origin
 from mertk.report.published import published_table
 from mertk.report.speakers import tell_speakers
@@ -82,6 +83,7 @@ def details(record: Record, picture: str) -> str:
             run_table(record),
             tell_intervals(record),
             *filter(None, [tell_speakers(record)]),
+            *group_parts(record),
             *report.tables(record),
             f"![{report.caption} of {record['name']}]({picture})",
             origin(record),

@@ -46,10 +46,10 @@ def find_intervals(sums: ClusterSums | None) -> Record | None:
     if sums.freedom < LEAST_FREEDOM:
         few = f"one {sums.kind} is" if len(sums.names) == 1 else f"{len(sums.names)} {sums.kind}s are"
         return record | {"reason": f"{few} too few to tell"}
-    return record | {"figures": {name: _ends(values, sums.freedom) for name, values in sums.draws.items()}}
+    return record | {"figures": {name: ends_of(values, sums.freedom) for name, values in sums.draws.items()}}
 
 
-def _ends(draws: np.ndarray, freedom: int) -> tuple[float, float] | None:
+def ends_of(draws: np.ndarray, freedom: float) -> tuple[float, float] | None:
     """The ends of an interval; None where all draws are alike, all answers being right, say: they tell nothing."""
     ends = find_interval(draws, freedom)
     return None if ends is None or ends[0] == ends[1] else ends

@@ -14,6 +14,7 @@ from mertk.report.document import metric_lines, tell_intervals
 from mertk.report.experiments import Experiment
 from mertk.report.figures import headings, metric_set_of, spread
 from mertk.report.formatting import Part, Record, describe
+from mertk.report.group_gaps import group_parts
 from mertk.report.learning import Curves, draw_curves, read_curves
 from mertk.report.mistakes import WorstMistake, worst_mistakes
 from mertk.report.origin import origin_lines
@@ -170,6 +171,7 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
         "curve_notes": notes,
         "answers": blocks(task.report.tables(record)),
         "speakers": blocks(list(speaker_parts(record))),
+        "groups": blocks(list(group_parts(record))),
         "mistakes": rows,
         "has_data": any(source.has_data(one.run) for one in mistakes),
         "num_silent": sum(row["sound"] is None for row in rows[:num_sounds]),

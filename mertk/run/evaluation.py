@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,8 +140,9 @@ def score_part(
 ) -> dict[str, Any] | None:
     """Score the model of a run on a part; the main process writes the files and gets the results."""
     from mertk.data.loader import EvaluationLoader
-    from mertk.run.clusters import clusters_text
+    from mertk.run.clusters import CLUSTERS_FILE, clusters_text
     from mertk.run.description import describe_run
+    from mertk.run.group_columns import GROUPS_FILE, groups_text
     from mertk.training.scoring import score
 
     loader = EvaluationLoader(
@@ -159,7 +160,11 @@ def score_part(
     about = describe_run(run_dir, config, saved.info) | {"scoring": describe_scoring(accelerator)}
     results = describe(scores, saved.info, part_name, lost) | {"run": about}
     rows = part.task.prediction_rows(scores.ids, scores.labels, scores.logits, saved.info["classes"])
-    write_results(run_dir, part_name, results, rows, clusters_text(part.manifest, scores.ids))
+    beside = {
+        CLUSTERS_FILE: clusters_text(part.manifest, scores.ids),
+        GROUPS_FILE: groups_text(part.manifest, scores.ids, tell),
+    }
+    write_results(run_dir, part_name, results, rows, beside)
     shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
     tell(f"{run_dir}: {part_name} {results['count']} utterances, {shown}")
     return results
@@ -224,17 +229,24 @@ def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
 
 
 def write_results(
-    run_dir: Path, part: str, results: dict[str, Any], rows: list[list[str]], clusters: str | None = None
+    run_dir: Path,
+    part: str,
+    results: dict[str, Any],
+    rows: list[list[str]],
+    beside: Mapping[str, str | None] | None = None,
 ) -> None:
     """predictions.tsv first, results.json last: that there are results means that all is there.
 
     Args:
-        clusters: text of clusters.tsv (`mertk.run.clusters`), which is of the test part alone.
+        beside: by name the text of files that say who the utterances of the test part are of (`mertk.run.clusters`,
+            `mertk.run.group_columns`); None where nobody knows, and one of before goes.
     """
     from mertk.atomic import write_text
-    from mertk.run.clusters import CLUSTERS_FILE
 
     write_text(predictions_file(run_dir, part), "".join("\t".join(row) + "\n" for row in rows))
-    if part == "test" and clusters is not None:
-        write_text(run_dir / CLUSTERS_FILE, clusters, errors="surrogateescape")
+    for name, text in (beside or {}).items() if part == "test" else ():
+        if text is not None:
+            write_text(run_dir / name, text, errors="surrogateescape")
+        else:
+            (run_dir / name).unlink(missing_ok=True)
     write_text(run_dir / results_name(part), json.dumps(results, indent=2, ensure_ascii=False) + "\n")

@@ -57,7 +57,14 @@ ALLOWED = {
         "mertk.encoders",
         "mertk.processes",
     },
-    "mertk.report": {"mertk.data.audit", "mertk.metrics", "mertk.run.clusters", "mertk.run.files", "mertk.tasks"},
+    "mertk.report": {
+        "mertk.data.audit",
+        "mertk.metrics",
+        "mertk.run.clusters",
+        "mertk.run.files",
+        "mertk.run.group_columns",
+        "mertk.tasks",
+    },
     "mertk.jobs": set(),
     "mertk.checkup": {
         "mertk.data",
