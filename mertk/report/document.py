@@ -6,19 +6,25 @@ from mertk.report.figures import metric_set_of
 from mertk.report.formatting import Record, describe, join_paragraphs
 from mertk.report.group_gaps import group_parts
 from mertk.report.origin import origin
-from mertk.report.published import published_table
+from mertk.report.published import Beside, beside_parts, published_rows
 from mertk.report.speakers import tell_speakers
 from mertk.report.tables import ablation_table, overview, run_table
 from mertk.tasks import METRICS, find_task
 
 
-def results_document(records: list[Record], pictures: list[str], published: Record | None) -> str:
-    """The whole of RESULTS.md."""
+def results_document(records: list[Record], pictures: list[str], beside: Beside | None = None) -> str:
+    """The whole of RESULTS.md.
+
+    Args:
+        pictures: names of the files, one a record.
+        beside: published figures.
+    """
+    beside = beside or ()
     recipes = ", ".join(dict.fromkeys(record["recipe"] for record in records))
     parts = [f"# Results of {recipes}", _introduction(records), overview(records)]
     for heading, text in (
-        ("## Ablation", ablation_table(records, published)),
-        ("## Beside the published figures", published_table(records, published)),
+        ("## Ablation", ablation_table(records, published_rows(beside))),
+        ("## Beside the published figures", join_paragraphs(beside_parts(beside))),
     ):
         if text:
             parts += [heading, text]
