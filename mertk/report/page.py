@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,8 +21,11 @@ from mertk.report.mistakes import WorstMistake, worst_mistakes
 from mertk.report.origin import origin_lines
 from mertk.report.page_parts import blocks, column_is_text, recall_table, speaker_parts, split_facts, with_code
 from mertk.report.page_pictures import PagePictures, data_uri, read_png
+from mertk.report.projection import PROJECTIONS
 from mertk.report.published import beside_parts, published_rows, read_beside
 from mertk.report.reliability import draw_reliability
+from mertk.report.representations import picture_name
+from mertk.report.runs import ScoredRun
 from mertk.report.tables import ablation_parts, overview_parts, run_table
 from mertk.tasks import find_task
 
@@ -209,21 +212,27 @@ def _mistake_rows(mistakes: Sequence[WorstMistake], source: Source, num_sounds: 
 def _representations(experiment: Experiment) -> list[dict[str, Any]]:
     """Pictures that `mertk plot` left in a run directory, those of the first run that has some."""
     for run in experiment.runs:
-        if not (run.directory / "pca.json").is_file():
-            continue
-        try:
-            stages = read_json(run.directory / "pca.json", dict[str, Any], "run mertk plot again").get("stages")
-        except MertkError:
-            continue
-        found = []
-        for stage in stages if isinstance(stages, dict) else ():
-            picture = read_png(run.directory / f"pca_{stage.replace(' ', '_')}.png") if "/" not in stage else None
-            if picture:
-                told = [f"fold {run.about['fold']}, seed {run.about['seed']}", *_tell_apart(stages[stage])]
-                found.append({"stage": stage, "told": "; ".join(told), "picture": picture})
+        found = [picture for projection in PROJECTIONS for picture in _pictures_of(run, projection)]
         if found:
             return found
     return []
+
+
+def _pictures_of(run: ScoredRun, projection: str) -> Iterator[dict[str, Any]]:
+    """The pictures of one projection."""
+    record = run.directory / f"{projection}.json"
+    if not record.is_file():
+        return
+    try:
+        stages = read_json(record, dict[str, Any], "run mertk plot again").get("stages")
+    except MertkError:
+        return
+    for stage in stages if isinstance(stages, dict) else ():
+        picture = read_png(run.directory / picture_name(projection, stage)) if "/" not in stage else None
+        if picture:
+            told = [f"fold {run.about['fold']}, seed {run.about['seed']}", *_tell_apart(stages[stage])]
+            called = PROJECTIONS[projection].called
+            yield {"stage": stage, "called": called, "told": "; ".join(told), "picture": picture}
 
 
 def _tell_apart(figures: Any) -> list[str]:

@@ -318,8 +318,11 @@ def test_pictures_that_plot_left_are_shown(tmp_path):
         json.dumps({"stages": {"after avel": {"silhouette_by_name": 0.25}, "../x": {}, "gone": 1}})
     )
     (run / "pca_after_avel.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
+    (run / "umap.json").write_text(json.dumps({"stages": {"before": {}}}))
+    (run / "umap_before.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
     _, tree = report(tmp_path / "paper", out=tmp_path / "report.html")
-    (image,) = tree.iter("img")
+    image, other = tree.iter("img")
+    assert other.get("alt") == "before" and "UMAP, before; fold 1, seed 1." in text_of(tree)
     assert image.get("src").startswith("data:image/png;base64,iVBOR") and image.get("alt") == "after avel"
     assert "Principal components, after avel; fold 1, seed 1; silhouette by representation 0.250." in text_of(tree)
 
