@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mertk.cli import positive_float
+from mertk.cli import positive_float, positive_int
 from mertk.file_names import printable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mertk.run.timeline import Cutting
 
 #: options that mean nothing without a timeline
-_OF_TIMELINES = ("hop", "format", "out_dir", "subtitles", "plot", "overwrite")
+_OF_TIMELINES = ("hop", "batch_size", "format", "out_dir", "subtitles", "plot", "overwrite")
 
 
 def add_timeline_arguments(parser: Parser) -> None:
@@ -32,6 +32,8 @@ def add_timeline_arguments(parser: Parser) -> None:
         help="timeline: length of a window, or the longest of speech",
     )
     add("--hop", type=positive_float, metavar="SECONDS", help="from one window to the next; a third of the window")
+    told = "windows that are answered at once (on a GPU as many as 96 s hold, on a processor one)"
+    add("--batch_size", type=positive_int, metavar="N", help=told)
     add("--segments", choices=("vad",), help="stretches of speech, which silero-vad finds, in place of windows")
     add("--format", choices=("tsv", "jsonl"), help="of the lines: a table, as otherwise, or an object a line")
     add("--out_dir", type=Path, metavar="DIR", help="a table NAME.tsv of each file in a folder, not one of all")
@@ -98,7 +100,7 @@ def tell_timelines(
             place = TimelineStream(files, lines, sys.stdout)
         said = (transcripts, arguments.text, arguments.half)
         show = bool(arguments.out_dir or arguments.out) or not sys.stdout.isatty()
-        for told in answer_files(predictor, files, cutting, place.open, *said, show):
+        for told in answer_files(predictor, files, cutting, place.open, *said, show, arguments.batch_size):
             sys.stderr.write(told.trace if arguments.debug else "")
             tell("note", told.notes)
             tell("error", told.errors)

@@ -233,7 +233,7 @@ class FoalNet(Model):
         }
 
     def representations(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Unit vectors, as AVEL compares them: `before avel/NAME`, means over frames, and `after avel/NAME`, projected.
+        """Unit vectors, as AVEL compares them: `before AVEL/NAME`, means over frames, and `after AVEL/NAME`, projected.
 
         Of modalities of different widths the narrower are filled up with zeros, which changes no angle among their own.
         """
@@ -241,11 +241,11 @@ class FoalNet(Model):
         means = {name: functional.normalize(masked_mean(*given), dim=1) for name, given in inputs.items()}
         widest = max(mean.shape[1] for mean in means.values())
         found = {
-            f"before avel/{name}": functional.pad(mean, (0, widest - mean.shape[1])) for name, mean in means.items()
+            f"before AVEL/{name}": functional.pad(mean, (0, widest - mean.shape[1])) for name, mean in means.items()
         }
         if self.has_alignment:
             aligned = self._align(inputs)
-            found |= {f"after avel/{name}": aligned[f"{name}_embedding"] for name in self.modalities}
+            found |= {f"after AVEL/{name}": aligned[f"{name}_embedding"] for name in self.modalities}
         return found
 
     def draw_negatives(self, batch: Batch, output: Output, counts: list[int]) -> tuple[torch.Tensor, ...]:

@@ -204,18 +204,18 @@ def test_pictures_show_modalities_before_and_after_they_are_aligned():
     model, batch = FoalNet(**SMALL).eval(), batch_of([0, 1, 2, 0])
     found = model.representations(batch)
     assert {name: tuple(rows.shape) for name, rows in found.items()} == {
-        "before avel/audio": (4, 16),
-        "before avel/video": (4, 16),
-        "after avel/audio": (4, 8),
-        "after avel/video": (4, 8),
+        "before AVEL/audio": (4, 16),
+        "before AVEL/video": (4, 16),
+        "after AVEL/audio": (4, 8),
+        "after AVEL/video": (4, 8),
     }
     for rows in found.values():
         torch.testing.assert_close(rows.norm(dim=1), torch.ones(4))
-    torch.testing.assert_close(found["after avel/audio"], model.embed(batch)["audio_embedding"])
+    torch.testing.assert_close(found["after AVEL/audio"], model.embed(batch)["audio_embedding"])
     own = batch["audio"][0, :3].mean(dim=0)
-    torch.testing.assert_close(found["before avel/audio"][0], own / own.norm())
-    assert found["before avel/video"][:, 12:].count_nonzero() == 0
+    torch.testing.assert_close(found["before AVEL/audio"][0], own / own.norm())
+    assert found["before AVEL/video"][:, 12:].count_nonzero() == 0
     assert list(FoalNet(**SMALL | {"alignment": False}).eval().representations(batch)) == [
-        "before avel/audio",
-        "before avel/video",
+        "before AVEL/audio",
+        "before AVEL/video",
     ]
