@@ -39,6 +39,7 @@ def evaluate(
     Raises:
         MertkError: no finished run, or one that cannot be scored.
     """
+    from mertk.report.run_intervals import note_intervals
     from mertk.run.evaluation import evaluate as evaluate_runs
 
     check_part(part)
@@ -47,7 +48,9 @@ def evaluate(
         raise MertkError("runs: none is given; expected run directories, or directories above them.")
     trusted = (trust,) if isinstance(trust, str) else tuple(trust)
     with as_found():
-        scored = evaluate_runs([Path(run) for run in given], part, None, again, trusted, log.info)
+        scored = evaluate_runs(
+            [Path(run) for run in given], part, None, again, trusted, log.info, finish=note_intervals
+        )
     return read_runs([run.resolve() for run in scored], part)
 
 

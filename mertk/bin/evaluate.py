@@ -27,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 
+    from mertk.report.run_intervals import note_intervals
     from mertk.run.evaluation import evaluate
 
     evaluate(
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.trust,
         tell=functools.partial(print, flush=True),
         whole_process=True,
+        finish=note_intervals,
     )
     return 0
 

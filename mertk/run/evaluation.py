@@ -28,6 +28,7 @@ def evaluate(
     trusted: Sequence[str] = (),
     tell: Callable[[str], object] = print,
     whole_process: bool = False,
+    finish: Callable[[Path], object] | None = None,
 ) -> list[Path]:
     """Score every finished run at or below `directories`; the directories of all of them.
 
@@ -37,6 +38,7 @@ def evaluate(
         again: also those whose results are there and newer than their model.
         trusted: modules, besides mertk's own, whose classes the models may be made of.
         tell: gets a line about every run, on the main process.
+        finish: gets the directory of every run whose test part was scored, on the main process.
         whole_process: the process is there for this alone, and what libraries log goes where our lines go.
 
     Raises:
@@ -55,7 +57,9 @@ def evaluate(
         runs, todo = gather_objects((runs, todo))[0]
         for run_dir in runs:
             if run_dir in todo:
-                evaluate_run(accelerator, run_dir, part, trusted, tell)
+                results = evaluate_run(accelerator, run_dir, part, trusted, tell)
+                if results is not None and part == "test" and finish is not None:
+                    finish(run_dir)
             elif accelerator.is_main_process:
                 tell(f"{run_dir}: {part} part scored already")
         end_accelerator(accelerator, leave=whole_process)
@@ -106,8 +110,11 @@ def evaluate_run(
     return score_part(accelerator, run_dir, config, saved, part, part_name, tell)
 
 
-def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
-    """Score the best model of a run that was just trained on the test rows that are given; what results.json holds."""
+def evaluate_given(config: Config, given: Given, finish: Callable[[Path], object] | None = None) -> dict[str, Any]:
+    """Score the best model of a run that was just trained on the test rows that are given; what was measured.
+
+    `finish` is as that of `evaluate`.
+    """
     from mertk.config import TrainingConfig
     from mertk.data.parts import open_part
     from mertk.distributed import gather_objects
@@ -124,7 +131,10 @@ def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
             config.data, "test", find_task(info["task"]), info["classes"], info["normalization"], rows=rows
         )
         tell = logging.getLogger("mertk.train").info
-        results = gather_objects(score_part(accelerator, run_dir, config, saved, part, "test", tell))[0]
+        scored = score_part(accelerator, run_dir, config, saved, part, "test", tell)
+        if scored is not None and finish is not None:
+            finish(run_dir)
+        results = gather_objects(scored)[0]
     end_accelerator(accelerator, leave=False)
     return results
 
