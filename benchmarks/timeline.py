@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = benchmark_parser("timeline", __doc__)
     parser.add_argument("--seconds", type=int, default=3600, help="of the recordings")
     parser.add_argument("--batch_sizes", type=int, nargs="+", default=[1, 8, 32], help="windows at once")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="more only where nothing else runs")
     parser.add_argument("--video_seconds", type=int, default=3600, help="of the video; 0: sound alone")
     arguments = parser.parse_args(argv)
 
