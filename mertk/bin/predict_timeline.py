@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from mertk.cli import positive_float, positive_int
 from mertk.file_names import printable
@@ -92,12 +92,8 @@ def tell_timelines(
         if arguments.out_dir:
             names, kinds = [one.name for one in found], (arguments.subtitles, arguments.plot)
             place = TimelineFolder(arguments.out_dir, files, names, lines, classes, *kinds, arguments.overwrite)
-        elif arguments.out:
-            arguments.out.parent.mkdir(parents=True, exist_ok=True)
-            stream = arguments.out.open("w", encoding="utf-8", errors="backslashreplace")
-            place = TimelineStream(files, lines, opened.enter_context(stream))
         else:
-            place = TimelineStream(files, lines, sys.stdout)
+            place = TimelineStream(files, lines, opened.enter_context(open_table(arguments.out)))
         said = (transcripts, arguments.text, arguments.half)
         show = bool(arguments.out_dir or arguments.out) or not sys.stdout.isatty()
         for told in answer_files(predictor, files, cutting, place.open, *said, show, arguments.batch_size):
@@ -108,6 +104,14 @@ def tell_timelines(
     if num_bad and len(files) > 1:
         print(f"{num_bad} of {len(files)} files have errors, told above", file=sys.stderr)
     return 1 if num_bad else 0
+
+
+def open_table(out: Path | None) -> AbstractContextManager[TextIO]:
+    """Where lines go as they come: a file, which stays with what was written when the rest fails, or the terminal."""
+    if out is None:
+        return nullcontext(sys.stdout)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return out.open("w", encoding="utf-8", errors="backslashreplace")
 
 
 def tell(kind: str, messages: Sequence[str]) -> None:

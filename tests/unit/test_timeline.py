@@ -367,6 +367,24 @@ def test_lines_are_out_as_soon_as_they_are_known(model, tmp_path, monkeypatch, c
     assert seen[1:] == [2, 3, 4] and out.read_text().count("\n") == 5
 
 
+def test_answers_to_whole_files_are_out_as_they_come_and_folders_are_searched(model, tmp_path, monkeypatch, capsys):
+    folder, out, seen = tmp_path / "all", tmp_path / "new/out.tsv", []
+    folder.mkdir()
+    for name in ("a", "c"):
+        write_tone(folder / f"{name}.wav")
+    (folder / "b.wav").write_text("no sound")
+    read = mertk.Predictor.read
+    monkeypatch.setattr(
+        mertk.Predictor, "read", lambda *given: seen.append(out.read_text().count("\n")) or read(*given)
+    )
+    code, _, told = call(capsys, model, "--out", out, "--", folder)
+    assert (code, seen) == (1, [1, 2, 2]) and f"error: {folder / 'b.wav'}: " in told
+    assert [line.split("\t")[0] for line in out.read_text().splitlines()] == [
+        "file",
+        *(str(folder / f"{name}.wav") for name in "ac"),
+    ]
+
+
 def test_folders_and_lists_are_searched(model, tmp_path, capsys):
     folder = tmp_path / "all"
     (folder / "later/.hidden").mkdir(parents=True)
