@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from mertk.data.columns import whole_segment
+from mertk.data.columns import UNKNOWN, whole_segment
 from mertk.data.corpus_files import CorpusFiles
 from mertk.data.ledger import Ledger
 from mertk.data.recording_error import RecordingError, attempt
@@ -88,13 +88,16 @@ def _measure(take: Take, refuse_silence: bool) -> Lengths:
     return Lengths(seconds, read_duration(take.picture) if take.picture else None)
 
 
-def make_columns(takes: Sequence[Take], lengths: Mapping[str, Lengths]) -> dict[str, dict[str, str]]:
-    """The columns of a data directory."""
+def make_columns(
+    takes: Sequence[Take], lengths: Mapping[str, Lengths], genders: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """The columns of a data directory; `genders` are those of the actors."""
     columns = {
         "wav.scp": {take.utterance: str(take.sound) for take in takes},
         "utt2dur": {take.utterance: f"{lengths[take.utterance].sound_seconds:.4f}" for take in takes},
         "text": {take.utterance: take.words for take in takes},
         "utt2spk": {take.utterance: take.actor for take in takes},
+        "utt2gender": {take.utterance: genders.get(take.actor, UNKNOWN) for take in takes},
         "utt2label": {take.utterance: take.emotion for take in takes},
     }
     pictures = {take.utterance: str(take.picture) for take in takes if take.picture}

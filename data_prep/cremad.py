@@ -80,7 +80,9 @@ def prepare(corpus: Path, out: Path, labels: str = "intended", video: bool = Tru
         files=files.counts(),
         warnings=_warnings(ledger, len(clips), sum(map(len, groups)), is_miniature(root)) + length_warnings(lengths),
     )
-    with building_data_directory(out, make_columns(clips, lengths), record, CLASSES, ledger, files) as directory:
+    genders = {actor: sex.casefold() for actor, sex in sexes.items() if sex}
+    columns = make_columns(clips, lengths, genders)
+    with building_data_directory(out, columns, record, CLASSES, ledger, files) as directory:
         directory.add_folds("speaker", groups=groups)
     return load_manifest(out, need=("utt2label",))
 

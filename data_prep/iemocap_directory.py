@@ -18,6 +18,8 @@ from mertk.file_names import printable
 #: utterances of the full corpus under four_excited_as_happy, by class and by session
 CLASS_TOTALS = {"neutral": 1708, "happy": 1636, "angry": 1103, "sad": 1084}
 SESSION_TOTALS = {"Ses01": 1085, "Ses02": 1023, "Ses03": 1151, "Ses04": 1031, "Ses05": 1241}
+#: by the letter of a speaker
+GENDERS = {"F": "female", "M": "male"}
 #: what fold.json says, in the order in which it always has
 FOLD_KEYS = (
     *("cv", "protocol", "fold", "test_sessions", "test_speakers", "validation_sessions", "train_sessions"),
@@ -116,6 +118,7 @@ def make_columns(
         "wav.scp": {turn.utterance: str(corpus.wav(turn)) for turn in kept},
         "text": {turn.utterance: corpus.words.get(turn.utterance, "") for turn in kept},
         "utt2spk": {turn.utterance: turn.speaker for turn in kept},
+        "utt2gender": {turn.utterance: GENDERS[turn.speaker[-1]] for turn in kept},
         "utt2session": {turn.utterance: turn.session for turn in kept},
         "utt2dialogue": {turn.utterance: turn.dialogue for turn in kept},
         "utt2label": {turn.utterance: label_map.map[turn.emotion] for turn in kept},

@@ -1,9 +1,9 @@
 """Recordings of your own, from a data directory of Kaldi or a three-column scp file.
 
-Reads wav.scp and, where they are there, segments, utt2spk (or spk2utt), text, and the labels in utt2label, utt2emo or
-the file that --labels names. A file instead of a folder holds lines `utterance path label`. Paths are relative to the
-working directory, as in Kaldi, or to the folder, or to --root. Without parts, folds are made that keep speakers
-together.
+Reads wav.scp and, where they are there, segments, utt2spk (or spk2utt), spk2gender, text, and the labels in utt2label,
+utt2emo or the file that --labels names. A file instead of a folder holds lines `utterance path label`. Paths are
+relative to the working directory, as in Kaldi, or to the folder, or to --root. Without parts, folds are made that keep
+speakers together.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def prepare(
     from mertk.data.ledger import Ledger
     from mertk.data.manifest import load_manifest
     from mertk.data_prep.acted_takes import length_warnings, make_columns, measure_takes
-    from mertk.data_prep.ravdess_corpus import CLASSES, find_warnings, read_recordings
+    from mertk.data_prep.ravdess_corpus import CLASSES, find_warnings, gender_of, read_recordings
     from mertk.data_prep.ravdess_folds import fold_groups, fold_warnings
 
     root, ledger = corpus.absolute(), Ledger()
@@ -107,7 +107,8 @@ def prepare(
         left_out=ledger.counts() if video else files.counts()["left_out"],
         warnings=[*warnings, *fold_warnings(folds_by, actors), *length_warnings(lengths)],
     )
-    with building_data_directory(out, make_columns(recordings, lengths), record, CLASSES, ledger, files) as directory:
+    columns = make_columns(recordings, lengths, {actor: gender_of(actor) for actor in actors})
+    with building_data_directory(out, columns, record, CLASSES, ledger, files) as directory:
         for way in folds_by:
             directory.add_folds("speaker", groups=groups[way], keys=FOLD_KEYS, name=way)
         if not video:  # lists of three columns have no pictures

@@ -133,6 +133,15 @@ def _recording(sound: Path, picture: Path | None = None) -> Take:
     return Take(utterance, sound, picture, EMOTIONS[emotion], words, f"Actor_{actor}")
 
 
+def gender_of(actor: str) -> str:
+    """Actors of odd numbers are men.
+
+    >>> gender_of("Actor_01"), gender_of("Actor_24")
+    ('male', 'female')
+    """
+    return "male" if int(actor.rpartition("_")[2]) % 2 else "female"
+
+
 def _seen(files: CorpusFiles) -> str:
     """What there is instead, for somebody who gave a folder of archives or of other sound files."""
     suffixes = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in files.other_suffixes().items())

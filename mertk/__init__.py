@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mertk.api.handover import export
     from mertk.api.manifests import read_manifest
     from mertk.api.prediction import load
-    from mertk.api.results import read_results
+    from mertk.api.results import read_groups, read_results
     from mertk.api.training import TrainedRun, train
     from mertk.config import Config
     from mertk.data.recording import Recording
@@ -37,6 +37,7 @@ __all__ = [
     "evaluate",
     "export",
     "load",
+    "read_groups",
     "read_manifest",
     "read_results",
     "train",
@@ -56,6 +57,7 @@ _HOMES = {
     "evaluate": "mertk.api.evaluation",
     "export": "mertk.api.handover",
     "load": "mertk.api.prediction",
+    "read_groups": "mertk.api.results",
     "read_manifest": "mertk.api.manifests",
     "read_results": "mertk.api.results",
     "train": "mertk.api.training",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mertk.data.columns import UNKNOWN
 from mertk.data_prep.own.files import FileFacts
 from mertk.data_prep.own.names import clean_name, name_rows
 from mertk.data_prep.own.rows import OwnRow
@@ -37,6 +38,9 @@ def make_columns(
             values = {utterance.id: getattr(utterance.row, name).strip() for utterance in kept}
             spelt = unique_names(list(values.values()))
             columns[column] = {utterance: spelt[value] for utterance, value in values.items()}
+    if any(clean_name(utterance.row.gender or "") for utterance in kept):
+        genders = {utterance.id: clean_name(utterance.row.gender or "").casefold() or UNKNOWN for utterance in kept}
+        columns["utt2gender"] = genders
     if taken:
         files = list(dict.fromkeys(utterance.file for utterance in kept))
         recordings = dict(zip(files, name_rows([OwnRow(str(file), file) for file in files]), strict=True))

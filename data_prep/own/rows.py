@@ -20,6 +20,7 @@ class OwnRow:
         label: class, several classes (`happy|surprised`), or a number.
         id: name of the utterance; by default that of the file, with its interval.
         start, end: of the utterance in the file, in seconds, as text: they may have a decimal comma.
+        gender: of the speaker, or any other groups that figures are told of, in the words of the table.
         part: train, validation or test, in any of the usual words.
         fold: name or number of the fold of a cross-validation that it is tested in.
         fault: what is wrong with the row itself, such as a value too many; it is not used.
@@ -34,6 +35,7 @@ class OwnRow:
     start: str | None = None
     end: str | None = None
     text: str | None = None
+    gender: str | None = None
     part: str | None = None
     fold: str | None = None
     fault: str | None = None

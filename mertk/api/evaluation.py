@@ -65,6 +65,7 @@ def evaluate(
         MertkError: no finished run, or one that cannot be scored; a condition that means nothing to a model.
     """
     from mertk.api.robustness import find_wanted, score_conditions
+    from mertk.report.run_intervals import note_intervals
     from mertk.run.evaluation import evaluate as evaluate_runs
 
     check_part(part)
@@ -78,7 +79,9 @@ def evaluate(
     with as_found():
         if wanted:
             return score_conditions([Path(run) for run in given], wanted, again, trusted, speech, log.info)
-        scored = evaluate_runs([Path(run) for run in given], part, None, again, trusted, log.info)
+        scored = evaluate_runs(
+            [Path(run) for run in given], part, None, again, trusted, log.info, finish=note_intervals
+        )
     return read_runs([run.resolve() for run in scored], part)
 
 

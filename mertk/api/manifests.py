@@ -17,6 +17,7 @@ _NAMES = {
     "utt2dialogue": "dialogue",
     "utt2video": "source",
     "utt2recording": "recording",
+    "utt2gender": "gender",
     "utt2label": "label",
     "utt2label_audio": "label_audio",
     "utt2label_video": "label_video",
@@ -34,9 +35,9 @@ def read_manifest(path: str | Path) -> pandas.DataFrame:
 
     The index is the utterance. Columns, those that there are: `audio`, `video` (paths), `audio_segments`,
     `video_segments`, `text`, `speaker`, `session`, `dialogue`, `source` (the video that a clip is of), `recording` (the
-    file that its sound was taken from), `label` (the name of a class, or an intensity as a number), `label_audio`,
-    `label_video`, `label_text`, `seconds`, `vad`. `table.attrs` has `classes`, in the order of their indices (None for
-    intensities, or where classes.txt does not say), and `corpus`, the content of corpus.json.
+    file that its sound was taken from), `gender`, `label` (the name of a class, or an intensity as a number),
+    `label_audio`, `label_video`, `label_text`, `seconds`, `vad`. `table.attrs` has `classes`, in the order of their
+    indices (None for intensities, or where classes.txt does not say), and `corpus`, the content of corpus.json.
 
     Raises:
         MertkError: there is none, or a file of it is faulty (names file, line and utterance).

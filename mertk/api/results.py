@@ -54,6 +54,47 @@ def read_results(
     return read_runs(find_runs([Path(directory) for directory in given]), part, predictions)
 
 
+def read_groups(directories: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
+    """For whom models work: figures by groups of people, where the data directory has a column of them (docs/data.md).
+
+        table = mertk.read_groups("exp/iemocap/foal/paper")
+        table[(table.metric == "ua") & (table.kind == "gap")]
+
+    A row a group and metric: `experiment` (with its folds and protocol), `column` (`gender`), `kind` (`group`),
+    `group`, `metric`, `value`, `low` and `high` (the ends of its 95 % interval; NaN where there is none), `clusters`
+    (how many speakers, or what else is known) and `utterances`; and a row a metric of kind `gap`, the largest value
+    less the smallest, whose `group` names both. Empty where runs know of no groups.
+
+    Args:
+        directories: scored experiments.
+
+    Raises:
+        MertkError: no scored run, damaged results, or runs that do not belong together.
+    """
+    import pandas
+
+    from mertk.report.experiments import collect
+
+    given = [directories] if isinstance(directories, (str, Path)) else list(directories)
+    rows = []
+    for experiment in collect([Path(directory) for directory in given]):
+        for column, found in (experiment.record["groups"] or {}).items():
+            about = {"experiment": experiment.record["name"], "column": column}
+            for name, one in found["groups"].items():
+                size = {"clusters": one["intervals"]["num_clusters"], "utterances": one["count"]}
+                for metric, value in one["figures"].items():
+                    low, high = one["intervals"]["figures"].get(metric) or (None, None)
+                    row = {"kind": "group", "group": name, "metric": metric, "value": value, "low": low, "high": high}
+                    rows.append(about | row | size)
+            for metric, gap in found["gaps"].items():
+                low, high = gap["ends"] or (None, None)
+                names = f"{gap['largest']} less {gap['smallest']}"
+                row = {"kind": "gap", "group": names, "metric": metric, "value": gap["value"], "low": low, "high": high}
+                rows.append(about | row)
+    names = ["experiment", "column", "kind", "group", "metric", "value", "low", "high", "clusters", "utterances"]
+    return pandas.DataFrame(rows, columns=names).astype(dict.fromkeys(("value", "low", "high"), float))
+
+
 def check_part(part: str) -> None:
     """Refuse what is no part.
 

@@ -54,6 +54,7 @@ def score_conditions(
 
     from mertk.features import Places
     from mertk.report.robustness_files import write_curves
+    from mertk.report.run_intervals import note_intervals
     from mertk.run.robustness import evaluate_conditions
 
     found: list[Robustness] = []
@@ -61,7 +62,8 @@ def score_conditions(
     def summarize(scored: list[Path]) -> None:
         found.extend(write_curves(scored)[0])
 
-    evaluate_conditions(runs, wanted, None, again, trusted, Places(audio=speech), tell, summarize=summarize)
+    done = {"finish": note_intervals, "summarize": summarize}
+    evaluate_conditions(runs, wanted, None, again, trusted, Places(audio=speech), tell, **done)
     return pandas.DataFrame(
         [_row(one.record["name"], curve, point) for one in found for curve in one.curves for point in curve.points]
     )

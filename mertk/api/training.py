@@ -105,6 +105,7 @@ def train(
     """
     from mertk.config import load_config
     from mertk.data.rows import Rows
+    from mertk.report.run_intervals import note_intervals
     from mertk.run.config_origin import note_origin
     from mertk.run.evaluation import evaluate_given
     from mertk.run.given_objects import Given
@@ -121,7 +122,8 @@ def train(
     loaded = given.fill_in(loaded)
     with as_found():
         progress = train_run(loaded, resume, overwrite, force, asked_to_stop, given)
-        scored = evaluate_given(loaded, given) if "test" in given.rows and progress.stopped else {}
+        has_test = "test" in given.rows and progress.stopped
+        scored = evaluate_given(loaded, given, note_intervals) if has_test else {}
     directory = Path(loaded.run.output_dir)
     return TrainedRun(
         directory,

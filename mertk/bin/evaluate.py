@@ -39,10 +39,13 @@ def main(argv: list[str] | None = None) -> int:
 
     tell = functools.partial(print, flush=True)
     given = arguments.num_processes, arguments.again, arguments.trust
+
+    from mertk.report.run_intervals import note_intervals
+
     if wanted is None:
         from mertk.run.evaluation import evaluate
 
-        evaluate(arguments.directories, arguments.part, *given, tell=tell, whole_process=True)
+        evaluate(arguments.directories, arguments.part, *given, tell=tell, whole_process=True, finish=note_intervals)
         return 0
 
     from mertk.features import Places
@@ -54,8 +57,9 @@ def main(argv: list[str] | None = None) -> int:
         told = "\n\n".join(write_curves(runs)[1])
         tell(f"\n{turn_wide_tables(told, shutil.get_terminal_size().columns) if sys.stdout.isatty() else told}")
 
+    done = {"finish": note_intervals, "summarize": summarize}
     places = Places(audio=arguments.speech)
-    evaluate_conditions(arguments.directories, wanted, *given, places, tell, whole_process=True, summarize=summarize)
+    evaluate_conditions(arguments.directories, wanted, *given, places, tell, whole_process=True, **done)
     return 0
 
 

@@ -1,8 +1,10 @@
-"""Pictures of what a trained model makes of a part: the principal components of its representations.
+"""Pictures of what a trained model makes of a part: its representations in two dimensions.
 
-Models that have representations (HSCL: before and after features are decoupled) give vectors for every utterance. Those
-of one stage are drawn together, coloured by what they stand for and by label: pca_STAGE.png, and pca.json with the
-share of the variance that the picture shows and how far apart the groups are in all dimensions (silhouette).
+Models that have representations (HSCL: before and after features are decoupled; Foal-Net: sound and picture before and
+after they are aligned) give vectors for every utterance. Those of one stage are drawn together, by their principal
+components or UMAP (pip install 'mertk[umap]'), coloured by what they stand for and by label: pca_STAGE.png, and
+pca.json with the share of the variance that the picture shows and how far apart the groups are in all dimensions
+(silhouette). `mertk report` shows the pictures of a run.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from pathlib import Path
 
 from mertk.cli import add_trust_argument, make_parser, program
 
-EXAMPLE = "mertk plot exp/mosi/hscl/paper/official-clean/fold_1/seed_1111"
+EXAMPLE = """\
+mertk plot exp/mosi/hscl/paper/official-clean/fold_1/seed_1111
+mertk plot exp/iemocap/foal/paper/session-clean/fold_1/seed_1234 --projection umap"""
 
 
 @program
@@ -19,6 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="directory of a finished run")
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to look at")
+    told = "principal components, or UMAP, which keeps neighbours near and says nothing of distances"
+    parser.add_argument("--projection", default="pca", choices=("pca", "umap"), help=told)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (default: RUN_DIR)")
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
@@ -33,7 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     config, saved, part = open_run(arguments.run, arguments.part, arguments.trust)
     stages, labels = represent(config, saved.model, part)
     about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"
-    for line in write_pictures(stages, labels, about, out, arguments.run, arguments.part, saved.info):
+    given = (stages, labels, about, out, arguments.run, arguments.part, saved.info)
+    for line in write_pictures(*given, arguments.projection):
         print(line)
     return 0
 

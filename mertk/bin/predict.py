@@ -10,7 +10,7 @@ and the exit code is then 1; the answers to the other files are given all the sa
 
 With --window or --segments a recording of any length becomes a timeline, a line a window, each as soon as it is there:
 windows of --window seconds, one every --hop seconds, until one reaches the end; the last may be shorter. A folder
-stands for the recordings below it then.
+stands for the recordings below it, which their names tell.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ import sys
 from pathlib import Path
 
 from mertk.bin.model_arguments import add_model_arguments, open_predictor
-from mertk.bin.predict_timeline import add_timeline_arguments, find_cutting, find_files, tell, tell_timelines
+from mertk.bin.predict_timeline import (
+    add_timeline_arguments,
+    find_cutting,
+    find_files,
+    open_table,
+    tell,
+    tell_timelines,
+)
 from mertk.cli import make_parser, program
 
 EXAMPLE = """\
@@ -44,7 +51,12 @@ def main(argv: list[str] | None = None) -> int:
     add("--out", type=Path, metavar="TSV", help="write the table to a file, not to the terminal")
     add_timeline_arguments(parser)
     add("--debug", action="store_true", help="show the stack trace of an error that nobody foresaw")
-    add("files", nargs="*", type=Path, help="audio or video files; put -- before them where one could be a model")
+    add(
+        "files",
+        nargs="*",
+        type=Path,
+        help="audio or video files, or folders; put -- before them where one could be a model",
+    )
     arguments = parser.parse_args(argv)
 
     from mertk.run.prediction_files import predict_files, separate
@@ -69,23 +81,25 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.text is not None and (len(files) > 1 or arguments.transcripts):
         parser.error("--text is what is said in one file; for several give --transcripts")
     cutting = find_cutting(parser, arguments)
-    recordings = find_files(files) if cutting else []
+    recordings = find_files(files)
     if arguments.text is not None and len(recordings) > 1:
         parser.error(f"--text is what is said in one file; {files[0]} has {len(recordings)}")
 
-    from mertk.atomic import write_text
     from mertk.data.transcripts import read_transcripts
 
     transcripts = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     predictor = open_predictor(arguments, models)
     if cutting:
         return tell_timelines(predictor, recordings, cutting, transcripts, arguments)
-    found = predict_files(predictor, files, transcripts, arguments.text, arguments.half)
-    text = "".join("\t".join(row) + "\n" for row in found.rows)
-    if arguments.out is None:
-        sys.stdout.write(text)
-    else:
-        write_text(arguments.out, text)
+    with open_table(arguments.out) as stream:
+
+        def write(row: list[str]) -> None:
+            stream.write("\t".join(row) + "\n")
+            stream.flush()
+
+        show = arguments.out is not None or not sys.stdout.isatty()
+        given = ([one.path for one in recordings], transcripts, arguments.text, arguments.half)
+        found = predict_files(predictor, *given, write, show)
     if arguments.debug:
         sys.stderr.write("".join(found.traces))
     tell("note", found.notes)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from mertk.cli import positive_float
+from mertk.cli import positive_float, positive_int
 from mertk.file_names import printable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mertk.run.timeline import Cutting
 
 #: options that mean nothing without a timeline
-_OF_TIMELINES = ("hop", "format", "out_dir", "subtitles", "plot", "overwrite")
+_OF_TIMELINES = ("hop", "batch_size", "format", "out_dir", "subtitles", "plot", "overwrite")
 
 
 def add_timeline_arguments(parser: Parser) -> None:
@@ -32,6 +32,8 @@ def add_timeline_arguments(parser: Parser) -> None:
         help="timeline: length of a window, or the longest of speech",
     )
     add("--hop", type=positive_float, metavar="SECONDS", help="from one window to the next; a third of the window")
+    told = "windows that are answered at once (on a GPU as many as 96 s hold, on a processor one)"
+    add("--batch_size", type=positive_int, metavar="N", help=told)
     add("--segments", choices=("vad",), help="stretches of speech, which silero-vad finds, in place of windows")
     add("--format", choices=("tsv", "jsonl"), help="of the lines: a table, as otherwise, or an object a line")
     add("--out_dir", type=Path, metavar="DIR", help="a table NAME.tsv of each file in a folder, not one of all")
@@ -90,15 +92,11 @@ def tell_timelines(
         if arguments.out_dir:
             names, kinds = [one.name for one in found], (arguments.subtitles, arguments.plot)
             place = TimelineFolder(arguments.out_dir, files, names, lines, classes, *kinds, arguments.overwrite)
-        elif arguments.out:
-            arguments.out.parent.mkdir(parents=True, exist_ok=True)
-            stream = arguments.out.open("w", encoding="utf-8", errors="backslashreplace")
-            place = TimelineStream(files, lines, opened.enter_context(stream))
         else:
-            place = TimelineStream(files, lines, sys.stdout)
+            place = TimelineStream(files, lines, opened.enter_context(open_table(arguments.out)))
         said = (transcripts, arguments.text, arguments.half)
         show = bool(arguments.out_dir or arguments.out) or not sys.stdout.isatty()
-        for told in answer_files(predictor, files, cutting, place.open, *said, show):
+        for told in answer_files(predictor, files, cutting, place.open, *said, show, arguments.batch_size):
             sys.stderr.write(told.trace if arguments.debug else "")
             tell("note", told.notes)
             tell("error", told.errors)
@@ -106,6 +104,14 @@ def tell_timelines(
     if num_bad and len(files) > 1:
         print(f"{num_bad} of {len(files)} files have errors, told above", file=sys.stderr)
     return 1 if num_bad else 0
+
+
+def open_table(out: Path | None) -> AbstractContextManager[TextIO]:
+    """Where lines go as they come: a file, which stays with what was written when the rest fails, or the terminal."""
+    if out is None:
+        return nullcontext(sys.stdout)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return out.open("w", encoding="utf-8", errors="backslashreplace")
 
 
 def tell(kind: str, messages: Sequence[str]) -> None:

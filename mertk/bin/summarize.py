@@ -1,7 +1,8 @@
 """Tables and pictures from scored runs: results.json, RESULTS.md, a PNG of each, and the table on the terminal.
 
 Everything is read from run directories. Several experiments (ablations, variants) go into one report when several
-directories are given; protocols found in one directory stand side by side.
+directories are given; protocols found in one directory stand side by side. `mertk report` writes the same,
+and a page to show.
 """
 
 from __future__ import annotations
@@ -26,10 +27,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--published", type=Path, metavar="YAML", help="figures of the paper, to stand beside ours")
     arguments = parser.parse_args(argv)
 
+    from mertk.report.destination import check_destination
+    from mertk.report.experiments import collect
     from mertk.report.files import write_report
+    from mertk.report.published_file import read_published
     from mertk.report.terminal import turn_wide_tables
 
-    told = "\n\n".join(write_report(arguments.experiments, arguments.out, arguments.published))
+    check_destination(arguments.out)
+    if arguments.published:
+        read_published(arguments.published)
+    experiments = collect(arguments.experiments)
+    recipes = {experiment.record["recipe"] for experiment in experiments}
+    published = dict.fromkeys(recipes, arguments.published) if arguments.published else {}
+    tables, names = write_report(experiments, arguments.out, published)
+    told = f"{tables}\n\nwritten: {arguments.out}/{{{','.join(names)}}}"
     if sys.stdout.isatty():
         told = turn_wide_tables(told, shutil.get_terminal_size().columns)
     print(f"\n{told}")

@@ -32,6 +32,7 @@ COLUMN_NAMES = (
     "utt2dialogue",
     "utt2video",
     "utt2recording",
+    "utt2gender",
     "utt2label",
     "utt2label_audio",
     "utt2label_video",
@@ -39,6 +40,8 @@ COLUMN_NAMES = (
     "utt2dur",
     "utt2vad",
 )
+#: of a name that nobody knows
+UNKNOWN = "unknown"
 HALVES = ("left", "right", "whole")
 
 #: intensities that raters gave to one modality alone
@@ -51,7 +54,7 @@ _CONTROLS = ("\t", "\r", "\n", "\0")
 _RARE_BLANKS = ("\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
 
 #: columns with few distinct values: each distinct value is checked once
-_NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video", "utt2recording")
+_NAMES = ("utt2spk", "utt2session", "utt2dialogue", "utt2video", "utt2recording", "utt2gender")
 #: columns of paths, in which a name may hold bytes that are no UTF-8
 _PATHS = ("wav.scp", "video.scp")
 

@@ -93,6 +93,11 @@ class Manifest:
     def __repr__(self) -> str:
         return f"Manifest({str(self.source)!r}, {len(self)} utterances)"
 
+    @property
+    def whole(self) -> Manifest:
+        """The manifest that this is a part of; itself where it is none."""
+        return self if self._whole is None else self._whole.whole
+
     def has(self, name: str) -> bool:
         """Whether there is a column of this name."""
         if self._whole is not None:

@@ -1,8 +1,8 @@
 """A data directory as one table, for spreadsheets, R and pandas, and for `mertk prepare csv`, which reads it back.
 
-A row an utterance: `id`, `file`, `label`, and where they are known `speaker`, `session`, `start` and `end` in seconds,
-`text`, `recording`, and `part` of official parts, else `fold`, in which the utterance is tested. All other columns
-follow under the names of their files.
+A row an utterance: `id`, `file`, `label`, and where they are known `speaker`, `session`, `gender`, `start` and `end` in
+seconds, `text`, `recording`, and `part` of official parts, else `fold`, in which the utterance is tested. All other
+columns follow under the names of their files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mertk.errors import MertkError
 #: the parts that a corpus comes with, among its folds
 OFFICIAL = "official"
 #: columns of a data directory to those of the table
-_NAMES = {"utt2spk": "speaker", "utt2session": "session", "text": "text"}
+_NAMES = {"utt2spk": "speaker", "utt2session": "session", "utt2gender": "gender", "text": "text"}
 #: of which recording a file was taken, where it is not that itself
 _RECORDINGS = {"utt2recording": "recording"}
 _FILES = {"audio": "wav.scp", "video": "video.scp"}

@@ -91,18 +91,18 @@ def draw_figures(
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def find_interval(draws: np.ndarray, freedom: int, level: float = LEVEL) -> tuple[float, float] | None:
+def find_interval(draws: np.ndarray, freedom: float, level: float = LEVEL) -> tuple[float, float] | None:
     """The ends between which a figure of the population lies in `level` of all cases; None where draws are too few.
 
     Args:
         draws: (D,) figures of the draws.
         freedom: degrees of freedom (`degrees_of_freedom`).
     """
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit
 
     known = draws[~np.isnan(draws)]
     if freedom < LEAST_FREEDOM or len(known) < 0.9 * len(draws):
         return None
-    tail = norm.cdf(t.ppf((1 - level) / 2, freedom))
+    tail = ndtr(stdtrit(freedom, (1 - level) / 2))  # of a normal distribution, where Student's t has its own
     low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)

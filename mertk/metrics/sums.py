@@ -37,6 +37,13 @@ def class_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def class_recalls(sums: np.ndarray) -> np.ndarray:
+    """Recall of each class (..., C) from sums (..., C * C) of `class_terms`; NaN for a class without utterances."""
+    num_classes = round(sums.shape[-1] ** 0.5)
+    confusion = sums.reshape(*sums.shape[:-1], num_classes, num_classes)
+    return ratio(confusion.diagonal(axis1=-2, axis2=-1), confusion.sum(axis=-1))
+
+
 def intensity_terms(truth: np.ndarray, prediction: np.ndarray, metric_set: str | None) -> np.ndarray:
     """(N, M) what each utterance adds; see `intensity_figures`."""
     truth, prediction = np.asarray(truth, dtype=np.float32), np.asarray(prediction, dtype=np.float32)

@@ -232,6 +232,22 @@ class FoalNet(Model):
             "temperature": self.temperature + (MIN_TEMPERATURE - self.temperature).clamp(min=0).detach(),
         }
 
+    def representations(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Unit vectors, as AVEL compares them: `before AVEL/NAME`, means over frames, and `after AVEL/NAME`, projected.
+
+        Of modalities of different widths the narrower are filled up with zeros, which changes no angle among their own.
+        """
+        inputs = {modality: self._frames(batch, modality) for modality in self.modalities}
+        means = {name: functional.normalize(masked_mean(*given), dim=1) for name, given in inputs.items()}
+        widest = max(mean.shape[1] for mean in means.values())
+        found = {
+            f"before AVEL/{name}": functional.pad(mean, (0, widest - mean.shape[1])) for name, mean in means.items()
+        }
+        if self.has_alignment:
+            aligned = self._align(inputs)
+            found |= {f"after AVEL/{name}": aligned[f"{name}_embedding"] for name in self.modalities}
+        return found
+
     def draw_negatives(self, batch: Batch, output: Output, counts: list[int]) -> tuple[torch.Tensor, ...]:
         """What is mismatched in each direction of attention, see `mertk.models.foal_pairs.draw_negatives`.
 

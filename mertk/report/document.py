@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from mertk.report.figures import metric_set_of
 from mertk.report.formatting import Part, Record, describe, join_paragraphs
+from mertk.report.group_gaps import group_parts
 from mertk.report.origin import origin
-from mertk.report.published import published_table
+from mertk.report.published import Beside, beside_parts, published_rows
 from mertk.report.robustness import Robustness
 from mertk.report.robustness_table import robustness_parts
 from mertk.report.speakers import tell_speakers
@@ -18,19 +19,22 @@ from mertk.tasks import METRICS, find_task
 def results_document(
     records: list[Record],
     pictures: list[str],
-    published: Record | None,
+    beside: Beside | None = None,
     robustness: Sequence[tuple[Robustness, str] | None] = (),
 ) -> str:
     """The whole of RESULTS.md.
 
     Args:
+        pictures: names of the files, one a record.
+        beside: published figures.
         robustness: of each record what it copes with, and the picture of it; None where nobody looked.
     """
+    beside = beside or ()
     recipes = ", ".join(dict.fromkeys(record["recipe"] for record in records))
     parts = [f"# Results of {recipes}", _introduction(records), overview(records)]
     for heading, text in (
-        ("## Ablation", ablation_table(records, published)),
-        ("## Beside the published figures", published_table(records, published)),
+        ("## Ablation", ablation_table(records, published_rows(beside))),
+        ("## Beside the published figures", join_paragraphs(beside_parts(beside))),
     ):
         if text:
             parts += [heading, text]
@@ -96,6 +100,7 @@ def details(record: Record, picture: str, robustness: tuple[Robustness, str] | N
             run_table(record),
             tell_intervals(record),
             *filter(None, [tell_speakers(record)]),
+            *group_parts(record),
             *report.tables(record),
             f"![{report.caption} of {record['name']}]({picture})",
             *_robustness_parts(record, robustness),

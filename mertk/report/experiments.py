@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
+from mertk.report.group_gaps import find_groups
 from mertk.report.intervals import ClusterSums, find_intervals, sum_clusters
 from mertk.report.runs import SHARED, ScoredRun, find_scored_runs
 from mertk.report.speakers import speaker_figures
@@ -127,6 +128,7 @@ def make_experiment(name: str, runs: list[ScoredRun], unscored: list[Path]) -> E
         "std": std,
         "intervals": find_intervals(sums),
         "speakers": speaker_figures(sums),
+        "groups": find_groups(runs, predictions, report, is_fixed),
         "folds": [_row(run) for run in runs],
         "warnings": _warnings(runs, unscored),
         **{key: _distinct([run.about.get(key) for run in runs]) for key in LISTED},

@@ -41,7 +41,11 @@ def interval(record: Record, name: str) -> str:
     >>> interval(record, "ua"), interval(record, "mae")
     ('45.12 to 57.10', '-')
     """
-    ends = intervals_of(record).get(name)
+    return ends_text(name, intervals_of(record).get(name))
+
+
+def ends_text(name: str, ends: Sequence[float] | None) -> str:
+    """The ends of an interval of a metric, or of the difference of two of its values."""
     return "-" if ends is None else " to ".join(figure(name, end) for end in ends)
 
 

@@ -5,42 +5,41 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
-from mertk.report.experiments import collect
+from mertk.report.experiments import Experiment
 from mertk.tasks import find_task
 
 #: characters of a record's name in the name of its picture
 LONGEST_NAME = 120
 
 
-def write_report(directories: Sequence[Path], out: Path, published: Path | None = None) -> list[str]:
-    """Write what the runs below `directories` scored into the folder `out`; its tables as text, and what was written.
+def write_report(experiments: Sequence[Experiment], out: Path, published: Mapping[str, Path]) -> tuple[str, list[str]]:
+    """Write scored experiments into the folder `out`: `mertk summarize` does this, and `mertk report` does it too.
 
     Args:
-        published: YAML file with the paper's figures, to stand beside ours.
+        published: by recipe the YAML file of the figures that are to stand beside ours.
+
+    Returns:
+        its tables as text, and the names of the files.
 
     Raises:
-        MertkError: no scored run, runs that do not belong together, or a folder that is not to be written into.
+        MertkError: a folder that is not to be written into.
     """
     from mertk.atomic import write_text
-    from mertk.report.destination import check_destination
     from mertk.report.document import results_document
-    from mertk.report.formatting import describe
+    from mertk.report.formatting import describe, join_paragraphs
     from mertk.report.plots import save_figure
-    from mertk.report.published import published_table
-    from mertk.report.published_file import read_published
+    from mertk.report.published import beside_parts, published_rows, read_beside
     from mertk.report.robustness import find_robustness
     from mertk.report.robustness_picture import draw_robustness
     from mertk.report.tables import ablation_table, overview
 
-    check_destination(out)
-    figures = read_published(published) if published else None
-    experiments = collect(directories)
     records = [experiment.record for experiment in experiments]
+    beside = read_beside(records, published)
     pictures = picture_names(records)
     robustness = [find_robustness(experiment) for experiment in experiments]
     curves = [f"robustness{name.removeprefix(_stem(record))}" for name, record in zip(pictures, records, strict=True)]
@@ -52,10 +51,10 @@ def write_report(directories: Sequence[Path], out: Path, published: Path | None 
         experiment.plot(describe(experiment.record), out / picture)
     for one, name in filter(None, shown):
         save_figure(draw_robustness(one, f"{describe(one.record)}: what it copes with"), out / name)
-    write_text(out / "RESULTS.md", results_document(records, pictures, figures, shown))
+    write_text(out / "RESULTS.md", results_document(records, pictures, beside, shown))
     drawn = [*pictures, *(name for _, name in filter(None, shown))]
-    tables = [overview(records), ablation_table(records, figures), published_table(records, figures)]
-    return [table for table in tables if table] + [f"written: {out}/{{RESULTS.md,results.json,{','.join(drawn)}}}"]
+    tables = [overview(records), ablation_table(records, published_rows(beside)), join_paragraphs(beside_parts(beside))]
+    return "\n\n".join(filter(None, tables)), ["RESULTS.md", "results.json", *drawn]
 
 
 def check_out(out: Path, names: list[str]) -> None:

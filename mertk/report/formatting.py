@@ -81,6 +81,12 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
 
 
+def class_interval(record: Record, name: str, key: str) -> str:
+    """The 95 % interval of a figure of one class, in percent."""
+    ends = ((record.get("intervals") or {}).get("classes") or {}).get(name, {}).get(key)
+    return "-" if ends is None else " to ".join(map(percent, ends))
+
+
 def describe(record: Record) -> str:
     """The name of a record with everything that makes its figures special."""
     marks = [*unnamed_settings(record)]

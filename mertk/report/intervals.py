@@ -35,7 +35,8 @@ def find_intervals(sums: ClusterSums | None) -> Record | None:
 
     Returns:
         `level`, `draws`, `seed`, `clusters` (what was drawn), `num_clusters`, `within_folds`, `figures` (by metric the
-        two ends, or None), and `reason` where there are none at all.
+        two ends, or None), `classes` (of each class those of its own figures, where it has some), and `reason` where
+        there are none at all.
     """
     if sums is None:
         return None
@@ -46,10 +47,15 @@ def find_intervals(sums: ClusterSums | None) -> Record | None:
     if sums.freedom < LEAST_FREEDOM:
         few = f"one {sums.kind} is" if len(sums.names) == 1 else f"{len(sums.names)} {sums.kind}s are"
         return record | {"reason": f"{few} too few to tell"}
-    return record | {"figures": {name: _ends(values, sums.freedom) for name, values in sums.draws.items()}}
+    record["figures"] = {name: ends_of(values, sums.freedom) for name, values in sums.draws.items()}
+    classes = {
+        one: {name: ends_of(values[:, column], sums.freedom) for name, values in sums.class_draws.items()}
+        for column, one in enumerate(sums.classes)
+    }
+    return record | ({"classes": classes} if sums.class_draws else {})
 
 
-def _ends(draws: np.ndarray, freedom: int) -> tuple[float, float] | None:
+def ends_of(draws: np.ndarray, freedom: float) -> tuple[float, float] | None:
     """The ends of an interval; None where all draws are alike, all answers being right, say: they tell nothing."""
     ends = find_interval(draws, freedom)
     return None if ends is None or ends[0] == ends[1] else ends
@@ -65,6 +71,7 @@ class ClusterSums:
         strata: (K,) what each is drawn among: its fold, or all.
         terms: (K, seeds, M) sums of each.
         measure: from sums (D, seeds, M) to the figures (D,) that the report tells.
+        measure_classes: the same to figures (D, C) of each class of `classes`.
     """
 
     kind: str
@@ -72,16 +79,31 @@ class ClusterSums:
     strata: np.ndarray
     terms: np.ndarray
     measure: Callable[[np.ndarray], dict[str, np.ndarray]]
+    measure_classes: Callable[[np.ndarray], dict[str, np.ndarray]] = lambda sums: {}
+    classes: Sequence[str] = ()
 
     @property
     def freedom(self) -> int:
         """Degrees of freedom; with fewer than `LEAST_FREEDOM` there are no draws worth having."""
         return degrees_of_freedom(self.strata)
 
-    @cached_property
+    @property
     def draws(self) -> dict[str, np.ndarray]:
         """Figures (D,) of as many draws, kept: an experiment may be compared with several others."""
-        return draw_figures(self.terms, self.strata, self.measure)
+        return {name: values for (of_classes, name), values in self._drawn.items() if not of_classes}
+
+    @property
+    def class_draws(self) -> dict[str, np.ndarray]:
+        """Figures (D, C) of the same draws."""
+        return {name: values for (of_classes, name), values in self._drawn.items() if of_classes}
+
+    @cached_property
+    def _drawn(self) -> dict[tuple[bool, str], np.ndarray]:
+        def measure(sums: np.ndarray) -> dict[tuple[bool, str], np.ndarray]:
+            found = {(False, name): values for name, values in self.measure(sums).items()}
+            return found | {(True, name): values for name, values in self.measure_classes(sums).items()}
+
+        return draw_figures(self.terms, self.strata, measure)
 
 
 def sum_clusters(
@@ -129,7 +151,11 @@ def sum_clusters(
             return report.figures(runs[0], sums.sum(axis=1))
         return {name: values.mean(axis=1) for name, values in report.figures(runs[0], sums).items()}
 
-    return ClusterSums(kind, names, _strata([folds[name] for name in names]), terms, measure)
+    def measure_classes(sums: np.ndarray) -> dict[str, np.ndarray]:
+        return report.class_figures(runs[0], sums.sum(axis=1))
+
+    strata = _strata([folds[name] for name in names])
+    return ClusterSums(kind, names, strata, terms, measure, measure_classes, runs[0].results.get("classes") or ())
 
 
 def _strata(folds: Sequence[set[int]]) -> np.ndarray:

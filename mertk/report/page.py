@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,24 +14,29 @@ from mertk.report.comparison_table import comparison_matrix, comparison_parts
 from mertk.report.document import metric_lines, tell_intervals
 from mertk.report.experiments import Experiment
 from mertk.report.figures import headings, metric_set_of, spread
-from mertk.report.formatting import Part, Record, describe
+from mertk.report.formatting import Record, describe
+from mertk.report.group_gaps import group_parts
 from mertk.report.learning import Curves, draw_curves, read_curves
 from mertk.report.mistakes import WorstMistake, worst_mistakes
 from mertk.report.origin import origin_lines
-from mertk.report.page_parts import Block, blocks, column_is_text, recall_table, speaker_parts, split_facts, with_code
+from mertk.report.page_parts import blocks, column_is_text, recall_table, speaker_parts, split_facts, with_code
 from mertk.report.page_pictures import PagePictures, data_uri, read_png
-from mertk.report.published import published_parts
-from mertk.report.published_file import read_published
+from mertk.report.projection import PROJECTIONS
+from mertk.report.published import beside_parts, published_rows, read_beside
 from mertk.report.reliability import draw_reliability
+from mertk.report.representations import picture_name
 from mertk.report.robustness import find_robustness
 from mertk.report.robustness_picture import draw_robustness
 from mertk.report.robustness_table import robustness_parts
+from mertk.report.runs import ScoredRun
 from mertk.report.tables import ablation_parts, overview_parts, run_table
 from mertk.tasks import find_task
 
 #: worst errors that are shown
 NUM_MISTAKES = 12
 SUFFIXES = (".html", ".htm")
+#: endings of files rather than folders
+OTHER_FILE = re.compile(r"\.(md|json|pdf|txt|png|svg|tsv|csv|tex|docx?|yaml)", re.IGNORECASE)
 
 
 class Source(Protocol):
@@ -43,16 +49,17 @@ class Source(Protocol):
     def sound(self, run_dir: Path, utterance: str) -> tuple[str, bytes] | None: ...
 
 
-def check_page(out: Path) -> None:
-    """Refuse a place where no page can be, before the work.
+def find_page(out: Path) -> Path:
+    """The file of the page: `out`, or report.html in it where it is a folder; found out before the work.
 
     Raises:
-        MertkError: it is a folder, or its name is not that of a page.
+        MertkError: the name is that of another kind of file.
     """
-    if out.is_dir():
-        raise MertkError(f"--out {out} is a folder; give a file, such as {out / 'report.html'}.")
-    if out.suffix.lower() not in SUFFIXES:
-        raise MertkError(f"--out {out}: expected a name that ends in .html, such as report.html.")
+    if out.suffix.lower() in SUFFIXES and not out.is_dir():
+        return out
+    if not out.is_dir() and (out.exists() or OTHER_FILE.fullmatch(out.suffix)):
+        raise MertkError(f"--out {out}: expected a folder, or a name that ends in .html, such as report.html.")
+    return out / "report.html"
 
 
 def write_page(
@@ -97,6 +104,7 @@ def page_text(
     )
     environment.filters |= {"column_is_text": column_is_text, "with_code": with_code}
     records = [experiment.record for experiment in experiments]
+    beside = read_beside(records, published)
     common_facts, facts = split_facts(records)
     pictures = PagePictures()
     details = [
@@ -112,9 +120,9 @@ def page_text(
         facts=facts,
         overview=blocks(overview_parts(records)),
         intervals=list(map(tell_intervals, records)),
-        ablation=blocks(ablation_parts(records)),
+        ablation=blocks(ablation_parts(records, published_rows(beside))),
         recall=recall_table(records),
-        published=_published(records, published),
+        published=blocks(beside_parts(beside)),
         comparison=_comparison(experiments),
         details=details,
         origins=list(map(origin_lines, records)),
@@ -125,15 +133,6 @@ def page_text(
 def _corpus(record: Record) -> str:
     names = [corpus["corpus"] for corpus in record["corpus"] if corpus.get("corpus")]
     return names[0] if names else "a corpus without a name"
-
-
-def _published(records: Sequence[Record], published: Mapping[str, Path]) -> list[Block]:
-    """Published figures beside ours, file by file."""
-    parts: list[Part] = []
-    for file in dict.fromkeys(published.values()):
-        own = [record for record in records if published.get(record["recipe"]) == file]
-        parts += published_parts(own, read_published(file))
-    return blocks(parts)
 
 
 def _comparison(experiments: Sequence[Experiment]) -> dict[str, Any] | None:
@@ -173,6 +172,7 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
         "curve_notes": notes,
         "answers": blocks(task.report.tables(record)),
         "speakers": blocks(list(speaker_parts(record))),
+        "groups": blocks(list(group_parts(record))),
         "robustness": _robustness(experiment, about, pictures),
         "mistakes": rows,
         "has_data": any(source.has_data(one.run) for one in mistakes),
@@ -227,21 +227,27 @@ def _mistake_rows(mistakes: Sequence[WorstMistake], source: Source, num_sounds: 
 def _representations(experiment: Experiment) -> list[dict[str, Any]]:
     """Pictures that `mertk plot` left in a run directory, those of the first run that has some."""
     for run in experiment.runs:
-        if not (run.directory / "pca.json").is_file():
-            continue
-        try:
-            stages = read_json(run.directory / "pca.json", dict[str, Any], "run mertk plot again").get("stages")
-        except MertkError:
-            continue
-        found = []
-        for stage in stages if isinstance(stages, dict) else ():
-            picture = read_png(run.directory / f"pca_{stage.replace(' ', '_')}.png") if "/" not in stage else None
-            if picture:
-                told = [f"fold {run.about['fold']}, seed {run.about['seed']}", *_tell_apart(stages[stage])]
-                found.append({"stage": stage, "told": "; ".join(told), "picture": picture})
+        found = [picture for projection in PROJECTIONS for picture in _pictures_of(run, projection)]
         if found:
             return found
     return []
+
+
+def _pictures_of(run: ScoredRun, projection: str) -> Iterator[dict[str, Any]]:
+    """The pictures of one projection."""
+    record = run.directory / f"{projection}.json"
+    if not record.is_file():
+        return
+    try:
+        stages = read_json(record, dict[str, Any], "run mertk plot again").get("stages")
+    except MertkError:
+        return
+    for stage in stages if isinstance(stages, dict) else ():
+        picture = read_png(run.directory / picture_name(projection, stage)) if "/" not in stage else None
+        if picture:
+            told = [f"fold {run.about['fold']}, seed {run.about['seed']}", *_tell_apart(stages[stage])]
+            called = PROJECTIONS[projection].called
+            yield {"stage": stage, "called": called, "told": "; ".join(told), "picture": picture}
 
 
 def _tell_apart(figures: Any) -> list[str]:

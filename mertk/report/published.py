@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
 from mertk.report.deviations import conditions, deviations, modalities
 from mertk.report.figures import difference, figure, headings, spread
 from mertk.report.formatting import Part, Record, Table, describe, join_paragraphs
+from mertk.report.published_file import read_published
 from mertk.tasks import METRICS
+
+#: records, and the published figures that stand beside them, file by file
+Beside = Sequence[tuple[Sequence[Record], Record]]
+
+
+def read_beside(records: Sequence[Record], files: Mapping[str, Path]) -> Beside:
+    """What stands beside records.
+
+    Args:
+        files: by recipe the YAML file of the figures that were published.
+
+    Raises:
+        MertkError: a file that is none of these.
+    """
+    found = []
+    for file in dict.fromkeys(files.values()):
+        own = [record for record in records if files.get(record["recipe"]) == file]
+        if own:
+            found.append((own, read_published(file)))
+    return found
+
+
+def beside_parts(beside: Beside) -> list[Part]:
+    """The tables of all files."""
+    return [part for records, published in beside for part in published_parts(list(records), published)]
+
+
+def published_rows(beside: Beside) -> list[Record]:
+    """All rows of all files."""
+    return list(chain.from_iterable(published["rows"] for _, published in beside))
 
 
 def published_table(records: list[Record], published: Record | None) -> str:

@@ -19,6 +19,7 @@ def write_pictures(
     run_dir: Path,
     part: str,
     info: Mapping[str, Any],
+    projection: str = "pca",
 ) -> list[str]:
     """Write `pca_STAGE.png` of each stage and pca.json into the folder `out`; a line about each picture.
 
@@ -29,6 +30,7 @@ def write_pictures(
         run_dir: directory of the run, for pca.json.
         part: of which the utterances are, likewise.
         info: content of model.json.
+        projection: one of `mertk.report.projection.PROJECTIONS`, whose name the files have.
     """
     from mertk.atomic import write_text
     from mertk.report.formatting import miniature_mark
@@ -39,10 +41,15 @@ def write_pictures(
     about += f" ({miniature_mark(info)})" if info["miniature"] else ""
     lines = []
     for stage, vectors in stages.items():
-        path = out / f"pca_{stage.replace(' ', '_')}.png"
-        figures = plot_projection(vectors, labels, f"{stage}: {about}", path)
+        path = out / picture_name(projection, stage)
+        figures = plot_projection(vectors, labels, f"{stage}: {about}", path, projection)
         document["stages"][stage] = figures
         apart = figures["silhouette_by_name"]
         lines.append(f"{path}" + ("" if apart is None else f": silhouette by name {apart:.3f}"))
-    write_text(out / "pca.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    write_text(out / f"{projection}.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return lines
+
+
+def picture_name(projection: str, stage: str) -> str:
+    """`pca_before.png`."""
+    return f"{projection}_{stage.replace(' ', '_')}.png"

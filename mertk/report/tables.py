@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from mertk.report.figures import difference, figure, headings, interval, intervals_of, metric_set_of, spread
 from mertk.report.formatting import (
@@ -147,21 +148,21 @@ def _differences(one: Record, other: Record) -> str:
     return ", ".join(told)
 
 
-def ablation_table(records: list[Record], published: Record | None = None) -> str:
+def ablation_table(records: list[Record], published: Sequence[Record] = ()) -> str:
     """The switched-off parts beside the whole method; empty unless several were run under one protocol.
 
     A table holds what is alike but for the ablation. The whole method comes first, then what was published in its
     order, then the rest by name.
+
+    Args:
+        published: rows of published figures.
     """
     return join_paragraphs(ablation_parts(records, published))
 
 
-def ablation_parts(records: list[Record], published: Record | None = None) -> list[Part]:
+def ablation_parts(records: list[Record], published: Sequence[Record] = ()) -> list[Part]:
     """The same, part by part."""
-    ranks = {
-        name: rank
-        for rank, name in enumerate(["full", *(row["ablation"] for row in (published or {}).get("rows", ()))])
-    }
+    ranks = {name: rank for rank, name in enumerate(["full", *(row["ablation"] for row in published)])}
     ranks["full"] = 0
     kinds: dict[tuple, list[Record]] = {}
     for record in records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ def evaluate(
     trusted: Sequence[str] = (),
     tell: Callable[[str], object] = print,
     whole_process: bool = False,
+    finish: Callable[[Path], object] | None = None,
     then: Callable[[Accelerator, list[Path]], object] | None = None,
 ) -> list[Path]:
     """Score every finished run at or below `directories`; the directories of all of them.
@@ -40,6 +41,7 @@ def evaluate(
         again: also those whose results are there and newer than their model.
         trusted: modules, besides mertk's own, whose classes the models may be made of.
         tell: gets a line about every run, on the main process.
+        finish: gets the directory of every run whose test part was scored, on the main process.
         whole_process: the process is there for this alone, and what libraries log goes where our lines go.
         then: what is done with the runs once all are scored, on every process.
 
@@ -59,7 +61,9 @@ def evaluate(
         runs, todo = gather_objects((runs, todo))[0]
         for run_dir in runs:
             if run_dir in todo:
-                evaluate_run(accelerator, run_dir, part, trusted, tell)
+                results = evaluate_run(accelerator, run_dir, part, trusted, tell)
+                if results is not None and part == "test" and finish is not None:
+                    finish(run_dir)
             elif accelerator.is_main_process:
                 tell(f"{run_dir}: {part} part scored already")
         if then is not None:
@@ -112,8 +116,11 @@ def evaluate_run(
     return score_part(accelerator, run_dir, config, saved, part, part_name, tell)
 
 
-def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
-    """Score the best model of a run that was just trained on the test rows that are given; what results.json holds."""
+def evaluate_given(config: Config, given: Given, finish: Callable[[Path], object] | None = None) -> dict[str, Any]:
+    """Score the best model of a run that was just trained on the test rows that are given; what was measured.
+
+    `finish` is as that of `evaluate`.
+    """
     from mertk.config import TrainingConfig
     from mertk.data.parts import open_part
     from mertk.distributed import gather_objects
@@ -130,7 +137,10 @@ def evaluate_given(config: Config, given: Given) -> dict[str, Any]:
             config.data, "test", find_task(info["task"]), info["classes"], info["normalization"], rows=rows
         )
         tell = logging.getLogger("mertk.train").info
-        results = gather_objects(score_part(accelerator, run_dir, config, saved, part, "test", tell))[0]
+        scored = score_part(accelerator, run_dir, config, saved, part, "test", tell)
+        if scored is not None and finish is not None:
+            finish(run_dir)
+        results = gather_objects(scored)[0]
     end_accelerator(accelerator, leave=False)
     return results
 
@@ -145,13 +155,18 @@ def score_part(
     tell: Callable[[str], object] = print,
 ) -> dict[str, Any] | None:
     """Score the model of a run on a part; the main process writes the files and gets the results."""
-    from mertk.run.clusters import clusters_text
+    from mertk.run.clusters import CLUSTERS_FILE, clusters_text
+    from mertk.run.group_columns import GROUPS_FILE, groups_text
 
     scores = run_model(accelerator, config, saved, part.dataset)
     if not accelerator.is_main_process:
         return None
     results, rows = tell_scores(accelerator, run_dir, config, saved, part, part_name, scores)
-    write_results(run_dir, part_name, results, rows, clusters_text(part.manifest, scores.ids))
+    beside = {
+        CLUSTERS_FILE: clusters_text(part.manifest, scores.ids),
+        GROUPS_FILE: groups_text(part.manifest, scores.ids, tell),
+    }
+    write_results(run_dir, part_name, results, rows, beside)
     shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
     tell(f"{run_dir}: {part_name} {results['count']} utterances, {shown}")
     return results
@@ -260,17 +275,24 @@ def describe_scoring(accelerator: Accelerator) -> dict[str, Any]:
 
 
 def write_results(
-    run_dir: Path, part: str, results: dict[str, Any], rows: list[list[str]], clusters: str | None = None
+    run_dir: Path,
+    part: str,
+    results: dict[str, Any],
+    rows: list[list[str]],
+    beside: Mapping[str, str | None] | None = None,
 ) -> None:
     """predictions.tsv first, results.json last: that there are results means that all is there.
 
     Args:
-        clusters: text of clusters.tsv (`mertk.run.clusters`), which is of the test part alone.
+        beside: by name the text of files that say who the utterances of the test part are of (`mertk.run.clusters`,
+            `mertk.run.group_columns`); None where nobody knows, and one of before goes.
     """
     from mertk.atomic import write_text
-    from mertk.run.clusters import CLUSTERS_FILE
 
     write_text(predictions_file(run_dir, part), "".join("\t".join(row) + "\n" for row in rows))
-    if part == "test" and clusters is not None:
-        write_text(run_dir / CLUSTERS_FILE, clusters, errors="surrogateescape")
+    for name, text in (beside or {}).items() if part == "test" else ():
+        if text is not None:
+            write_text(run_dir / name, text, errors="surrogateescape")
+        else:
+            (run_dir / name).unlink(missing_ok=True)
     write_text(run_dir / results_name(part), json.dumps(results, indent=2, ensure_ascii=False) + "\n")

@@ -19,7 +19,7 @@ FILES = (
     *("rows_train.tsv", "rows_validation.tsv"),
     *("results.json", "results_train.json", "results_validation.json"),
     *("predictions.tsv", "predictions_train.tsv", "predictions_validation.tsv"),
-    "clusters.tsv",
+    *("clusters.tsv", "groups.tsv"),
 )
 #: whole ones, and what a process that was killed left of them
 CHECKPOINT = re.compile(r"step_[0-9]{8,}|\.step_[0-9]{8,}\.(writing|replaced)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,6 +19,7 @@ from mertk.run.device import open_device
 from mertk.run.given_recording import check_choice, open_recording, tell_unknown
 from mertk.run.intakes import Intake, find_lacks, intakes_of, left_out, read_input
 from mertk.run.model_search import find_models
+from mertk.run.questions import Question, ask, make_question
 from mertk.run.saved_model import open_model
 from mertk.run.wording import options_as_arguments
 
@@ -217,6 +219,7 @@ class Predictor:
         hop_seconds: float | None = None,
         text: str | None = None,
         half: str = "whole",
+        batch_size: int | None = None,
     ) -> Iterator[TimedAnswer]:
         """What the models say of one window of a long recording after the other, each as soon as it is there.
 
@@ -228,6 +231,7 @@ class Predictor:
             hop_seconds: from one window's beginning to the next's; by default a third of the window.
             text: what is said in all of it, which each window is given.
             half: of the picture with the speaker: whole, left, right.
+            batch_size: windows that are answered at once; None for what suits the device (docs/predict.md).
 
         Raises:
             MertkError: the recording cannot be read, or lacks what the models need; the answers before were given.
@@ -235,11 +239,13 @@ class Predictor:
         from mertk.run.timeline import Cutting, answer_windows
 
         cutting = Cutting(window_seconds, hop_seconds)
+        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+            raise MertkError(f"batch_size: got {batch_size!r}, expected a whole number from 1.")
         check_choice("half", half, HALVES)
         if not isinstance(given, (str, Path, Recording)):
             raise MertkError(f"got a {type(given).__name__}, expected a file or a mertk.Recording.")
         recording = open_recording(given, text, half)
-        return answer_windows(self, recording, cutting)
+        return answer_windows(self, recording, cutting, batch_size)
 
     def answer(self, recording: Recording) -> Answer:
         """What the models say of one recording.
@@ -247,10 +253,22 @@ class Predictor:
         Raises:
             RecordingError: the recording cannot be read, lacks what the models need, or has no answer that is a number.
         """
-        with self._lock, full_float32(), recording.on_disk() as own:
-            return self._answer_recording(own)
+        with self._lock:
+            (answer,) = self.answer_together([self.read(recording)])
+        if isinstance(answer, RecordingError):
+            raise answer
+        return answer
 
-    def _answer_recording(self, recording: Recording) -> Answer:
+    def read(self, recording: Recording) -> Question:
+        """What the models take of a recording.
+
+        Raises:
+            RecordingError: the recording cannot be read, or lacks what the models need.
+        """
+        with self._lock, full_float32(), recording.on_disk() as own:
+            return self._read(own)
+
+    def _read(self, recording: Recording) -> Question:
         from mertk.data.recording_file import check_file
 
         if {"audio", "video"} & set(self.modalities):  # words may be all that there is
@@ -262,12 +280,19 @@ class Predictor:
         lacks = find_lacks(recording, self.modalities)
         if len(lacks) == len(self.modalities):
             raise RecordingError(f"{' and '.join(lacks)}, so there is nothing to judge by.", "empty")
-        values, cut = self._average(
-            [{intake.modality: arrays[intake.key] for intake in intakes} for intakes in self.intakes],
-            recording.file.stem,
-        )
+        of_models = [{intake.modality: arrays[intake.key] for intake in intakes} for intakes in self.intakes]
+        question = make_question(recording.file.stem, self.models, self.intakes, of_models)
         unseen = [part for intakes in self.intakes for part in left_out(intakes, recording)]
-        return self._make(values, [*unseen, *recording.notes, *cut, *lacks])
+        return replace(question, notes=[*unseen, *recording.notes, *question.notes, *lacks])
+
+    def answer_together(self, questions: Sequence[Question]) -> list[Answer | RecordingError]:
+        """What the models say of what was read, or why there is no answer; those of equal shapes are one batch."""
+        with self._lock, full_float32():
+            told = ask(self.models, self.task, questions, self.device)
+        return [
+            values if isinstance(values, RecordingError) else self._make(values, question.notes)
+            for question, values in zip(questions, told, strict=True)
+        ]
 
     def answer_arrays(self, given: Mapping[str, Any]) -> Answer:
         """What the models say of arrays, by modality as they take them (see `predict`).
@@ -290,8 +315,11 @@ class Predictor:
                 {intake.modality: self._array(intake, given[intake.modality], words, read) for intake in intakes}
                 for intakes in self.intakes
             ]
-            values, cut = self._average(of_models, "arrays")
-        return self._make(values, [*words.notes, *cut])
+            question = make_question("arrays", self.models, self.intakes, of_models)
+            (values,) = ask(self.models, self.task, [question], self.device)
+        if isinstance(values, RecordingError):
+            raise values
+        return self._make(values, [*words.notes, *question.notes])
 
     def _array(self, intake: Intake, value: Any, words: Recording, read: dict[str, np.ndarray]) -> np.ndarray:
         """What is given of one modality as an array; made of `words` where it is what is said."""
@@ -300,35 +328,6 @@ class Predictor:
                 read[intake.key] = read_input(self._source(intake), "text", words)
             return read[intake.key]
         return intake.check(value)
-
-    def _average(self, of_models: list[dict[str, np.ndarray]], name: str) -> tuple[np.ndarray, list[str]]:
-        """The mean of what the models say to the arrays of each, and what they do not see of them."""
-        import numpy as np
-
-        answers, notes = [], []
-        for saved, intakes, arrays in zip(self.models, self.intakes, of_models, strict=True):
-            cut = {intake.modality: intake.cut(arrays[intake.modality]) for intake in intakes}
-            for modality, most in getattr(saved.model, "steps", {}).items():  # of a model that cuts off what is longer
-                if len(cut[modality]) > most:
-                    notes.append(f"the model sees {most} of the {len(cut[modality])} steps of its {modality}")
-            row = {intake.modality: intake.standardized(cut[intake.modality]) for intake in intakes}
-            answers.append(self._ask(saved, {"utterance_id": name, "index": 0} | row))
-        return np.mean(answers, axis=0), notes
-
-    def _ask(self, saved: SavedModel, row: dict[str, Any]) -> np.ndarray:
-        """What one model says, (C,) or (1,)."""
-        import numpy as np
-        import torch
-
-        from mertk.batch import to_device
-        from mertk.data.dataset import collate
-
-        with torch.inference_mode():
-            logits = saved.model(to_device(collate([row]), self.device))["logits"].float()
-        answer = self.task.answer(logits)[0].cpu().numpy()
-        if not np.isfinite(answer).all():
-            raise RecordingError("the model's answer is NaN or infinite; look at the recording.", "not_finite")
-        return answer
 
     def _make(self, values: np.ndarray, notes: Sequence[str]) -> Answer:
         return self.task.tell(values, self.classes, list(dict.fromkeys(notes)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +55,8 @@ def predict_files(
     transcripts: Mapping[str, str],
     text: str | None = None,
     half: str = "whole",
+    write: Callable[[list[str]], object] = lambda row: None,
+    show: bool = True,
 ) -> Predictions:
     """Answer each file; what is wrong with one leaves the others alone.
 
@@ -62,6 +64,8 @@ def predict_files(
         transcripts: what is said, by file name, see `find_transcript`.
         text: what is said in every file; None to look into `transcripts` and beside each file.
         half: whole, left or right, the part of the picture to look at.
+        write: gets the header, and each row as soon as it is known.
+        show: whether to show how far it is.
     """
     from mertk.data.recording_error import border
     from mertk.progress_bar import progress
@@ -69,7 +73,8 @@ def predict_files(
 
     task = predictor.task
     found = Predictions([["file", *task.answer_header(predictor.classes)]])
-    for file in progress(files, total=len(files), description="predict"):
+    write(found.rows[0])
+    for file in progress(files, total=len(files), description="predict", show=show):
         try:
             with border(file):
                 answer = predictor.answer(open_recording(file, text, half, transcripts))
@@ -80,4 +85,5 @@ def predict_files(
             continue
         found.notes += [f"{file}: {note}" for note in answer.notes]
         found.rows.append([printable(str(file)), *task.answer_columns(answer)])
+        write(found.rows[-1])
     return found

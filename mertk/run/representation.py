@@ -62,7 +62,7 @@ def check_represents(model: Model) -> None:
 def no_representations(model: Model) -> MertkError:
     return MertkError(
         f"{type(model).__name__} has no representations to show; a model gives them by `representations` "
-        "(see mertk/models/base.py), as mertk.models.hscl.HSCL does."
+        "(see mertk/models/base.py), as mertk.models.hscl.HSCL and mertk.models.foal.FoalNet do."
     )
 
 

@@ -40,6 +40,7 @@ def evaluate_conditions(
     places: Places | None = None,
     tell: Callable[[str], object] = print,
     whole_process: bool = False,
+    finish: Callable[[Path], object] | None = None,
     summarize: Callable[[list[Path]], object] | None = None,
 ) -> list[Path]:
     """Score every finished run at or below `directories`, as it is and under the conditions; the directories of all.
@@ -81,7 +82,7 @@ def evaluate_conditions(
                 summarize(runs)
 
     return evaluate(
-        directories, "test", num_processes, again, trusted, tell, whole_process=whole_process, then=score_conditions
+        directories, "test", num_processes, again, trusted, tell, whole_process, finish=finish, then=score_conditions
     )
 
 

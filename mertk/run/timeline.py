@@ -7,20 +7,24 @@ window gets the answer that a file of it alone would get.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mertk.data.recording_error import RecordingError, border
+from mertk.data.recording_error import MachineError, RecordingError, border
 from mertk.data.recording_window import SHORTEST_WINDOW_SECONDS, LongRecording, Times
 from mertk.errors import MertkError
 from mertk.run.wording import options_as_arguments
-from mertk.tasks.answer import TimedAnswer
+from mertk.tasks.answer import Answer, TimedAnswer
 
 if TYPE_CHECKING:
+    import torch
+
     from mertk.data.recording import Recording
+    from mertk.data.recording_window import Window
     from mertk.run.prediction import Predictor
+    from mertk.run.questions import Question
 
 #: of a window
 USUAL_SECONDS = 3.0
@@ -33,6 +37,9 @@ SHORTEST_HOP_SECONDS = 0.01
 
 #: what is taken for speech is at least so long, and cut where it is longer, where no window is given
 SHORTEST_SPEECH_SECONDS, LONGEST_SPEECH_SECONDS = 0.25, 30.0
+
+#: windows that are answered at once: seconds of them on a GPU, and how many on a processor
+USUAL_BATCH_SECONDS, USUAL_BATCH_ON_CPU = 96.0, 1
 
 #: sound and picture of one recording may differ so much in length before it is told
 _LEAST_TOLD_SECONDS = 0.1
@@ -88,8 +95,10 @@ class Timeline:
 
     Args:
         recording: a file; what is said in it, if that is known, is what is said in each of its windows.
+        batch_size: windows that are answered at once; None for the usual number on the device.
 
     Attributes:
+        batch_size: likewise.
         seconds: where the last window ends at the latest.
         num_windows: how many there are.
         notes: what is to be known of all answers, in words.
@@ -98,10 +107,13 @@ class Timeline:
         RecordingError: the recording cannot be read, or lacks what the models need.
     """
 
-    def __init__(self, predictor: Predictor, recording: Recording, cutting: Cutting) -> None:
+    def __init__(
+        self, predictor: Predictor, recording: Recording, cutting: Cutting, batch_size: int | None = None
+    ) -> None:
         from mertk.data.recording_file import check_file
 
         self._predictor, self._recording = predictor, recording
+        self.batch_size = batch_size or usual_batch_size(predictor.device, cutting)
         self.notes: list[str] = []
         with border(recording.file):
             check_file(recording.file, "audio")
@@ -149,23 +161,60 @@ class Timeline:
         Raises:
             MertkError: the recording could be read no further, or the machine failed.
         """
+        read: list[tuple[Window, Question | RecordingError]] = []
         try:
             for window in self._long.windows():
-                start, end = map(float, window.times)
                 try:
                     with border(window.file):
-                        answer = self._predictor.answer(window)
-                except RecordingError as error:
-                    if self._long.is_broken:
+                        read.append((window, self._predictor.read(window)))
+                except MertkError as error:
+                    if self._long.is_broken or not isinstance(error, RecordingError):
+                        yield from self._answer(read)
                         raise
-                    yield TimedAnswer(start_seconds=start, end_seconds=end, error=error)
-                else:
-                    yield TimedAnswer(**vars(answer), start_seconds=start, end_seconds=end)
+                    read.append((window, error))
+                if len(read) >= self.batch_size:
+                    yield from self._answer(read)
+                    read = []
+            yield from self._answer(read)
         finally:
             self._long.close()
 
+    def _answer(self, read: Sequence[tuple[Window, Question | RecordingError]]) -> Iterator[TimedAnswer]:
+        """The answers to windows that were read, in their order."""
+        questions = [question for _, question in read if not isinstance(question, RecordingError)]
+        answers = iter(self._ask(questions) if questions else ())
+        for window, question in read:
+            start, end = map(float, window.times)
+            answer = question if isinstance(question, RecordingError) else next(answers)
+            if isinstance(answer, RecordingError):
+                yield TimedAnswer(start_seconds=start, end_seconds=end, error=answer)
+            else:
+                yield TimedAnswer(**vars(answer), start_seconds=start, end_seconds=end)
 
-def answer_windows(predictor: Predictor, recording: Recording, cutting: Cutting) -> Iterator[TimedAnswer]:
+    def _ask(self, questions: Sequence[Question]) -> list[Answer | RecordingError]:
+        """What the models say; one by one where they cannot tell of all at once, for lack of memory perhaps."""
+        try:
+            with border(self._recording.file):
+                return self._predictor.answer_together(questions)
+        except (RecordingError, MachineError) as error:
+            if len(questions) == 1 and isinstance(error, MachineError):
+                raise
+            if len(questions) == 1:
+                return [error]
+            return [answer for question in questions for answer in self._ask([question])]
+
+
+def answer_windows(
+    predictor: Predictor, recording: Recording, cutting: Cutting, batch_size: int | None = None
+) -> Iterator[TimedAnswer]:
     """The answers of a `Timeline`, for those who call from Python; sound in memory is a recording, too."""
     with options_as_arguments(), recording.on_disk() as own:
-        yield from Timeline(predictor, own, cutting)
+        yield from Timeline(predictor, own, cutting, batch_size)
+
+
+def usual_batch_size(device: torch.device, cutting: Cutting) -> int:
+    """Windows that are answered at once where nobody says how many, so that what is held stays bounded."""
+    if device.type == "cpu":
+        return USUAL_BATCH_ON_CPU
+    longest = cutting.window_seconds or (LONGEST_SPEECH_SECONDS if cutting.by_speech else USUAL_SECONDS)
+    return max(1, int(USUAL_BATCH_SECONDS / longest))

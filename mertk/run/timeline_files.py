@@ -61,12 +61,14 @@ def answer_files(
     text: str | None = None,
     half: str = "whole",
     show: bool = True,
+    batch_size: int | None = None,
 ) -> Iterator[Told]:
     """Write the timeline of each file; what is told of it comes when it is done.
 
     Args:
         transcripts, text, half: as of `mertk.run.prediction_files.predict_files`.
         show: whether to show how far it is.
+        batch_size: as of `Timeline`.
     """
     for number, file in enumerate(files):
         account = Account(file)
@@ -74,7 +76,7 @@ def answer_files(
             try:
                 with border(file):
                     recording = open_recording(file, text, half, transcripts)
-                timeline = Timeline(predictor, recording, cutting)
+                timeline = Timeline(predictor, recording, cutting, batch_size)
                 account.notes += timeline.notes
                 with closing(RecordingProgress(file.name, timeline.seconds, show)) as progress:
                     for answer in timeline:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.content import Count
 from mertk.errors import MertkError
-from mertk.report.formatting import Part, Table, percent
+from mertk.report.formatting import Part, Table, class_interval, percent
 from mertk.report.predictions import read_confidences, read_predictions
 from mertk.tasks.report import Mistake, Predictions, Record, TaskReport, runs_by_seed
 
@@ -91,6 +91,11 @@ class ClassificationReport(TaskReport):
 
         return class_figures(sums)
 
+    def class_figures(self, run: ScoredRun, sums: np.ndarray) -> dict[str, np.ndarray]:
+        from mertk.metrics.sums import class_recalls
+
+        return {"recall": class_recalls(sums)}
+
     def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
         import numpy as np
 
@@ -111,13 +116,13 @@ class ClassificationReport(TaskReport):
 
     def tables(self, record: Record) -> list[Part]:
         confusion = [
-            [name, *counts, percent(record["recall"][name])]
+            [name, *counts, percent(record["recall"][name]), class_interval(record, name, "recall")]
             for name, counts in zip(record["classes"], record["confusion"], strict=True)
         ]
         joined = "All runs together" if record["fixed_split"] else "All folds together"
         return [
             f"{joined}, rows are the true class:",
-            Table(["", *record["classes"], "recall"], confusion),
+            Table(["", *record["classes"], "recall", "95 %"], confusion),
             *([_tell_calibration(record["calibration"])] if record["calibration"] else []),
         ]
 

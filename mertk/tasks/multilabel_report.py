@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.content import Count
 from mertk.errors import MertkError
-from mertk.report.formatting import Part, Table, percent
+from mertk.report.formatting import Part, Table, class_interval, percent
 from mertk.report.predictions import read_predictions
 from mertk.tasks.label_text import split_names
 from mertk.tasks.multilabel_metrics import count_labels, describe_label, metrics_of_labels
@@ -106,6 +106,11 @@ class MultiLabelReport(TaskReport):
 
         return label_figures(sums)
 
+    def class_figures(self, run: ScoredRun, sums: np.ndarray) -> dict[str, np.ndarray]:
+        from mertk.tasks.multilabel_sums import figures_of_labels
+
+        return figures_of_labels(sums)
+
     def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
         import numpy as np
 
@@ -129,9 +134,12 @@ class MultiLabelReport(TaskReport):
         rows = []
         for name, told in record["labels"].items():
             (right_without, too_many), (missed, right_with) = told["confusion"]
-            figures = [percent(told[key]) for key in ("weighted_accuracy", "f1_sides", "f1")]
-            rows.append([name, right_with, missed, too_many, right_without, *figures])
-        header = ["label", "found", "missed", "told wrongly", "rightly not told", "Acc weighted", "F1 sides", "F1"]
+            counts = [right_with, missed, too_many, right_without]
+            keys = ("weighted_accuracy", "f1_sides", "f1")
+            figures = [cell for key in keys for cell in (percent(told[key]), class_interval(record, name, key))]
+            rows.append([name, *counts, *figures])
+        header = ["label", "found", "missed", "told wrongly", "rightly not told"]
+        header += [cell for called in ("Acc weighted", "F1 sides", "F1") for cell in (called, f"{called} 95 %")]
         joined = "All runs together" if record["fixed_split"] else "All folds together"
         return [f"{joined}, each label by itself:", Table(header, rows)]
 

@@ -22,18 +22,26 @@ def label_terms(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return np.concatenate([*cells, np.stack([exact, np.ones(len(exact))], axis=1)], axis=1)
 
 
-def label_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """The metrics of labels (...,) from sums (..., 4 C + 2) of `label_terms`; NaN where nothing counts for one."""
+def figures_of_labels(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures of each label (..., C) from sums (..., 4 C + 2) of `label_terms`; NaN where nothing counts for one."""
     counts = sums[..., :-2].reshape(*sums.shape[:-1], -1, 4)
     right_without, too_many, missed, right_with = np.moveaxis(counts, -1, 0)
     absent, present = right_without + too_many, missed + right_with
-    balanced = ratio(right_with * ratio(absent, present) + right_without, 2 * absent)
-    f1 = ratio(2 * right_with, present + too_many + right_with)
-    f1_micro = ratio(2 * right_with.sum(axis=-1), (2 * right_with + too_many + missed).sum(axis=-1))
     return {
-        "weighted_accuracy": mean_of_known(balanced),
-        "f1_sides": mean_of_known(class_figures(counts)["f1_weighted"]),
-        "f1_macro": mean_of_known(f1),
-        "f1_micro": f1_micro,
+        "weighted_accuracy": ratio(right_with * ratio(absent, present) + right_without, 2 * absent),
+        "f1_sides": class_figures(counts)["f1_weighted"],
+        "f1": ratio(2 * right_with, present + too_many + right_with),
+    }
+
+
+def label_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """The metrics of labels (...,) from sums (..., 4 C + 2) of `label_terms`; NaN where nothing counts for one."""
+    of_labels = figures_of_labels(sums)
+    _, too_many, missed, right_with = np.moveaxis(sums[..., :-2].reshape(*sums.shape[:-1], -1, 4), -1, 0).sum(axis=-1)
+    return {
+        "weighted_accuracy": mean_of_known(of_labels["weighted_accuracy"]),
+        "f1_sides": mean_of_known(of_labels["f1_sides"]),
+        "f1_macro": mean_of_known(of_labels["f1"]),
+        "f1_micro": ratio(2 * right_with, 2 * right_with + too_many + missed),
         "exact_match": ratio(sums[..., -2], sums[..., -1]),
     }

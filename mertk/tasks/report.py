@@ -75,6 +75,10 @@ class TaskReport(abc.ABC):
     def figures(self, run: ScoredRun, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Metrics (D,) from sums (D, M) of `terms`; NaN where nothing counts for one."""
 
+    def class_figures(self, run: ScoredRun, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Figures of each class by itself (D, C), by name, from the same sums; NaN where nothing counts for one."""
+        return {}
+
     @abc.abstractmethod
     def hits(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> dict[str, np.ndarray]:
         """By the name of a metric that is a share of utterances, (N,) which of them are right."""

@@ -78,6 +78,7 @@ def test_every_actor_is_tested_once_with_as_many_women_and_men(corpus: Path) -> 
     manifest = load_manifest(data)
     assert (len(manifest), manifest.classes) == (60, list(CLASSES))
     name = "1004_DFA_FEA_XX"
+    assert set(manifest.column("utt2gender")) == {"female", "male"}
     values = [manifest.value(column, name) for column in ("utt2label", "utt2spk", "text", "wav.scp", "video.scp")]
     assert values[:3] == ["fearful", "1004", "Don't forget a jacket."]
     assert values[3:] == [str(corpus / "AudioWAV" / f"{name}.wav"), str(corpus / "VideoFlash" / f"{name}.flv")]

@@ -198,3 +198,24 @@ def test_is_built_from_a_configuration():
     model = build(config, "model", {"audio_dim": 16, "video_dim": 12})
     assert model.modalities == ["video"]
     assert model.positives == "sum"
+
+
+def test_pictures_show_modalities_before_and_after_they_are_aligned():
+    model, batch = FoalNet(**SMALL).eval(), batch_of([0, 1, 2, 0])
+    found = model.representations(batch)
+    assert {name: tuple(rows.shape) for name, rows in found.items()} == {
+        "before AVEL/audio": (4, 16),
+        "before AVEL/video": (4, 16),
+        "after AVEL/audio": (4, 8),
+        "after AVEL/video": (4, 8),
+    }
+    for rows in found.values():
+        torch.testing.assert_close(rows.norm(dim=1), torch.ones(4))
+    torch.testing.assert_close(found["after AVEL/audio"], model.embed(batch)["audio_embedding"])
+    own = batch["audio"][0, :3].mean(dim=0)
+    torch.testing.assert_close(found["before AVEL/audio"][0], own / own.norm())
+    assert found["before AVEL/video"][:, 12:].count_nonzero() == 0
+    assert list(FoalNet(**SMALL | {"alignment": False}).eval().representations(batch)) == [
+        "before AVEL/audio",
+        "before AVEL/video",
+    ]

@@ -34,6 +34,8 @@ def test_columns_hold_what_the_corpus_says(corpus: Path) -> None:
     assert prepare(corpus) == 0
     data = corpus.parent / "data"
     manifest = load_manifest(data)
+    for speaker, gender in zip(manifest.column("utt2spk"), manifest.column("utt2gender"), strict=True):
+        assert gender == {"F": "female", "M": "male"}[speaker[-1]]
     assert len(manifest) == 100
     assert manifest.classes == ["neutral", "happy", "angry", "sad"]
     assert manifest.value("wav.scp", FIRST) == str(wav(corpus))

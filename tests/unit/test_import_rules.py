@@ -63,6 +63,7 @@ ALLOWED = {
         "mertk.run.clusters",
         "mertk.run.conditions",
         "mertk.run.files",
+        "mertk.run.group_columns",
         "mertk.tasks",
     },
     "mertk.jobs": set(),

@@ -1,5 +1,7 @@
 """Intervals in the report of runs: what is drawn, what is said of it, and what it is of."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from mertk.metrics.bootstrap import draw_figures, find_interval
 from mertk.metrics.sums import class_figures, class_terms
 from mertk.report.experiments import collect
 from mertk.report.intervals import sum_clusters
+from mertk.report.run_intervals import note_intervals
 from mertk.run.clusters import CLUSTERS_FILE, clusters_text, read_clusters
 from mertk.tasks import find_task
 from tests.scored_runs import CLASSES, fails, summarize, write_run
@@ -168,3 +171,44 @@ def test_intervals_are_of_the_figures_that_are_told(tmp_path, seeds):
         sums = sum_clusters(experiment.runs, experiment.predictions, report, averages_seeds=False)
         told = {name: values[0] for name, values in sums.measure(sums.terms.sum(axis=0)[None]).items()}
         assert told == {name: pytest.approx(value, rel=1e-6) for name, value in experiment.record["pooled"].items()}
+
+
+def test_each_class_has_an_interval_of_its_own(tmp_path):
+    pairs = [write_run(tmp_path / "paper", fold) for fold in (1, 2)]
+    note_speakers(tmp_path / "paper")
+    (record,), document = _records(summarize(tmp_path / "paper", out=tmp_path / "out"))
+    truth, prediction = pairs[0]
+    for number, name in enumerate(CLASSES):
+        low, high = record["intervals"]["classes"][name]["recall"]
+        assert low <= record["recall"][name] <= high
+        line = next(line for line in document.splitlines() if line.startswith(f"| {name} "))
+        assert line.endswith(f"| {100 * low:.2f} to {100 * high:.2f} |")
+        terms = np.stack(
+            [
+                [np.sum(truth[one::5] == number), np.sum((truth[one::5] == number) & (prediction[one::5] == number))]
+                for truth, prediction in pairs
+                for one in range(5)
+            ]
+        )
+        draws = draw_figures(terms, np.repeat([1, 2], 5), lambda sums: {"recall": sums[:, 1] / sums[:, 0]})["recall"]
+        assert (low, high) == pytest.approx(find_interval(draws, 8))
+
+
+@pytest.mark.parametrize("kind", ["classes", "intensities"])
+def test_a_run_has_the_intervals_of_its_figures(tmp_path, kind):
+    if kind == "classes":
+        write_run(tmp_path / "paper", 1)
+    else:
+        write_intensities(tmp_path / "paper", 1, 1, folds=2, cv="speaker")
+    note_speakers(tmp_path / "paper")
+    (run,) = tmp_path.rglob("seed_1")
+    before = json.loads((run / "results.json").read_text())
+    note_intervals(run)
+    after = json.loads((run / "results.json").read_text())
+    found = after.pop("intervals")
+    assert after == before and found["clusters"] == "speaker" and found["figures"].keys() <= before["metrics"].keys()
+    for name, ends in found["figures"].items():
+        assert ends[0] < before["metrics"][name] < ends[1]
+    note_intervals(run)
+    assert json.loads((run / "results.json").read_text())["intervals"] == found
+    assert collect([tmp_path / "paper"])[0].record["intervals"]["figures"].keys() == found["figures"].keys()

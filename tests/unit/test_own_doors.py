@@ -123,6 +123,7 @@ def kaldi_lists(folder, clips, emotions="utt2emo"):
     write(folder / "wav.scp", [f"r{row:02d} {clip}" for row, clip in enumerate(clips)])
     write(folder / "segments", [f"{name} r{row:02d} 0.25 {-1 if row % 2 else 1.5}" for row, name in enumerate(ids)])
     write(folder / "utt2spk", [f"{name} s{row // 4}" for row, name in enumerate(ids)])
+    write(folder / "spk2gender", [f"s{number} {'fm'[number % 2]}" for number in range(5)])
     write(folder / emotions, [f"{name} {EMOTIONS[row % 3]}" for row, name in enumerate(ids)])
     write(folder / "text", [f"{name} oh  well" for name in ids])
     return folder
@@ -134,6 +135,7 @@ def test_a_data_directory_of_kaldi(tmp_path, clips):
     assert manifest.column("audio_segments")[:2] == ["0.25 1.5", "0.25 2"]
     assert set(manifest.column("text")) == {"oh well"}
     assert len(set(manifest.column("utt2spk"))) == 6
+    assert manifest.column("utt2gender")[::4] == ["f", "m", "f", "m", "f", "unknown"]
     assert manifest.corpus["corpus"] == "kaldi"
 
 
@@ -262,6 +264,7 @@ def test_a_table_of_nkululeko_with_a_root(tmp_path, clips):
     table = write(tmp_path / "lists/mine.csv", ["file,speaker,gender,emotion", *rows])
     manifest = prepared("audformat", table, "--root", tmp_path / "clips", "--out", tmp_path / "data")
     assert len(manifest) == 24 and not manifest.has("audio_segments")
+    assert set(manifest.column("utt2gender")) == {"f"}
 
 
 def test_names_of_corpora(tmp_path):

@@ -1,6 +1,7 @@
 """Pictures of representations."""
 
 import json
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -95,6 +96,46 @@ def test_every_stage_gets_a_picture_and_figures(show, tmp_path, capsys):
 def test_pictures_go_to_the_run_by_default(show, tmp_path):
     assert show(Apart(), classes=["sad", "happy"]) == 0
     assert (tmp_path / "run" / "pca_after.png").exists()
+
+
+#: as much of umap-learn as is called: compiling the real one takes longer than all tests of this file
+STANDIN = """
+class UMAP:
+    def __init__(self, **given):
+        self.given = given
+
+    def fit_transform(self, vectors):
+        assert self.given == dict(n_neighbors=min(15, len(vectors) - 1), init="pca", random_state=0, n_jobs=1)
+        return vectors[:, :2]
+"""
+
+
+@pytest.fixture
+def umap(tmp_path, monkeypatch):
+    (tmp_path / "site/umap").mkdir(parents=True)
+    (tmp_path / "site/umap/__init__.py").write_text(STANDIN)
+    monkeypatch.delitem(sys.modules, "umap", raising=False)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    yield
+    sys.modules.pop("umap", None)
+
+
+def test_umap_is_seeded_and_has_files_of_its_own(show, tmp_path, umap, capsys):
+    assert show(Apart(), options=("--projection", "umap")) == 0
+    assert "umap_after.png: silhouette by name" in capsys.readouterr().out
+    assert (tmp_path / "run/umap_before.png").exists() and not (tmp_path / "run/pca.json").exists()
+    figures = json.loads((tmp_path / "run/umap.json").read_text())["stages"]["after"]
+    assert (figures["neighbours"], figures["seed"], figures["dimension"]) == (15, 0, 4)
+    assert figures["silhouette_by_name"] > 0.8, "of all dimensions, not of the picture"
+
+
+def test_umap_that_is_missing_or_has_too_little_is_told(tmp_path, umap, monkeypatch):
+    vectors = np.random.default_rng(0).standard_normal((3, 4))
+    with pytest.raises(MertkError, match="3 vectors are too few for UMAP"):
+        plot_projection({"text": vectors}, ["zero"] * 3, "before", tmp_path / "umap.png", "umap")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MertkError, match=r"not installed; pip install 'mertk\[umap\]', or draw .*--projection pca"):
+        plot_projection({"text": vectors}, ["zero"] * 3, "before", tmp_path / "umap.png", "umap")
 
 
 def test_a_model_without_representations_is_refused(show, tmp_path, capsys):

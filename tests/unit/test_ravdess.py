@@ -40,6 +40,8 @@ def test_every_actor_is_tested_once_and_is_nowhere_else(corpus: Path) -> None:
     data = corpus.parent / "data"
     assert validate_directory(data) == []
     manifest = load_manifest(data)
+    for speaker, gender in zip(manifest.column("utt2spk"), manifest.column("utt2gender"), strict=True):
+        assert gender == ("male" if int(speaker[-2:]) % 2 else "female")
     assert manifest.classes == list(CLASSES)
     assert manifest.value("utt2label", "03-01-08-01-01-01-12") == "surprised"
     assert manifest.value("text", "03-01-08-01-01-01-12") == "kids are talking by the door"

@@ -17,7 +17,9 @@ from mertk.report.learning import read_curves
 from mertk.report.mistakes import worst_mistakes
 from mertk.report.page_pictures import inline_svg
 from mertk.report.plots import plot_scatter
+from mertk.report.published import read_beside
 from mertk.run.clips import CLIP_HZ, LONGEST_CLIP_SECONDS, Clips
+from mertk.run.recipes import find_published
 from tests.browser import CHROMIUM, look_at
 from tests.scored_runs import CLASSES, summarize, write_run
 from tests.unit.test_intervals import note_speakers
@@ -175,9 +177,41 @@ def test_three_are_held_against_each_other_in_a_matrix(tmp_path):
 
 
 def test_a_place_where_no_page_can_be_is_refused_before_the_work(tmp_path, capsys):
-    for out, message in ((tmp_path, "is a folder"), (tmp_path / "results.json", "ends in .html")):
+    (tmp_path / "file").write_text("mine")
+    for out, message in (
+        (tmp_path / "file", "expected a folder, or a name that ends in .html"),
+        (tmp_path / "results.json", "expected a folder, or a name that ends in .html"),
+        (tmp_path / "file/below", "is no directory"),
+    ):
         assert main([str(tmp_path / "none"), "--out", str(out)]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_beside_the_page_is_what_summarize_writes(tmp_path, capsys):
+    paper = write(tmp_path / "training.epochs=3")
+    assert main([str(paper), "--out", str(tmp_path / "new.folder=1")]) == 0
+    names = ("report.html", "RESULTS.md", "results.json", "confusion.png")
+    assert capsys.readouterr().out == f"written: {tmp_path}/new.folder=1/{{{','.join(names)}}}\n"
+    published = find_published("iemocap/foal")
+    summarize(paper, out=tmp_path / "summary", options=["--published", str(published)])
+    for name in names[1:]:
+        assert (tmp_path / "new.folder=1" / name).read_bytes() == (tmp_path / "summary" / name).read_bytes()
+    assert main([str(paper), "--out", str(tmp_path / "summary/page.html")]) == 0
+    assert sorted(path.name for path in (tmp_path / "summary").iterdir()) == sorted(["page.html", *names[1:]])
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/RESULTS.md").write_text("mine")
+    assert main([str(paper), "--out", str(tmp_path / "own")]) == 1
+    assert (tmp_path / "own/RESULTS.md").read_text() == "mine"
+    assert "no report that was written there before" in capsys.readouterr().err
+
+
+def test_each_recipe_stands_beside_its_own_published_figures(tmp_path):
+    paths = {name: tmp_path / f"{name}.yaml" for name in ("a", "b")}
+    for name, path in paths.items():
+        path.write_text(PUBLISHED.replace("source: ", f"source: {name} "), encoding="utf-8")
+    records = [{"recipe": "a"}, {"recipe": "b"}, {"recipe": "b"}]
+    beside = read_beside(records, paths | {"c": tmp_path / "none.yaml"})
+    assert [(len(own), figures["source"][0]) for own, figures in beside] == [(1, "a"), (2, "b")]
 
 
 def test_intensities_are_shown_by_their_distance(tmp_path):
@@ -284,8 +318,11 @@ def test_pictures_that_plot_left_are_shown(tmp_path):
         json.dumps({"stages": {"after avel": {"silhouette_by_name": 0.25}, "../x": {}, "gone": 1}})
     )
     (run / "pca_after_avel.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
+    (run / "umap.json").write_text(json.dumps({"stages": {"before": {}}}))
+    (run / "umap_before.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
     _, tree = report(tmp_path / "paper", out=tmp_path / "report.html")
-    (image,) = tree.iter("img")
+    image, other = tree.iter("img")
+    assert other.get("alt") == "before" and "UMAP, before; fold 1, seed 1." in text_of(tree)
     assert image.get("src").startswith("data:image/png;base64,iVBOR") and image.get("alt") == "after avel"
     assert "Principal components, after avel; fold 1, seed 1; silhouette by representation 0.250." in text_of(tree)
 

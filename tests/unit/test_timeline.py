@@ -26,7 +26,7 @@ from mertk.features.small_pictures import SmallPictures
 from mertk.features.speech_states import SpeechStates
 from mertk.run import recording_progress
 from mertk.run.recording_progress import RecordingProgress
-from mertk.run.timeline import Cutting
+from mertk.run.timeline import Cutting, usual_batch_size
 from mertk.training.model_directory import save_model
 from tests.listening_model import CLASSES, save_listener
 from tests.odd_files import write_sound, write_tone
@@ -226,6 +226,69 @@ def test_what_breaks_a_recording_ends_its_timeline_behind_the_answers_before(pre
     assert "1 of 2 files have errors" in told
 
 
+# Several at once
+
+
+def test_windows_that_are_answered_together_get_the_answers_of_one_by_one(predictor, seer, tmp_path, monkeypatch):
+    """The last window is shorter, and silence has no answer: both among windows that have one."""
+    write_clip_file(tmp_path / "clip.mp4", 4.0)
+    file = write_noise(tmp_path / "a.wav", 9.3, silence=(3, 5))
+    for model, given in ((predictor, file), (seer, tmp_path / "clip.mp4")):
+        alone = list(model.timeline(given, 1, 0.5, batch_size=1))
+        sizes = []
+        ask = type(model).answer_together
+        monkeypatch.setattr(
+            type(model),
+            "answer_together",
+            lambda self, read, ask=ask, sizes=sizes: sizes.append(len(read)) or ask(self, read),
+        )
+        together = list(model.timeline(given, 1, 0.5, batch_size=4))
+        assert max(sizes) == 4 and sum(sizes) == sum(answer.error is None for answer in alone)
+        for one, other in zip(alone, together, strict=True):
+            assert (one.start_seconds, one.end_seconds, one.notes) == (
+                other.start_seconds,
+                other.end_seconds,
+                other.notes,
+            )
+            assert (one.error is None) == (other.error is None) and str(one.error) == str(other.error)
+            assert other.error is not None or other.values == pytest.approx(one.values, rel=1e-5, abs=1e-6)
+        monkeypatch.undo()
+
+
+def test_windows_that_cannot_be_answered_together_are_answered_alone(predictor, tmp_path, monkeypatch):
+    file = write_noise(tmp_path / "a.wav", 6.0)
+    alone = list(predictor.timeline(file, 1, 1, batch_size=1))
+    ask = mertk.Predictor.answer_together
+
+    def fail(self, read):
+        if len(read) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return ask(self, read)
+
+    monkeypatch.setattr(mertk.Predictor, "answer_together", fail)
+    assert [one.values for one in predictor.timeline(file, 1, 1, batch_size=4)] == [one.values for one in alone]
+
+
+def test_what_was_read_before_a_recording_breaks_is_answered(predictor, tmp_path):
+    samples = np.random.default_rng(0).uniform(-0.4, 0.4, 16000 * 40).astype(np.float32)
+    samples[16000 * 35], samples[:32000] = np.nan, 0
+    soundfile.write(tmp_path / "broken.wav", samples, 16000, "FLOAT")
+    found: dict[int, list] = {1: [], 50: []}
+    for size, answers in found.items():
+        timeline = predictor.timeline(tmp_path / "broken.wav", 2, 2, batch_size=size)
+        with pytest.raises(MertkError, match="NaN or infinite samples"):
+            answers.extend(timeline)
+    told = [[(one.start_seconds, one.label, str(one.error)) for one in answers] for answers in found.values()]
+    assert told[0] == told[1] and len(told[0]) > 3 and "silence" in told[0][0][2]
+
+
+@pytest.mark.parametrize(
+    ("device", "window", "expected"), [("cpu", 3, 1), ("cuda", 3, 32), ("cuda", 500, 1), ("cuda", None, 32)]
+)
+def test_what_is_held_at_once_is_bounded(device, window, expected):
+    assert usual_batch_size(torch.device(device), Cutting(window)) == expected
+
+
 # Answers that are none
 
 
@@ -278,10 +341,15 @@ def test_words_are_needed_and_go_to_every_window(predictor, tmp_path, monkeypatc
     with pytest.raises(MertkError, match=r"when it is said; .* \(text=, or a file .*a\.txt\)"):
         next(predictor.timeline(file))
     words = []
-    monkeypatch.setattr(predictor, "answer", lambda window: words.append(window.words) or mertk.Answer(intensity=0.5))
+    monkeypatch.setattr(predictor, "read", lambda window: words.append(window.words))
+    monkeypatch.setattr(predictor, "answer_together", lambda read: [mertk.Answer(intensity=0.5) for _ in read])
     assert [answer.intensity for answer in predictor.timeline(file, text="hello")] == [0.5, 0.5]
     assert words == ["hello", "hello"]
-    for given, message in (({"half": "top"}, "half: got 'top'"), ({"window_seconds": 0}, "window: got 0 s")):
+    for given, message in (
+        ({"half": "top"}, "half: got 'top'"),
+        ({"window_seconds": 0}, "window: got 0 s"),
+        ({"batch_size": 0}, "batch_size: got 0"),
+    ):
         with pytest.raises(MertkError, match=message):
             predictor.timeline(file, **given)
 
@@ -291,12 +359,30 @@ def test_words_are_needed_and_go_to_every_window(predictor, tmp_path, monkeypatc
 
 def test_lines_are_out_as_soon_as_they_are_known(model, tmp_path, monkeypatch, capsys):
     file, out, seen = write_noise(tmp_path / "a.wav", 4.0), tmp_path / "new/out.tsv", []
-    answer = mertk.Predictor.answer
+    read = mertk.Predictor.read
     monkeypatch.setattr(
-        mertk.Predictor, "answer", lambda *given: seen.append(out.read_text().count("\n")) or answer(*given)
+        mertk.Predictor, "read", lambda *given: seen.append(out.read_text().count("\n")) or read(*given)
     )
     assert call(capsys, model, "--window", 1, "--hop", 1, "--out", out, file)[:2] == (0, [])
     assert seen[1:] == [2, 3, 4] and out.read_text().count("\n") == 5
+
+
+def test_answers_to_whole_files_are_out_as_they_come_and_folders_are_searched(model, tmp_path, monkeypatch, capsys):
+    folder, out, seen = tmp_path / "all", tmp_path / "new/out.tsv", []
+    folder.mkdir()
+    for name in ("a", "c"):
+        write_tone(folder / f"{name}.wav")
+    (folder / "b.wav").write_text("no sound")
+    read = mertk.Predictor.read
+    monkeypatch.setattr(
+        mertk.Predictor, "read", lambda *given: seen.append(out.read_text().count("\n")) or read(*given)
+    )
+    code, _, told = call(capsys, model, "--out", out, "--", folder)
+    assert (code, seen) == (1, [1, 2, 2]) and f"error: {folder / 'b.wav'}: " in told
+    assert [line.split("\t")[0] for line in out.read_text().splitlines()] == [
+        "file",
+        *(str(folder / f"{name}.wav") for name in "ac"),
+    ]
 
 
 def test_folders_and_lists_are_searched(model, tmp_path, capsys):

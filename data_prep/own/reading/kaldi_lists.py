@@ -55,6 +55,7 @@ def _read_directory(folder: Path, root: Path | None, labels: Path | None) -> Own
     lists = {name: _read_list(folder / name, reading) for name in ("wav.scp", "segments", "utt2spk", "text")}
     label_of = _read_list(labels, reading)
     speaker_of = _speakers(folder, lists["utt2spk"], reading)
+    gender_of = {name: line.value for name, line in _read_list(folder / "spk2gender", reading).items()}
     finder = _Recordings(root, folder)
     listed = lists["segments"] or lists["wav.scp"]
     where = folder / ("segments" if lists["segments"] else "wav.scp")
@@ -65,6 +66,7 @@ def _read_directory(folder: Path, root: Path | None, labels: Path | None) -> Own
             label=label.value,
             id=utterance,
             speaker=speaker_of and speaker_of.get(utterance, ""),
+            gender=gender_of.get((speaker_of or {}).get(utterance, utterance)),
             text=text.value if text else "" if lists["text"] else None,
         )
         try:

@@ -18,7 +18,7 @@ from mertk.errors import MertkError
 from mertk.file_names import printable
 
 #: values that are neither a class nor what is said
-_NAMES = frozenset({"file", "id", "speaker", "session", "start", "end", "duration", "part", "fold"})
+_NAMES = frozenset({"file", "id", "speaker", "session", "gender", "start", "end", "duration", "part", "fold"})
 #: names and folders looked at to find the one that all names are relative to
 _LOOKED_AT = 100
 #: tried behind names without

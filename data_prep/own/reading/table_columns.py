@@ -28,6 +28,7 @@ ALIASES = {
     "person personid talker talkerid",
     "session": "session sessionid sess dialogue dialog dialogueid dialogid conversation conversationid "
     "recordingsession recordingid",
+    "gender": "gender sex speakergender speakersex",
     "start": "start starttime begin begintime beginning onset from tmin xmin startsec startseconds segmentstart",
     "end": "end endtime stop stoptime until to tmax xmax endsec endseconds segmentend",
     "duration": "duration dur durationsec durationseconds",
