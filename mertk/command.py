@@ -48,6 +48,7 @@ COMMANDS = {
     "audit": Command("say what the parts of a split share", "mertk.bin.audit"),
     "train": Command("train one model", "mertk.bin.train"),
     "cross-validate": Command("train every fold and seed of an experiment", "mertk.bin.cross_validate"),
+    "tune": Command("search settings of a method by the validation part alone", "mertk.bin.tune"),
     "evaluate": Command("score trained models", "mertk.bin.evaluate"),
     "predict": Command("tell the emotion, or the intensity of sentiment, in recordings", "mertk.bin.predict"),
     "demo": Command("show in a browser what models say of clips, live", "mertk.bin.demo"),

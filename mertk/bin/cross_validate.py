@@ -12,10 +12,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped or not waited for: run i
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 
+from mertk.bin.place_arguments import add_place_arguments, split_slurm
 from mertk.cli import add_engine_arguments, make_parser, positive_or_auto, program, whole_numbers
 
 EXAMPLE = """\
@@ -24,8 +24,6 @@ mertk cross-validate --config recipes/common/conf/foal.yaml --data data/iemocap 
 mertk cross-validate --config recipes/common/conf/foal.yaml --data data/iemocap \\
     --exp exp/iemocap/foal/paper --cmd slurm --slurm partition=gpu gpus-per-node=1
 """
-
-SETTING = re.compile(r"\w+\.[\w.]+=")
 
 
 @program
@@ -46,21 +44,17 @@ def main(argv: list[str] | None = None) -> int:
         "--num_processes", type=positive_or_auto, default="auto", metavar="N", help="of each training, or auto"
     )
     add_engine_arguments(parser)
-    parser.add_argument("--cmd", default="local", choices=("local", "slurm"), help="where runs are trained")
+    add_place_arguments(parser, "run")
     parser.add_argument(
         "--jobs",
         type=positive_or_auto,
         metavar="N",
         help="local: runs at once (default: 1), each on its share of the GPUs; auto: as many as the GPUs allow",
     )
-    parser.add_argument(
-        "--slurm",
-        nargs="+",
-        default=[],
-        metavar="YAML|key=value",
-        help="slurm: options of sbatch for each run, such as partition=gpu time=8:00:00",
-    )
     parser.add_argument("--detach", action="store_true", help="slurm: submit, and do not wait")
+    parser.add_argument(
+        "--without_test", action="store_true", help="runs know nothing of their test part, and cannot be scored on it"
+    )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of the files")
     arguments = parser.parse_args(argv)
     if arguments.cmd == "slurm" and arguments.jobs is not None:
@@ -71,9 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.num_machines and (arguments.cmd == "slurm" or arguments.jobs not in (None, 1)):
         parser.error("--num_machines is for runs that are trained one after the other, without --cmd slurm and --jobs")
 
-    # Options of sbatch have no dot in their names, settings have one.
-    slurm = [word for word in arguments.slurm if not SETTING.match(word)]
-    settings = [word for word in arguments.slurm if SETTING.match(word)] + arguments.settings
+    slurm, settings = split_slurm(arguments.slurm)
 
     from mertk.run.cross_validation import CrossValidation
     from mertk.run.engine_file import Machines
@@ -92,9 +84,10 @@ def main(argv: list[str] | None = None) -> int:
         seeds=arguments.seeds,
         num_processes=arguments.num_processes,
         engine=arguments.engine,
-        settings=settings,
+        settings=[*settings, *arguments.settings],
         machines=machines,
         offload=arguments.offload,
+        has_test=not arguments.without_test,
     )
     runs = planned.runs()
     if arguments.cmd == "slurm":

@@ -14,6 +14,22 @@ from typing import Any, Optional
 
 
 @dataclass
+class TuningConfig:
+    """What `mertk tune` says of the settings that it chose; nobody else fills this in."""
+
+    #: name of the study
+    study: str = ""
+    #: configurations that were tried
+    tried: int = 0
+    #: metric of the validation part that they were chosen by
+    metric: str = ""
+    #: its best value, the mean over folds and seeds
+    value: float = 0.0
+    #: folds whose validation parts were looked at
+    folds: list[int] = field(default_factory=list)
+
+
+@dataclass
 class RunConfig:
     """What the run is called in results; nothing here changes the training."""
 
@@ -35,6 +51,8 @@ class RunConfig:
     files: Optional[list[str]] = None
     #: settings of the run that are not the recipe's, noted likewise
     settings: Optional[list[str]] = None
+    #: where settings that were searched for come from; empty means that nobody searched
+    tuning: Optional[TuningConfig] = None
 
 
 @dataclass

@@ -38,7 +38,7 @@ def _check_directory(config: DataConfig, protocol: str, task: Task | None) -> li
         _check_custom(config, dict(zip(("train", "validation", "test"), map(set, parts), strict=True)))
         return ["protocol custom: only utterances were compared between the parts"]
     fold = Fold(*parts, {"protocol": protocol, "cv": "run", "fold": Path(config.train or "").parent.name})
-    fold.info |= _noted(config, fold)
+    fold.info |= _noted(config, fold) | {"without_test": config.test is None}
     report = check_parts(manifest, fold)
     lines = [f"parts are apart by {', '.join(report['checked'])}; {report['left_out']} utterances are in no part"]
     lines += tell_overlap(report["scripted_overlap"])
@@ -60,7 +60,8 @@ def _noted(config: DataConfig, fold: Fold) -> dict[str, Any]:
     if file is None or not file.is_file():
         return {}
     info = read_fold_info(file)
-    keys = ("scripted_overlap", "may_share") if info.get("counts") == fold.counts() else ()
+    counted = {**info.get("counts", {}), **({"test": 0} if config.test is None else {})}
+    keys = ("scripted_overlap", "may_share") if counted == fold.counts() else ()
     return {key: info[key] for key in keys if key in info}
 
 

@@ -29,6 +29,20 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A job that is over.
+
+    Attributes:
+        code: its exit code; None where it came to none, on a machine that broke down for one.
+        reason: how it ended, for one that did not end well.
+    """
+
+    job: Job
+    code: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
 class Failure:
     """A job that did not end well: why, and the file that says more."""
 

@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
-from mertk.cli import PREEMPTED
+from mertk.cli import PREEMPTED, end_with_parent
 from mertk.errors import MertkError
-from mertk.jobs.job import Failure, Job, tell_failures
+from mertk.jobs.job import Ended, Failure, Job, tell_failures
 
 #: Ctrl-C, and what asks a training to save and stop
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -81,8 +81,60 @@ def run_jobs(jobs: Sequence[Job], shares: Sequence[Sequence[str]], num_processes
     return next((code for code in codes if code), 128 + requests[0] if requests else 0)
 
 
-def start(job: Job, share: Sequence[str], at_once: int, num_processes: int) -> subprocess.Popen:
-    """Start a job on its share of the devices, or of the cores where there is no GPU."""
+class LocalPool:
+    """Jobs that are not all known beforehand, each on a share of the devices of this machine.
+
+    Within the pool, Ctrl-C and requests to stop are noted in `requests` and passed on to the jobs.
+    """
+
+    def __init__(self, shares: Sequence[Sequence[str]], num_processes: int = 0) -> None:
+        self.requests: list[int] = []
+        self._at_once, self._num_processes = len(shares), num_processes
+        self._free = [list(share) for share in shares]
+        self._running: dict[subprocess.Popen, tuple[Job, list[str]]] = {}
+        self._held = ExitStack()
+
+    def __enter__(self) -> LocalPool:
+        self.requests = self._held.enter_context(passing_on_to(self._running))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def has_room(self) -> bool:
+        return bool(self._free)
+
+    def start(self, job: Job) -> None:
+        """Start a job, which is told to stop when this process is gone."""
+        share = self._free.pop(0)
+        process = start(job, share, self._at_once, self._num_processes, end_with_parent)
+        self._running[process] = job, share
+
+    def look(self) -> list[Ended]:
+        """Wait a moment; the jobs that have ended since the last look."""
+        time.sleep(POLL_SECONDS)
+        found = []
+        for process in [process for process in self._running if process.poll() is not None]:
+            job, share = self._running.pop(process)
+            self._free.append(share)
+            code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+            found.append(Ended(job, code, f"exit code {code}"))
+        return found
+
+    def stop(self, job: Job) -> None:
+        """Tell a job to stop; it ends in its own way, and is looked for as before."""
+        for process in [process for process, (other, _) in self._running.items() if other == job]:
+            process.terminate()
+
+
+def start(
+    job: Job, share: Sequence[str], at_once: int, num_processes: int, prepare: Callable[[], None] | None = None
+) -> subprocess.Popen:
+    """Start a job on its share of the devices, or of the cores where there is no GPU.
+
+    Args:
+        prepare: called in the new process before the command begins.
+    """
     environment = dict(os.environ)
     if share:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(share)
@@ -92,7 +144,12 @@ def start(job: Job, share: Sequence[str], at_once: int, num_processes: int) -> s
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("ab") as log:
         return subprocess.Popen(
-            job.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
+            job.command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            preexec_fn=prepare,
         )
 
 

@@ -48,19 +48,7 @@ def run_jobs(jobs: Sequence[Job], folder: Path, options: SlurmOptions, detach: b
     Raises:
         MertkError: no Slurm or submitit, sbatch refuses, or a job of this name is in the queue with another command.
     """
-    check_installed()
-    notes = folder / "submitted.json"
-    known = read_notes(notes)
-    alive = find_alive(jobs, known)
-    if alive:
-        print(f"{len(alive)} job(s) submitted before are in the queue: {told_ids(alive.values())}", flush=True)
-    new = [job for job in jobs if job.name not in alive]
-    if new:
-        added = submit(new, folder / "slurm" / time.strftime("%Y%m%d_%H%M%S"), options)
-        text = json.dumps({name: asdict(job) for name, job in (known | added).items()}, indent=1)
-        write_text(notes, f"{text}\n")
-        print(f"submitted {len(new)} job(s) to Slurm: {told_ids(added.values())}; logs go to {folder}", flush=True)
-        alive |= added
+    alive = submit_or_find(jobs, folder, options)
     arrays = sorted({submitted.job_id.split("_")[0] for submitted in alive.values()}, key=int)
     end = f"Run the same command again to wait for them; end them with: scancel {' '.join(arrays)}"
     if detach:
@@ -74,6 +62,28 @@ def run_jobs(jobs: Sequence[Job], folder: Path, options: SlurmOptions, detach: b
     if failures:
         tell_failures(failures, len(jobs))
     return 1 if failures else 0
+
+
+def submit_or_find(jobs: Sequence[Job], folder: Path, options: SlurmOptions) -> dict[str, Submitted]:
+    """Submit the jobs as one array, those aside that are in the queue already; all of them, by name.
+
+    Raises:
+        MertkError: as `run_jobs`.
+    """
+    check_installed()
+    notes = folder / "submitted.json"
+    known = read_notes(notes)
+    alive = find_alive(jobs, known)
+    if alive:
+        print(f"{len(alive)} job(s) submitted before are in the queue: {told_ids(alive.values())}", flush=True)
+    new = [job for job in jobs if job.name not in alive]
+    if new:
+        added = submit(new, folder / "slurm" / time.strftime("%Y%m%d_%H%M%S"), options)
+        text = json.dumps({name: asdict(job) for name, job in (known | added).items()}, indent=1)
+        write_text(notes, f"{text}\n")
+        print(f"submitted {len(new)} job(s) to Slurm: {told_ids(added.values())}; logs go to {folder}", flush=True)
+        alive |= added
+    return alive
 
 
 def find_alive(jobs: Sequence[Job], known: dict[str, Submitted]) -> dict[str, Submitted]:
@@ -236,12 +246,17 @@ def tell_states(left: Iterable[Submitted], queue: dict[str, str] | None) -> str:
 
 def result_of(job: Job, submitted: Submitted) -> str | None:
     """Empty for a job that ended well, why it failed, None while there is no result, or none that can be read."""
+    code = exit_code_of(job, submitted)
+    return None if code is None else "" if code == 0 else f"failed, exit code {code}"
+
+
+def exit_code_of(job: Job, submitted: Submitted) -> int | None:
+    """The exit code that a job left; None while there is none, or none that can be read."""
     try:
         result = json.loads(result_file(job, Path(submitted.folder)).read_text(encoding="utf-8"))
-        code = result["exit_code"]
+        return int(result["exit_code"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
-    return "" if code == 0 else f"failed, exit code {code}"
 
 
 def explain(job: Job, submitted: Submitted, result: str | None) -> Failure:

@@ -24,7 +24,7 @@ from mertk.tasks.report import Predictions, Record
 PROTOCOLS = ("clean", "clean-refit", "published", "custom")
 #: what may differ between runs, so that all values are listed
 LISTED = (
-    *("files", "corpus", "utterances", "encoders", "features"),
+    *("files", "tuning", "corpus", "utterances", "encoders", "features"),
     *("commit", "versions", "hardware", "num_processes", "num_parameters"),
 )
 

@@ -39,6 +39,16 @@ class Corpus(TypedDict, total=False):
     left_out: dict[str, Any] | None
 
 
+class Tuning(TypedDict):
+    """What a run tells of the search that its settings come from."""
+
+    study: str
+    tried: Count
+    metric: str
+    value: float
+    folds: list[Fold]
+
+
 class _About(TypedDict):
     recipe: str
     variant: str
@@ -67,6 +77,7 @@ class About(_About, total=False):
     invented: list[str] | None
     files: list[str] | None
     settings: list[str] | None
+    tuning: Tuning | None
     corpus: Corpus | None
     utterances: dict[str, int] | None
     left_out: dict[str, dict[str, Any]] | None

@@ -38,6 +38,7 @@ class CrossValidation:
         engine: of each training (`mertk.run.engine_file`); None for the default.
         machines: that train each run together, each called with its own rank.
         offload: as `mertk launch` has it.
+        has_test: whether runs know their test part; they cannot be scored on it otherwise.
     """
 
     configs: Sequence[str]
@@ -52,6 +53,7 @@ class CrossValidation:
     settings: Sequence[str] = field(default=())
     machines: Machines = ALONE
     offload: bool = False
+    has_test: bool = True
 
     def runs(self) -> list[Run]:
         """The runs in the order they are trained.
@@ -91,12 +93,16 @@ class CrossValidation:
         jobs = self.jobs()
         if not jobs:
             return 0
+        return local.run_jobs(jobs, self.share_gpus(at_once), self.num_processes)
+
+    def share_gpus(self, at_once: int) -> list[list[str]]:
+        """GPUs of each of the trainings that run at once on this machine, as `mertk.jobs.local.share_devices`."""
+        from mertk.jobs import local
+
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         count = count_gpus()
         names = visible.split(",") if visible is not None else map(str, range(count))
-        devices = list(names)[:count]
-        shares = local.share_devices(devices, at_once, self.num_processes)
-        return local.run_jobs(jobs, shares, self.num_processes)
+        return local.share_devices(list(names)[:count], at_once, self.num_processes)
 
     def train_by_slurm(self, words: Sequence[str], detach: bool) -> int:
         """Train the runs as one array of Slurm; returns an exit code.
@@ -120,14 +126,19 @@ class CrossValidation:
                 print(f"finished already: {last.directory(self.exp)}", flush=True)
                 continue
             name = f"{last.cv}-{last.protocol}_fold_{last.fold}_seed_{last.seed}"
-            command = [sys.executable, "-m", "mertk", "cross-validate", "--config", *self.configs]
-            command += ["--data", str(self.data), "--exp", str(self.exp)]
-            command += ["--cv", last.cv, "--protocol", last.protocol]
-            command += ["--folds", str(last.fold), "--seeds", str(last.seed)]
-            command += ["--num_processes", str(self.num_processes or "auto")]
-            command += [*self._engine_options(), "--", *self.settings]
-            jobs.append(Job(name, tuple(command), self.exp / "jobs" / f"{name}.log"))
+            command = self.command([last.fold], [last.seed])
+            jobs.append(Job(name, command, self.exp / "jobs" / f"{name}.log"))
         return jobs
+
+    def command(self, folds: Sequence[int], seeds: Sequence[int]) -> tuple[str, ...]:
+        """The program again, for these folds and seeds, one after the other."""
+        command = [sys.executable, "-m", "mertk", "cross-validate", "--config", *map(str, self.configs)]
+        command += ["--data", str(self.data), "--exp", str(self.exp)]
+        command += ["--cv", self.cv, "--protocol", self.protocol]
+        command += ["--folds", " ".join(map(str, folds)), "--seeds", " ".join(map(str, seeds))]
+        command += ["--num_processes", str(self.num_processes or "auto")]
+        command += [*self._engine_options(), *([] if self.has_test else ["--without_test"])]
+        return (*command, "--", *self.settings)
 
     def _find_seeds(self) -> list[int]:
         if self.seeds is not None:
@@ -160,7 +171,7 @@ class CrossValidation:
         return load_config(self.configs, self._settings(run))
 
     def _settings(self, run: Run) -> list[str]:
-        return [*self.settings, *run_settings(run, self.data, self.exp)]
+        return [*self.settings, *run_settings(run, self.data, self.exp, self.has_test)]
 
     def train_run(self, run: Run) -> int:
         """Train one run unless it is there already; returns the exit code of the training."""

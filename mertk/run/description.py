@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +47,14 @@ def describe_run(run_dir: Path, config: Config, info: dict[str, Any]) -> dict[st
         "cv": config.run.cv,
         "protocol": config.run.protocol,
         "fold": config.run.fold,
-        "num_folds": 1 if config.run.cv == "none" else count_folds(config.data.test),
+        "num_folds": 1 if config.run.cv == "none" else count_folds(config.data.test or config.data.train),
         "seed": config.training.seed,
         "miniature": info["miniature"],
         # What follows, runs of before do not know.
         "invented": environment.get("invented"),
         "files": config.run.files,
         "settings": config.run.settings,
+        **({"tuning": asdict(config.run.tuning)} if config.run.tuning else {}),
         "corpus": environment.get("corpus"),
         "utterances": environment.get("utterances"),
         "left_out": environment.get("left_out"),
@@ -87,6 +89,6 @@ def read_record(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     return content
 
 
-def count_folds(test_list: str) -> int:
-    """Folds of the cross-validation that a test list belongs to."""
-    return sum(path.name.isdigit() for path in Path(test_list).parents[1].iterdir())
+def count_folds(part_list: str) -> int:
+    """Folds of the cross-validation that the list of a part belongs to."""
+    return sum(path.name.isdigit() for path in Path(part_list).parents[1].iterdir())

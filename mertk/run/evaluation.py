@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
-from mertk.run.files import is_object
+from mertk.run.files import is_object, is_trial
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -73,7 +73,10 @@ def evaluate(
 
 
 def find_finished_runs(directories: Sequence[Path]) -> list[Path]:
-    """Directories of finished runs at or below `directories`, each once; those set aside (hidden) are not looked at.
+    """Directories of finished runs at or below `directories`, each once.
+
+    Those set aside (hidden) are not looked at, nor the trials of a study (`mertk.run.study`) further below, which know
+    no test part.
 
     Raises:
         MertkError: there is none.
@@ -81,7 +84,8 @@ def find_finished_runs(directories: Sequence[Path]) -> list[Path]:
     found = {}
     for directory in directories:
         for trained in sorted(directory.rglob("trained.json")):
-            if not any(part.startswith(".") for part in trained.relative_to(directory).parts):
+            is_hidden = any(part.startswith(".") for part in trained.relative_to(directory).parts)
+            if not is_hidden and not is_trial(trained.parent, directory):
                 found[trained.parent] = None
     if not found:
         raise MertkError(f"no finished run to score below {', '.join(map(str, directories))}; train first (stage 3).")
@@ -234,6 +238,11 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
     from mertk.training.model_directory import load_model
 
     config = load_config([run_dir / "config.yaml"])
+    if config.data.test is None and part_name == "test" and is_trial(run_dir):
+        raise MertkError(
+            f"{run_dir} is a trial of a study, which knows no test part. Train with the settings that the study chose "
+            "(its best.yaml), and score that."
+        )
     if getattr(config.data, part_name) is None and was_given_rows(run_dir):
         raise MertkError(
             f"{run_dir} was trained on rows of Python code, which are not in it; "

@@ -21,6 +21,8 @@ FILES = (
     *("predictions.tsv", "predictions_train.tsv", "predictions_validation.tsv"),
     *("clusters.tsv", "groups.tsv"),
 )
+#: what makes a directory that of a study
+STUDY_FILE = "study.json"
 #: whole ones, and what a process that was killed left of them
 CHECKPOINT = re.compile(r"step_[0-9]{8,}|\.step_[0-9]{8,}\.(writing|replaced)")
 EVENTS = "events.out.tfevents.*"
@@ -74,6 +76,14 @@ def find_run_directories(directory: Path) -> list[Path]:
     top = directory.resolve()
     found = [config.parent for config in sorted(top.rglob("config.yaml")) if config.parent.name != "best"]
     return [run for run in found if not any(name.startswith(".") for name in run.relative_to(top).parts)]
+
+
+def is_trial(run_dir: Path, top: Path | None = None) -> bool:
+    """Whether a run is one of a study (`mertk.run.study`), below `top` where that is given."""
+    parents = list(run_dir.parents)
+    if top is not None:
+        parents = parents[: parents.index(top)] if top in parents else []
+    return any((parent / STUDY_FILE).is_file() for parent in parents)
 
 
 def remove_run(run_dir: Path) -> None:

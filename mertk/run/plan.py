@@ -66,8 +66,8 @@ def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[in
     return [int(word) for word in words]
 
 
-def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
-    """Settings that make a configuration that of one run.
+def run_settings(run: Run, data: Path, exp: Path, has_test: bool = True) -> list[str]:
+    """Settings that make a configuration that of one run; without `has_test` it knows nothing of a test part.
 
     Raises:
         MertkError: the validation list of the fold is missing, or the clean run that a refit goes by is not finished.
@@ -85,7 +85,7 @@ def run_settings(run: Run, data: Path, exp: Path) -> list[str]:
         f"data.directory={_quoted(data) if kind == 'ids' else 'null'}",
         f"data.train={_quoted(fold / f'train.{kind}')}",
         f"data.validation={_quoted(validation) if validation.exists() else 'null'}",
-        f"data.test={_quoted(fold / f'test.{kind}')}",
+        f"data.test={_quoted(fold / f'test.{kind}') if has_test else 'null'}",
     ]
     if run.protocol == "clean-refit":
         settings += refit_settings(Run(run.cv, "clean", run.fold, run.seed).directory(exp))

@@ -68,3 +68,12 @@ def is_smaller_better(name: str) -> bool:
     (True, True, False)
     """
     return METRICS[name].is_smaller_better if name in METRICS else name.endswith("loss")
+
+
+def tell_value(name: str, value: float) -> str:
+    """The value of a metric or a loss as a person reads it.
+
+    >>> tell_value("ua", 0.612), tell_value("fusion_loss", 0.25)
+    ('61.20 %', '0.2500')
+    """
+    return f"{100 * value:.2f} %" if name in METRICS and METRICS[name].is_fraction else f"{value:.4f}"

@@ -23,7 +23,7 @@ def combinations():
         always = [base, *own.glob(f"{corpus}.yaml")]
         # Tasks are those of the corpus, but in the recipe of one's own.
         beside = sorted([*own.rglob("*.yaml"), *(shared / base.stem).rglob("*.yaml")])
-        beside = [path for path in beside if path.parent.name != "task"]
+        beside = [path for path in beside if path.parent.name != "task" and path.name != "space.yaml"]
         for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
             yield as_case(files)
     yield from own_combinations()

@@ -89,6 +89,19 @@ def test_what_parts_share_on_purpose_is_told_and_anything_else_refused(fold):
             check_separation(fold(**wrong), "clean")
 
 
+def test_without_a_test_part_the_others_are_compared_as_the_fold_says(fold):
+    config = fold(may_share=["speaker"])
+    Path(config.test).unlink()
+    config.test = None
+    assert check_separation(config, "clean") == [
+        "parts are apart by utterance, dialogue; 1 utterances are in no part",
+        "training and validation share 1 speakers, such as me, as the folds were made",
+    ]
+    Path(config.validation).write_text("a1\n", encoding="utf-8")
+    with pytest.raises(MertkError, match="utterance a1 is in the training part"):
+        check_separation(config, "clean")
+
+
 def test_scripts_are_told_of_the_parts_that_fold_json_counts_alone(fold):
     scripts = {"test_scripted": 1, "test_script_in_training": 1, "scripts": ["script01"]}
     config = fold(may_share=["speaker"], scripted_overlap=scripts)
