@@ -9,7 +9,7 @@ import scipy.fft
 import torch
 
 from mertk.encoders.log_mel import LogMelEncoder, _cosine_transform
-from mertk.encoders.normalization import MaskedBatchNorm
+from mertk.nn.normalization import MaskedBatchNorm
 from mertk.encoders.spectrogram import Augmentation, LogMelSpectrogram, trim_silence
 from mertk.errors import MertkError
 from mertk.models.foal import FoalNet
