@@ -138,7 +138,7 @@ class OptimizerConfig:
     max_gradient_norm: Optional[float] = None
     #: each number of a gradient is cut off at this size; empty means never
     max_gradient_value: Optional[float] = None
-    #: step | batch: it cuts off the gradient of a step; or, behind each batch of the step, what has come together so far
+    #: step | batch: it cuts off the gradient of a step; or, behind each batch of the step, the sum so far
     value_limit: str = "step"
     #: batches that make one optimizer step
     accumulation_steps: int = 1
