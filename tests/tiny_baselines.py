@@ -26,8 +26,13 @@ BASELINES: dict[str, tuple[type[Baseline], dict[str, Any]]] = {
 }
 
 
+def dropouts(name: str) -> list[str]:
+    """Arguments of one of them that are probabilities."""
+    return [key for key in inspect.signature(BASELINES[name][0]).parameters if key.endswith("dropout")]
+
+
 def make_baseline(name: str, dims: Mapping[str, int], **arguments: Any) -> Baseline:
     """One of them, for features of these widths."""
     kind, sizes = BASELINES[name]
-    dropouts = {key: 0.0 for key in inspect.signature(kind).parameters if key.endswith("dropout")}
-    return kind(**{f"{one}_dim": width for one, width in dims.items()}, **(sizes | dropouts | arguments))
+    without = dict.fromkeys(dropouts(name), 0.0)
+    return kind(**{f"{one}_dim": width for one, width in dims.items()}, **(sizes | without | arguments))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mertk.config import Config, load_config
 from mertk.models.base import Model
 from mertk.training.optim import parameter_groups
 from mertk.training.trainer import Trainer
+from tests.given_batches import GivenBatches
 from tests.reference_tensors import filled, filled_parameter
 
 FOLDER = Path(__file__).parent / "baselines"
@@ -144,22 +145,6 @@ class Published:
         Trainer(Accelerator(cpu=True), model, config, folder, batches, None, [], dict, lambda *_: None).fit()
         expected = published[:taken] + published[num_batches : num_batches + taken]
         assert losses == pytest.approx(expected, rel=1e-9, abs=1e-9)
-
-
-class GivenBatches:
-    """The same batches in every epoch, in this order."""
-
-    def __init__(self, batches: list[dict[str, Any]]) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def epoch(self, epoch: int, position: int = 0) -> Iterator[dict[str, Any]]:
-        yield from self.batches[position:]
-
-    def close(self) -> None:
-        pass
 
 
 def close(found: torch.Tensor, expected: list) -> None:

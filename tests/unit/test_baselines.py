@@ -6,11 +6,15 @@ from itertools import combinations
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from mertk.batch import MODALITIES
+from mertk.config import load_config
 from mertk.errors import MertkError
 from mertk.nn.pooling import pool_to_steps
-from tests.tiny_baselines import BASELINES, make_baseline
+from mertk.training.trainer import Trainer
+from tests.given_batches import GivenBatches
+from tests.tiny_baselines import BASELINES, dropouts, make_baseline
 
 DIMS = {"audio": 5, "video": 4, "text": 6}
 STEPS = {f"{one}_steps": steps for one, steps in (("audio", 9), ("video", 8), ("text", 7))}
@@ -108,6 +112,26 @@ def test_states_of_a_text_encoder_do_for_features(name):
     assert model.dims["text"] == 8
     learn(model, make_batch() | {"text": torch.arange(48).reshape(4, 6, 2) % 5})
     assert model.text_encoder.weight.grad.any()
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_training_that_was_cut_goes_on_to_the_same_bits(name, tmp_path):
+    def train(folder, epochs, resume=False):
+        settings = [f"training.epochs={epochs}", "training.trackers=[]", "loss_weights.task=1"]
+        config = load_config([], [*settings, "optimizer.learning_rate=0.01"])
+        torch.manual_seed(config.training.seed)
+        model = make_baseline(name, DIMS, **dict.fromkeys(dropouts(name), 0.3)).double()
+        batches = GivenBatches([make_batch(count) | {"utterance_ids": list("abcde")[:count]} for count in (5, 3, 4)])
+        trainer = Trainer(Accelerator(cpu=True), model, config, folder, batches, None, [], dict, lambda *_: None)
+        trainer.fit(resume)
+        return model.state_dict()
+
+    for folder in ("whole", "cut"):
+        (tmp_path / folder).mkdir()
+    whole = train(tmp_path / "whole", 3)
+    train(tmp_path / "cut", 1)
+    again = train(tmp_path / "cut", 3, resume=True)
+    assert [key for key, value in whole.items() if not torch.equal(value, again[key])] == []
 
 
 def test_late_fusion_is_a_linear_map_of_standardised_means():
