@@ -34,14 +34,18 @@ class EfLstm(Baseline):
     features, stay as they are.
 
     Args:
-        num_classes, task, criterion, text_encoder, modalities: as of `mertk.models.baseline.Baseline`.
+        num_classes: C; not for intensities.
+        task: `regression`, as published, `classification` or `multilabel`.
+        criterion: None for the usual loss of the task (`mertk.losses.criterion`).
         audio_dim, video_dim, text_dim: widths of the features.
         audio_steps, video_steps, text_steps: steps of the longest sequences; for `fixed` padding.
+        text_encoder: of tokens, into states and their lengths; None when the text comes as features.
+        modalities: those in use; what belongs to others is not built.
         padding: `masked`: each utterance has steps of its own, and `norm` is batch normalisation of each feature over
             the real ones. `fixed`, as released: all are filled up with zeros, pooling and the LSTM run over the zeros,
             and `norm` is batch normalisation of each step, over utterances and features.
-        hidden_dim: H.
-        num_layers: L.
+        hidden_dim: width of the states, H.
+        num_layers: LSTMs on each other, L.
         dropout: between the LSTMs and on what they give.
 
     Raises:

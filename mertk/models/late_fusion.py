@@ -27,9 +27,15 @@ class LateFusion(Baseline):
     those of the utterances, as batch normalisation keeps them.
 
     Args:
-        num_classes, task, criterion, text_encoder, modalities, padding: as of `mertk.models.baseline.Baseline`.
+        num_classes: C; not for intensities.
+        task: `regression`, `classification` or `multilabel`.
+        criterion: None for the usual loss of the task (`mertk.losses.criterion`).
         audio_dim, video_dim, text_dim: widths of the features.
         audio_steps, video_steps, text_steps: steps of the longest sequences; for `fixed` padding.
+        text_encoder: of tokens, into states and their lengths; None when the text comes as features.
+        modalities: those in use; what belongs to others is not built.
+        padding: `masked`: padding never changes a result. `fixed`: all sequences are filled up with zeros to
+            the longest, and the zeros are read like any step.
         dropout: on the vectors.
 
     Raises:

@@ -39,9 +39,13 @@ class MulT(Baseline):
     E are the encoders of `mertk.nn.transformer.Transformer`. With one modality its memory is over x_m.
 
     Args:
-        num_classes, task, criterion, text_encoder, modalities: as of `mertk.models.baseline.Baseline`.
+        num_classes: C; not for intensities.
+        task: `regression`, as published, `classification` or `multilabel`.
+        criterion: None for the usual loss of the task (`mertk.losses.criterion`).
         audio_dim, video_dim, text_dim: widths of the features.
         audio_steps, video_steps, text_steps: steps of the longest sequences; for `fixed` padding.
+        text_encoder: of tokens, into states and their lengths; None when the text comes as features.
+        modalities: those in use; what belongs to others is not built.
         padding: `masked`: nothing behind an utterance's last step has an effect, and that step is the one read.
             `fixed`, as released: all are filled up with zeros, which are attended to, and the last of which is read.
         positions: whether encoders add sinusoidal positions; as the paper says, and not released.

@@ -1,12 +1,14 @@
 """The training loop, on a model small enough to know the answers."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig
+from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig, load_config
 from mertk.errors import MertkError
+from mertk.training.engines.engine import Engine
 from mertk.training.optim import parameter_groups
 from mertk.training.schedule import Schedule
 from mertk.training.scoring import score
@@ -329,6 +331,18 @@ def test_a_limit_behind_each_batch_holds_for_the_sum_so_far(tmp_path):
     assert len(seen) == len(expected)
     for found, wanted in zip(seen, expected, strict=True):
         torch.testing.assert_close(found, wanted)
+
+
+def test_a_limit_behind_each_batch_does_not_go_with_fp16():
+    settings = ["optimizer.value_limit=batch", "optimizer.max_gradient_value=1"]
+    model = torch.nn.Linear(1, 1)
+    with pytest.raises(MertkError, match=r"optimizer.value_limit: batch does not go with fp16"):
+        Engine(
+            SimpleNamespace(mixed_precision="fp16"),
+            model,
+            torch.optim.SGD(model.parameters()),
+            load_config([], settings).optimizer,
+        )
 
 
 @pytest.mark.parametrize(("leftover", "steps"), [("step", 2), ("drop", 1)])

@@ -46,7 +46,8 @@ class Engine:
                 "optimizer.arguments.fused: does not go with fp16, whose scaler then cannot tell which steps it "
                 "skipped; leave it out."
             )
-        if accelerator.mixed_precision == "fp16" and limits.value_limit == "batch":
+        self._limits_batches = limits.value_limit == "batch" and limits.max_gradient_value is not None
+        if accelerator.mixed_precision == "fp16" and self._limits_batches:
             raise MertkError(
                 "optimizer.value_limit: batch does not go with fp16, whose gradients have a scale of their own until "
                 "the step; use training.precision no or bf16, or value_limit: step."
@@ -63,7 +64,7 @@ class Engine:
 
         Where each batch is limited, each exchanges them: what is cut off must be the same on all processes.
         """
-        if is_last or self.limits.value_limit == "batch":
+        if is_last or self._limits_batches:
             return contextlib.nullcontext()
         return self.accelerator.no_sync(self.model)
 
@@ -73,7 +74,7 @@ class Engine:
 
     def limit_batch(self) -> None:
         """Behind a batch that is not the last of its step: limit what has come together so far, if so configured."""
-        if self.limits.value_limit == "batch" and self.limits.max_gradient_value is not None:
+        if self._limits_batches:
             torch.nn.utils.clip_grad_value_(self.model.parameters(), self.limits.max_gradient_value)
 
     def step(self) -> torch.Tensor | None:
