@@ -36,8 +36,8 @@ class TFN(Baseline):
         audio_steps, video_steps, text_steps: steps of the longest sequences; for `fixed` padding.
         text_encoder: of tokens, into states and their lengths; None when the text comes as features.
         modalities: those in use; what belongs to others is not built.
-        padding: `masked`: padding never changes a result. `fixed`, as released: all sequences are filled up with zeros to
-            the longest, and the zeros are read like any step.
+        padding: `masked`: padding never changes a result. `fixed`, as released: all sequences are filled up with zeros
+            to the longest, and the zeros are read like any step.
         audio_hidden_dim, video_hidden_dim, text_hidden_dim: of the subnets.
         text_output_dim: of the vector of the text.
         post_fusion_dim: width of the layers behind the fusion.

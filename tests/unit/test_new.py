@@ -55,7 +55,7 @@ def test_an_unknown_recipe_is_told_with_the_nearest(tmp_path, capsys):
     assert main(["iemocap/fol", str(tmp_path / "x")]) == 1
     assert "did you mean iemocap/foal?" in capsys.readouterr().err
     assert main(["other", str(tmp_path / "x")]) == 1
-    assert "iemocap/foal, meld/hscl, meld/tam_ulag, mosei/baselines" in capsys.readouterr().err
+    assert "iemocap/foal, meld/baselines, meld/hscl, meld/tam_ulag, mosei/baselines" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
