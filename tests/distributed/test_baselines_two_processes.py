@@ -51,6 +51,11 @@ def _step(model: torch.nn.Module, method: torch.nn.Module, batch: dict) -> torch
 
 
 def _check() -> None:
+    _check_steps()
+    _check_evaluation()
+
+
+def _check_steps() -> None:
     for name in BASELINES:
         for counts, arguments in CASES:
             joined, method = _model(name, arguments), _model(name, arguments)
@@ -78,9 +83,5 @@ def _check_evaluation() -> None:
             assert model.losses(model(batch), batch).keys() == {"task"}
 
 
-def test_two_processes():
+def test_two_processes_step_as_one_and_score_without_each_other():
     run_processes(_check, 2)
-
-
-def test_evaluation_does_not_communicate():
-    run_processes(_check_evaluation, 2)
