@@ -16,6 +16,8 @@ CHOICES = {
     "data.similar_labels": ("refuse", "join", "keep"),
     "run.protocol": ("clean", "clean-refit", "published", "custom"),
     "optimizer.accumulation": ("mean", "sum", "cached"),
+    "optimizer.leftover_batches": ("step", "drop"),
+    "optimizer.value_limit": ("step", "batch"),
     "training.precision": ("auto", "no", "bf16", "fp16"),
 }
 

@@ -156,11 +156,15 @@ class OptimizerConfig:
     max_gradient_norm: Optional[float] = None
     #: each number of a gradient is cut off at this size; empty means never
     max_gradient_value: Optional[float] = None
+    #: step | batch: it cuts off the gradient of a step; or, behind each batch of the step, the sum so far
+    value_limit: str = "step"
     #: batches that make one optimizer step
     accumulation_steps: int = 1
     #: mean | sum of their gradients; limits and weight decay weigh against it. cached: the mean, with losses that
     #: compare utterances over all of the step (`mertk.training.cached_accumulation`)
     accumulation: str = "mean"
+    #: step | drop: what becomes of the batches at the end of an epoch that are too few for a whole step
+    leftover_batches: str = "step"
 
 
 @dataclass

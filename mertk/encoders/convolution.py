@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from mertk.batch import length_mask
-from mertk.encoders.normalization import MaskedBatchNorm
+from mertk.nn.normalization import MaskedBatchNorm
 
 
 class Subsampling(nn.Module):

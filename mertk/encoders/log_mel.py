@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from mertk.batch import length_mask
 from mertk.encoders.convolution import ConvolutionBlock, Subsampling
-from mertk.encoders.normalization import MaskedBatchNorm
 from mertk.encoders.spectrogram import Augmentation, LogMelSpectrogram, trim_silence
 from mertk.errors import MertkError
+from mertk.nn.normalization import MaskedBatchNorm
 
 
 class LogMelEncoder(nn.Module):

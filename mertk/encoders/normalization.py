@@ -1,50 +1,5 @@
-"""Normalisation blind to padding and to the number of processes. Legend: `B` rows, `T` frames, `D` features."""
+"""Where modules of one's own that were written earlier import the normalisation from."""
 
-from __future__ import annotations
+from mertk.nn.normalization import MaskedBatchNorm
 
-import torch
-from torch import nn
-
-from mertk import distributed
-
-
-class MaskedBatchNorm(nn.Module):
-    """Batch normalisation over the real frames of all processes; running statistics in evaluation.
-
-    Args:
-        num_features: D.
-        momentum: share of the newest batch in the running statistics.
-        epsilon: added to the variance.
-
-    >>> norm = MaskedBatchNorm(4)
-    >>> norm(torch.randn(2, 5, 4), torch.ones(2, 5, dtype=torch.bool)).shape
-    torch.Size([2, 5, 4])
-    """
-
-    def __init__(self, num_features: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
-        super().__init__()
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.weight = nn.Parameter(torch.ones(num_features))
-        self.bias = nn.Parameter(torch.zeros(num_features))
-        self.register_buffer("running_mean", torch.zeros(num_features))
-        self.register_buffer("running_variance", torch.ones(num_features))
-
-    def forward(self, frames: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Normalise (B, T, D); mask (B, T) is True for real frames. What comes out behind them means nothing."""
-        mean, variance = self._statistics(frames, mask) if self.training else (self.running_mean, self.running_variance)
-        scale = self.weight * (variance + self.epsilon).rsqrt()
-        return frames * scale + (self.bias - mean * scale)
-
-    def _statistics(self, frames: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        # Sums around the running mean, which all processes share, lose no digits, and need one exchange only.
-        shift = self.running_mean.clone()
-        centred = (frames - shift).masked_fill(~mask[..., None], 0.0)
-        sums = torch.cat([centred.sum(dim=(0, 1)), centred.square().sum(dim=(0, 1)), mask.sum()[None].to(shift.dtype)])
-        sums = distributed.global_sum(sums)
-        first, second = (sums[:-1] / sums[-1].clamp(min=1)).chunk(2)
-        variance = (second - first.square()).clamp(min=0)
-        with torch.no_grad():
-            self.running_mean.lerp_(shift + first, self.momentum)
-            self.running_variance.lerp_(variance, self.momentum)
-        return shift + first, variance
+__all__ = ["MaskedBatchNorm"]

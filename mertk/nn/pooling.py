@@ -35,3 +35,31 @@ def masked_mean(sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """
     total = zero_padding(sequences, lengths).sum(dim=1)
     return total / lengths.clamp(min=1).to(total.dtype)[:, None]
+
+
+def pool_to_steps(frames: torch.Tensor, num_frames: torch.Tensor, num_steps: torch.Tensor, steps: int) -> torch.Tensor:
+    """Sequences of one rate brought to the steps of another: means over consecutive frames, equally many for a step.
+
+    Of an utterance with n frames that is to have t steps, a step is the mean over k of them: n / t where that is whole,
+    else the next larger whole number; its end is filled up with copies of the last frame to k t frames.
+
+    Args:
+        frames: (B, F, D), finite behind the lengths too.
+        num_frames: (B,) n of each, at least 1.
+        num_steps: (B,) t of each, at least 1.
+        steps: of the longest that comes out.
+
+    Returns:
+        (B, steps, D); what stands behind t means nothing.
+
+    >>> pool_to_steps(torch.tensor([[[1.0], [3.0], [7.0]]]), torch.tensor([3]), torch.tensor([2]), 2).flatten()
+    tensor([2., 7.])
+    """
+    size = -(-num_frames // num_steps)[:, None, None]
+    end = num_frames[:, None, None]
+    place = torch.arange(steps, device=frames.device)[None, :, None]
+    frame = torch.arange(frames.shape[1], device=frames.device)
+    is_within = (frame // size == place) & (frame < end)
+    copies = ((place + 1) * size - torch.maximum(place * size, end)).clamp(min=0) * (frame == end - 1)
+    with torch.autocast(frames.device.type, enabled=False):  # features keep their digits
+        return ((is_within + copies).to(frames.dtype) / size) @ frames

@@ -105,6 +105,7 @@ class Transformer(nn.Module):
             get no position. `masked`: lengths rule, and nothing behind them has an effect.
         attention_dropout, relu_dropout, residual_dropout, embedding_dropout: of attention weights, of the hidden
             layers, of what is added to the steps, of the embedded sequences.
+        positions: whether the sequences get any.
 
     Raises:
         MertkError: arguments that do not fit together.
@@ -128,6 +129,7 @@ class Transformer(nn.Module):
         relu_dropout: float = 0.0,
         residual_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
+        positions: bool = True,
     ) -> None:
         super().__init__()
         if width % num_heads:
@@ -137,6 +139,7 @@ class Transformer(nn.Module):
         if padding not in PADDINGS:
             raise MertkError(f"padding: got {padding!r}, expected one of {', '.join(PADDINGS)}.")
         self.padding = padding
+        self.positions = positions
         self.embedding_dropout = nn.Dropout(embedding_dropout)
         self.layers = nn.ModuleList(
             TransformerLayer(width, num_heads, attention_dropout, relu_dropout, residual_dropout)
@@ -187,6 +190,8 @@ class Transformer(nn.Module):
         return steps[:, 0] if last_only else steps
 
     def _embed(self, steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        if not self.positions:
+            return self.embedding_dropout(math.sqrt(steps.shape[2]) * steps)
         is_real = steps[:, :, 0] != 0 if self.padding == "fixed" else length_mask(lengths, steps.shape[1])
         positions = _positions_of(steps) * is_real[:, :, None]
         return self.embedding_dropout(math.sqrt(steps.shape[2]) * steps + positions)

@@ -12,6 +12,8 @@ PACKAGE = Path(__file__).parents[1]
 #: in a checkout a link to the folder beside the package
 RECIPES = (PACKAGE / "recipes").resolve()
 SHARED = RECIPES / "common" / "conf"
+#: recipes of the methods that others are compared with
+SEVERAL = "baselines"
 
 
 def find_recipes() -> dict[str, str]:
@@ -60,7 +62,7 @@ def _files_of(name: str) -> list[tuple[Path, Path]]:
     recipe, (_, _, method) = RECIPES / name, name.partition("/")
     own = [recipe / "run.sh", *recipe.glob("published.yaml"), *recipe.glob("conf/**/*.yaml")]
     found = [(file, file.relative_to(recipe)) for file in own]
-    if not method:  # a recipe of any method
+    if not method or method == SEVERAL:
         found += [(file, Path("conf") / file.relative_to(SHARED)) for file in SHARED.glob("**/*.yaml")]
     elif (SHARED / f"{method}.yaml").exists():
         methods = {path.name for path in SHARED.iterdir() if path.is_dir()}

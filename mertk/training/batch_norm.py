@@ -30,7 +30,7 @@ def share_batch_norm(model: torch.nn.Module, num_processes: int, device: torch.d
         raise MertkError(
             f"model: {', '.join(foreign[:3])} ({type(found[foreign[0]]).__name__}) would keep statistics of its own on "
             f"each of {num_processes} processes. Take GroupNorm or LayerNorm, or "
-            "mertk.encoders.normalization.MaskedBatchNorm, or train on one process; on GPUs torch's own will do."
+            "mertk.nn.normalization.MaskedBatchNorm, or train on one process; on GPUs torch's own will do."
         )
     synchronize(model, found)
 

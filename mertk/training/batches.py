@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mertk.batch import Batch
-    from mertk.config import Config, DataConfig, SamplerConfig
+    from mertk.config import Config, DataConfig, OptimizerConfig, SamplerConfig
     from mertk.data.dataset import UtteranceDataset
 
 #: what a plan is given by their names
@@ -33,6 +33,23 @@ class Batches(Protocol):
     def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]: ...
 
     def close(self) -> None: ...
+
+
+def count_steps(num_batches: int, optimizer: OptimizerConfig) -> int:
+    """Optimizer steps of an epoch.
+
+    Raises:
+        MertkError: there are none, since leftover batches are dropped.
+    """
+    steps, leftover = divmod(num_batches, optimizer.accumulation_steps)
+    if optimizer.leftover_batches == "step":
+        return steps + (leftover > 0)
+    if not steps:
+        raise MertkError(
+            f"optimizer.leftover_batches: drop leaves no step at all: an epoch has {num_batches} batches, and a step "
+            f"takes {optimizer.accumulation_steps} (optimizer.accumulation_steps)."
+        )
+    return steps
 
 
 def training_loader(

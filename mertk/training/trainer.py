@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -17,7 +16,7 @@ from mertk.errors import MertkError
 from mertk.tasks import is_smaller_better
 from mertk.training.agreement import Agreement
 from mertk.training.batch_norm import share_batch_norm
-from mertk.training.batches import Batches
+from mertk.training.batches import Batches, count_steps
 from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached
 from mertk.training.engines import autocast, make_engine
 from mertk.training.epoch_terms import EpochTerms, mean_over_processes
@@ -74,7 +73,8 @@ class Trainer:
         # Accelerate cannot tell the steps that fp16's scaler skips from others when the optimizer is fused.
         fused = accelerator.device.type == "cuda" and accelerator.mixed_precision != "fp16"
         optimizer = make_optimizer(model, config.optimizer, fused)
-        self.steps_per_epoch = math.ceil(len(batches) / config.optimizer.accumulation_steps)
+        self.drops_leftovers = config.optimizer.leftover_batches == "drop"
+        self.steps_per_epoch = count_steps(len(batches), config.optimizer)
         self.total_steps = config.training.stop_at_step or config.training.epochs * self.steps_per_epoch
         self.minimizes = is_smaller_better(config.training.monitor)
         self.method = model
@@ -143,7 +143,7 @@ class Trainer:
         for batch in self.batches.epoch(self.progress.epoch, self.progress.position):
             group.append(batch)
             self.progress.position += 1
-            if len(group) == accumulation or self.progress.position == last:
+            if len(group) == accumulation or (self.progress.position == last and not self.drops_leftovers):
                 self._step(group)
                 group = []
                 decision = self.agreement.after_step()
@@ -203,6 +203,8 @@ class Trainer:
             is_last = number == len(group) - 1
             with self.engine.micro_batch(is_last):
                 terms = self._backward(to_device(batch, self.accelerator.device), share, cached[number])
+            if not is_last:
+                self.engine.limit_batch()
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0) + value.detach() / len(group)
         return sums

@@ -4,6 +4,7 @@
 #   base      its configuration, conf/BASE.yaml
 #   kind      the file of corpora/ that makes the data: iemocap, ravdess, cremad, meld, sentiment, own
 #   variants  what --variant may be, the default first
+#   methods   of a recipe of several: what --method may be, whose file is then conf/METHOD.yaml; base is the default
 # shellcheck disable=SC2034,SC2154  # variables are shared with run.sh and the files that are sourced
 common=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=recipes/common/init.sh
@@ -17,6 +18,10 @@ corpus='' stage=0 stop_stage=5 data='' exp='' folds='' variant=${variants%% *} a
 modalities='' # of an experiment that takes others than its method by itself (modalities.sh)
 num_processes=auto max_lost='' config=() shared='' fitting=''
 options+=" corpus stage stop_stage data exp folds protocol cv seeds num_processes max_lost" lists+=" config"
+if [[ -n ${methods-} ]]; then
+    # shellcheck source=recipes/common/methods.sh
+    source "$common/methods.sh"
+fi
 # What a corpus has of its own: options and their help, where its data are, what is made of them.
 # shellcheck source=recipes/common/corpora/iemocap.sh
 source "$common/corpora/$kind.sh"
@@ -34,7 +39,7 @@ for file in "$shared/$base"/ablation/*.yaml "$recipe"/conf/{"$base"/,}ablation/*
     [[ ! -f $file || " full ${ablations[*]} " == *" $word "* ]] || ablations+=("$word")
 done
 ((${#ablations[@]} == 0)) || ablations=(full "${ablations[@]}")
-[[ $variants != *' '* ]] || options+=" variant"
+[[ $variants != *' '* && -z ${methods-} ]] || options+=" variant"
 ((${#ablations[@]} == 0)) || options+=" ablation"
 given=("$@")
 parse_options "$@"

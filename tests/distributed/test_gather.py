@@ -7,7 +7,7 @@ import torch.distributed as dist
 
 from mertk import distributed
 from mertk.batch import length_mask
-from mertk.encoders.normalization import MaskedBatchNorm
+from mertk.nn.normalization import MaskedBatchNorm
 from tests.processes import run_processes
 
 #: rows of each process: even, uneven, one process without any

@@ -37,8 +37,18 @@ def outcome(folder):
     return weights, history
 
 
+ACCUMULATED = ("optimizer.accumulation_steps=2",)
+LIMITED = ("optimizer.max_gradient_value=0.05", "optimizer.value_limit=batch", "optimizer.leftover_batches=drop")
+
+
 @pytest.mark.parametrize(
-    ("count", "extra"), [(2, ()), (3, ("optimizer.accumulation_steps=2", "optimizer.max_gradient_norm=0.5")), (4, ())]
+    ("count", "extra"),
+    [
+        (2, ()),
+        (2, (*ACCUMULATED, *LIMITED)),
+        (3, (*ACCUMULATED, "optimizer.max_gradient_norm=0.5")),
+        (4, ()),
+    ],
 )
 def test_training_does_not_depend_on_the_number_of_processes(tmp_path, count, extra):
     settings = (*SETTINGS, *extra)  # batches of 10 and 9 rows: the shares are unequal

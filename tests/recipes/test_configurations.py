@@ -1,5 +1,6 @@
 """Every YAML of every recipe gives a model that can be built and computes just the losses it has weights for."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ def combinations():
     for script in sorted(RECIPES.glob("*/*/run.sh")):
         own, shared = script.parent / "conf", RECIPES / "common/conf"
         method, corpus = script.parent.name, script.parent.parent.name
+        if method == "baselines":
+            yield from baseline_combinations(script, corpus)
+            continue
         base = next(
             path for path in (shared / f"{method}.yaml", own / f"{method}.yaml", *own.glob("*.yaml")) if path.exists()
         )
@@ -29,10 +33,27 @@ def combinations():
     yield from own_combinations()
 
 
+def methods_of(script):
+    """Those that a recipe of several has."""
+    return re.search(r'^methods="(.*)"$', script.read_text(encoding="utf-8"), re.M)[1].split()
+
+
+def baseline_combinations(script, corpus):
+    """What the recipe of all baselines merges for each; what they share on one corpus alone."""
+    own, shared = script.parent / "conf", RECIPES / "common/conf"
+    for method in methods_of(script):
+        always = [shared / f"{method}.yaml", own / method / f"{corpus}.yaml"]
+        beside = sorted((own / method).glob("*.yaml"))
+        if corpus == "mosi":
+            beside += [path for path in sorted((shared / method).rglob("*.yaml")) if path.parent.name != "task"]
+        for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
+            yield as_case(files)
+
+
 def own_combinations():
     """What the recipe of one's own corpus merges for each method: variants, modalities, tasks."""
     own, shared = RECIPES / "own/conf", RECIPES / "common/conf"
-    for method in ("audio", "foal", "hscl", "tam_ulag"):
+    for method in ("audio", "foal", "hscl", "tam_ulag", *methods_of(RECIPES / "mosi/baselines/run.sh")):
         always = [shared / f"{method}.yaml", own / "own.yaml", *(own / method).glob("own.yaml")]
         small, frozen = variants_of(method)
         for variant in (small, frozen):

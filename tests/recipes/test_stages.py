@@ -283,3 +283,33 @@ def test_other_machines_only_train(recipe):
     code, message = recipe(FOAL, *words, "--machine_rank", 1)
     assert recipe.summaries == [] and "no folds" in message  # cross-validate itself, without a mark
     assert code == 1
+
+
+# Of a recipe of several methods.
+
+
+def test_the_method_decides_which_files_there_are(recipe):
+    stages = recipe("sims/baselines", "--method", "tfn", "--variant", "released")
+    names = ["tfn.yaml", "sims.yaml", "released.yaml", "released.yaml", "miniature.yaml"]
+    assert config_names(stages["3 train"]) == names
+    assert option(stages["3 train"], "--exp").endswith("exp/sims/tfn_miniature/released")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "self_mm"], "--method self_mm: expected one of late_fusion ef_lstm"),
+        (["--method", "late_fusion", "--variant", "released"], "--variant released: expected one of paper"),
+    ],
+)
+def test_a_method_that_is_none_or_was_never_published_so_is_refused(recipe, arguments, message):
+    code, told = recipe("mosi/baselines", *arguments)
+    assert code == 2 and message in told
+
+
+def test_a_copy_has_the_settings_of_all_its_methods(recipe, tmp_path):
+    copy_recipe("mosi/baselines", tmp_path / "mine")
+    stages = recipe(tmp_path / "mine/run.sh", "--method", "lmf", "--ablation", "text")
+    files = option(stages["3 train"], "--config").split()
+    assert all(file.startswith(str(tmp_path / "mine/conf")) for file in files)
+    assert {"lmf.yaml", "mosi.yaml", "text.yaml"} < {file.rpartition("/")[2] for file in files}

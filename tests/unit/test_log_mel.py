@@ -9,10 +9,10 @@ import scipy.fft
 import torch
 
 from mertk.encoders.log_mel import LogMelEncoder, _cosine_transform
-from mertk.encoders.normalization import MaskedBatchNorm
 from mertk.encoders.spectrogram import Augmentation, LogMelSpectrogram, trim_silence
 from mertk.errors import MertkError
 from mertk.models.foal import FoalNet
+from mertk.nn.normalization import MaskedBatchNorm
 
 LENGTHS = [16000, 9137, 400, 12345, 1]
 PLAIN = {"stretch": 0.0, "warp": 0.0, "gain": 0.0, "time_masks": 0, "mel_masks": 0}

@@ -13,7 +13,7 @@ def test_the_recipes_are_listed_by_what_they_are_about(capsys):
     assert main([]) == 0
     told = capsys.readouterr().out.splitlines()
     assert len(told) == len(find_recipes()) == len(list(RECIPES.glob("**/run.sh")))
-    assert "mosi/hscl       HSCL on CMU-MOSI" in told
+    assert "mosi/hscl        HSCL on CMU-MOSI" in told
 
 
 def test_the_folder_of_the_recipes_is_told(capsys):
@@ -55,7 +55,7 @@ def test_an_unknown_recipe_is_told_with_the_nearest(tmp_path, capsys):
     assert main(["iemocap/fol", str(tmp_path / "x")]) == 1
     assert "did you mean iemocap/foal?" in capsys.readouterr().err
     assert main(["other", str(tmp_path / "x")]) == 1
-    assert "iemocap/foal, meld/hscl, meld/tam_ulag, mosei/hscl" in capsys.readouterr().err
+    assert "iemocap/foal, meld/baselines, meld/hscl, meld/tam_ulag, mosei/baselines" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -251,6 +251,18 @@ def test_a_variant_that_is_another_method_has_its_own_row(checkout):
     assert cells_below(table, "Self-MM") == ["Acc2 non0 -5.46, MAE +0.0920, Corr +0.0040"]
 
 
+def test_each_method_of_a_recipe_of_several_has_its_own_row(checkout):
+    text = {"extractor": "mmsa", "dimension": 768}
+    features = {"audio": {"extractor": "mmsa", "dimension": 5}, "video": {"extractor": "mmsa", "dimension": 20}}
+    same = {"recipe": "mosi/baselines", "encoders": [{}], "features": [features | {"text": text}]}
+    records = [hscl_record(variant=name, **same) for name in ("mult", "tfn_released", "late_fusion")]
+    records.append(hscl_record("MOSI/aligned_50", variant="ef_lstm", **same))
+    table = published_table(records, published_of(checkout, "mosi/baselines"))
+    assert cells_below(table, "MulT") == ["Acc2 non0 -0.98, MAE -0.0799, Corr +0.0978"]
+    assert cells_below(table, "TFN")[0] == "Acc2 non0 +0.92, MAE -0.1473, Corr +0.1267"
+    assert cells_below(table, "EF-LSTM, aligned") == ["Acc2 non0 +1.52, MAE -0.1488, Corr +0.1310"]
+
+
 def test_another_method_stands_beside_runs_of_its_modalities_alone(checkout):
     published = published_of(checkout, "iemocap/foal")
     text = {"component": "PretrainedTextEncoder", "weights": "google-bert/bert-base-uncased", "width": 768}

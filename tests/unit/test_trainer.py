@@ -1,12 +1,14 @@
 """The training loop, on a model small enough to know the answers."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig
+from mertk.config import GroupConfig, OptimizerConfig, ScheduleConfig, load_config
 from mertk.errors import MertkError
+from mertk.training.engines.engine import Engine
 from mertk.training.optim import parameter_groups
 from mertk.training.schedule import Schedule
 from mertk.training.scoring import score
@@ -308,6 +310,53 @@ def test_accumulated_gradients_are_averaged_or_added(tmp_path):
         trainer.fit()
         norms[kind] = seen[0].item()
     assert norms["sum"] == pytest.approx(3 * norms["mean"], rel=1e-5)
+
+
+def test_a_limit_behind_each_batch_holds_for_the_sum_so_far(tmp_path):
+    limit = 0.02
+    settings = (
+        *("optimizer.accumulation_steps=3", "optimizer.accumulation=sum", "sampler.batch_size=16"),
+        *(f"optimizer.max_gradient_value={limit}", "optimizer.value_limit=batch", "training.epochs=1"),
+    )
+    trainer, _ = make_trainer(tmp_path, *settings, dropout=0.0)
+    weights = list(trainer.method.parameters())
+    expected = [torch.zeros_like(weight) for weight in weights]
+    for batch in trainer.batches.epoch(0):
+        (loss,) = trainer.method.losses(trainer.method(batch), batch).values()
+        gradients = torch.autograd.grad(loss, weights)
+        expected = [(sum + new).clamp(-limit, limit) for sum, new in zip(expected, gradients, strict=True)]
+    seen = []
+    trainer.engine.optimizer.register_step_pre_hook(lambda *_: seen.extend(one.grad.clone() for one in weights))
+    trainer.fit()
+    assert len(seen) == len(expected)
+    for found, wanted in zip(seen, expected, strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_a_limit_behind_each_batch_does_not_go_with_fp16():
+    settings = ["optimizer.value_limit=batch", "optimizer.max_gradient_value=1"]
+    model = torch.nn.Linear(1, 1)
+    with pytest.raises(MertkError, match=r"optimizer.value_limit: batch does not go with fp16"):
+        Engine(
+            SimpleNamespace(mixed_precision="fp16"),
+            model,
+            torch.optim.SGD(model.parameters()),
+            load_config([], settings).optimizer,
+        )
+
+
+@pytest.mark.parametrize(("leftover", "steps"), [("step", 2), ("drop", 1)])
+def test_batches_too_few_for_a_step_make_one_or_are_dropped(tmp_path, leftover, steps):
+    settings = ("optimizer.accumulation_steps=4", f"optimizer.leftover_batches={leftover}", "sampler.batch_size=8")
+    trainer, _ = make_trainer(tmp_path, *settings, "training.epochs=2")
+    assert (trainer.steps_per_epoch, trainer.fit().step) == (steps, 2 * steps)
+    assert trainer.progress.epoch == 2
+
+
+def test_an_epoch_that_would_have_no_step_is_refused(tmp_path):
+    settings = ("optimizer.accumulation_steps=4", "optimizer.leftover_batches=drop", "sampler.batch_size=16")
+    with pytest.raises(MertkError, match=r"drop leaves no step at all: an epoch has 3 batches, and a step takes 4"):
+        make_trainer(tmp_path, *settings)
 
 
 def test_training_batches_say_which_epoch_it_is(tmp_path):

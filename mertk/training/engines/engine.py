@@ -46,6 +46,12 @@ class Engine:
                 "optimizer.arguments.fused: does not go with fp16, whose scaler then cannot tell which steps it "
                 "skipped; leave it out."
             )
+        self._limits_batches = limits.value_limit == "batch" and limits.max_gradient_value is not None
+        if accelerator.mixed_precision == "fp16" and self._limits_batches:
+            raise MertkError(
+                "optimizer.value_limit: batch does not go with fp16, whose gradients have a scale of their own until "
+                "the step; use training.precision no or bf16, or value_limit: step."
+            )
         self.accelerator = accelerator
         self.method = model
         self.limits = limits
@@ -54,12 +60,22 @@ class Engine:
         self.optimizer = optimizer
 
     def micro_batch(self, is_last: bool) -> contextlib.AbstractContextManager:
-        """Around forward and backward of one batch; only the last of a step exchanges gradients."""
-        return contextlib.nullcontext() if is_last else self.accelerator.no_sync(self.model)
+        """Around forward and backward of one batch; only the last of a step exchanges gradients.
+
+        Where each batch is limited, each exchanges them: what is cut off must be the same on all processes.
+        """
+        if is_last or self._limits_batches:
+            return contextlib.nullcontext()
+        return self.accelerator.no_sync(self.model)
 
     def backward(self, loss: torch.Tensor) -> None:
         """Add the gradient of `loss`, averaged over processes, to that of the step."""
         self.accelerator.backward(loss)
+
+    def limit_batch(self) -> None:
+        """Behind a batch that is not the last of its step: limit what has come together so far, if so configured."""
+        if self._limits_batches:
+            torch.nn.utils.clip_grad_value_(self.model.parameters(), self.limits.max_gradient_value)
 
     def step(self) -> torch.Tensor | None:
         """Limit the gradient, take the optimizer's step, forget the gradient.

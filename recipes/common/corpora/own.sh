@@ -12,7 +12,8 @@ find_method "$(value_of method "$base" "$@")"
 
 corpus_help() {
     cat <<EOF
-Methods: $(list_methods). Variants of $base: $variants.
+Methods: $(list_methods).
+Variants of $base: $variants.
 Of the data it is chosen, and told: the task, its classes, the modalities, the folds.
 
   --csv FILE           table with columns file and label, and perhaps id, speaker, session, start, end, text, part

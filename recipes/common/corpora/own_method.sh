@@ -129,7 +129,7 @@ refuse_modalities() {
 fit_labels() {
     [[ ${known[task]} == regression && -v known[reach] ]] || return 0
     case $base in
-        tam_ulag) settings=("model.label_limit=${known[reach]}" "${settings[@]}") ;;
+        tam_ulag | tfn) settings=("model.label_limit=${known[reach]}" "${settings[@]}") ;;
         foal)
             # Intensities of one side have one sign: whole numbers tell them apart.
             [[ ${known[least]} == -* && ${known[largest]} != -* ]] || settings=(model.groups=rounded "${settings[@]}")

@@ -1,0 +1,153 @@
+"""Baselines held against numbers measured on their published implementations (float64, no dropout, one process)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from mertk.components import build
+from mertk.config import Config, load_config
+from mertk.models.base import Model
+from mertk.training.optim import parameter_groups
+from mertk.training.trainer import Trainer
+from tests.given_batches import GivenBatches
+from tests.reference_tensors import filled, filled_parameter
+
+FOLDER = Path(__file__).parent / "baselines"
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+INPUTS = {"audio": "audio", "video": "vision", "text": "text"}
+
+
+class Published:
+    """One published method: its numbers, and how its tensors are called here.
+
+    Args:
+        name: of the file of numbers, and of the method's configuration.
+        names: published name -> ours, by regular expression, all applied in order.
+        convert: a published parameter in our form, from its name and value.
+        norms: what the names of normalisation weights contain, which have 1 on top.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        names: dict[str, str],
+        convert: Callable[[str, torch.Tensor], torch.Tensor] = lambda name, value: value,
+        norms: str = r"norm.*weight$",
+    ) -> None:
+        self.name, self.names, self.convert, self.norms = name, names, convert, norms
+        self.values = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+        constants = self.values.get("not_filled") or {}
+        self.parameters = {key: shape for key, shape in self.values["parameters"].items() if key not in constants}
+
+    def our_name(self, published: str) -> str:
+        for pattern, ours in self.names.items():
+            published = re.sub(pattern, ours, published)
+        return published
+
+    def config(self, *settings: str) -> Config:
+        """Of the recipe on CMU-MOSI, variant `released`."""
+        shared, own = RECIPES / "common/conf", RECIPES / "mosi/baselines/conf"
+        released = shared / self.name / "released.yaml"
+        files = [shared / f"{self.name}.yaml", own / self.name / "mosi.yaml", released]
+        always = ("training.epochs=2", "training.precision=no", "training.trackers=[]")
+        return load_config(files, [*always, *settings])
+
+    def build(self, *settings: str) -> Model:
+        """The method as configured, without dropout, filled: every published parameter has its place, and no other."""
+        facts = {}
+        for ours, theirs in INPUTS.items():
+            _, facts[f"{ours}_steps"], facts[f"{ours}_dim"] = self.values["inputs"][f"{theirs}1"]
+        model = build(self.config(*settings).model, "model", facts).double()
+        for module in model.modules():
+            for name in ("p", "dropout", "attention_dropout"):
+                if isinstance(getattr(module, name, None), float):
+                    setattr(module, name, 0.0)
+        state = {}
+        for name, shape in self.parameters.items():
+            value = filled_parameter(name, shape)
+            state[self.our_name(name)] = self.convert(name, 1 + value if re.search(self.norms, name) else value)
+        for name, shape in self.values.get("buffers", {}).items():
+            state[self.our_name(name)] = filled_parameter(name, shape) + name.endswith("var")
+        model.load_state_dict(state)
+        return model
+
+    def batch(self, number: int = 1) -> dict[str, Any]:
+        """Batch `number` of those measured; all sequences of a modality are equally long."""
+        labels = torch.tensor(self.values["labels"], dtype=torch.float64).roll(number - 1)
+        batch = {"labels": labels, "utterance_ids": [f"u{row}" for row in range(len(labels))]}
+        for ours, theirs in INPUTS.items():
+            shape = self.values["inputs"][f"{theirs}1"]
+            batch |= {ours: filled(f"{theirs}{number}", shape), f"{ours}_lengths": torch.full(shape[:1], shape[1])}
+        return batch
+
+    def check_outputs_losses_and_gradients(self, model: Model) -> None:
+        batch = self.batch()
+        evaluated = self.values.get("outputs_evaluation", self.values.get("outputs"))
+        close(model.eval()(batch)["logits"], evaluated["M"])
+        output = model.train()(batch)
+        close(output["logits"], self.values.get("outputs_training", self.values.get("outputs"))["M"])
+        losses = model.losses(output, batch)
+        assert losses.keys() == {"task"}
+        for name in ("l1", "total"):
+            assert losses["task"].item() == pytest.approx(self.values["losses"][name], rel=1e-12, abs=1e-9)
+        for name, expected in self.values.get("buffers_after_one_training_batch", {}).items():
+            close(model.get_buffer(self.our_name(name)), expected)
+        losses["task"].backward()
+        assert self.values["grad_norm"].keys() == self.parameters.keys()
+        for name, expected in self.values["grad_norm"].items():
+            found = model.get_parameter(self.our_name(name)).grad.norm().item()
+            assert found == pytest.approx(expected, rel=1e-12, abs=1e-7), name
+
+    def check_optimizer_groups(self) -> None:
+        """Each published group is one of ours: rate, decay, parameters."""
+        config, model = self.config(), self.build()
+        ours = {frozenset(map(id, group["params"])): group for group in parameter_groups(model, config.optimizer)}
+        published = self.values["optimizer_groups"]
+        assert len(ours) == len(published)
+        for group in published:
+            names = self._members(group)
+            found = ours[frozenset(id(model.get_parameter(self.our_name(name))) for name in names)]
+            assert (found["lr"], found["weight_decay"]) == (group["lr"], group.get("weight_decay", 0.0))
+
+    def _members(self, group: dict[str, Any]) -> list[str]:
+        if group.get("params") == "all":
+            return list(self.parameters)
+        if "params" in group:
+            return group["params"]
+        return [name for name in self.parameters if name not in group["params_all_but"]]
+
+    def check_trajectory(self, folder: Path, *settings: str) -> None:
+        """The losses of two epochs through the trainer, with the optimizer, limits and accumulation of the recipe.
+
+        Of batches that no step takes the published loop computes the losses, too; here there are none.
+        """
+        config, model = self.config(*settings), self.build(*settings)
+        published = self.values["trajectory"]["l1"]
+        num_batches = len(published) // 2
+        taken = num_batches - num_batches % config.optimizer.accumulation_steps
+        batches = GivenBatches([self.batch(number) for number in range(1, num_batches + 1)])
+        losses, compute = [], model.losses
+
+        def note(output: Any, batch: Any) -> Any:
+            terms = compute(output, batch)
+            losses.append(terms["task"].item())
+            return terms
+
+        model.losses = note
+        trainer = Trainer(Accelerator(cpu=True), model, config, folder, batches, None, [], dict, lambda *_: None)
+        trainer._save = lambda: None  # nothing goes on from here, and checkpoints would take most of the time
+        trainer.fit()
+        expected = published[:taken] + published[num_batches : num_batches + taken]
+        assert losses == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def close(found: torch.Tensor, expected: list) -> None:
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-9)
