@@ -79,14 +79,19 @@ class TransformerLayer(nn.Module):
         heads = (self._heads(*each) for each in zip((queries, keys, values), weights, biases, strict=True))
         attended = attend(*heads, num_visible, self.attention_dropout if self.training else 0.0)
         attended = attended.flatten(1, 2).transpose(1, 2)  # (B, Q, W), a view
-        output = torch.baddbmm(self.output.bias, attended, self.output.weight.t().expand(steps.shape[0], -1, -1))
+        if is_exporting():
+            output = self.output(attended)
+        else:
+            output = torch.baddbmm(self.output.bias, attended, self.output.weight.t().expand(len(steps), -1, -1))
         steps = steps + self.residual_dropout(output)
         hidden = functional.relu(self.expand(self.feed_forward_norm(steps)), inplace=True)
         return steps + self.residual_dropout(self.contract(self.relu_dropout(hidden)))
 
     def _heads(self, vectors: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """Project (B, T, W), to (B, H, W / H, T)."""
-        weight = weight.expand(vectors.shape[0], -1, -1)
+        if is_exporting():  # fewer operators
+            return functional.linear(vectors, weight, bias).unflatten(2, (self.num_heads, -1)).permute(0, 2, 3, 1)
+        weight = weight.expand(len(vectors), -1, -1)
         return torch.baddbmm(bias[:, None], weight, vectors.transpose(1, 2)).unflatten(1, (self.num_heads, -1))
 
 
@@ -200,7 +205,7 @@ def _standardised(steps: torch.Tensor) -> torch.Tensor:
 
 def _positions_of(steps: torch.Tensor) -> torch.Tensor:
     """The table (T, W) for steps (B, T, W), of their type and on their device."""
-    if torch.compiler.is_compiling() or is_exporting():  # which sees through the cache, and has the table in what it compiles
+    if torch.compiler.is_compiling():  # which sees through the cache, and has the table in what it compiles
         return sinusoidal_positions(*steps.shape[1:]).to(steps)
     return _kept_positions(*steps.shape[1:], steps.device, steps.dtype)
 

@@ -1,7 +1,7 @@
 """A trained model as a file that runs without Python: model.onnx, and what is to be known of it in onnx.json.
 
-The graph takes features (or sound, or tokens) of any number of utterances of any lengths, and gives what `mertk predict`
-tells. It is compared with the model before it is left anywhere. docs/onnx.md has how to use it.
+The graph takes features (or sound, or tokens) of any number of utterances of any lengths, and gives what `mertk
+predict` tells. It is compared with the model before it is left anywhere. docs/onnx.md has how to use it.
 """
 
 from __future__ import annotations
@@ -116,9 +116,9 @@ def _export(
             difference = _measure_difference(graph, folder / GRAPH_FILE)
             if not difference <= tolerance:
                 raise MertkError(
-                    f"{GRAPH_FILE} would give answers that differ by {difference:.2g} from those of the model, more than "
-                    f"{tolerance:.2g}; it is not written. Allow more if that is little to you, or leave the model's "
-                    "encoders out of it."
+                    f"{GRAPH_FILE} would give answers that differ by {difference:.2g} from those of the model, more "
+                    f"than {tolerance:.2g}; it is not written. Allow more if that is little to you, or leave the "
+                    "encoders of the model out."
                 )
             facts = OnnxFacts(
                 opset=OPSET,
@@ -204,7 +204,8 @@ def _measure_difference(graph: Graph, path: Path) -> float:
     except MertkError:
         raise
     except Exception as error:  # onnxruntime has kinds of its own, which derive from Exception alone
-        raise MertkError(f"{GRAPH_FILE} cannot be run by onnxruntime ({first_line(error)}); it is not written.") from error
+        told = first_line(error)
+        raise MertkError(f"{GRAPH_FILE} cannot be run by onnxruntime ({told}); it is not written.") from error
     return largest
 
 

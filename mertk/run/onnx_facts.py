@@ -131,8 +131,10 @@ def _features_of(one: GraphInput) -> dict[str, Any]:
     record = one.intake.record
     if record is None or one.kind == "frames":
         return {}
+    weights = record["weights"]
+    name = Path(weights).name if weights.startswith(("/", ".", "~")) else weights
     kept = {key: record[key] for key in ("extractor", "weights_fingerprint", "layer", "rate_hz")}
-    return {"features": {"weights": Path(record["weights"]).name if record["weights"][:1] in "/.~" else record["weights"]} | kept}
+    return {"features": kept | {"weights": name}}
 
 
 def _class_of(encoder: Any) -> str:

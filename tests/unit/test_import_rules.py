@@ -86,6 +86,7 @@ ALLOWED = {
         "mertk.encoders",
         "mertk.features",
         "mertk.jobs",
+        "mertk.nn.exporting",
         "mertk.provenance",
         "mertk.tasks",
     },
