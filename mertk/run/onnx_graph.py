@@ -5,7 +5,6 @@ Legend: `B` utterances, `S` samples of a waveform, `T` frames or tokens, `D` fea
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -151,8 +150,9 @@ class Graph(nn.Module):
         arrays: dict[str, np.ndarray] = {}
         for one in self.inputs:
             lengths = [len(row[one.modality]) for row in rows]
-            shape = (len(rows), max(lengths) + (len(rows) > 1)), rows[0][one.modality].shape[1:]
-            values = np.full(tuple(itertools.chain(*shape)), 1, one.dtype)
+            width = max(lengths) + (len(rows) > 1)
+            width = min(width, one.num_positions or width)
+            values = np.full((len(rows), width, *rows[0][one.modality].shape[1:]), 1, one.dtype)
             for row, length, place in zip(rows, lengths, values, strict=True):
                 place[:length] = row[one.modality]
             arrays[one.modality], arrays[f"{one.modality}_lengths"] = values, np.array(lengths, np.int64)

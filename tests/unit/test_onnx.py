@@ -60,6 +60,14 @@ def hscl(task, modalities, **arguments):
     return HSCL(num_classes=3, task=task, modalities=modalities, **sizes | arguments)
 
 
+def shallow_hscl(task, modalities, **arguments):
+    """With one layer behind the crossing in place of three: what a layer is, one tells, and each takes a second."""
+    model = hscl(task, modalities, **arguments)
+    for stack in model.exclusive_attention.values():
+        stack.layers = stack.layers[:1]
+    return model
+
+
 def tam_ulag(task, modalities, **arguments):
     dims = {f"{one}_dim": dim for one, dim in DIMS.items()}
     return TamUlag(num_train_utterances=3, num_classes=3, task=task, modalities=modalities, **dims | arguments)
@@ -72,7 +80,6 @@ FORMS = [
     (foal, {"matching_head": "interaction"}),
     (hscl, {}),
     (hscl, {"padding": "fixed"}),
-    (hscl, {"terms": ["task"]}),
     (tam_ulag, {}),
     (tam_ulag, {"temporal_attention": "last", "products": False}),
     (tam_ulag, {"temporal_attention": "none", "products": False, "experts": False}),  # Self-MM
@@ -128,10 +135,10 @@ def run(folder, arrays):
 @pytest.mark.parametrize("modalities", SETS, ids="-".join)
 @pytest.mark.parametrize(("maker", "arguments"), FORMS, ids=lambda value: getattr(value, "__name__", str(value)[:40]))
 def test_every_form_of_a_method_answers_alike_where_it_is_written_down(maker, arguments, modalities, tmp_path):
-    for task in TASKS:
+    for task in TASKS if len(modalities) == 1 else TASKS[:1]:
         saved = saved_model(build(maker, task, modalities, **arguments), dict.fromkeys(modalities, FEATURES), tmp_path)
         graph = graph_of(saved)
-        for seed, lengths in enumerate(([7, 1, 4], [1], [12, 12])):
+        for seed, lengths in enumerate(([12, 1, 4], [1])):
             arrays = graph.pad(graph.invent(lengths, seed))
             with exporting(), torch.inference_mode():
                 found = graph(*(torch.from_numpy(arrays[name]) for name in graph.input_names))[0].numpy()
@@ -139,11 +146,11 @@ def test_every_form_of_a_method_answers_alike_where_it_is_written_down(maker, ar
 
 
 CASES = {
-    "foal": (foal, "classification", ("audio", "video", "text"), {}),
-    "foal-single": (foal, "multilabel", ("text",), {}),
-    "hscl": (hscl, "regression", ("audio", "text"), {}),
-    "tam_ulag": (tam_ulag, "regression", ("audio", "video", "text"), {}),
-    "self_mm": (tam_ulag, "classification", ("audio", "text"), FORMS[-1][1]),
+    "foal": (foal, "classification", ("audio", "video"), {}),
+    "foal-text": (foal, "multilabel", ("text",), {}),
+    "hscl": (shallow_hscl, "regression", ("video",), {}),
+    "tam_ulag": (tam_ulag, "regression", ("audio", "text"), {}),
+    "self_mm": (tam_ulag, "classification", ("audio",), FORMS[-1][1]),
 }
 
 
