@@ -20,7 +20,7 @@ from mertk.numerics import keeping_precision
 from mertk.run.onnx_facts import OnnxFacts, describe_inputs, describe_outputs, tell_inside, tell_outside
 
 if TYPE_CHECKING:
-    from mertk.run.onnx_graph import Graph
+    from mertk.nn.exported_graph import Graph
     from mertk.training.model_directory import SavedModel
 
 GRAPH_FILE, WEIGHTS_FILE, FACTS_FILE = "model.onnx", "model.onnx.data", "onnx.json"
@@ -63,7 +63,7 @@ def export_onnx(
             are others. Nothing is left behind then.
     """
     _check_packages()
-    from mertk.run.onnx_graph import encoders_of
+    from mertk.nn.exported_graph import encoders_of
 
     inner = list(encoders_of(saved.model, list(saved.config.data.inputs)))
     if encoders is None and inner:
@@ -96,8 +96,8 @@ def _export(
     largest_file_bytes: int,
 ) -> OnnxFacts:
     """Write the graph that begins behind the encoders of some modalities, if it is right."""
+    from mertk.nn.exported_graph import Graph, GraphInput, encoders_of, without_encoders
     from mertk.run.intakes import intakes_of
-    from mertk.run.onnx_graph import Graph, GraphInput, encoders_of, without_encoders
     from mertk.tasks import find_task
 
     model, intakes = saved.model.eval(), intakes_of(saved)

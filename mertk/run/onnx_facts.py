@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mertk.run.onnx_graph import Graph, GraphInput
+    from mertk.nn.exported_graph import Graph, GraphInput
     from mertk.training.model_directory import SavedModel
 
 

@@ -86,7 +86,7 @@ ALLOWED = {
         "mertk.encoders",
         "mertk.features",
         "mertk.jobs",
-        "mertk.nn.exporting",
+        "mertk.nn",
         "mertk.provenance",
         "mertk.tasks",
     },

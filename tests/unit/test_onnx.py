@@ -21,11 +21,11 @@ from mertk.models.base import Model
 from mertk.models.foal import FoalNet
 from mertk.models.hscl import HSCL
 from mertk.models.tam_ulag import TamUlag
+from mertk.nn.exported_graph import Graph, GraphInput, encoders_of
 from mertk.nn.exporting import exporting
 from mertk.numerics import compute_in_full_float32, keeping_precision
 from mertk.run.intakes import intakes_of
 from mertk.run.onnx import TOLERANCE, export_onnx
-from mertk.run.onnx_graph import Graph, GraphInput, encoders_of
 from mertk.tasks import find_task
 from mertk.training.model_directory import SavedModel, load_model
 from tests.listening_model import CLASSES, save_listener
