@@ -266,8 +266,8 @@ def test_an_encoder_that_cannot_be_written_is_left_outside_with_the_reason(tmp_p
     assert not (tmp_path / "other").exists()
 
 
-class Forgetful(Model):
-    """Says of a batch what follows from how many utterances are in it, as a graph would note of the first."""
+class Otherwise(Model):
+    """Answers a thousandth less where it is written down."""
 
     def __init__(self):
         super().__init__()
@@ -282,7 +282,7 @@ class Forgetful(Model):
 
 
 def test_a_graph_that_answers_otherwise_is_not_left_behind(tmp_path):
-    saved = saved_model(Forgetful(), {"video": FEATURES}, tmp_path)
+    saved = saved_model(Otherwise(), {"video": FEATURES}, tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/README.md").write_text("mine")
     with pytest.raises(MertkError, match=r"model.onnx would give answers that differ by .* more than 1e-05; it is not"):
@@ -297,7 +297,7 @@ def test_a_graph_that_answers_otherwise_is_not_left_behind(tmp_path):
 def test_absent_packages_are_told(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MertkError, match=r"pip install 'mertk\[onnx\]'"):
-        export_onnx(saved_model(Forgetful(), {"video": FEATURES}, tmp_path), tmp_path / "out")
+        export_onnx(saved_model(Otherwise(), {"video": FEATURES}, tmp_path), tmp_path / "out")
 
 
 SIZE = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
