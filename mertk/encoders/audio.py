@@ -20,6 +20,8 @@ from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absen
 from mertk.encoders.masking import random_spans
 from mertk.encoders.weights import PREPROCESSOR_FILE, find_weights, is_miniature, read_config, read_json
 from mertk.errors import MertkError
+from mertk.nn.exporting import is_exporting
+from mertk.nn.pooling import masked_mean
 
 SAMPLE_RATE_HZ = 16000
 
@@ -166,9 +168,28 @@ class PretrainedAudioEncoder(nn.Module):
             return front_end(waveforms)
         if self.model.config.feat_extract_norm != "group":
             return front_end(waveforms).transpose(1, 2)
+        if is_exporting():
+            return self._convolve_together(waveforms, lengths)
         samples = zip(waveforms, lengths.tolist(), strict=True)
         features = [front_end(waveform[None, :length])[0].t() for waveform, length in samples]
         return pad_sequences(features)[0]
+
+    def _convolve_together(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """What `_convolve` gives where the first layer normalises over time, for all utterances at once.
+
+        Its statistics are those of the real frames; further layers do not look beyond these.
+        """
+        first, *others = self.model.feature_extractor.conv_layers
+        frames = first.conv(waveforms[:, None]).transpose(1, 2)
+        num_frames = (lengths - first.conv.kernel_size[0]) // first.conv.stride[0] + 1
+        centred = frames - masked_mean(frames, num_frames)[:, None]
+        variances = masked_mean(centred.square(), num_frames)[:, None]
+        norm = first.layer_norm
+        normalised = centred * (variances + norm.eps).rsqrt() * norm.weight + norm.bias
+        features = first.activation(normalised).transpose(1, 2)
+        for layer in others:
+            features = layer(features)
+        return features.transpose(1, 2)
 
     def _hide_spans(self, hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         config = self.model.config

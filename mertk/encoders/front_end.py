@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from mertk.nn.exporting import is_exporting
+
 
 class FrameConvolution(nn.Conv1d):
     """Convolution over time of frames (B, T, C) instead of (B, C, T).
@@ -22,7 +24,7 @@ class FrameConvolution(nn.Conv1d):
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Map frames (B, T, C), T at least the kernel's, to (B, T', E)."""
-        if frames.device.type != "cpu":
+        if frames.device.type != "cpu" or is_exporting():
             return super().forward(frames.transpose(1, 2)).transpose(1, 2)
         (size,), (stride,) = self.kernel_size, self.stride
         kernel = self.weight.permute(2, 1, 0).reshape(size * self.in_channels, self.out_channels)

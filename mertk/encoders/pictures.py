@@ -12,6 +12,7 @@ from torch import nn
 
 from mertk.batch import length_mask
 from mertk.errors import MertkError
+from mertk.nn.exporting import is_exporting
 
 
 class PictureEncoder(nn.Module):
@@ -81,11 +82,18 @@ class PictureEncoder(nn.Module):
                 "configuration of the encoder to that of the features."
             )
         mask = length_mask(lengths, pictures.shape[1])
+        if is_exporting():
+            frames = self._encode(pictures.flatten(0, 1).unflatten(1, (1, self.side, self.side)))
+            return frames.unflatten(0, pictures.shape[:2]).masked_fill(~mask[..., None], 0.0), lengths
         frames = pictures[mask].unflatten(1, (1, self.side, self.side))
         if self.training and self.mirror:
             chosen = (torch.rand(len(pictures), 1, device=pictures.device) < self.mirror).expand(mask.shape)[mask]
             frames = torch.where(chosen[:, None, None, None], frames.flip(3), frames)
-        features = self.projection(self.convolutions(frames).mean(dim=(2, 3)))
+        features = self._encode(frames)
         encoded = features.new_zeros(*mask.shape, self.output_dim)
         encoded[mask] = features
         return encoded, lengths
+
+    def _encode(self, frames: torch.Tensor) -> torch.Tensor:
+        """Features (N, D) of pictures (N, 1, P, P)."""
+        return self.projection(self.convolutions(frames).mean(dim=(2, 3)))

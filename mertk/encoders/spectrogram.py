@@ -5,6 +5,7 @@ Legend: `B` utterances, `S` waveform samples, `T` frames, `M` mel bands.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +13,13 @@ from torch import nn
 from torch.nn import functional
 
 from mertk.batch import length_mask
+from mertk.nn.exporting import is_exporting
 
 #: Added to the energy of a band before the logarithm: about the noise of a quiet recording.
 _FLOOR = 1e-6
+
+#: of ten, in float32
+_LOG_10 = torch.log(torch.tensor(10.0)).item()
 
 
 class LogMelSpectrogram(nn.Module):
@@ -56,18 +61,36 @@ class LogMelSpectrogram(nn.Module):
         waveforms = waveforms.float().masked_fill(~length_mask(lengths, waveforms.shape[1]), 0.0)
         # Half precision has neither the transform nor the range of energies.
         with torch.autocast(waveforms.device.type, enabled=False):
-            spectra = torch.stft(
-                waveforms,
-                self.fft_samples,
-                self.hop_samples,
-                self.window_samples,
-                self.window,
-                center=True,
-                pad_mode="constant",
-                return_complex=True,
-            )
-            energies = torch.view_as_real(spectra).square().sum(dim=-1).transpose(1, 2)
+            energies = self._convolved(waveforms) if is_exporting() else self._transformed(waveforms)
             return (energies @ self.bands + _FLOOR).log(), lengths // self.hop_samples + 1
+
+    def _transformed(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Energies (B, T, F) at each frequency, of waveforms (B, S)."""
+        spectra = torch.stft(
+            waveforms,
+            self.fft_samples,
+            self.hop_samples,
+            self.window_samples,
+            self.window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        return torch.view_as_real(spectra).square().sum(dim=-1).transpose(1, 2)
+
+    def _convolved(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """The same without complex numbers: a convolution with the windowed sines and cosines."""
+        side = (self.fft_samples - self.window_samples) // 2
+        window = functional.pad(self.window, (side, self.fft_samples - self.window_samples - side)).double()
+        times = torch.arange(self.fft_samples)
+        # Whole turns are left out while the numbers are whole.
+        turns = torch.outer(torch.arange(self.fft_samples // 2 + 1), times) % self.fft_samples
+        angles = turns.double() * (2 * math.pi / self.fft_samples)
+        kernels = torch.cat([angles.cos() * window, angles.sin() * window])[:, None].to(waveforms)
+        half = self.fft_samples // 2
+        waves = functional.conv1d(functional.pad(waveforms[:, None], (half, half)), kernels, stride=self.hop_samples)
+        cosines, sines = waves.chunk(2, dim=1)
+        return (cosines.square() + sines.square()).transpose(1, 2)
 
 
 def trim_silence(
@@ -92,13 +115,14 @@ def trim_silence(
     mask = length_mask(lengths, num_frames)
     levels = frames.mean(dim=2).masked_fill(~mask, -torch.inf)
     loud = levels.sort(dim=1, descending=True).values.gather(1, (lengths // 20)[:, None].clamp(max=num_frames - 1))
-    nats = decibels * torch.log(torch.tensor(10.0)).item() / 10
+    nats = decibels * _LOG_10 / 10
     is_active = (levels >= loud - nats) & mask
     first = is_active.int().argmax(dim=1)
     last = num_frames - 1 - is_active.flip(1).int().argmax(dim=1)
     start = (first - margin).clamp(min=0)
     stop = torch.minimum(last + margin + 1, lengths)
-    places = start[:, None] + torch.arange(int((stop - start).max()), device=frames.device)
+    longest = num_frames if is_exporting() else int((stop - start).max())
+    places = start[:, None] + torch.arange(longest, device=frames.device)
     places = places.clamp(max=num_frames - 1)[..., None].expand(-1, -1, frames.shape[2])
     return frames.gather(1, places), stop - start
 

@@ -16,6 +16,7 @@ from mertk.batch import length_mask
 from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absent
 from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
+from mertk.nn.exporting import is_exporting
 
 #: Model types with word, position and segment embeddings that give one state a token.
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "electra")
@@ -38,6 +39,7 @@ class PretrainedTextEncoder(nn.Module):
     Attributes:
         output_dim: D.
         num_positions: most tokens of a text, the special ones included.
+        num_tokens: different tokens that there are.
         is_miniature: the weights were never trained.
 
     Raises:
@@ -53,6 +55,7 @@ class PretrainedTextEncoder(nn.Module):
         self.model = _load(folder, random_weights)
         self.output_dim = self.model.config.hidden_size
         self.num_positions = _num_positions(self.model.config)
+        self.num_tokens = self.model.config.vocab_size
         self.is_frozen = freeze
         if freeze:
             self.model.requires_grad_(False)
@@ -79,7 +82,8 @@ class PretrainedTextEncoder(nn.Module):
             MertkError: a token that the model does not know (looked for on CPU alone, where it costs no waiting), or
                 more tokens than it has positions for.
         """
-        self._check(tokens)
+        if not is_exporting():
+            self._check(tokens)
         with torch.no_grad() if self.is_frozen else contextlib.nullcontext():
             states = self.model(
                 input_ids=tokens[..., 0],

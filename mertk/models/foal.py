@@ -207,7 +207,7 @@ class FoalNet(Model):
             for direction, (pooled, looked_at) in zip(self.directions, attended, strict=True):
                 name = self._matching_name(*direction)
                 output[name] = self._match(getattr(self, name), pooled, looked_at)
-        size = len(batch[self.modalities[0]])
+        size = batch[self.modalities[0]].shape[0]
         vectors = torch.cat([pooled[:size] for pooled, _ in attended], dim=1)
         return output | {"logits": self.classifier(self.classifier_dropout(vectors))}
 

@@ -70,5 +70,5 @@ class TemporalAttention(nn.Module):
             weights = self.scores(states).masked_fill(~mask, -torch.inf).softmax(dim=1)
             return (weights * states).sum(dim=1)
         steps = lengths - 1 if self.position == "last" else torch.zeros_like(lengths)
-        chosen = states[torch.arange(len(states), device=states.device), steps]
+        chosen = states[torch.arange(states.shape[0], device=states.device), steps]
         return chosen if self.form == "none" else chosen * self.scores(chosen)

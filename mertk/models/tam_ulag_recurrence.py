@@ -7,6 +7,7 @@ from torch import nn
 
 from mertk.models.tam_ulag_attention import TemporalAttention
 from mertk.nn.pooling import zero_padding
+from mertk.nn.recurrence import lstm_states
 
 
 class RecurrentBranch(nn.Module):
@@ -42,5 +43,5 @@ class RecurrentBranch(nn.Module):
         # Autocast, even of bfloat16, has cuDNN's LSTM compute in float16, for which the loss would have to be scaled.
         # Its weights are float32, unless an engine has rounded them.
         with torch.autocast(sequences.device.type, enabled=False):
-            states, _ = self.lstm(zero_padding(sequences, lengths).to(self.lstm.weight_ih_l0.dtype))
+            states = lstm_states(self.lstm, zero_padding(sequences, lengths).to(self.lstm.weight_ih_l0.dtype))
         return self.projection(self.dropout(self.attention(states, lengths)))

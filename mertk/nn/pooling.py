@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from mertk.batch import length_mask
+from mertk.nn.exporting import is_exporting
 
 
 def zero_padding(sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -14,7 +15,8 @@ def zero_padding(sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor
     [1.0, 1.0, 0.0]
     """
     # On a GPU, to look at the lengths would be to wait for them.
-    if lengths.device.type == "cpu" and bool((lengths >= sequences.shape[1]).all()):
+    can_look = lengths.device.type == "cpu" and not is_exporting()
+    if can_look and bool((lengths >= sequences.shape[1]).all()):
         return sequences
     mask = length_mask(lengths, sequences.shape[1])
     return sequences.masked_fill(~mask[..., None], 0.0)

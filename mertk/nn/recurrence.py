@@ -1,9 +1,17 @@
-"""Recurrent networks over utterances. Legend: `B` utterances, `T` steps, `D` features, `H` width of the state."""
+"""Recurrent networks over a batch of utterances, also where they are written down as a graph of operators.
+
+Legend: `B` utterances, `T` steps, `D` features, `H` width of the states.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+
+from mertk.nn.exporting import is_exporting
+
+#: torch has the gates one below the other in the order input, forget, cell, output; ONNX input, output, forget, cell
+_ONNX_GATES = (0, 3, 1, 2)
 
 
 class LastState(nn.LSTM):
@@ -29,5 +37,46 @@ class LastState(nn.LSTM):
         """Map (B, T, D), finite behind the lengths too, with lengths (B,), at least 1, to (B, H)."""
         # Autocast, even of bfloat16, has cuDNN's LSTM compute in float16, for which the loss would have to be scaled.
         with torch.autocast(sequences.device.type, enabled=False):
-            states, _ = super().forward(sequences.to(self.weight_ih_l0.dtype))
-        return states[torch.arange(len(states), device=states.device), lengths - 1]
+            steps = sequences.to(self.weight_ih_l0.dtype)
+            states = _onnx_states(self, steps) if _is_written() else super().forward(steps)[0]
+        return states[torch.arange(states.shape[0], device=states.device), lengths - 1]
+
+
+def lstm_states(lstm: nn.LSTM, steps: torch.Tensor) -> torch.Tensor:
+    """States (B, T, H) of the last layer of a network that runs forward over steps (B, T, D).
+
+    >>> lstm_states(nn.LSTM(3, 4, batch_first=True), torch.zeros(2, 5, 3)).shape
+    torch.Size([2, 5, 4])
+    """
+    if _is_written():
+        return _onnx_states(lstm, steps)
+    states, _ = lstm(steps)
+    return states
+
+
+def _is_written() -> bool:
+    return is_exporting() and torch.compiler.is_compiling()
+
+
+def _onnx_states(lstm: nn.LSTM, steps: torch.Tensor) -> torch.Tensor:
+    """The same as an operator of ONNX a layer: torch's own way may take the steps of the traced batch one by one."""
+    assert lstm.batch_first and not lstm.bidirectional and lstm.bias
+    num_rows, num_steps, _ = steps.shape
+    states = steps.transpose(0, 1)
+    for layer in range(lstm.num_layers):
+        # of the steps (4 H, D), of the states (4 H, H), and the two biases (4 H,)
+        of_steps, of_states, *biases = map(_reorder, lstm.all_weights[layer])
+        states = torch.onnx.ops.symbolic(
+            "LSTM",
+            [states, of_steps[None], of_states[None], torch.cat(biases)[None]],
+            {"hidden_size": lstm.hidden_size},
+            dtype=steps.dtype,
+            shape=[num_steps, 1, num_rows, lstm.hidden_size],
+        ).squeeze(1)
+    return states.transpose(0, 1)
+
+
+def _reorder(weight: torch.Tensor) -> torch.Tensor:
+    """Rows (4 H, ...) in the order of ONNX."""
+    gates = weight.chunk(4)
+    return torch.cat([gates[place] for place in _ONNX_GATES])

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from mertk.batch import length_mask
 from mertk.errors import MertkError
+from mertk.nn.exporting import is_exporting
 from mertk.nn.visible_attention import attend
 
 PADDINGS = ("fixed", "masked")
@@ -78,13 +79,18 @@ class TransformerLayer(nn.Module):
         heads = (self._heads(*each) for each in zip((queries, keys, values), weights, biases, strict=True))
         attended = attend(*heads, num_visible, self.attention_dropout if self.training else 0.0)
         attended = attended.flatten(1, 2).transpose(1, 2)  # (B, Q, W), a view
-        output = torch.baddbmm(self.output.bias, attended, self.output.weight.t().expand(len(steps), -1, -1))
+        if is_exporting():
+            output = self.output(attended)
+        else:
+            output = torch.baddbmm(self.output.bias, attended, self.output.weight.t().expand(len(steps), -1, -1))
         steps = steps + self.residual_dropout(output)
         hidden = functional.relu(self.expand(self.feed_forward_norm(steps)), inplace=True)
         return steps + self.residual_dropout(self.contract(self.relu_dropout(hidden)))
 
     def _heads(self, vectors: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """Project (B, T, W), to (B, H, W / H, T)."""
+        if is_exporting():  # fewer operators
+            return functional.linear(vectors, weight, bias).unflatten(2, (self.num_heads, -1)).permute(0, 2, 3, 1)
         weight = weight.expand(len(vectors), -1, -1)
         return torch.baddbmm(bias[:, None], weight, vectors.transpose(1, 2)).unflatten(1, (self.num_heads, -1))
 
@@ -183,7 +189,7 @@ class Transformer(nn.Module):
             if context is None:
                 keys = values = queries
             if last_only and number == len(self.layers):
-                last = torch.arange(len(steps), device=steps.device), lengths - 1
+                last = torch.arange(steps.shape[0], device=steps.device), lengths - 1
                 steps, queries, num_visible = (found[last][:, None] for found in (steps, queries, num_visible))
             steps = layer(steps, queries, keys, values, num_visible)
         steps = self.norm(steps)

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from mertk.nn.blocked_attention import blocked_attention
+from mertk.nn.exporting import is_exporting
 
 #: Fused kernels of accelerators want widths of heads that are multiples of this.
 _ALIGNMENT = 8
@@ -36,6 +37,8 @@ def attend(
     >>> attend(queries, keys, keys, torch.full((2, 5), 7)).shape
     torch.Size([2, 3, 4, 5])
     """
+    if is_exporting():
+        return _plain_attention(queries, keys, values, num_visible)
     if queries.device.type == "cpu":
         dtype = torch.promote_types(queries.dtype, torch.float32)
         attended = blocked_attention(queries.to(dtype), keys.to(dtype), values.to(dtype), num_visible, dropout)
@@ -64,3 +67,12 @@ def fused_attention(
         *heads, attn_mask=is_seen, dropout_p=dropout, scale=1 / math.sqrt(width)
     )
     return attended[..., :width].transpose(2, 3)
+
+
+def _plain_attention(
+    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, num_visible: torch.Tensor
+) -> torch.Tensor:
+    """Attend by the few operators that any runtime has, all scores in memory; without dropout."""
+    is_seen = torch.arange(keys.shape[3], device=keys.device) < num_visible[:, None, :, None]
+    scores = (queries / math.sqrt(queries.shape[2])).transpose(2, 3) @ keys
+    return values @ scores.masked_fill(~is_seen, -math.inf).softmax(dim=3).transpose(2, 3)

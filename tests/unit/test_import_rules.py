@@ -94,6 +94,7 @@ ALLOWED = {
         "mertk.encoders",
         "mertk.features",
         "mertk.jobs",
+        "mertk.nn",
         "mertk.provenance",
         "mertk.tasks",
     },
