@@ -7,7 +7,6 @@ results depend on the device as little as they can.
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 from mertk.cli import add_trust_argument, make_parser, positive_int, program
@@ -28,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.run.evaluation import evaluate
+    from mertk.screen import say
 
     evaluate(
         arguments.directories,
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.num_processes,
         arguments.again,
         arguments.trust,
-        tell=functools.partial(print, flush=True),
+        tell=say,
         whole_process=True,
     )
     return 0

@@ -6,8 +6,6 @@ directories are given; protocols found in one directory stand side by side.
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 
 from mertk.cli import make_parser, program
@@ -27,12 +25,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.report.files import write_report
-    from mertk.report.terminal import turn_wide_tables
+    from mertk.report.terminal import fit_report
+    from mertk.screen import columns, from_here
 
     told = "\n\n".join(write_report(arguments.experiments, arguments.out, arguments.published))
-    if sys.stdout.isatty():
-        told = turn_wide_tables(told, shutil.get_terminal_size().columns)
-    print(f"\n{told}")
+    print(f"\n{fit_report(from_here(told), columns())}")
     return 0
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mertk.screen import say
+
 #: lines of a failed job's log that are shown
 SHOWN_LINES = 12
 #: bytes at the end of a log that are read for them; a progress bar makes long lines
@@ -41,13 +43,10 @@ def tell_failures(failures: Sequence[Failure], total: int) -> None:
     """Name on stderr each job that failed, its log and the last lines of it."""
     sys.stdout.flush()
     for failure in failures:
-        print(f"\n{failure.job.name}: {failure.reason}; its log is {failure.log}", file=sys.stderr)
+        say(f"\n{failure.job.name}: {failure.reason}; its log is {failure.log}", sys.stderr)
         for line in last_lines(failure.log):
             print(f"  | {line}", file=sys.stderr)
-    print(
-        f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.",
-        file=sys.stderr,
-    )
+    say(f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.", sys.stderr)
 
 
 def last_lines(path: Path, count: int = SHOWN_LINES) -> list[str]:

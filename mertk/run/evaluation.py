@@ -142,6 +142,7 @@ def score_part(
     from mertk.data.loader import EvaluationLoader
     from mertk.run.clusters import clusters_text
     from mertk.run.description import describe_run
+    from mertk.training.epoch_line import tell_figure
     from mertk.training.scoring import score
 
     loader = EvaluationLoader(
@@ -160,8 +161,8 @@ def score_part(
     results = describe(scores, saved.info, part_name, lost) | {"run": about}
     rows = part.task.prediction_rows(scores.ids, scores.labels, scores.logits, saved.info["classes"])
     write_results(run_dir, part_name, results, rows, clusters_text(part.manifest, scores.ids))
-    shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
-    tell(f"{run_dir}: {part_name} {results['count']} utterances, {shown}")
+    shown = ", ".join(tell_figure(name, value) for name, value in results["metrics"].items() if value is not None)
+    tell(f"{run_dir}: {part_name}, {results['count']} utterances: {shown}")
     return results
 
 
