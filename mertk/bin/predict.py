@@ -82,6 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.data.transcripts import read_transcripts
     from mertk.features import Places
     from mertk.run.prediction import Predictor
+    from mertk.screen import say
 
     transcripts = read_transcripts(arguments.transcripts) if arguments.transcripts else {}
     places = Places(arguments.speech, arguments.clip, arguments.bert)
@@ -89,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.crop == "face":
         predictor.check_faces()
     for warning in predictor.warnings:
-        print(f"note: {warning}", file=sys.stderr)
+        say(f"note: {warning}", sys.stderr)
     predictor.prepare()
     if cutting:
         return tell_timelines(predictor, recordings, cutting, transcripts, arguments)

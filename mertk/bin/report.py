@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         if file := arguments.published or find_published(recipe):
             published[recipe] = file
     write_page(experiments, arguments.out, published, Clips(), arguments.embed_audio)
-    print(f"written: {arguments.out}")
+    say(f"written: {arguments.out}")
     return 0
 
 

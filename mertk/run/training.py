@@ -88,7 +88,7 @@ def _train(
     if changed:
         log.warning("going on with other settings (--force): %s", changed)
     engine, precision, count = engine_name(accelerator), engine_precision(accelerator), accelerator.num_processes
-    told = f"{count} process{'es' if count > 1 else ''} on {accelerator.device}"
+    told = f"{count} process{'es' if count > 1 else ''} on {accelerator.device.type}"
     log.info(
         "%s, engine %s, precision %s",
         *(told, engine, precision),
@@ -147,9 +147,9 @@ def _open_parts(config: Config, given: Given) -> dict[str, Part]:
             config.data.directory,
         )
     for name, part in parts.items():
-        counts = ", ".join(f"{label} {count}" for label, count in part.class_counts().items()) or "no classes"
+        counts = ", ".join(f"{label} {count}" for label, count in part.class_counts().items())
         left = f" ({len(part.ledger)} left out)" if part.ledger else ""
-        log.info("%s: %d utterances%s: %s", name, len(part.dataset), left, counts)
+        log.info("%s: %d utterances%s%s", name, len(part.dataset), left, f": {counts}" if counts else "")
     return parts
 
 

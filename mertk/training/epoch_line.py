@@ -9,12 +9,11 @@ from mertk.tasks import METRICS
 
 #: of the names of losses: `ce_loss`; that of the weighted sum is `loss`
 LOSS = "_loss"
+LEGEND = "epochs: * is the best so far; losses of the validation part, in brackets of the training"
 
 
 def epoch_line(record: Mapping[str, Any], monitor: str, width: int, took: str = "") -> str:
-    """One line for a record of history.jsonl.
-
-    Losses are those of the validation part, with the means over the training steps in brackets.
+    """One line for a record of history.jsonl, as `LEGEND` explains.
 
     Args:
         monitor: the figure that the best epoch is chosen by.
@@ -25,19 +24,23 @@ def epoch_line(record: Mapping[str, Any], monitor: str, width: int, took: str = 
     >>> record["validation"] = {"ua": 0.4512, "wa": 0.44, "mae": 0.7, "loss": 1.234, "ce_loss": 0.934}
     >>> epoch_line(record, "ua", 100, "4.1 s")
     'epoch   3  UA  45.12 % *  4.1 s  loss 1.234 (1.310)  ce 0.934 (0.900)  WA 44.00 %  MAE 0.7000'
-    >>> epoch_line(record, "ua", 50)
-    'epoch   3  UA  45.12 % *  loss 1.234 (1.310)'
+    >>> epoch_line(record, "loss", 70)
+    'epoch   3  loss   1.2340 (1.310) *  ce 0.934 (0.900)  UA 45.12 %'
     """
     validated, trained = record["validation"], record["train"]
     mark = "*" if record["best"] else " "
-    is_led = monitor in validated
-    led = f"{_heading(monitor)} {_value(monitor, validated[monitor]):>8}" if is_led else "no validation part"
-    losses = [name for name in dict.fromkeys([*validated, *trained]) if is_loss(name) and name != monitor]
-    losses.sort(key=lambda name: name != "loss")  # the sum before its terms
-    others = [name for name in validated if not is_loss(name) and name != monitor]
-    line = "  ".join([f"epoch {record['epoch']:3}", f"{led} {mark}", *([took] if took else [])])
-    told = [_tell_loss(name, validated.get(name), trained.get(name)) for name in losses]
-    for part in [*told, *(tell_figure(name, validated[name]) for name in others)]:
+    led = "no validation part"
+    if monitor in validated:
+        led = f"{_heading(monitor)} {_value(monitor, validated[monitor]):>8}"
+        led += f" ({trained[monitor]:.3f})" if is_loss(monitor) and monitor in trained else ""
+    names = [name for name in dict.fromkeys([*validated, *trained]) if name != monitor]
+    losses = sorted(filter(is_loss, names), key=lambda name: name != "loss")  # the sum before its terms
+    of_training = [name for name in losses if name not in validated] if validated else []
+    told = [_tell_loss(name, validated.get(name), trained.get(name)) for name in losses if name not in of_training]
+    told += [tell_figure(name, validated[name]) for name in names if name in validated and not is_loss(name)]
+    told += [_tell_loss(name, None, trained[name]) for name in of_training]
+    line = "  ".join([f"epoch {record['epoch']:3}", f"{led} {mark}", *([f"{took:>5}"] if took else [])])
+    for part in told:
         if len(line) + 2 + len(part) > width:
             break
         line += f"  {part}"

@@ -17,7 +17,7 @@ from mertk.atomic import write_text
 from mertk.screen import columns, duration
 from mertk.screen_log import ScreenHandler
 from mertk.tasks import is_smaller_better
-from mertk.training.epoch_line import epoch_line, tell_figure
+from mertk.training.epoch_line import LEGEND, epoch_line, tell_figure
 from mertk.training.tracked_names import tracked
 from mertk.training.trackers import make_own_trackers
 
@@ -105,6 +105,8 @@ class Tracking:
         if self.bar is not None:
             self.bar.update(progress.step)
         self._start_trackers(progress.step)
+        if self.is_main and not progress.stopped:
+            self.say(LEGEND)
         if self.is_main and self.history.exists():
             lines = self.history.read_text(encoding="utf-8", errors="replace").splitlines()
             self._lines = [line for line in lines if 0 <= _epoch_of(line) < progress.epoch]
