@@ -13,6 +13,8 @@ from typing import TextIO
 COLUMNS = 100
 #: fewer are not reckoned with
 FEWEST_COLUMNS = 40
+_UNBROKEN = "\u00a0"
+_BEFORE_NUMBERS = re.compile(r"(?<=\S) (?=(?:[-+]?\d[\d.,]*|%)(?:[ ,;:)]|$))")
 
 
 def columns() -> int:
@@ -49,9 +51,9 @@ def fit(text: str, width: int | None = None, indent: int = 2) -> str:
     Args:
         indent: blanks, beyond those that the line begins with, before what goes on.
 
-    >>> print(fit("  one two three", 10))
-      one two
-        three
+    >>> print(fit("  WA 40.00 %, F1 39.50 %", 16))
+      WA 40.00 %,
+        F1 39.50 %
     """
     width = width or columns()
     return "\n".join(line if len(line) <= width else _break(line, width, indent) for line in text.split("\n"))
@@ -59,6 +61,8 @@ def fit(text: str, width: int | None = None, indent: int = 2) -> str:
 
 def _break(line: str, width: int, indent: int) -> str:
     first = len(line) - len(line.lstrip())
+    # A number stays with what it is of.
+    joined = _BEFORE_NUMBERS.sub(_UNBROKEN, line)
     wrapper = textwrap.TextWrapper(
         width,
         subsequent_indent=" " * (first + indent),
@@ -67,7 +71,7 @@ def _break(line: str, width: int, indent: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return wrapper.fill(line)
+    return wrapper.fill(joined).replace(_UNBROKEN, " ")
 
 
 def say(text: object, file: TextIO | None = None, indent: int = 2) -> None:
