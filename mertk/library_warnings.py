@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from mertk.journal import note
 from mertk.screen import say
+from mertk.screen_log import ScreenHandler
 
 #: beginnings of warnings, as regular expressions, by the package that they come from
 KNOWN = {
@@ -62,7 +63,8 @@ def told_briefly(is_first: Callable[[str], bool]) -> Iterator[None]:
         shown = "" if is_known(text, package) or not is_first(text) else f"{text} ({package})"
         note(full)
         log = logging.getLogger("py.warnings")
-        if log.hasHandlers() and log.isEnabledFor(logging.WARNING):
+        has_place = any(isinstance(handler, ScreenHandler) for handler in logging.getLogger().handlers)
+        if has_place and log.isEnabledFor(logging.WARNING):
             log.warning("%s", full.rstrip(), extra={"screen": shown})
         elif shown:
             say(f"warning: {shown}", file or sys.stderr)

@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.report.page import check_page, write_page
     from mertk.run.clips import Clips
     from mertk.run.recipes import find_published
+    from mertk.screen import say
 
     check_page(arguments.out)
     experiments = collect(arguments.experiments)

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 import warnings
 
@@ -36,7 +37,7 @@ def test_lines_are_broken_between_words_and_paths_stay_whole():
 
 
 @pytest.fixture
-def brief(monkeypatch, capsys):
+def brief(capsys):
     """Warn as a library would; gives what the screen shows."""
 
     def warn(*messages, package="torch", is_first=lambda text: True):
@@ -47,8 +48,6 @@ def brief(monkeypatch, capsys):
                 tell(UserWarning(message), UserWarning, f"/env/site-packages/{package}/nn/module.py", 3)
         return capsys.readouterr().err
 
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    monkeypatch.setattr(logging.getLogger("py.warnings"), "handlers", [])
     return warn
 
 
@@ -80,7 +79,7 @@ def test_known_warnings_are_narrow():
     harmless = ("loss is nan", "Some weights were not initialized", "No space left", "deprecated", "")
     for patterns in KNOWN.values():
         for pattern in patterns:
-            assert len(pattern) > 20 and not any(__import__("re").match(pattern, text) for text in harmless)
+            assert len(pattern) > 20 and not any(re.match(pattern, text) for text in harmless)
 
 
 class Terminal(io.StringIO):
