@@ -7,6 +7,7 @@ all others are shown too.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import re
 import sys
@@ -40,6 +41,8 @@ KNOWN_LINES = {
     "torch.distributed.run": (r"\W*Setting OMP_NUM_THREADS environment variable",),
     "accelerate.utils.other": (r"Detected kernel version \S+, which is below the recommended minimum",),
 }
+#: of the same libraries what they print
+REPORTS = r"DeepSpeed \S+ built successfully"
 
 
 @contextlib.contextmanager
@@ -80,6 +83,34 @@ def told_briefly(is_first: Callable[[str], bool]) -> Iterator[None]:
         warnings.showwarning = before
         for logger, known in filters:
             logger.removeFilter(known)
+
+
+@contextlib.contextmanager
+def without_reports() -> Iterator[None]:
+    """Within, lines that libraries print on every process (`REPORTS`) go to the log file alone."""
+    output = _Output(sys.stdout)
+    with contextlib.redirect_stdout(output):
+        yield
+    output.shown.write(output.line)
+
+
+class _Output(io.TextIOBase):
+    """Passes on what is printed, line by line, but for reports."""
+
+    def __init__(self, shown: TextIO) -> None:
+        self.shown, self.line = shown, ""
+
+    def write(self, text: str) -> int:
+        *lines, self.line = (self.line + text).split("\n")
+        for line in lines:
+            if re.fullmatch(REPORTS, line):
+                note(line)
+            else:
+                self.shown.write(f"{line}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self.shown.flush()
 
 
 def is_known(text: str, package: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from mertk import screen
 from mertk.journal import JOURNAL
-from mertk.library_warnings import KNOWN, told_briefly
+from mertk.library_warnings import KNOWN, told_briefly, without_reports
 from mertk.progress_bar import progress
 from mertk.screen import fit, from_here
 from mertk.screen_log import ScreenHandler
@@ -80,6 +80,14 @@ def test_known_warnings_are_narrow():
     for patterns in KNOWN.values():
         for pattern in patterns:
             assert len(pattern) > 20 and not any(re.match(pattern, text) for text in harmless)
+
+
+def test_reports_of_libraries_are_dropped_and_other_lines_pass(capsys):
+    with without_reports():
+        print("DeepSpeed deepspeed.ops.comm built successfully")
+        print("DeepSpeed failed")
+        print("half", end="")
+    assert capsys.readouterr().out == "DeepSpeed failed\nhalf"
 
 
 class Terminal(io.StringIO):
