@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,9 +156,12 @@ def in_short(name: str, command: Sequence[str]) -> str:
 def _program_words(command: Sequence[str]) -> str:
     """The words by which the program is called that a command is about."""
     for number, word in enumerate(command):
-        if is_program(word) and word not in STARTERS and word != "mertk":
+        if not is_program(word) or word in STARTERS:
+            continue
+        with suppress(NoProgramError):  # a word of somebody else's command
             rest = find_module(command[number:])[1]
-            return " ".join(command[number : len(command) - len(rest)]).removeprefix(f"{PREPARATION}.")
+            words = " ".join(command[number : len(command) - len(rest)])
+            return words.replace(f"{PREPARATION}.synthetic.", "miniature of ")
     return Path(command[0]).name
 
 

@@ -50,12 +50,13 @@ def joining() -> Iterator[None]:
         return
     place = f"{os.environ.get('MASTER_ADDR', '127.0.0.1')}:{os.environ.get('MASTER_PORT', '29500')}"
     told = f"process {rank} waits for the others of {size} processes, which meet at {place}"
-    hint = "Look for why they did not start; "
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    hint, is_told = "Look for why they did not start; ", False
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        is_told = os.environ.get("LOCAL_RANK", "0") != "0"  # by the first process of this machine
+    else:
         hint = "If it is to be alone, start it without RANK and WORLD_SIZE in its environment; "
     hint += "`mertk launch` starts all of them."
-    is_first = os.environ.get("LOCAL_RANK", "0") == "0"  # the others of this machine would say the same
-    with _default_signals(), watched(told, hint, END_SECONDS, is_told=not is_first):
+    with _default_signals(), watched(told, hint, END_SECONDS, is_told=is_told):
         yield
 
 

@@ -53,11 +53,10 @@ def evaluate(
         todo = [run_dir for run_dir in runs if again or not is_scored(run_dir, part)]
         # Another process may have looked a moment later, when more was there; all must score the same runs.
         runs, todo = gather_objects((runs, todo))[0]
-        for run_dir in runs:
-            if run_dir in todo:
-                evaluate_run(accelerator, run_dir, part, trusted, tell)
-            elif accelerator.is_main_process:
-                tell(f"{run_dir}: {part} part scored already")
+        if len(todo) < len(runs) and accelerator.is_main_process:
+            tell(f"{len(runs) - len(todo)} of {len(runs)} runs: {part} part scored before")
+        for run_dir in todo:
+            evaluate_run(accelerator, run_dir, part, trusted, tell)
         end_accelerator(accelerator, leave=whole_process)
     return runs
 
