@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.checkup.finding import Finding
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data.ledger import Ledger
@@ -149,9 +150,9 @@ def main(argv: list[str] | None = None) -> int:
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
-    print(f"{arguments.out}: {told_size(corpus, 'clips')}, {len(corpus['groups'])} folds by actor")
+    say(f"{arguments.out}: {told_size(corpus, 'clips')}, {len(corpus['groups'])} folds by actor")
     for name, count in corpus["counts"].items():
-        print(f"  {name}: {count}")
+        say(f"  {name}: {count}")
     tell_counts(corpus, arguments.out, "clips")
     return 0
 

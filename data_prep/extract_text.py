@@ -17,6 +17,7 @@ from mertk.data_prep.extraction_arguments import (
     named_extractor,
     refuse_options,
 )
+from mertk.screen import say
 
 EXAMPLE = """
 mertk extract text --data data/mosi_raw --bert bert-base-uncased \\
@@ -75,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.embeddings is not None:
             extract(lambda: TextStates(weights, max_tokens, processes.device), arguments.embeddings)
     if done.told_of_lengths:
-        print(done.told_of_lengths)
+        say(done.told_of_lengths)
     leave_group()
     return 0
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.checkup.finding import Finding
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -176,10 +177,10 @@ def main(argv: list[str] | None = None) -> int:
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
-    print(f"{arguments.out}: {told_size(corpus, 'utterances')}")
+    say(f"{arguments.out}: {told_size(corpus, 'utterances')}")
     for name, counts in corpus["counts"].items():
-        print(f"  {name}: {sum(counts.values())}")
-    print("  " + ", ".join(f"{session} {count}" for session, count in corpus["sessions"].items()))
+        say(f"  {name}: {sum(counts.values())}")
+    say("  " + ", ".join(f"{session} {count}" for session, count in corpus["sessions"].items()))
     tell_counts(corpus, arguments.out, "utterances")
     return 0
 

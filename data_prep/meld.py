@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.checkup.finding import Finding
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -151,10 +152,10 @@ def main(argv: list[str] | None = None) -> int:
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     counted = ", ".join(f"{part} {count}" for part, count in corpus["parts"].items())
-    print(f"{arguments.out}: {told_size(corpus, 'utterances')} ({counted}), labels of {corpus['labels']}")
+    say(f"{arguments.out}: {told_size(corpus, 'utterances')} ({counted}), labels of {corpus['labels']}")
     for what, pairs in corpus["shared"].items():
         for pair, found in pairs.items():
-            print(f"  {pair} share {found['count']} {what}, such as {found['example']}")
+            say(f"  {pair} share {found['count']} {what}, such as {found['example']}")
     tell_counts(corpus, arguments.out, "rows")
     return 0
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.checkup.finding import Finding
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -151,13 +152,13 @@ def main(argv: list[str] | None = None) -> int:
 
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
-    print(f"{arguments.features}: " + ("a MINIATURE" if corpus["miniature"] else corpus["file"]))
+    say(f"{arguments.features}: " + ("a MINIATURE" if corpus["miniature"] else corpus["file"]))
     counts = ", ".join(f"{count} {part}" for part, count in corpus["parts"].items())
-    print(f"{arguments.out}: {corpus['count']} utterances ({counts}), {corpus['alignment']}")
+    say(f"{arguments.out}: {corpus['count']} utterances ({counts}), {corpus['alignment']}")
     for modality, width in corpus["dimensions"].items():
-        print(f"  {modality}: {width} features, up to {corpus['sequence_lengths'][modality]} steps")
+        say(f"  {modality}: {width} features, up to {corpus['sequence_lengths'][modality]} steps")
     for pair, videos in corpus["shared_videos"].items():
-        print(f"  {pair} share {videos['count']} videos, such as {videos['example']}")
+        say(f"  {pair} share {videos['count']} videos, such as {videos['example']}")
     tell_counts(corpus, arguments.out, "utterances")
     return 0
 

@@ -19,6 +19,7 @@ from mertk.cli import make_parser, positive_int, program
 from mertk.data_prep.extraction_arguments import add_extraction_arguments
 from mertk.errors import MertkError
 from mertk.features.extraction import Extraction
+from mertk.screen import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,7 +114,7 @@ class OpenFaceImport(Extraction):
         """Print how many files there were, and how many of them no utterance asks for."""
         from mertk.data.corpus_files import told
 
-        print(told(self.files.counts()), flush=True)
+        say(told(self.files.counts()))
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:
         from mertk.features.extraction_plan import digest, file_mark, read_utterances
@@ -180,10 +181,9 @@ class OpenFaceImport(Extraction):
             num_failed += table.num_failed
             num_others += table.num_others
             yield item.path, average_frames(table.features, self.average)
-        print(
+        say(
             f"process {self.processes.rank}: {num_frames} frames with a face; dropped {num_failed} in which none was "
             f"found and {num_others} rows of further faces",
-            flush=True,
         )
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.checkup.finding import Finding
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -176,9 +177,9 @@ def main(argv: list[str] | None = None) -> int:
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     actors = ", ".join("+".join(group) for group in corpus["groups"])
-    print(f"{arguments.out}: {told_size(corpus, 'recordings')}, {len(corpus['groups'])} folds of actors {actors}")
+    say(f"{arguments.out}: {told_size(corpus, 'recordings')}, {len(corpus['groups'])} folds of actors {actors}")
     for name, count in corpus["counts"].items():
-        print(f"  {name}: {count}")
+        say(f"  {name}: {count}")
     tell_counts(corpus, arguments.out, "takes" if arguments.video else None)
     return 0
 

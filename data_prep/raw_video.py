@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mertk import cli
 from mertk.checkup.finding import Finding
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -139,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
     corpus = prepare(**vars(arguments)).corpus
     tell_warnings(corpus)
     counted = ", ".join(f"{part} {count}" for part, count in corpus["counts"].items())
-    print(f"{arguments.out}: {told_size(corpus, 'utterances')} ({counted})")
+    say(f"{arguments.out}: {told_size(corpus, 'utterances')} ({counted})")
     tell_counts(corpus, arguments.out, "rows")
     return 0
 

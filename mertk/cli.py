@@ -14,12 +14,17 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
+import zlib
 from collections.abc import Callable, Sequence
 
 from mertk.caches import choose_caches
-from mertk.errors import MertkError
+from mertk.errors import MertkError, first_line
 from mertk.file_names import printable
+from mertk.journal import journal, note
+from mertk.library_warnings import told_briefly
 from mertk.parser import Parser, called
+from mertk.screen import fit, from_here
 
 #: exit code of work that was asked to stop (SIGTERM, SIGUSR1), saved its state and goes on when it is started again:
 #: "temporary failure, try again", the EX_TEMPFAIL of sysexits
@@ -124,7 +129,8 @@ def positive_or_auto(text: str) -> int:
 def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
     """Decorate `main(argv) -> exit code` so that what the user can mend ends in one message and the right exit code.
 
-    Anything else keeps its stack trace, since it is a fault of ours.
+    Anything else keeps its stack trace, since it is a fault of ours; in a stage the trace is in the log, and the screen
+    says where.
     """
 
     @functools.wraps(main)
@@ -133,8 +139,11 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             # The name of a file may hold what the terminal's encoding has not; stderr escapes it already.
             sys.stdout.reconfigure(errors="backslashreplace")
         choose_caches()
+        # Who calls from Python keeps the warnings of the process as they are.
+        brief = told_briefly(_is_first_to_warn) if argv is None else contextlib.nullcontext()
         try:
-            code = main(argv)
+            with brief:
+                code = main(argv)
             sys.stdout.flush()
             return code
         except MertkError as error:
@@ -155,13 +164,9 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
                 return _complain(f"{error.strerror}; make room there, or set TMPDIR to a folder that can be written.")
             if error.filename is not None:
                 return _complain(f"{error.filename}: {error.strerror or error}")
-            if _is_first_to_fail():
-                raise
-            return 1
-        except Exception:
-            if _is_first_to_fail():
-                raise
-            return 1  # what follows from another process' fault must not bury it
+            return _tell_fault(error)
+        except Exception as error:
+            return _tell_fault(error)
 
     return run
 
@@ -205,18 +210,56 @@ def end_with_parent() -> None:
 
 def _complain(message: str, code: int = 1, trace: str = "") -> int:
     sys.stdout.flush()
+    told = f"{_rank()}error: {printable(message, keep=LAYOUT)}"
+    note(f"{trace}{told}")
     if not _is_first_to_fail():
         return code
-    sys.stderr.write(trace)
-    print(f"{_rank()}error: {printable(message, keep=LAYOUT)}", file=sys.stderr, flush=True)
+    if trace and journal():
+        told += f" (its trace is in {journal()})"
+    else:
+        sys.stderr.write(trace)
+    told = from_here(told)
+    # A message in a file is searched for; on a terminal it is read.
+    print(fit(told) if sys.stderr.isatty() else told, file=sys.stderr, flush=True)
     return code
 
 
+def _tell_fault(error: Exception) -> int:
+    """Say what nobody foresaw, and where its trace is; without a log the trace itself is told, by raising it.
+
+    What follows from another process' fault must not bury that.
+    """
+    log = journal()
+    if log is not None:
+        note(traceback.format_exc())
+    if not _is_first_to_fail():
+        return 1
+    if log is None:
+        raise error
+    sys.stdout.flush()
+    reason = printable(f"{type(error).__name__}: {first_line(error)}")
+    print(
+        from_here(f"{_rank()}error: {reason} (a fault of the code; its trace is in {log})"), file=sys.stderr, flush=True
+    )
+    return 1
+
+
 def _is_first_to_fail() -> bool:
-    """Whether no other process of this launch has told of an error yet; `mertk launch` says where to look."""
+    """Whether no other process of this launch has told of an error yet."""
+    return _is_first("")
+
+
+def _is_first_to_warn(text: str) -> bool:
+    """Whether no other process of this launch has told this warning yet."""
+    return _is_first(f".{zlib.crc32(text.encode('utf-8', 'replace')):08x}")
+
+
+def _is_first(what: str) -> bool:
+    """Whether no other process of this launch has noted the same; `mertk launch` says where to look."""
     place = os.environ.get(FIRST_ERROR)
     if not place:
         return True
+    place += what
     try:
         os.close(os.open(place, os.O_CREAT | os.O_EXCL))
     except FileExistsError:

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from mertk.parser import Parser, called_as
 from mertk.spelling import nearest, refused
 
 PREPARATION = "mertk.data_prep"
+#: programs that start another, which is the one that a command is about
+STARTERS = ("launch", "submit")
+#: options behind which stands what a program writes
+PLACES = ("--out", "--exp")
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,41 @@ def find_module(words: Sequence[str]) -> tuple[str, list[str]]:
 def is_program(word: str) -> bool:
     """Whether a word in a command line is a command of mertk, or one of its modules."""
     return word in COMMANDS or word.startswith(("mertk.", "data_prep."))
+
+
+def in_short(name: str, command: Sequence[str]) -> str:
+    """Program and place of a command, for those who need not see all of it.
+
+    Args:
+        name: of the work; a program that is called the same is not told again.
+
+    >>> in_short("2 features", "python -m mertk launch --num_processes 2 extract video --data d --out f".split())
+    'extract video, f'
+    >>> in_short("4 evaluate", "python -m mertk launch --num_processes auto evaluate exp/mine".split())
+    'exp/mine'
+    >>> in_short("0 environment", "python -m mertk doctor --writable d exp".split())
+    'doctor'
+    """
+    program = _program_words(command)
+    told = [] if name.split()[-1:] == [program] else [program]
+    for option, value in zip(command, command[1:], strict=False):
+        if option in PLACES:
+            return ", ".join([*told, value])
+    last = command[-1]
+    is_argument = len(command) > 1 and "/" in last and "=" not in last and not command[-2].startswith("-")
+    return ", ".join([*told, last] if is_argument else told)
+
+
+def _program_words(command: Sequence[str]) -> str:
+    """The words by which the program is called that a command is about."""
+    for number, word in enumerate(command):
+        if not is_program(word) or word in STARTERS:
+            continue
+        with suppress(NoProgramError):  # a word of somebody else's command
+            rest = find_module(command[number:])[1]
+            words = " ".join(command[number : len(command) - len(rest)])
+            return words.replace(f"{PREPARATION}.synthetic.", "miniature of ")
+    return Path(command[0]).name
 
 
 def _run(called: str, commands: Mapping[str, Command], words: list[str]) -> int:

@@ -50,11 +50,13 @@ def joining() -> Iterator[None]:
         return
     place = f"{os.environ.get('MASTER_ADDR', '127.0.0.1')}:{os.environ.get('MASTER_PORT', '29500')}"
     told = f"process {rank} waits for the others of {size} processes, which meet at {place}"
-    hint = "Look for why they did not start; "
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    hint, is_told = "Look for why they did not start; ", False
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        is_told = os.environ.get("LOCAL_RANK", "0") != "0"  # by the first process of this machine
+    else:
         hint = "If it is to be alone, start it without RANK and WORLD_SIZE in its environment; "
     hint += "`mertk launch` starts all of them."
-    with _default_signals(), watched(told, hint, END_SECONDS):
+    with _default_signals(), watched(told, hint, END_SECONDS, is_told=is_told):
         yield
 
 
@@ -64,18 +66,24 @@ def _first_of(names: tuple[str, ...]) -> str | None:
 
 @contextmanager
 def watched(
-    told: str, hint: str = "", end_seconds: float | None = None, is_over: Callable[[], bool] = lambda: False
+    told: str,
+    hint: str = "",
+    end_seconds: float | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+    is_told: bool = False,
 ) -> Iterator[None]:
     """Say `told` when what is inside takes long, and end the process, with `hint`, when it takes too long.
 
     Args:
         end_seconds: when the process is ended; None: never.
         is_over: whether the wait is over, though what is inside goes on.
+        is_told: whether another says it.
     """
     done = threading.Event()
 
     def watch() -> None:
-        started, is_told = time.monotonic(), False
+        nonlocal is_told
+        started = time.monotonic()
         while not done.wait(0.2) and not is_over():
             waited = time.monotonic() - started
             if waited > TELL_SECONDS and not is_told:

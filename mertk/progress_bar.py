@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, which goes when it is done, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
+
+from mertk.screen import duration
 
 Item = TypeVar("Item")
 
@@ -31,7 +33,7 @@ def progress(
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        return iter(tqdm(iterable, total=total, desc=description, dynamic_ncols=True))
+        return iter(tqdm(iterable, total=total, desc=description, dynamic_ncols=True, leave=False))
     return _with_lines(iterable, total, description, sys.stderr)
 
 
@@ -51,4 +53,4 @@ def _with_lines(iterable: Iterable[Item], total: int | None, description: str, s
 def _line(count: int, total: int | None, description: str, seconds: float) -> str:
     rate = count / seconds if seconds > 0 else 0.0
     number = f"{count}" if total is None else f"{count}/{total}"
-    return f"{description or 'done'}: {number} in {seconds:.0f} s ({rate:.1f}/s)"
+    return f"{description or 'done'}: {number} in {duration(seconds)} ({rate:.1f}/s)"

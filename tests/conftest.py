@@ -13,6 +13,12 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
+@pytest.fixture(autouse=True)
+def lines_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed in this process is not broken, wherever the tests run; tests of that give a width."""
+    monkeypatch.setattr("mertk.screen.columns", lambda: 1000)
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """Folder that holds mertk/, recipes/, tests/."""

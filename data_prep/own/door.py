@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.data_prep.own.rows import OwnReading
 from mertk.errors import MertkError
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data.manifest import Manifest
@@ -112,7 +113,7 @@ def prepare_reading(
     from mertk.data_prep.own.directory import prepare_rows
 
     for line in reading.told:
-        print(line)
+        say(line)
     corpus = name or name_of(sources)
     source = sources[0] if len(sources) == 1 else sources[0].parent
     return prepare_rows(reading.rows, out, corpus=corpus, source=source, warnings=reading.warnings, **options)

@@ -7,6 +7,7 @@ from mertk.data.data_directory import tell_warnings
 from mertk.data.ledger import read_ledger
 from mertk.data.manifest import Manifest
 from mertk.data_prep.own.utterances import summarise
+from mertk.screen import say
 
 #: by column, what it says is there
 _WORDS = {"wav.scp": "sound", "video.scp": "picture", "text": "text"}
@@ -17,12 +18,12 @@ def tell_prepared(manifest: Manifest) -> None:
     corpus, out = manifest.corpus, manifest.source
     tell_warnings(corpus)
     there = [word for column, word in _WORDS.items() if manifest.has(column)]
-    print(f"{out}: {told_size(corpus, 'utterances')}, with {', '.join(there)}")
+    say(f"{out}: {told_size(corpus, 'utterances')}, with {', '.join(there)}")
     for choice in corpus["choices"]:
-        print(f"  {choice}")
+        say(f"  {choice}")
     for name, count in corpus["counts"].items():
-        print(f"  {name}: {count}")
+        say(f"  {name}: {count}")
     tell_counts(corpus, out, "rows")
     left_out = summarise(read_ledger(out / "excluded.tsv"))
     if left_out:
-        print(left_out)
+        say(left_out)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk import cli
 from mertk.data_prep.synthetic.marker import make_marker, write_marked
+from mertk.screen import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=cli.positive_int, default=DEFAULT_SEED, help="decides everything")
     arguments = parser.parse_args(argv)
     marker = write_corpus(arguments.out, arguments.seed)
-    print(f"{arguments.out}: miniature of CREMA-D, seed {arguments.seed}, {marker['utterances']} clips")
+    say(f"{arguments.out}: miniature of CREMA-D, seed {arguments.seed}, {marker['utterances']} clips")
     return 0
 
 

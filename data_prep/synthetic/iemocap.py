@@ -24,6 +24,7 @@ from mertk.data_prep.synthetic import listing
 from mertk.data_prep.synthetic.arguments import parse_size
 from mertk.data_prep.synthetic.marker import MARKER, check_free, make_marker, read_marker
 from mertk.errors import MertkError
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data_prep.synthetic.dialogue import Dialogue
@@ -202,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
     marker = read_marker(arguments.out) or {}
     counts = ", ".join(f"{count} {name}" for name, count in marker.get("counts", {}).items())
     state = "wrote" if written else "already there, nothing to do:"
-    print(
+    say(
         f"{state} {arguments.out}: miniature of IEMOCAP, seed {arguments.seed}, {marker.get('turns')} turns in "
         f"{marker.get('dialogues')} dialogues: {counts}"
     )

@@ -21,6 +21,7 @@ from mertk import cli
 from mertk.data_prep.synthetic.arguments import parse_size
 from mertk.data_prep.synthetic.marker import make_marker, write_marked
 from mertk.errors import MertkError
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.data_prep.synthetic.conversation import Line
@@ -100,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = cli.make_parser(__doc__, "python -m mertk.data_prep.synthetic.meld --out data/meld_miniature/corpus")
     arguments = parse_size(parser, argv, DEFAULT_SEED, DEFAULT_UTTERANCES, "in all three parts")
     write_corpus(arguments.out, arguments.seed, arguments.utterances)
-    print(f"{arguments.out}: miniature of MELD, seed {arguments.seed}, {arguments.utterances} utterances")
+    say(f"{arguments.out}: miniature of MELD, seed {arguments.seed}, {arguments.utterances} utterances")
     return 0
 
 

@@ -20,6 +20,7 @@ from mertk import cli
 from mertk.data_prep.synthetic.arguments import parse_size
 from mertk.data_prep.synthetic.marker import make_marker, write_marked
 from mertk.errors import MertkError
+from mertk.screen import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--corpus", choices=tuple(MINIATURES), required=True, help="whose layout and sizes")
     arguments = parse_size(parser, argv, DEFAULT_SEED, DEFAULT_UTTERANCES, "in all three parts")
     write_corpus(arguments.out, arguments.corpus, arguments.seed, arguments.utterances)
-    print(f"{arguments.out}: miniature of {arguments.corpus}, seed {arguments.seed}, {arguments.utterances} utterances")
+    say(f"{arguments.out}: miniature of {arguments.corpus}, seed {arguments.seed}, {arguments.utterances} utterances")
     return 0
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from mertk import cli
 from mertk.data_prep.synthetic.marker import make_marker, write_marked
+from mertk.screen import say
 
 VERSION = 1  # raise it when the same seed gives other files
 DEFAULT_SEED = 1234
@@ -74,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=cli.positive_int, default=DEFAULT_SEED, help="decides everything")
     arguments = parser.parse_args(argv)
     marker = write_corpus(arguments.out, arguments.seed)
-    print(f"{arguments.out}: miniature of RAVDESS, seed {arguments.seed}, {marker['utterances']} utterances")
+    say(f"{arguments.out}: miniature of RAVDESS, seed {arguments.seed}, {marker['utterances']} utterances")
     return 0
 
 

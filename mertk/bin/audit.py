@@ -66,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.data.given_split import read_split
     from mertk.data.manifest import load_manifest
     from mertk.report.split_table import HEADER, split_rows, split_table
+    from mertk.report.terminal import fit_report
+    from mertk.screen import columns
 
     manifest = load_manifest(arguments.directory, need=()) if arguments.directory is not None else None
     if lists:
@@ -75,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         folds = read_folds(arguments.directory, arguments.folds)
         splits = {name: {part: getattr(fold, part) for part in PARTS} for name, fold in folds.items()}
     found = audit(manifest, splits, not arguments.no_sound)
-    print(split_table(found))
+    print(fit_report(split_table(found), columns()))
     if arguments.out is not None:
         rows = ["\t".join(row) + "\n" for row in (HEADER, *split_rows(found))]
         write_text(arguments.out, "".join(rows), errors="surrogateescape")

@@ -31,13 +31,15 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.report.comparison import compare
     from mertk.report.comparison_table import comparison_record, comparison_text
     from mertk.report.experiments import collect
+    from mertk.report.terminal import fit_report
+    from mertk.screen import columns
 
     wanted = {key: value for key in ("cv", "protocol") if (value := getattr(arguments, key))}
     experiments = [
         one for one in collect(arguments.experiments) if all(one.record[key] == value for key, value in wanted.items())
     ]
     comparisons = compare(experiments, arguments.metrics)
-    print(comparison_text(comparisons))
+    print(fit_report(comparison_text(comparisons), columns()))
     if arguments.out is not None:
         write_text(arguments.out, json.dumps(comparison_record(comparisons), indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -69,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.run.cross_validation import CrossValidation
     from mertk.run.engine_file import Machines
+    from mertk.screen import duration, say
 
     machines = Machines(
         arguments.num_machines, arguments.machine_rank, arguments.main_process_ip, arguments.main_process_port
@@ -97,7 +98,8 @@ def main(argv: list[str] | None = None) -> int:
     else:
         code = planned.train_at_once(arguments.jobs)
     if code == 0:
-        print(f"{len(runs)} runs in {arguments.exp} ready ({time.perf_counter() - started:.0f} s)")
+        ready = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+        say(f"{ready} in {arguments.exp} ready ({duration(time.perf_counter() - started)})")
     return code
 
 

@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.checkup.examination import examine
     from mertk.data_prep.corpora import check_corpus
+    from mertk.screen import say
 
     named, own = arguments.corpus_name, {"sessions": arguments.sessions, "labels": arguments.labels}
     worst = 0
@@ -65,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.speech,
         arguments.crop,
     ):
-        print(f"{finding.status:4}  {finding.what:14}  {finding.told}", flush=True)
+        say(f"{finding.status:4}  {finding.what:15} {finding.told}", indent=22)
         worst = max(worst, ("ok", "warn", "FAIL").index(finding.status))
     print(("all well", "fit, with warnings", "not fit: mend what says FAIL and run again")[worst])
     return 1 if worst == 2 else 0

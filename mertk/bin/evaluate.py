@@ -10,9 +10,6 @@ With --drop, --missing or --noise_snr they are scored under these conditions too
 
 from __future__ import annotations
 
-import functools
-import shutil
-import sys
 from pathlib import Path
 
 from mertk.bin.robustness_arguments import add_robustness_arguments, find_wanted
@@ -37,29 +34,29 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     wanted = find_wanted(parser, arguments)
 
-    tell = functools.partial(print, flush=True)
     given = arguments.num_processes, arguments.again, arguments.trust
 
     from mertk.report.run_intervals import note_intervals
+    from mertk.screen import columns, from_here, say
 
     if wanted is None:
         from mertk.run.evaluation import evaluate
 
-        evaluate(arguments.directories, arguments.part, *given, tell=tell, whole_process=True, finish=note_intervals)
+        evaluate(arguments.directories, arguments.part, *given, tell=say, whole_process=True, finish=note_intervals)
         return 0
 
     from mertk.features import Places
     from mertk.report.robustness_files import write_curves
-    from mertk.report.terminal import turn_wide_tables
+    from mertk.report.terminal import fit_report
     from mertk.run.robustness import evaluate_conditions
 
     def summarize(runs: list[Path]) -> None:
         told = "\n\n".join(write_curves(runs)[1])
-        tell(f"\n{turn_wide_tables(told, shutil.get_terminal_size().columns) if sys.stdout.isatty() else told}")
+        print(f"\n{fit_report(from_here(told), columns())}", flush=True)
 
     done = {"finish": note_intervals, "summarize": summarize}
     places = Places(audio=arguments.speech)
-    evaluate_conditions(arguments.directories, wanted, *given, places, tell, whole_process=True, **done)
+    evaluate_conditions(arguments.directories, wanted, *given, places, say, whole_process=True, **done)
     return 0
 
 

@@ -38,12 +38,13 @@ def open_predictor(arguments: argparse.Namespace, models: Sequence[Path]) -> Pre
     """
     from mertk.features import Places
     from mertk.run.prediction import Predictor
+    from mertk.screen import say
 
     places = Places(arguments.speech, arguments.clip, arguments.bert)
     predictor = Predictor(models, arguments.device, places, arguments.trust)
     if arguments.crop == "face":
         predictor.check_faces()
     for warning in [*predictor.notes, *predictor.warnings]:
-        print(f"note: {warning}", file=sys.stderr)
+        say(f"note: {warning}", sys.stderr)
     predictor.prepare()
     return predictor

@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.report.page import find_page, write_page
     from mertk.run.clips import Clips
     from mertk.run.recipes import find_published
+    from mertk.screen import say
 
     page = find_page(arguments.out)
     check_destination(page.parent)
@@ -52,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             published[recipe] = file
     _, names = write_report(experiments, page.parent, published)
     write_page(experiments, page, published, Clips(), arguments.embed_audio)
-    print(f"written: {page.parent}/{{{','.join([page.name, *names])}}}")
+    say(f"written: {page.parent}/{{{','.join([page.name, *names])}}}")
     return 0
 
 

@@ -2,7 +2,8 @@
 
 The mark is written when the command ends well, and is taken away before it starts. The stage runs again when the
 command line changed, an input changed (the marks of earlier stages are inputs like any other), or something that it
-wrote is missing or damaged. Text that was edited is kept, and later stages run again on it.
+wrote is missing or damaged. Text that was edited is kept, and later stages run again on it. The screen has its name and
+place; FILE.log beside the mark has the whole command, traces, and warnings that nobody can do anything about.
 While it runs, another recipe that comes to the same mark waits; then it finds the work done.
 """
 
@@ -35,13 +36,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("command", nargs="+", help="the command and its arguments, after --")
     arguments = parser.parse_args(argv)
 
+    from mertk.command import in_short
     from mertk.run.stage import Stage, complete
 
     # A recipe that is killed must not leave a stage behind that nobody waits for.
     end_with_parent()
     forget_other_launchers()
     read, left = arguments.input, arguments.output
-    return complete(Stage(arguments.name, arguments.command, arguments.mark, read, left, arguments.folder))
+    told = in_short(arguments.name, arguments.command)
+    return complete(Stage(arguments.name, arguments.command, arguments.mark, read, left, arguments.folder, told))
 
 
 if __name__ == "__main__":

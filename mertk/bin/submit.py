@@ -36,12 +36,13 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from mertk.jobs.program import submit_program
+    from mertk.screen import say
 
     module, words = find_module(arguments.words)
     name = arguments.name or program_name(arguments.words)
     code, log = submit_program([module, *words], arguments.folder, name, arguments.slurm)
     if code == 0:
-        print(f"{name}: what it said is in {log}")
+        say(f"{name}: what it said is in {log}")
     return code
 
 

@@ -7,8 +7,6 @@ and a page to show.
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 
 from mertk.cli import make_parser, program
@@ -31,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.report.experiments import collect
     from mertk.report.files import write_report
     from mertk.report.published_file import read_published
-    from mertk.report.terminal import turn_wide_tables
+    from mertk.report.terminal import fit_report
+    from mertk.screen import columns, from_here
 
     check_destination(arguments.out)
     if arguments.published:
@@ -41,9 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     published = dict.fromkeys(recipes, arguments.published) if arguments.published else {}
     tables, names = write_report(experiments, arguments.out, published)
     told = f"{tables}\n\nwritten: {arguments.out}/{{{','.join(names)}}}"
-    if sys.stdout.isatty():
-        told = turn_wide_tables(told, shutil.get_terminal_size().columns)
-    print(f"\n{told}")
+    print(f"\n{fit_report(from_here(told), columns())}")
     return 0
 
 

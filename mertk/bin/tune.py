@@ -90,6 +90,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.jobs.slurm_pool import SlurmPool
     from mertk.run.cross_validation import CrossValidation
     from mertk.run.tuning import open_tuning
+    from mertk.screen import say
 
     planned = CrossValidation(
         configs=arguments.config,
@@ -110,7 +111,7 @@ def main(argv: list[str] | None = None) -> int:
         pool = LocalPool(planned.share_gpus(arguments.jobs), arguments.num_processes)
     with open_tuning(planned, arguments.space, arguments.pruning, arguments.warmup_epochs) as tuning, pool:
         tuning.keep_models = arguments.keep_models
-        print(f"{arguments.exp}: {tuning.study.terms.told_search()}", flush=True)
+        say(f"{arguments.exp}: {tuning.study.terms.told_search()}")
         code = tuning.run(arguments.trials, pool)
     _tell(tuning.study, SHOWN)
     return code
@@ -133,14 +134,16 @@ def _show(directory: Path) -> int:
 def _tell(study: Study, most: int | None) -> None:
     """What was found: the best trials, or all, and how to use it."""
     from mertk.report.formatting import join_paragraphs
+    from mertk.report.terminal import fit_report
     from mertk.report.trials import trial_parts
     from mertk.run.tuning import BEST_FILE
+    from mertk.screen import columns, say
 
     terms, trials = study.terms, study.rows()
     parts = trial_parts(trials, terms.monitor, study.importances(), most)
-    print(f"\n{join_paragraphs(parts)}\n")
+    print(f"\n{fit_report(join_paragraphs(parts), columns())}\n")
     if best := study.best():
-        print(
+        say(
             f"best: trial {best.number}, {terms.told(best.value)}. Its settings are in {study.directory / BEST_FILE}; "
             "add it to the configuration of a training: --config FILE ... of mertk cross-validate, or of a recipe."
         )

@@ -26,14 +26,15 @@ def main(argv: list[str] | None = None) -> int:
 
     from mertk.data.overview import describe_directory
     from mertk.data.validation import validate_directory
+    from mertk.screen import say
 
     problems = validate_directory(arguments.directory, check_files=not arguments.no_files, deep=arguments.deep)
     for problem in problems:
         print(problem)
     if problems:
-        print(f"{arguments.directory}: {len(problems)} problem(s)")
+        say(f"{arguments.directory}: {len(problems)} problem{'s' if len(problems) > 1 else ''}")
         return 1
-    print("\n".join(describe_directory(arguments.directory, arguments.deep)))
+    say("\n".join(describe_directory(arguments.directory, arguments.deep)))
     return 0
 
 

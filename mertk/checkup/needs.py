@@ -23,7 +23,7 @@ def check_config(files: list[str], settings: list[str]) -> tuple[Finding, Config
         check_classes(config)
     except MertkError as error:
         return Finding("FAIL", "configuration", str(error)), None
-    told = [word if is_setting(word) else Path(word).name for word in [*files, *settings]]
+    told = [word.replace("'", "") if is_setting(word) else Path(word).name for word in [*files, *settings]]
     return Finding("ok", "configuration", " + ".join(told)), config
 
 

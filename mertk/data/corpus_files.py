@@ -23,6 +23,7 @@ from typing import Any
 
 from mertk.data.ledger import Entry, Ledger
 from mertk.errors import MertkError
+from mertk.screen import say
 
 #: more files of one folder than this, left out for one reason, take one line of the ledger together
 _NAMED = 100
@@ -222,4 +223,4 @@ def tell_counts(corpus: Mapping[str, Any], out: Path, what: str | None) -> None:
     counts = [] if what is None else [told(utterance_counts(corpus), what)]
     if "files" in corpus:
         counts.append(told(corpus["files"]))
-    print("  " + "\n  ".join(counts) + f"; see {out / 'excluded.tsv'}")
+    say("  " + "\n  ".join(counts) + f"; see {out / 'excluded.tsv'}")

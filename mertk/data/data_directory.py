@@ -27,6 +27,7 @@ from mertk.data.ledger import Ledger
 from mertk.data.manifest import Manifest, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
 from mertk.file_names import printable
+from mertk.screen import say
 
 #: what preparing a corpus again replaces in its data directory; features stay
 OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds")
@@ -191,4 +192,4 @@ def building_data_directory(
 def tell_warnings(corpus: Mapping[str, Any]) -> None:
     """Print what sets the data of a corpus.json apart, as programs that prepare a corpus do."""
     for warning in corpus["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}", sys.stderr)

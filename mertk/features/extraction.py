@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
+from mertk.screen import duration, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,10 +133,10 @@ class Extraction(ABC):
         if missing:
             # The directory counts as whole only while its index is there.
             (self.out / INDEX_FILE).unlink(missing_ok=True)
-        print(
+        count = self.processes.count
+        say(
             f"{len(sources_of(missing))} of {len(self.manifest)} utterances to extract, {len(missing)} {self.kind}, "
-            f"{self.processes.count} process(es) on {self.processes.device.partition(':')[0]}",
-            flush=True,
+            f"{count} process{'es' if count > 1 else ''} on {self.processes.device.partition(':')[0]}"
         )
         return Plan(record, share_out(missing, self.processes.count, record.options.get("max_seconds")))
 
@@ -151,7 +152,7 @@ class Extraction(ABC):
         failures: list[Failure] = []
         rank, count = self.processes.rank, self.processes.count
         with closing(results), FeatureWriter(self.out, record, rank, count) as writer:
-            description = f"{record.modality} features, process {rank}"
+            description = f"{record.modality} features" + (", first process" if count > 1 else "")
             for utterance, features in progress(results, len(sources), description, self.processes.is_main):
                 try:
                     if isinstance(features, RecordingError):
@@ -173,10 +174,9 @@ class Extraction(ABC):
         lost = {failure.utterance for failure in failures}
         kept = [name for name in self.manifest.ids if name not in lost]
         record = merge_parts(self.out, kept, sources_of(self.read_items()))
-        print(
+        say(
             f"{self.out}: {record.count} utterances, {record.dimension} values a frame; now {num_frames} frames in "
-            f"{seconds:.1f} s ({num_frames / seconds:.0f} a second)",
-            flush=True,
+            f"{duration(seconds)} ({num_frames / seconds:.0f} a second)"
         )
 
     def _write_ledger(self, failures: list[Failure]) -> None:
@@ -189,12 +189,12 @@ class Extraction(ABC):
             ledger.add(failure.utterance, self.stage, failure.reason, failure.detail)
         ledger.write(self.out / "excluded.tsv")
         if failures:
-            print(f"{len(failures)} utterances left out, see {self.out / 'excluded.tsv'}", file=sys.stderr, flush=True)
+            say(f"{len(failures)} utterances left out, see {self.out / 'excluded.tsv'}", sys.stderr)
         (self.out / TRACE_FILE).unlink(missing_ok=True)
         first = next((failure for failure in failures if failure.trace), None)
         if first is not None:
             write_text(self.out / TRACE_FILE, f"{first.detail}\n\n{first.trace}")
-            print(f"the first error that nobody foresaw: {self.out / TRACE_FILE}", file=sys.stderr, flush=True)
+            say(f"the first error that nobody foresaw: {self.out / TRACE_FILE}", sys.stderr)
         if first is not None and len(failures) == len(self.manifest):
             raise MertkError(
                 f"{self.manifest.source}: not one of {len(failures)} utterances could be used, so that hardly the "

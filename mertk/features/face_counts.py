@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mertk.features.modalities import FACES
+from mertk.screen import say
 
 #: in the feature directory: `utterance frames`, of those that have frames without a face
 COUNTS_FILE = "utt2num_faceless"
@@ -25,5 +26,5 @@ def count_faceless(directory: Path) -> None:
     write_text(directory / COUNTS_FILE, "".join(f"{name} {count}\n" for name, count in counts.items()))
     num_faceless, num_frames = sum(counts.values()), sum(map(store.num_frames, store.ids))
     told = f"{num_faceless} of {num_frames} frames show no face, their features are zeros"
-    print(f"{told}; of {len(counts)} utterances, see {directory / COUNTS_FILE}", flush=True)
+    say(f"{told}; of {len(counts)} utterances, see {directory / COUNTS_FILE}")
     replace(store.record, warnings=[told] if counts else []).write(directory)

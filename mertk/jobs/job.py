@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mertk.screen import columns, fit, from_here, say
+
 #: lines of a failed job's log that are shown
 SHOWN_LINES = 12
 #: bytes at the end of a log that are read for them; a progress bar makes long lines
 TAIL_BYTES = 16 * 2**10
+#: in front of what a log says
+QUOTED = "  | "
+_ERROR = re.compile(r"(\[process \d+\] )?error: ")
 
 
 @dataclass(frozen=True)
@@ -52,16 +58,24 @@ class Failure:
 
 
 def tell_failures(failures: Sequence[Failure], total: int) -> None:
-    """Name on stderr each job that failed, its log and the last lines of it."""
+    """Name on stderr each job that failed, its log, and the error in it or its last lines."""
     sys.stdout.flush()
     for failure in failures:
-        print(f"\n{failure.job.name}: {failure.reason}; its log is {failure.log}", file=sys.stderr)
-        for line in last_lines(failure.log):
-            print(f"  | {line}", file=sys.stderr)
-    print(
-        f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.",
-        file=sys.stderr,
-    )
+        say(f"\n{failure.job.name}: {failure.reason}; its log is {failure.log}", sys.stderr)
+        for line in from_error_on(last_lines(failure.log)):
+            told = fit(from_here(line), columns() - len(QUOTED))
+            print(QUOTED + told.replace("\n", f"\n{QUOTED}"), file=sys.stderr)
+    say(f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.", sys.stderr)
+
+
+def from_error_on(lines: list[str]) -> list[str]:
+    """The lines behind which the reason stands that a program of mertk told; all, where none did.
+
+    >>> from_error_on(["epoch 3", "[process 1] error: no such file", "fold 1 failed"])
+    ['[process 1] error: no such file', 'fold 1 failed']
+    """
+    found = [number for number, line in enumerate(lines) if _ERROR.match(line)]
+    return lines[found[-1] :] if found else lines
 
 
 def last_lines(path: Path, count: int = SHOWN_LINES) -> list[str]:

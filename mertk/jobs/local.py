@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from mertk.cli import PREEMPTED, end_with_parent
 from mertk.errors import MertkError
 from mertk.jobs.job import Ended, Failure, Job, tell_failures
+from mertk.screen import duration, say
 
 #: Ctrl-C, and what asks a training to save and stop
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -57,6 +58,7 @@ def run_jobs(jobs: Sequence[Job], shares: Sequence[Sequence[str]], num_processes
     """
     waiting, free = list(jobs), [list(share) for share in shares]
     running: dict[subprocess.Popen, tuple[Job, list[str]]] = {}
+    began: dict[Job, float] = {}
     failures: list[Failure] = []
     codes: list[int] = []
     with passing_on_to(running) as requests:
@@ -64,16 +66,18 @@ def run_jobs(jobs: Sequence[Job], shares: Sequence[Sequence[str]], num_processes
             while waiting and free and not requests and not any(codes):
                 job, share = waiting.pop(0), free.pop(0)
                 running[start(job, share, len(shares), num_processes)] = job, share
-                print(f"{job.name}: started{' on GPU ' + ','.join(share) if share else ''}, log {job.log}", flush=True)
+                began[job] = time.monotonic()
+                say(f"{job.name}: started{' on GPU ' + ','.join(share) if share else ''}, log {job.log}")
             time.sleep(POLL_SECONDS)
             for process in [process for process in running if process.poll() is not None]:
                 job, share = running.pop(process)
                 free.append(share)
                 codes.append(process.returncode if process.returncode >= 0 else 128 - process.returncode)
                 if codes[-1] == 0:
-                    print(f"[{codes.count(0)}/{len(jobs)}] {job.name}: done", flush=True)
+                    took = duration(time.monotonic() - began[job])
+                    say(f"[{codes.count(0)}/{len(jobs)}] {job.name}: done in {took}")
                 elif codes[-1] == PREEMPTED or requests:
-                    print(f"{job.name}: stopped before its end; the same command goes on with it", flush=True)
+                    say(f"{job.name}: stopped before its end; the same command goes on with it")
                 else:
                     failures.append(Failure(job, f"failed with exit code {codes[-1]}", job.log))
     if failures:

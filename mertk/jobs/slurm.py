@@ -24,6 +24,7 @@ from mertk.errors import MertkError
 from mertk.jobs.job import Failure, Job, tell_failures
 from mertk.jobs.slurm_options import SlurmOptions
 from mertk.jobs.slurm_task import WARNING_SIGNAL, Task, job_state
+from mertk.screen import say
 
 #: seconds between two looks at the queue
 POLL_SECONDS = 10.0
@@ -52,12 +53,12 @@ def run_jobs(jobs: Sequence[Job], folder: Path, options: SlurmOptions, detach: b
     arrays = sorted({submitted.job_id.split("_")[0] for submitted in alive.values()}, key=int)
     end = f"Run the same command again to wait for them; end them with: scancel {' '.join(arrays)}"
     if detach:
-        print(f"the jobs go on by themselves. {end}")
+        say(f"the jobs go on by themselves. {end}")
         return PREEMPTED
     try:
         failures = wait({job: alive[job.name] for job in jobs})
     except KeyboardInterrupt:
-        print(f"\nnot waiting any longer; the jobs go on. {end}")
+        say(f"\nnot waiting any longer; the jobs go on. {end}")
         raise
     if failures:
         tell_failures(failures, len(jobs))
@@ -75,13 +76,13 @@ def submit_or_find(jobs: Sequence[Job], folder: Path, options: SlurmOptions) -> 
     known = read_notes(notes)
     alive = find_alive(jobs, known)
     if alive:
-        print(f"{len(alive)} job(s) submitted before are in the queue: {told_ids(alive.values())}", flush=True)
+        say(f"{len(alive)} job(s) submitted before are in the queue: {told_ids(alive.values())}")
     new = [job for job in jobs if job.name not in alive]
     if new:
         added = submit(new, folder / "slurm" / time.strftime("%Y%m%d_%H%M%S"), options)
         text = json.dumps({name: asdict(job) for name, job in (known | added).items()}, indent=1)
         write_text(notes, f"{text}\n")
-        print(f"submitted {len(new)} job(s) to Slurm: {told_ids(added.values())}; logs go to {folder}", flush=True)
+        say(f"submitted {len(new)} job(s) to Slurm: {told_ids(added.values())}; logs go to {folder}")
         alive |= added
     return alive
 
@@ -226,11 +227,11 @@ def wait(submitted: dict[Job, Submitted]) -> list[Failure]:
             if result != "":
                 failures.append(explain(job, given, result))
             told = "done" if result == "" else failures[-1].reason
-            print(f"[{len(submitted) - len(left)}/{len(submitted)}] {job.name}: {told}", flush=True)
+            say(f"[{len(submitted) - len(left)}/{len(submitted)}] {job.name}: {told}")
         if left:
             now = tell_states(left.values(), queue)
             if now not in ("", said):
-                print(f"{time.strftime('%H:%M:%S')}  {len(left)} left: {now}", flush=True)
+                say(f"{time.strftime('%H:%M:%S')}  {len(left)} left: {now}")
                 said = now
             time.sleep(POLL_SECONDS)
     return failures

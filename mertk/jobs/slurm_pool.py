@@ -10,6 +10,7 @@ from pathlib import Path
 from mertk.jobs import slurm
 from mertk.jobs.job import Ended, Job
 from mertk.jobs.slurm_options import SlurmOptions
+from mertk.screen import say
 
 
 class SlurmPool:
@@ -33,10 +34,9 @@ class SlurmPool:
     def __exit__(self, kind: type | None, *_: object) -> None:
         if self._running and kind is not None:
             arrays = sorted({one.job_id.split("_")[0] for one in self._running.values()}, key=int)
-            print(
+            say(
                 f"\nnot waiting any longer; {len(self._running)} job(s) go on. The same command waits for them again; "
-                f"end them with: scancel {' '.join(arrays)}",
-                flush=True,
+                f"end them with: scancel {' '.join(arrays)}"
             )
 
     def has_room(self) -> bool:

@@ -17,6 +17,7 @@ from mertk.run.engine_file import ALONE, Machines, count_gpus
 from mertk.run.files import is_object, set_aside
 from mertk.run.locks import locked
 from mertk.run.plan import Run, find_folds, plan, run_settings
+from mertk.screen import say
 
 if TYPE_CHECKING:
     from mertk.config import Config
@@ -68,16 +69,14 @@ class CrossValidation:
         """Train one run after the other until one does not end well; returns its exit code, or 0."""
         runs = self.runs()
         for number, run in enumerate(runs, start=1):
-            print(f"[{number}/{len(runs)}] {run.cv}-{run.protocol} fold {run.fold} seed {run.seed}", flush=True)
+            say(f"[{number}/{len(runs)}] {run.cv}-{run.protocol} fold {run.fold} seed {run.seed}")
             code = self.train_run(run)
             if code == PREEMPTED:
-                print(f"fold {run.fold} was told to stop and has saved where it is; the same command goes on with it.")
+                say(f"fold {run.fold} was told to stop and has saved where it is; the same command goes on with it.")
             elif code in STOPPED:
-                print(f"fold {run.fold} was stopped; the same command goes on with it. Finished folds are kept.")
+                say(f"fold {run.fold} was stopped; the same command goes on with it. Finished folds are kept.")
             elif code != 0:
-                print(
-                    f"fold {run.fold} failed with exit code {code}; what it said stands above. Finished folds are kept."
-                )
+                say(f"fold {run.fold} failed with exit code {code}, see above. Finished folds are kept.")
             if code != 0:
                 return code
         return 0
@@ -123,7 +122,7 @@ class CrossValidation:
         for last in (run for run in runs if run.protocol == self.protocol):
             own = [run for run in runs if (run.fold, run.seed) == (last.fold, last.seed)]
             if all(self.is_finished(run) for run in own):
-                print(f"finished already: {last.directory(self.exp)}", flush=True)
+                say(f"finished already: {last.directory(self.exp)}")
                 continue
             name = f"{last.cv}-{last.protocol}_fold_{last.fold}_seed_{last.seed}"
             command = self.command([last.fold], [last.seed])
@@ -182,13 +181,13 @@ class CrossValidation:
         if self.machines.machine_rank:
             # The machine of rank 0 has the lock and keeps the directory in order; this one only trains with it.
             if self.is_finished(run):
-                print(f"  finished already: {directory}", flush=True)
+                say(f"  finished already: {directory}")
                 return 0
             return run_child(self._training(run))
         # A refit and a clean job of one fold both want the clean run; one of them trains it.
         with locked(directory, f"  {directory.name}"):
             if self.is_finished(run):
-                print(f"  finished already: {directory}", flush=True)
+                say(f"  finished already: {directory}")
                 return 0
             mark, config = directory / MARK, self.config(run)
             before = read_mark(mark)
@@ -198,9 +197,9 @@ class CrossValidation:
             if changes:
                 check_present(config, before, directory)
                 if before is not None:
-                    print(f"  trained again, because this changed: {', '.join(changes)}", flush=True)
+                    say(f"  trained again, because this changed: {', '.join(changes)}")
                 if aside := set_aside(directory):
-                    print(f"  the run that was there is now {aside}", flush=True)
+                    say(f"  the run that was there is now {aside}")
                 write_mark(mark, run_dependencies(config, before))
             return run_child(self._training(run))
 

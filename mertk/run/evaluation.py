@@ -59,13 +59,12 @@ def evaluate(
         todo = [run_dir for run_dir in runs if again or not is_scored(run_dir, part)]
         # Another process may have looked a moment later, when more was there; all must score the same runs.
         runs, todo = gather_objects((runs, todo))[0]
-        for run_dir in runs:
-            if run_dir in todo:
-                results = evaluate_run(accelerator, run_dir, part, trusted, tell)
-                if results is not None and part == "test" and finish is not None:
-                    finish(run_dir)
-            elif accelerator.is_main_process:
-                tell(f"{run_dir}: {part} part scored already")
+        if len(todo) < len(runs) and accelerator.is_main_process:
+            tell(f"{len(runs) - len(todo)} of {len(runs)} runs: {part} part scored before")
+        for run_dir in todo:
+            results = evaluate_run(accelerator, run_dir, part, trusted, tell)
+            if results is not None and part == "test" and finish is not None:
+                finish(run_dir)
         if then is not None:
             then(accelerator, runs)
         end_accelerator(accelerator, leave=whole_process)
@@ -161,6 +160,7 @@ def score_part(
     """Score the model of a run on a part; the main process writes the files and gets the results."""
     from mertk.run.clusters import CLUSTERS_FILE, clusters_text
     from mertk.run.group_columns import GROUPS_FILE, groups_text
+    from mertk.training.epoch_line import tell_figure
 
     scores = run_model(accelerator, config, saved, part.dataset)
     if not accelerator.is_main_process:
@@ -171,8 +171,8 @@ def score_part(
         GROUPS_FILE: groups_text(part.manifest, scores.ids, tell),
     }
     write_results(run_dir, part_name, results, rows, beside)
-    shown = " ".join(f"{name} {value:.4f}" for name, value in results["metrics"].items() if value is not None)
-    tell(f"{run_dir}: {part_name} {results['count']} utterances, {shown}")
+    shown = ", ".join(tell_figure(name, value) for name, value in results["metrics"].items() if value is not None)
+    tell(f"{run_dir}: {part_name}, {results['count']} utterances: {shown}")
     return results
 
 

@@ -109,7 +109,7 @@ def _explain(rank: int, module: str, code: int) -> int:
             hint = " (the system does that when memory runs out)" if name == "SIGKILL" else ""
             print(f"error: process {rank} of {module} was ended by {name}{hint}", file=sys.stderr)
         return 128 - code
-    if code not in (PREEMPTED, *STOPPED):
+    if code not in (PREEMPTED, *STOPPED) and not Path(os.environ[FIRST_ERROR]).exists():  # else it said why
         print(f"process {rank} of {module} failed with exit code {code}", file=sys.stderr)
     return code
 

@@ -31,7 +31,7 @@ class RecordingProgress:
             from tqdm import tqdm
 
             form = "{desc}: {percentage:3.0f} %{postfix} |{bar}|"
-            self._bar = tqdm(total=seconds, desc=self.name, bar_format=form, dynamic_ncols=True)
+            self._bar = tqdm(total=seconds, desc=self.name, bar_format=form, dynamic_ncols=True, leave=False)
 
     def reach(self, seconds: float) -> None:
         """The recording is answered up to here."""

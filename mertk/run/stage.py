@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.cli import PREEMPTED, STOPPED, run_child
+from mertk.journal import JOURNAL, note
+from mertk.screen import duration, say
 
 if TYPE_CHECKING:
     from mertk.run.marks import Dependencies
@@ -27,6 +30,7 @@ class Stage:
     Attributes:
         name: what it is called in messages.
         command: the program and its arguments.
+        told: what it does and where, in a few words.
         mark: file that notes that it was done, and on what.
         inputs: files and directories that it reads.
         outputs: what it leaves behind.
@@ -39,6 +43,12 @@ class Stage:
     inputs: Sequence[Path] = ()
     outputs: Sequence[Path] = ()
     folders: Sequence[Path] = ()
+    told: str = ""
+
+    @property
+    def log(self) -> Path:
+        """Holds the command, each time it was run, and what its programs said beside the screen."""
+        return self.mark.with_name(f"{self.mark.name}.log")
 
 
 def complete(stage: Stage) -> int:
@@ -77,9 +87,9 @@ def is_done(stage: Stage, state: State) -> bool:
     before, now, findings = state
     if before != now or findings.lost:
         return False
-    print(f"stage {stage.name}: done before with the same command and inputs, skipped ({stage.mark})")
+    say(f"stage {stage.name}: done before, skipped")
     for path in findings.edited:
-        print(f"stage {stage.name}: {path} was changed since, and stays so; delete it to have it made again")
+        say(f"stage {stage.name}: {path} was changed since, and stays so; delete it to have it made again")
     return True
 
 
@@ -91,27 +101,39 @@ def run_stage(stage: Stage, state: State) -> int:
     name, mark = f"stage {stage.name}", stage.mark
     before, now, findings = state
     if before is not None:
-        print(f"{name}: run again, {reason(before, now, findings)}")
-    print(f"{name}: {shlex.join(now['options'])}")
+        say(f"{name}: run again, {reason(before, now, findings)}")
+    say(f"{name}: {stage.told or shlex.join(now['options'])}")
     for copy in keep_edited(findings.edited):
-        print(f"{name}: what was edited is kept as {copy}")
+        say(f"{name}: what was edited is kept as {copy}")
     mark.unlink(missing_ok=True)
     started, there = time.monotonic(), list_folders(stage.folders)
-    code = run_child(stage.command)
+    code = _run_command(stage)
     if code == PREEMPTED:
-        print(f"{name}: stopped on request, its state is saved; run the same command again to go on")
+        say(f"{name}: stopped on request, its state is saved; run the same command again to go on")
         return code
     if code in STOPPED:
-        print(f"{name}: stopped on request; run the same command again to go on")
+        say(f"{name}: stopped on request; run the same command again to go on")
         return code
     if code != 0:
-        print(f"{name}: failed with exit code {code}")
+        say(f"{name}: failed with exit code {code}; command and messages are in {stage.log}")
         return code
     note_outputs(mark, stage.outputs, stage.folders, there)
     # What the inputs were at the start is what the mark must say: a change during the run makes it run again.
     write_mark(mark, now)
-    print(f"{name}: done in {time.monotonic() - started:.0f} s")
+    say(f"{name}: done in {duration(time.monotonic() - started)}")
     return 0
+
+
+def _run_command(stage: Stage) -> int:
+    """Run the command with its log beside the mark; returns its exit code."""
+    os.environ[JOURNAL] = str(stage.log.absolute())
+    note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {shlex.join(stage.command)}")
+    try:
+        code = run_child(stage.command)
+        note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} exit code {code}")
+    finally:
+        del os.environ[JOURNAL]
+    return code
 
 
 def reason(before: Dependencies, now: Dependencies, findings: Findings) -> str:
@@ -121,7 +143,7 @@ def reason(before: Dependencies, now: Dependencies, findings: Findings) -> str:
     if old != new:
         gone = [word for word in old if word not in new]
         come = [word for word in new if word not in old]
-        told = " ".join(["now", shlex.join(come)] if come else []) + (f" instead of {shlex.join(gone)}" if gone else "")
+        told = " ".join(["now", *come] if come else []) + (f" instead of {' '.join(gone)}" if gone else "")
         reasons.append(f"the command changed ({told.strip() or 'order of its arguments'})")
     paths = sorted(before["inputs"].keys() | now["inputs"].keys())
     changed = [path for path in paths if before["inputs"].get(path) != now["inputs"].get(path)]

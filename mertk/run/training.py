@@ -87,9 +87,12 @@ def _train(
     check_training_classes(config)
     if changed:
         log.warning("going on with other settings (--force): %s", changed)
+    engine, precision, count = engine_name(accelerator), engine_precision(accelerator), accelerator.num_processes
+    told = f"{count} process{'es' if count > 1 else ''} on {accelerator.device.type}"
     log.info(
-        "%d process(es) on %s, engine %s, precision %s",
-        *(accelerator.num_processes, accelerator.device, engine_name(accelerator), engine_precision(accelerator)),
+        "%s, engine %s, precision %s",
+        *(told, engine, precision),
+        extra={"screen": f"{told}{f', {engine}' if count > 1 else ''}, precision {precision}; log {run_dir}/train.log"},
     )
     parts = _open_parts(config, given)
     model = _make_model(config, parts["train"], given.model)
@@ -144,8 +147,9 @@ def _open_parts(config: Config, given: Given) -> dict[str, Part]:
             config.data.directory,
         )
     for name, part in parts.items():
-        counts = ", ".join(f"{label} {count}" for label, count in part.class_counts().items()) or "no classes"
-        log.info("%s: %d utterances (%d left out): %s", name, len(part.dataset), len(part.ledger), counts)
+        counts = ", ".join(f"{label} {count}" for label, count in part.class_counts().items())
+        left = f" ({len(part.ledger)} left out)" if part.ledger else ""
+        log.info("%s: %d utterances%s%s", name, len(part.dataset), left, f": {counts}" if counts else "")
     return parts
 
 

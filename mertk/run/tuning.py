@@ -23,6 +23,7 @@ from mertk.run.search_space import SearchSpace, read_space
 from mertk.run.study import STATES, Study
 from mertk.run.study_terms import Terms, claim_study
 from mertk.run.trial import Trial
+from mertk.screen import say
 
 BEST_FILE = "best.yaml"
 #: failures after which nothing more is tried where nothing else came of any trial
@@ -122,7 +123,7 @@ class Tuning:
         trial = self.study.begin(self.space)
         if trial is None:
             self._is_exhausted = True
-            print(f"the space has no more than these {len(self.study.trials())} configurations", flush=True)
+            say(f"the space has no more than these {len(self.study.trials())} configurations")
         return trial
 
     def _trial(self, number: int) -> Trial:
@@ -131,7 +132,7 @@ class Tuning:
     def _start(self, found: Any, pool: Pool) -> None:
         trial = self._trial(found.number)
         told = ", ".join(f"{key}={tell_label(value)}" for key, value in found.params.items())
-        print(f"trial {found.number}: {told}", flush=True)
+        say(f"trial {found.number}: {told}")
         one = Running(trial, trial.prepare(self.space.settings(found.params)))
         pool.start(one.job)
         self._running.append(one)
@@ -171,7 +172,7 @@ class Tuning:
                 self._record(one, "complete", value)
         elif ended.code in (PREEMPTED, *STOPPED):
             self._codes.append(ended.code)
-            print(f"trial {one.trial.number}: stopped; the same command goes on with it", flush=True)
+            say(f"trial {one.trial.number}: stopped; the same command goes on with it")
         else:
             self._record(one, "failed", one.trial.why_failed(ended.reason))
 
@@ -187,7 +188,7 @@ class Tuning:
             (self.study.prune if how == "pruned" else self.study.fail)(number, what)
             self._num_failed += how == "failed"
             told = f"{how}, {what}"
-        print(f"trial {number}: {told}  [{len(self.study.ended())} tried; log {one.trial.log}]", flush=True)
+        say(f"trial {number}: {told}  [{len(self.study.ended())} tried; log {one.trial.log}]")
         self._slim(number, *([before.number] if before else []))
         write_best(self.planned.exp, self.study, self.space)
 

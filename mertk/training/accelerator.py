@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
+from mertk.library_warnings import without_reports
 from mertk.numerics import compute_in_full_float32
 from mertk.processes import check_process_count, is_on_cpu, is_told_to_use_cpu, leave_group, starting
 from mertk.training.launch_request import Request, read_request
@@ -47,7 +48,7 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
     if with_deepspeed and on_cpu:
         handlers.append(InitProcessGroupKwargs(backend="gloo"))
     _forget_earlier(precision, on_cpu)
-    with starting():
+    with starting(), without_reports():
         accelerator = Accelerator(
             # With it, DeepSpeed would silently be DDP.
             cpu=on_cpu and not with_deepspeed,

@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.atomic import write_text
+from mertk.screen import columns, duration
+from mertk.screen_log import ScreenHandler
+from mertk.tasks import is_smaller_better
+from mertk.training.epoch_line import LEGEND, epoch_line, tell_figure
+from mertk.training.tracked_names import tracked
 from mertk.training.trackers import make_own_trackers
 
 if TYPE_CHECKING:
@@ -33,11 +38,15 @@ RUN_NAME_KEYWORDS = {
 }
 #: characters of a run's name that all trackers take
 LONGEST_NAME = 128
+#: without a bar, seconds after which an epoch that goes on says how far it is
+LINE_SECONDS = 60.0
 
 
 @contextlib.contextmanager
 def log_lines(is_main: bool, file: Path | None = None, whole_process: bool = False) -> Iterator[None]:
     """Within, log lines go to the terminal and to `file` from the main process; others only speak of trouble.
+
+    The file has time, level and all figures of a line, the terminal what a reader wants of it (`mertk.screen_log`).
 
     Args:
         whole_process: what other libraries log is told too, in our form, as a program likes it. Otherwise the logging
@@ -47,12 +56,11 @@ def log_lines(is_main: bool, file: Path | None = None, whole_process: bool = Fal
     logger = logging.getLogger(None if whole_process else "mertk")
     handlers: list[logging.Handler] = []
     if whole_process or not logger.hasHandlers():
-        handlers.append(logging.StreamHandler(sys.stderr))
+        handlers.append(ScreenHandler())
     if is_main and file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(file, encoding="utf-8", errors="backslashreplace"))
-    for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     before = logger.handlers[:], logger.level, logging.raiseExceptions
     logger.handlers[:] = handlers if whole_process else [*logger.handlers, *handlers]
     if whole_process or logger.level == logging.NOTSET:
@@ -84,11 +92,12 @@ class Tracking:
         if self.is_main and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total_steps, desc="train", unit="step", dynamic_ncols=True)
+            self.bar = tqdm(total=total_steps, desc="train", unit="step", dynamic_ncols=True, leave=False)
         self._settings = settings
+        self._monitor = settings["training"]["monitor"]
         self._lines: list[str] = []
         self._trackers_work = True
-        self._last_time = time.perf_counter()
+        self._last_time = self._said = self._began = time.perf_counter()
         self._utterances = 0
 
     def start(self, progress: Progress) -> None:
@@ -96,10 +105,12 @@ class Tracking:
         if self.bar is not None:
             self.bar.update(progress.step)
         self._start_trackers(progress.step)
+        if self.is_main and not progress.stopped:
+            self.say(LEGEND)
         if self.is_main and self.history.exists():
             lines = self.history.read_text(encoding="utf-8", errors="replace").splitlines()
             self._lines = [line for line in lines if 0 <= _epoch_of(line) < progress.epoch]
-        self._last_time = time.perf_counter()
+        self._last_time = self._said = self._began = time.perf_counter()
 
     def _start_trackers(self, step: int) -> None:
         run_name = name_run(self._settings["run"], self._settings["training"]["seed"])
@@ -110,9 +121,10 @@ class Tracking:
         from mertk.training.tensorboard import TensorBoard
 
         # TensorBoard would take the name of the project for its folder in the run directory.
-        folder, later = self.accelerator.logging_dir, {"purge_step": step + 1} if step else {}
+        folder = self.accelerator.logging_dir
         self.accelerator.log_with = [
-            TensorBoard("tensorboard", folder, **later) if str(name) == "tensorboard" else name for name in trackers
+            TensorBoard("tensorboard", folder, purge_step=step + 1) if str(name) == "tensorboard" else name
+            for name in trackers
         ]
         names = {tracker: {keyword: run_name} for tracker, keyword in RUN_NAME_KEYWORDS.items()}
         self.accelerator.init_trackers(PROJECT, config=_flat(self._settings), init_kwargs=names)
@@ -128,23 +140,43 @@ class Tracking:
         now = time.perf_counter()
         rate = self._utterances / max(now - self._last_time, 1e-9)
         self._last_time, self._utterances = now, 0
-        self._track({f"train/{k}": v for k, v in (figures | {"utterances_per_second": rate}).items()}, step)
+        self._track(tracked("train", figures | {"utterances_per_second": rate}), step)
         if self.bar is not None:
             self.bar.set_postfix(loss=f"{figures['loss']:.4f}", utterances=f"{rate:.0f}/s")
         elif self.is_main:
-            shown = " ".join(f"{name} {value:.4g}" for name, value in figures.items())
-            self.log.info("epoch %d step %d %s (%.0f utterances/s)", epoch, step, shown, rate)
+            told = " ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            screen = ""
+            if now - self._said > LINE_SECONDS:
+                self._said = now
+                screen = f"epoch {epoch:3}  step {step}, loss {figures['loss']:.3f}, {rate:.0f} utterances/s"
+            line = "epoch %d step %d %s (%.0f utterances/s)"
+            self.log.info(line, epoch, step, told, rate, extra={"screen": screen})
 
     def report_epoch(self, record: dict[str, Any]) -> None:
         """One line for the history, one on the terminal, and figures under `validation/` for the trackers."""
-        self._last_time, self._utterances = time.perf_counter(), 0
+        now, began = time.perf_counter(), self._began
+        self._last_time = self._said = self._began = now
+        self._utterances = 0
         if not self.is_main:
             return
         self._lines.append(json.dumps(record))
         metrics = record["validation"]
-        self._track({f"validation/{name}": value for name, value in metrics.items()}, record["step"])
-        shown = " ".join(f"{name} {value:.4f}" for name, value in metrics.items()) or "no validation part"
-        self.say("epoch %d (step %d): %s%s", record["epoch"], record["step"], shown, " *" if record["best"] else "")
+        self._track(tracked("validation", metrics), record["step"])
+        told = " ".join(f"{name} {value:.4f}" for name, value in metrics.items()) or "no validation part"
+        screen = epoch_line(record, self._monitor, columns(), duration(now - began))
+        line = "epoch %d (step %d): %s%s"
+        self.say(line, record["epoch"], record["step"], told, " *" if record["best"] else "", screen=screen)
+
+    def report_end(self, progress: Progress) -> None:
+        """Say which epoch is the best, and how long all of it took."""
+        if not self.is_main:
+            return
+        best = f"best epoch {progress.best_epoch}"
+        if progress.best is not None:
+            value = -progress.best if is_smaller_better(self._monitor) else progress.best
+            best += f", {tell_figure(self._monitor, value)}"
+        why = ", since when none was better" if progress.stopped == "early" else ""
+        self.say("%s%s; trained for %s", best, why, duration(progress.seconds))
 
     def write_history(self) -> None:
         """Write history.jsonl, one line an epoch; whole, so that a full disk or a crash tears no line."""
@@ -159,16 +191,17 @@ class Tracking:
             self._trackers_work = False
             self.log.warning("trackers get no figures from step %d on: %s", step, error)
 
-    def say(self, message: str, *values: Any) -> None:
-        """A log line that does not break the progress bar."""
+    def say(self, message: str, *values: Any, screen: str | None = None) -> None:
+        """A log line that does not break the progress bar; `screen` are its words on the terminal, where others."""
+        extra = {"screen": screen}
         if self.bar is None:
-            self.log.info(message, *values)
+            self.log.info(message, *values, extra=extra)
         else:
             from tqdm.contrib.logging import logging_redirect_tqdm
 
             loggers = [one for one in (logging.getLogger(), logging.getLogger("mertk")) if one.handlers]
             with logging_redirect_tqdm(loggers=loggers):
-                self.log.info(message, *values)
+                self.log.info(message, *values, extra=extra)
 
     def close(self) -> None:
         """Finish bar and trackers; `Accelerator.end_training` would take the process group down as well."""

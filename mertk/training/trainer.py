@@ -111,6 +111,7 @@ class Trainer:
                 self._finish_epoch()
             if self.progress.stopped:
                 self.saver.finish()
+                self.tracking.report_end(self.progress)
         finally:
             self.tracking.close()
         return self.progress

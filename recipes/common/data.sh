@@ -42,7 +42,7 @@ read_data() {
     if [[ $name != "$1" ]]; then
         [[ ! -d $root/recipes/$name ]] || usage_error \
             "--data $data is of $name, this recipe is for $1; give another --data, or take one of recipes/$name"
-        printf 'note: %s is of %s; the settings of this recipe were chosen for %s\n' "$data" "$name" "$1" >&2
+        printf 'note: %s is of %s; the settings of this recipe were chosen for %s\n' "${data#"$PWD"/}" "$name" "$1" >&2
     fi
     [[ -z $corpus || ${known[miniature]} == "$miniature" ]] || usage_error \
         "--data $data is $(in_words "${known[miniature]}"), --corpus $corpus is $(in_words "$miniature"); give another --data"

@@ -16,7 +16,7 @@ use_environment() {
         if [[ -n ${VIRTUAL_ENV-}${CONDA_PREFIX-} ]]; then
             printf 'The active environment %s lacks %s; it is left as it is.\n' \
                 "${VIRTUAL_ENV:-${CONDA_PREFIX-}}" "${missing//$'\n'/, }"
-            printf 'Using %s instead. (To use your own: pip install -c %s -e %s)\n' \
+            printf 'Using %s instead. To use your own:\n  pip install -c %s -e %s\n' \
                 "$root/.venv" "$root/constraints.txt" "$root"
         fi
     fi

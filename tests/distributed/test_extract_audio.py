@@ -33,7 +33,7 @@ def test_two_processes_give_the_bits_of_one(tmp_path, checkout):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "2 process(es) on cpu" in done.stdout
+    assert "2 processes on cpu" in done.stdout
     parts = {entry.part for entry in finished_entries(tmp_path / "two").values()}
     assert parts == {"part-00000-of-00002.bin", "part-00001-of-00002.bin"}
     one, two = read_features(tmp_path / "one"), read_features(tmp_path / "two")

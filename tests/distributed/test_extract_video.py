@@ -59,7 +59,7 @@ def test_two_processes_continue_one_and_give_the_same_bits(tmp_path, checkout, m
     )
     assert done.returncode == 0, done.stderr
     assert f"{NUM_UTTERANCES - 2} of {NUM_UTTERANCES} utterances to extract" in done.stdout
-    assert "2 process(es) on cpu" in done.stdout
+    assert "2 processes on cpu" in done.stdout
 
     parts = [entry.part for entry in finished_entries(data / "two").values()]
     assert len(parts) == NUM_UTTERANCES  # none was made twice

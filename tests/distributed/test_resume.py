@@ -47,7 +47,7 @@ def test_another_number_of_processes_goes_on_with_the_same_batches(tmp_path, cou
         for name in ("cut", "whole")
     )
     assert [record["step"] for record in history] == [record["step"] for record in expected]
-    told = capfd.readouterr().err
+    told = " ".join(capfd.readouterr().err.split())
     assert f"was written by {counts[0]} process(es), now there are {counts[1]}" in told
     assert "not the same to the last bit" in told
 

@@ -1,6 +1,7 @@
 """The Foal-Net recipe, really launched on the miniature corpus: shortened, but every stage and every program."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -44,6 +45,22 @@ def test_the_recipe_goes_from_nothing_to_a_table(finished):
     assert (exp / "confusion.png").stat().st_size > 5000
 
 
+def test_the_screen_is_read_by_people(finished):
+    """Captured output, which is what a job of a scheduler has for its log."""
+    exp, printed = finished
+    lines = printed.split("\n")
+    assert [line for line in lines if len(line) > 100 and not re.fullmatch(r" *\S*/\S*", line)] == []  # but for paths
+    for unwanted in ("\r", "{'", "'\"'", "Warning", "warning:", "Traceback", " INFO ", " --"):
+        assert unwanted not in printed, f"{unwanted!r} is nothing to be read"
+    epochs = [line for line in lines if line.startswith("epoch ")]
+    assert len(epochs) == 2 * 4 and all(re.match(r"epoch   \d  UA +\d+\.\d\d % [* ]", line) for line in epochs)
+    whole = " ".join(printed.split())  # lines were broken before long paths
+    assert len(re.findall(r"seed_1234: test, \d+ utterances: UA \d+\.\d\d %, WA \d+\.\d\d %, F1", whole)) == 2
+    assert "stage 2 features: extract video, " in whole and re.search(r"stage 3 train: done in .*(s|min)\n", printed)
+    log = next((exp / ".done").glob("3_train_*.log")).read_text()
+    assert " cross-validate --config " in log and log.endswith("exit code 0\n")
+
+
 def test_everything_made_from_the_miniature_says_so(finished, recipe):
     exp, printed = finished
     assert json.loads((recipe.data / "corpus.json").read_text())["miniature"] is True
@@ -67,7 +84,7 @@ def test_a_second_call_does_nothing_again(finished, recipe):
     exp, _ = finished
     before = (exp / "session-clean/fold_1/seed_1234/trained.json").stat().st_mtime_ns
     printed = recipe(exp, "--folds", "1 2", "--num_processes", "1", *SHORT)
-    assert " INFO epoch" not in printed
+    assert "\nepoch " not in printed
     for stage in ("1 manifests", "2 features", "3 train", "4 evaluate"):
         assert f"stage {stage}: done before" in printed
     assert (exp / "session-clean/fold_1/seed_1234/trained.json").stat().st_mtime_ns == before

@@ -132,7 +132,7 @@ def test_corpus_without_sessions_stops_at_stage_0(tmp_path):
     (tmp_path / "corpus").mkdir()
     ended = run("--data", "data", "--exp", "exp", "--corpus", "corpus", "--stop_stage", 0, cwd=tmp_path)
     assert ended.returncode == 1
-    assert f"{tmp_path}/corpus: Session1/dialog/EmoEvaluation and 14 more missing" in ended.stdout
+    assert " corpus: Session1/dialog/EmoEvaluation and 14 more missing" in ended.stdout
     assert "failed with exit code 1" in ended.stdout
 
 

@@ -58,7 +58,7 @@ status=0
 recipe --exp "$folder/preempted" "${stages[@]}" --detach training.epochs=6 || status=$?
 check "--detach ends with exit code 75" test "$status" == 75
 job=$(squeue --noheader --format %i)
-until grep -q ' INFO epoch 1 ' "$log" 2>/dev/null; do sleep 1; done
+until grep -q '^epoch *1 ' "$log" 2>/dev/null; do sleep 1; done
 scancel --signal=USR1 "$job"
 until [[ $(squeue --noheader --format %T) == PENDING ]]; do sleep 1; done
 scontrol update jobid="$job" starttime=now # Slurm lets a job that was put back wait two minutes

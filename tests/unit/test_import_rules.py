@@ -29,9 +29,13 @@ SMALL = {
     "mertk.content",
     "mertk.errors",
     "mertk.joining",
+    "mertk.journal",
     "mertk.file_names",
+    "mertk.library_warnings",
     "mertk.parser",
     "mertk.progress_bar",
+    "mertk.screen",
+    "mertk.screen_log",
     "mertk.spelling",
     "mertk.veiling",
 }

@@ -5,7 +5,7 @@ from mertk.progress_bar import progress
 def test_items_pass_and_the_end_is_told(capsys):
     assert list(progress([1, 2, 3], description="reading")) == [1, 2, 3]
     told = capsys.readouterr().err
-    assert told.startswith("reading: 3/3 in 0 s")
+    assert told.startswith("reading: 3/3 in 0.0 s")
     assert told.count("\n") == 1
 
 

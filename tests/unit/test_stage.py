@@ -31,7 +31,7 @@ def test_finished_stage_is_skipped_and_says_so(stage):
     assert stage()[:2] == (0, 1)
     code, count, told = stage()
     assert (code, count) == (0, 1)
-    assert "stage 1 count: done before with the same command and inputs, skipped" in told
+    assert "stage 1 count: done before, skipped" in told
 
 
 def test_changed_option_runs_it_again(stage):
@@ -47,6 +47,22 @@ def test_changed_input_runs_it_again(stage, tmp_path):
     code, count, told = stage()
     assert (code, count) == (0, 2)
     assert f"changed input {tmp_path / 'input'}" in told
+
+
+def test_the_screen_has_the_place_and_the_log_the_command(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    code = "from mertk.cli import program\nraise SystemExit(program(lambda argv: 1 / 0)())"
+    words = [sys.executable, "-c", code, "extract", "video", "--note", "it's {'a': 1}", "--out", str(tmp_path / "made")]
+    assert main(["--name", "2 features", "--mark", str(tmp_path / "done/2"), "--", *words]) == 1
+    told = capfd.readouterr()
+    assert told.out.splitlines() == [
+        "stage 2 features: extract video, made",
+        "stage 2 features: failed with exit code 1; command and messages are in done/2.log",
+    ]
+    assert "error: ZeroDivisionError: division by zero" in told.err and "Traceback" not in told.err
+    log = (tmp_path / "done/2.log").read_text()
+    assert shlex.join(words) in log and "Traceback" in log and log.endswith("exit code 1\n")
 
 
 def test_missing_output_runs_it_again(stage, tmp_path):
@@ -248,7 +264,7 @@ def test_commands_of_before_are_those_of_now(before, now):
 def test_a_command_that_is_spelt_as_before_is_done_once(tmp_path, capsys, words):
     given = ["--name", "1 look", "--mark", str(tmp_path / "1"), "--", sys.executable, *words.split()]
     assert main(given) == 0 and "skipped" not in capsys.readouterr().out
-    assert main(given) == 0 and "done before with the same command" in capsys.readouterr().out
+    assert main(given) == 0 and "done before, skipped" in capsys.readouterr().out
 
 
 def test_a_mark_with_an_earlier_spelling_stands_for_the_same_work(tmp_path, capsys):
@@ -259,7 +275,7 @@ def test_a_mark_with_an_earlier_spelling_stands_for_the_same_work(tmp_path, caps
     assert "mertk.bin.doctor" in before
     mark.write_text(before)
     capsys.readouterr()
-    assert main(given) == 0 and "done before with the same command" in capsys.readouterr().out
+    assert main(given) == 0 and "done before, skipped" in capsys.readouterr().out
     assert mark.read_text() == before, "what depends on the mark has no reason to run"
     mark.write_text(before.replace('"run"', '"dev"'))
     assert main(given) == 0 and "the command changed (now run instead of dev)" in capsys.readouterr().out

@@ -156,7 +156,7 @@ tell_choice() {
     done
     [[ -z $left ]] || left=", but not$left"
     [[ $left != *text || $variant != small ]] || left+=' (--variant frozen takes it)'
-    printf 'chosen by what %s holds, and how to choose otherwise:\n' "$data"
+    printf 'chosen by what %s holds, and how to choose otherwise:\n' "${data#"$PWD"/}"
     tell task "${known[task]}: $labels" '--prepare task=NAME, with --csv'
     tell method "$base, of $(list_methods)" '--method NAME'
     tell variant "$variant$(about_variant), of $variants" '--variant NAME'

@@ -1,0 +1,95 @@
+"""What people read, on a terminal or in a log: lines that fit, paths from where they stand, times in words."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import textwrap
+from pathlib import Path
+from typing import TextIO
+
+#: columns where there is no terminal
+COLUMNS = 100
+#: fewer are not reckoned with
+FEWEST_COLUMNS = 40
+_UNBROKEN = "\u00a0"
+_BEFORE_NUMBERS = re.compile(r"(?<=\S) (?=(?:[-+]?\d[\d.,]*|%)(?:[ ,;:)]|$))")
+
+
+def columns() -> int:
+    """Columns of the terminal; where there is none, what a log is readable in."""
+    return max(FEWEST_COLUMNS, shutil.get_terminal_size((COLUMNS, 24)).columns)
+
+
+def from_here(text: object) -> str:
+    """Text in which the paths below the working directory stand as seen from there.
+
+    >>> from_here(f"written: {os.getcwd()}/exp/results.json, /elsewhere/results.json")
+    'written: exp/results.json, /elsewhere/results.json'
+    """
+    told = str(text)
+    for place in _working_directories():
+        told = re.sub(rf"(?<![\w./-]){re.escape(place)}/(?=\S)", "", told)
+    return told
+
+
+def _working_directories() -> list[str]:
+    """The working directory, as the system and as the shell calls it; not the root, below which everything is."""
+    try:
+        names, shell = [str(Path.cwd())], os.environ.get("PWD")
+        if shell and Path(shell).samefile(names[0]):
+            names.append(shell)
+    except OSError:  # it was deleted
+        return []
+    return [name.rstrip("/") for name in dict.fromkeys(names) if name.strip("/")]
+
+
+def fit(text: str, width: int | None = None, indent: int = 2) -> str:
+    """Text whose lines are broken between words where they are wider than `width`; by default that of the terminal.
+
+    Args:
+        indent: blanks, beyond those that the line begins with, before what goes on.
+
+    >>> print(fit("  WA 40.00 %, F1 39.50 %", 16))
+      WA 40.00 %,
+        F1 39.50 %
+    """
+    width = width or columns()
+    return "\n".join(line if len(line) <= width else _break(line, width, indent) for line in text.split("\n"))
+
+
+def _break(line: str, width: int, indent: int) -> str:
+    first = len(line) - len(line.lstrip())
+    # A number stays with what it is of.
+    joined = _BEFORE_NUMBERS.sub(_UNBROKEN, line)
+    wrapper = textwrap.TextWrapper(
+        width,
+        subsequent_indent=" " * (first + indent),
+        expand_tabs=False,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapper.fill(joined).replace(_UNBROKEN, " ")
+
+
+def say(text: object, file: TextIO | None = None, indent: int = 2) -> None:
+    """Print for people: paths as seen from here, lines that fit."""
+    print(fit(from_here(text), indent=indent), file=file, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """A time as people tell it.
+
+    >>> [duration(seconds) for seconds in (0.31, 18.4, 80, 7500, 200_000)]
+    ['0.3 s', '18 s', '1 min 20 s', '2 h 5 min', '2 d 7 h']
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for unit, of_unit, smaller, of_smaller in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= of_unit:
+            count, rest = divmod(whole // of_smaller, of_unit // of_smaller)
+            return f"{count} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
