@@ -15,6 +15,8 @@ from mertk.run.files import STUDY_FILE
 if TYPE_CHECKING:
     from mertk.config import Config
 
+PRUNING = ("median", "none")
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -25,7 +27,7 @@ class Terms:
         monitor: metric of the validation part that trials are compared by.
         cv: kind of folds.
         folds, seeds: every trial is trained on each fold with each seed; its value is the mean.
-        pruning: `median` or `none`.
+        pruning: of `PRUNING`.
         warmup_epochs: a trial is not ended early behind so many epochs.
     """
 

@@ -206,7 +206,7 @@ def open_tuning(planned: CrossValidation, space_file: Path, pruning: str, warmup
     Args:
         planned: the runs of a trial, but for its settings; without `folds` there is one, the first.
         space_file: see `mertk.run.search_space`.
-        pruning: `median` or `none`; not in the first `warmup_epochs`.
+        pruning: of `mertk.run.study_terms.PRUNING`; not in the first `warmup_epochs`.
 
     Raises:
         MertkError: a space, folds or a configuration that will not do, or a study of something else.
