@@ -38,6 +38,8 @@ class MultiLabel(Task):
     name = "multilabel"
     metrics = LABEL_METRICS
     report = MultiLabelReport()
+    activation = "sigmoid"
+    meaning = "of each label by itself; those above 0.5 are the answer"
 
     def unify(self, text: str) -> str:
         return text.replace("\t", SEPARATOR)
@@ -142,6 +144,9 @@ class MultiLabel(Task):
         """All labels that are more probable than not."""
         labels = tuple(_names(values > THRESHOLD, classes))
         return Answer(labels, dict(zip(classes, values.tolist(), strict=True)), notes=tuple(notes))
+
+    def summary(self, classes: Classes) -> str:
+        return f"any of {len(classes)} labels"
 
     def answer_header(self, classes: Classes) -> list[str]:
         """The labels, and the probability of each."""

@@ -9,7 +9,7 @@ import sys
 from tests.unit.test_import_rules import ROOT, files_below, imports
 
 #: what is imported, by the name under which it is installed, where the two differ
-INSTALLED_AS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+INSTALLED_AS = {"sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml"}
 #: asked for and not imported
 EXCUSED = {
     "mtcnn": "holds the weights that find faces, which are read without its code",
