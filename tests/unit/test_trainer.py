@@ -31,7 +31,7 @@ def test_training_and_validation_call_the_same_loss_the_same(tmp_path):
     tags = set()
     trainer.tracking._track = lambda figures, step: tags.update(figures)
     trainer.fit()
-    losses = {"ce_loss", "loss"}
+    losses = {"loss/ce", "loss/total"}
     assert {tag for tag in tags if tag.startswith("validation/")} == {f"validation/{name}" for name in (*losses, "ua")}
     rates = {"learning_rate", "utterances_per_second"}
     assert {tag for tag in tags if tag.startswith("train/")} == {f"train/{name}" for name in losses | rates}
@@ -40,7 +40,7 @@ def test_training_and_validation_call_the_same_loss_the_same(tmp_path):
 def test_the_history_has_training_and_validation_under_the_same_names(tmp_path):
     trainer, _ = make_trainer(tmp_path / "run", "training.log_every=1", "training.epochs=2")
     reports = []
-    trainer.tracking._track = lambda figures, step: reports.append(figures.get("train/ce_loss"))
+    trainer.tracking._track = lambda figures, step: reports.append(figures.get("train/loss/ce"))
     trainer.fit()
     history = [json.loads(line) for line in trainer.tracking.history.read_text().splitlines()]
     steps = [value for value in reports if value is not None]
