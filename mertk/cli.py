@@ -102,6 +102,13 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0")
+    return int(text)
+
+
 def port(text: str) -> int:
     """A number of a port."""
     if not text.isdecimal() or not 1 <= int(text) <= 65535:

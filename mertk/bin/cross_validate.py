@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mertk.bin.place_arguments import add_place_arguments, split_slurm
 from mertk.cli import add_engine_arguments, make_parser, positive_or_auto, program, whole_numbers
+
+if TYPE_CHECKING:
+    from mertk.parser import Parser
 
 EXAMPLE = """\
 mertk cross-validate --config recipes/common/conf/foal.yaml --data data/iemocap \\
@@ -26,8 +30,7 @@ mertk cross-validate --config recipes/common/conf/foal.yaml --data data/iemocap 
 """
 
 
-@program
-def main(argv: list[str] | None = None) -> int:
+def describe_options() -> Parser:
     parser = make_parser(__doc__, EXAMPLE)
     parser.add_argument(
         "--config", nargs="+", required=True, metavar="YAML", help="configuration files, merged in order"
@@ -56,12 +59,17 @@ def main(argv: list[str] | None = None) -> int:
         "--without_test", action="store_true", help="runs know nothing of their test part, and cannot be scored on it"
     )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings over those of the files")
+    return parser
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = describe_options()
     arguments = parser.parse_args(argv)
     if arguments.cmd == "slurm" and arguments.jobs is not None:
         parser.error("--jobs is for --cmd local; for Slurm give --slurm parallel=N")
     if arguments.cmd == "local" and (arguments.slurm or arguments.detach):
         parser.error("--slurm and --detach need --cmd slurm")
-
     if arguments.num_machines and (arguments.cmd == "slurm" or arguments.jobs not in (None, 1)):
         parser.error("--num_machines is for runs that are trained one after the other, without --cmd slurm and --jobs")
 

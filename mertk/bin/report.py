@@ -9,20 +9,13 @@ a picture of each experiment.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from mertk.cli import make_parser, program
+from mertk.cli import count, make_parser, program
 
 EXAMPLE = """\
 mertk report exp/iemocap/foal/paper --out exp/iemocap/foal/paper
 mertk report exp/mosi/hscl/paper exp/mosi/tam_ulag/paper --out hscl/page.html --embed_audio 6"""
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0")
-    return int(text)
 
 
 @program
@@ -32,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR|HTML", help="folder, or the page in it")
     parser.add_argument("--published", type=Path, metavar="YAML", help="figures of the paper (default: the recipe's)")
     parser.add_argument(
-        "--embed_audio", type=_count, default=0, metavar="N", help="put the sound of the N worst errors into the page"
+        "--embed_audio", type=count, default=0, metavar="N", help="put the sound of the N worst errors into the page"
     )
     arguments = parser.parse_args(argv)
 

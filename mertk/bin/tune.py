@@ -13,14 +13,14 @@ interrupted.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.bin.place_arguments import add_place_arguments, split_slurm
-from mertk.cli import add_engine_arguments, make_parser, positive_int, positive_or_auto, program, whole_numbers
+from mertk.cli import add_engine_arguments, count, make_parser, positive_int, positive_or_auto, program, whole_numbers
 
 if TYPE_CHECKING:
+    from mertk.parser import Parser
     from mertk.run.study import Study
 
 EXAMPLE = """\
@@ -35,8 +35,7 @@ SHOWN = 10
 NEEDED = ("config", "space", "data", "exp")
 
 
-@program
-def main(argv: list[str] | None = None) -> int:
+def describe_options() -> Parser:
     parser = make_parser(__doc__, EXAMPLE)
     parser.add_argument("--config", nargs="+", metavar="YAML", help="configuration files, merged in order")
     parser.add_argument("--space", type=Path, metavar="YAML", help="keys that are searched, with their values")
@@ -48,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=whole_numbers, help='of every trial, such as "1 2"; training.seed by default')
     parser.add_argument("--pruning", default="median", choices=("median", "none"), help="which trials are ended early")
     parser.add_argument(
-        "--warmup_epochs", type=_count, default=3, metavar="N", help="a trial is not ended in its first N epochs"
+        "--warmup_epochs", type=count, default=3, metavar="N", help="a trial is not ended in its first N epochs"
     )
     parser.add_argument(
         "--jobs",
@@ -67,6 +66,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--show", action="store_true", help="tell what the study EXP has found, and do nothing")
     add_engine_arguments(parser)
     parser.add_argument("settings", nargs="*", metavar="key=value|EXP", help="settings over those of the files")
+    return parser
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    parser = describe_options()
     arguments = parser.parse_args(argv)
     if arguments.show:
         directories = [*([arguments.exp] if arguments.exp else []), *map(Path, arguments.settings)]
@@ -115,12 +120,6 @@ def main(argv: list[str] | None = None) -> int:
         code = tuning.run(arguments.trials, pool)
     _tell(tuning.study, SHOWN)
     return code
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0")
-    return int(text)
 
 
 def _show(directory: Path) -> int:

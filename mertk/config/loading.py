@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mertk.atomic import write_text
 from mertk.config.checks import check_values
-from mertk.config.merging import is_setting, merge, read_part, read_setting, to_yaml
+from mertk.config.merging import is_setting, merge_into, read_part, read_setting, to_yaml
 from mertk.config.sections import Config
 from mertk.errors import MertkError
 from mertk.veiling import unveil, veil
@@ -53,11 +53,11 @@ def merge_config(files: Sequence[str | Path | Mapping[str, Any]], settings: Sequ
     behind = [str(word) for word in files if is_setting(word)]
     for file in files:
         if isinstance(file, Mapping):
-            merged = merge(merged, veil(dict(file)), "the configuration")
+            merge_into(merged, veil(dict(file)), "the configuration")
         elif not is_setting(file):
-            merged = merge(merged, read_part(Path(file)), str(file))
+            merge_into(merged, read_part(Path(file)), str(file))
     for setting in [*behind, *settings]:
-        merged = merge(merged, read_setting(setting), f"setting {setting}")
+        merge_into(merged, read_setting(setting), f"setting {setting}")
     try:
         return unveil(OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
@@ -70,7 +70,9 @@ def make_config(settings: Mapping[str, Any]) -> Config:
     Raises:
         MertkError: settings that this version does not know.
     """
-    return unveil(OmegaConf.to_object(merge(OmegaConf.structured(Config), veil(dict(settings)), "settings")))
+    merged = OmegaConf.structured(Config)
+    merge_into(merged, veil(dict(settings)), "settings")
+    return unveil(OmegaConf.to_object(merged))
 
 
 def save_config(config: Config, path: Path) -> None:

@@ -60,8 +60,8 @@ def read_setting(setting: str) -> Any:
         raise MertkError(f"setting {setting!r}: {unveil(str(error))}") from error
 
 
-def merge(base: Any, part: Any, where: str) -> Any:
-    """`base` (of OmegaConf) with the values of `part` (plain containers) over its own, both veiled.
+def merge_into(base: Any, part: Any, where: str) -> None:
+    """Lay the values of `part` (plain containers) over those of `base` (of OmegaConf), both veiled.
 
     Raises:
         MertkError: an unknown key (names the nearest valid one) or a value of a wrong type; `where` names the part.
@@ -69,17 +69,15 @@ def merge(base: Any, part: Any, where: str) -> Any:
     try:
         if isinstance(part, Mapping):
             part = _as_meant(part)
-            base = OmegaConf.merge(base)  # a copy
             if isinstance(part.get("model"), Mapping):
                 _clear_replaced(base.model, part["model"])
             for section in CLASS_SECTIONS:
                 if isinstance(part.get(section), Mapping):
                     _choose_class(base[section], part[section])
-        return OmegaConf.merge(base, part)
+        base.merge_with(part)
     except TypeError as error:
-        raise MertkError(
-            f"{where}: expected keys with values, such as `training: {{epochs: 10}}` ({error})."
-        ) from error
+        told = str(error).splitlines()[0]
+        raise MertkError(f"{where}: expected keys with values, such as `training: {{epochs: 10}}` ({told}).") from error
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         told = str(error).splitlines()[0]

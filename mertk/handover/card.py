@@ -16,6 +16,7 @@ from mertk.metrics.catalogue import LABEL_RANGES
 from mertk.report.formatting import Table, join_paragraphs, pairs
 from mertk.report.origin import configuration_lines, data_lines
 from mertk.run.intakes import intakes_of
+from mertk.tasks import find_task
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard, ModelCardData
@@ -112,7 +113,7 @@ def _banner(info: Mapping[str, Any]) -> str:
 def _summary(saved: SavedModel, chosen: Chosen) -> str:
     run, info = saved.config.run, saved.info
     modalities = list(saved.config.data.inputs)
-    tells = f"one of {len(info['classes'])} classes" if info["classes"] else "an intensity"
+    tells = find_task(info["task"]).summary(info["classes"])
     variant = f", variant {run.variant}" + (f", ablation {run.ablation}" if run.ablation != "full" else "")
     method = f"{type(saved.model).__name__} (recipe {run.recipe}{variant})"
     return f"{method}: takes {in_words(modalities)} of one speaker and tells {tells}. Handed on: {chosen.how}."
@@ -204,7 +205,7 @@ def _encoders(encoders: Sequence[UsedEncoder]) -> str:
 
 def _answers(saved: SavedModel) -> str:
     info = saved.info
-    if info["classes"] is None:
+    if find_task(info["task"]).has_numbers:
         ends = LABEL_RANGES.get(info.get("metrics"))
         return f"One number, as the corpus scales it{f', from {ends[0]:g} to {ends[1]:g}' if ends else ''}."
     rows = [[number, name] for number, name in enumerate(info["classes"])]

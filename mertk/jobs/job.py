@@ -41,28 +41,22 @@ class Ended:
     Attributes:
         code: its exit code; None where it came to none, on a machine that broke down for one.
         reason: how it ended, for one that did not end well.
+        other_log: the file that says more, where that is not the job's own log.
     """
 
     job: Job
     code: int | None
     reason: str
+    other_log: Path | None = None
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A job that did not end well: why, and the file that says more."""
-
-    job: Job
-    reason: str
-    log: Path
-
-
-def tell_failures(failures: Sequence[Failure], total: int) -> None:
+def tell_failures(failures: Sequence[Ended], total: int) -> None:
     """Name on stderr each job that failed, its log, and the error in it or its last lines."""
     sys.stdout.flush()
     for failure in failures:
-        say(f"\n{failure.job.name}: {failure.reason}; its log is {failure.log}", sys.stderr)
-        for line in from_error_on(last_lines(failure.log)):
+        log = failure.other_log or failure.job.log
+        say(f"\n{failure.job.name}: {failure.reason}; its log is {log}", sys.stderr)
+        for line in from_error_on(last_lines(log)):
             told = fit(from_here(line), columns() - len(QUOTED))
             print(QUOTED + told.replace("\n", f"\n{QUOTED}"), file=sys.stderr)
     say(f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.", sys.stderr)

@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from mertk.cli import PREEMPTED, end_with_parent
 from mertk.errors import MertkError
-from mertk.jobs.job import Ended, Failure, Job, tell_failures
+from mertk.jobs.job import Ended, Job, tell_failures
 from mertk.screen import duration, say
 
 #: Ctrl-C, and what asks a training to save and stop
@@ -56,37 +57,33 @@ def run_jobs(jobs: Sequence[Job], shares: Sequence[Sequence[str]], num_processes
     When one does not end well no other is started; those that run go on to their end. Ctrl-C and a request to stop
     reach them, and are waited for.
     """
-    waiting, free = list(jobs), [list(share) for share in shares]
-    running: dict[subprocess.Popen, tuple[Job, list[str]]] = {}
-    began: dict[Job, float] = {}
-    failures: list[Failure] = []
+    waiting, began = list(jobs), {}
     codes: list[int] = []
-    with passing_on_to(running) as requests:
-        while running or (waiting and not requests and not any(codes)):
-            while waiting and free and not requests and not any(codes):
-                job, share = waiting.pop(0), free.pop(0)
-                running[start(job, share, len(shares), num_processes)] = job, share
-                began[job] = time.monotonic()
+    failures: list[Ended] = []
+    with LocalPool(shares, num_processes) as pool:
+        while True:
+            while waiting and pool.has_room() and not pool.requests and not any(codes):
+                job = waiting.pop(0)
+                share, began[job] = pool.start(job), time.monotonic()
                 say(f"{job.name}: started{' on GPU ' + ','.join(share) if share else ''}, log {job.log}")
-            time.sleep(POLL_SECONDS)
-            for process in [process for process in running if process.poll() is not None]:
-                job, share = running.pop(process)
-                free.append(share)
-                codes.append(process.returncode if process.returncode >= 0 else 128 - process.returncode)
-                if codes[-1] == 0:
-                    took = duration(time.monotonic() - began[job])
-                    say(f"[{codes.count(0)}/{len(jobs)}] {job.name}: done in {took}")
-                elif codes[-1] == PREEMPTED or requests:
-                    say(f"{job.name}: stopped before its end; the same command goes on with it")
+            if not pool.is_busy():
+                break
+            for ended in pool.look():
+                codes.append(ended.code)
+                name, seconds = ended.job.name, time.monotonic() - began[ended.job]
+                if ended.code == 0:
+                    say(f"[{codes.count(0)}/{len(jobs)}] {name}: done in {duration(seconds)}")
+                elif ended.code == PREEMPTED or pool.requests:
+                    say(f"{name}: stopped before its end; the same command goes on with it")
                 else:
-                    failures.append(Failure(job, f"failed with exit code {codes[-1]}", job.log))
+                    failures.append(replace(ended, reason=f"failed with {ended.reason}"))
     if failures:
         tell_failures(failures, len(jobs))
-    return next((code for code in codes if code), 128 + requests[0] if requests else 0)
+    return next((code for code in codes if code), 128 + pool.requests[0] if pool.requests else 0)
 
 
 class LocalPool:
-    """Jobs that are not all known beforehand, each on a share of the devices of this machine.
+    """Jobs on this machine, started one by one as there is room, each on a share of the devices.
 
     Within the pool, Ctrl-C and requests to stop are noted in `requests` and passed on to the jobs.
     """
@@ -108,11 +105,15 @@ class LocalPool:
     def has_room(self) -> bool:
         return bool(self._free)
 
-    def start(self, job: Job) -> None:
-        """Start a job, which is told to stop when this process is gone."""
+    def is_busy(self) -> bool:
+        return bool(self._running)
+
+    def start(self, job: Job) -> list[str]:
+        """Start a job, which is told to stop when this process is gone; returns its share of the devices."""
         share = self._free.pop(0)
-        process = start(job, share, self._at_once, self._num_processes, end_with_parent)
+        process = start(job, share, self._at_once, self._num_processes)
         self._running[process] = job, share
+        return share
 
     def look(self) -> list[Ended]:
         """Wait a moment; the jobs that have ended since the last look."""
@@ -131,14 +132,8 @@ class LocalPool:
             process.terminate()
 
 
-def start(
-    job: Job, share: Sequence[str], at_once: int, num_processes: int, prepare: Callable[[], None] | None = None
-) -> subprocess.Popen:
-    """Start a job on its share of the devices, or of the cores where there is no GPU.
-
-    Args:
-        prepare: called in the new process before the command begins.
-    """
+def start(job: Job, share: Sequence[str], at_once: int, num_processes: int) -> subprocess.Popen:
+    """Start a job on its share of the devices, or of the cores where there is no GPU."""
     environment = dict(os.environ)
     if share:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(share)
@@ -153,7 +148,7 @@ def start(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
-            preexec_fn=prepare,
+            preexec_fn=end_with_parent,
         )
 
 

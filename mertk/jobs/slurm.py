@@ -21,7 +21,7 @@ from mertk.atomic import write_text
 from mertk.cli import PREEMPTED
 from mertk.content import read_json
 from mertk.errors import MertkError
-from mertk.jobs.job import Failure, Job, tell_failures
+from mertk.jobs.job import Ended, Job, tell_failures
 from mertk.jobs.slurm_options import SlurmOptions
 from mertk.jobs.slurm_task import WARNING_SIGNAL, Task, job_state
 from mertk.screen import say
@@ -50,8 +50,7 @@ def run_jobs(jobs: Sequence[Job], folder: Path, options: SlurmOptions, detach: b
         MertkError: no Slurm or submitit, sbatch refuses, or a job of this name is in the queue with another command.
     """
     alive = submit_or_find(jobs, folder, options)
-    arrays = sorted({submitted.job_id.split("_")[0] for submitted in alive.values()}, key=int)
-    end = f"Run the same command again to wait for them; end them with: scancel {' '.join(arrays)}"
+    end = f"Run the same command again to wait for them; end them with: {scancel(alive.values())}"
     if detach:
         say(f"the jobs go on by themselves. {end}")
         return PREEMPTED
@@ -117,6 +116,12 @@ def read_notes(path: Path) -> dict[str, Submitted]:
 
 def told_ids(submitted: Iterable[Submitted]) -> str:
     return " ".join(job.job_id for job in submitted)
+
+
+def scancel(submitted: Iterable[Submitted]) -> str:
+    """The command that ends them, arrays as a whole."""
+    arrays = sorted({one.job_id.split("_")[0] for one in submitted}, key=int)
+    return f"scancel {' '.join(arrays)}"
 
 
 def check_installed() -> None:
@@ -210,28 +215,47 @@ def read_queue() -> dict[str, str] | None:
     return queue
 
 
-def wait(submitted: dict[Job, Submitted]) -> list[Failure]:
-    """Wait until all jobs have ended, telling how many run; returns those that failed."""
-    left, absent = dict(submitted), Counter()
-    failures: list[Failure] = []
-    said = ""
-    while left:
-        queue = read_queue()
-        for job, given in list(left.items()):
-            result = result_of(job, given)
-            if queue is not None:
-                absent[job] = 0 if given.job_id in queue else absent[job] + 1
-            if result is None and absent[job] < ABSENT_LOOKS:
+class Watch:
+    """Jobs that wait or run, until each has ended.
+
+    Attributes:
+        left: those that have not ended.
+        queue: what Slurm said at the last look, as `read_queue`.
+    """
+
+    def __init__(self, submitted: dict[Job, Submitted] | None = None) -> None:
+        self.left = dict(submitted or {})
+        self.queue: dict[str, str] | None = {}
+        self._absent: Counter[Job] = Counter()
+
+    def look(self) -> list[Ended]:
+        """The jobs that have ended since the last look."""
+        self.queue, ended = read_queue(), []
+        for job, given in list(self.left.items()):
+            code = exit_code_of(job, given)
+            if self.queue is not None:
+                self._absent[job] = 0 if given.job_id in self.queue else self._absent[job] + 1
+            if code is None and self._absent[job] < ABSENT_LOOKS:
                 continue
-            del left[job]
-            if result != "":
-                failures.append(explain(job, given, result))
-            told = "done" if result == "" else failures[-1].reason
-            say(f"[{len(submitted) - len(left)}/{len(submitted)}] {job.name}: {told}")
-        if left:
-            now = tell_states(left.values(), queue)
+            del self.left[job], self._absent[job]
+            ended.append(how_ended(job, given, code))
+        return ended
+
+
+def wait(submitted: dict[Job, Submitted]) -> list[Ended]:
+    """Wait until all jobs have ended, telling how many run; returns those that failed."""
+    watch, said, num_ended = Watch(submitted), "", 0
+    failures: list[Ended] = []
+    while watch.left:
+        for ended in watch.look():
+            num_ended += 1
+            if ended.code != 0:
+                failures.append(ended)
+            say(f"[{num_ended}/{len(submitted)}] {ended.job.name}: {ended.reason or 'done'}")
+        if watch.left:
+            now = tell_states(watch.left.values(), watch.queue)
             if now not in ("", said):
-                say(f"{time.strftime('%H:%M:%S')}  {len(left)} left: {now}")
+                say(f"{time.strftime('%H:%M:%S')}  {len(watch.left)} left: {now}")
                 said = now
             time.sleep(POLL_SECONDS)
     return failures
@@ -245,12 +269,6 @@ def tell_states(left: Iterable[Submitted], queue: dict[str, str] | None) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
 
 
-def result_of(job: Job, submitted: Submitted) -> str | None:
-    """Empty for a job that ended well, why it failed, None while there is no result, or none that can be read."""
-    code = exit_code_of(job, submitted)
-    return None if code is None else "" if code == 0 else f"failed, exit code {code}"
-
-
 def exit_code_of(job: Job, submitted: Submitted) -> int | None:
     """The exit code that a job left; None while there is none, or none that can be read."""
     try:
@@ -260,11 +278,13 @@ def exit_code_of(job: Job, submitted: Submitted) -> int | None:
         return None
 
 
-def explain(job: Job, submitted: Submitted, result: str | None) -> Failure:
-    """Why a job failed and which file says more."""
-    if result is not None and job.log.exists():
-        return Failure(job, f"{result} (Slurm job {submitted.job_id})", job.log)
+def how_ended(job: Job, submitted: Submitted, code: int | None) -> Ended:
+    """How a job has ended, and which file says more of one that failed."""
+    if code == 0:
+        return Ended(job, code, "")
+    if code is not None and job.log.exists():
+        return Ended(job, code, f"failed, exit code {code} (Slurm job {submitted.job_id})")
     # It did not come to a result: cancelled, out of memory, a node that broke down. Slurm's own log says more.
     state = job_state(submitted.job_id) or "unknown"
     log = Path(submitted.folder) / f"{submitted.job_id}_0_log.out"
-    return Failure(job, f"ended as {state} (Slurm job {submitted.job_id})", log)
+    return Ended(job, code, f"ended as {state} (Slurm job {submitted.job_id})", log)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 from mertk.jobs import slurm
@@ -24,23 +23,21 @@ class SlurmPool:
     def __init__(self, at_once: int, folder: Path, options: SlurmOptions) -> None:
         self.requests: list[int] = []
         self._at_once, self._folder, self._options = at_once, folder, options
-        self._running: dict[Job, slurm.Submitted] = {}
-        self._absent: Counter[Job] = Counter()
+        self._watch = slurm.Watch()
 
     def __enter__(self) -> SlurmPool:
         slurm.check_installed()
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
-        if self._running and kind is not None:
-            arrays = sorted({one.job_id.split("_")[0] for one in self._running.values()}, key=int)
+        if (left := self._watch.left) and kind is not None:
             say(
-                f"\nnot waiting any longer; {len(self._running)} job(s) go on. The same command waits for them again; "
-                f"end them with: scancel {' '.join(arrays)}"
+                f"\nnot waiting any longer; {len(left)} job(s) go on. The same command waits for them again; "
+                f"end them with: {slurm.scancel(left.values())}"
             )
 
     def has_room(self) -> bool:
-        return len(self._running) < self._at_once
+        return len(self._watch.left) < self._at_once
 
     def start(self, job: Job) -> None:
         """Submit a job, or find it in the queue.
@@ -48,24 +45,14 @@ class SlurmPool:
         Raises:
             MertkError: as `mertk.jobs.slurm.run_jobs`.
         """
-        self._running |= {job: slurm.submit_or_find([job], self._folder, self._options)[job.name]}
+        self._watch.left |= {job: slurm.submit_or_find([job], self._folder, self._options)[job.name]}
 
     def look(self) -> list[Ended]:
         """Wait a moment; the jobs that have ended since the last look."""
         time.sleep(slurm.POLL_SECONDS)
-        queue, found = slurm.read_queue(), []
-        for job, given in list(self._running.items()):
-            code = slurm.exit_code_of(job, given)
-            if queue is not None:
-                self._absent[job] = 0 if given.job_id in queue else self._absent[job] + 1
-            if code is None and self._absent[job] < slurm.ABSENT_LOOKS:
-                continue
-            del self._running[job], self._absent[job]
-            result = None if code is None else f"failed, exit code {code}"
-            found.append(Ended(job, code, slurm.explain(job, given, result).reason))
-        return found
+        return self._watch.look()
 
     def stop(self, job: Job) -> None:
         """Take a job back from Slurm, which tells it to stop."""
-        if job in self._running:
-            subprocess.run(["scancel", self._running[job].job_id], capture_output=True, check=False)
+        if job in self._watch.left:
+            subprocess.run(["scancel", self._watch.left[job].job_id], capture_output=True, check=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mertk.report.deviations import conditions, deviations, modalities
 from mertk.report.figures import difference, figure, headings, spread
-from mertk.report.formatting import Part, Record, Table, describe, join_paragraphs
+from mertk.report.formatting import Part, Record, Table, describe
 from mertk.report.published_file import read_published
 from mertk.tasks import METRICS
 
@@ -43,18 +43,13 @@ def published_rows(beside: Beside) -> list[Record]:
     return list(chain.from_iterable(published["rows"] for _, published in beside))
 
 
-def published_table(records: list[Record], published: Record | None) -> str:
+def published_parts(records: list[Record], published: Record | None) -> list[Part]:
     """Published figures, and ours below those that they are nearest to, empty where we have none.
 
     The last column says what the published ones were measured on, and has ours less them where a record agrees with
     all of that, and otherwise in what it does not. Miniatures and controls, which must not be held against any, have no
     place in it; empty where there is nothing else.
     """
-    return join_paragraphs(published_parts(records, published))
-
-
-def published_parts(records: list[Record], published: Record | None) -> list[Part]:
-    """The same, part by part."""
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
     if published is None or not shown:
         return []

@@ -69,13 +69,7 @@ def describe_inputs(graph: Graph) -> list[dict[str, Any]]:
 
 def describe_outputs(graph: Graph, classes: Sequence[str] | None) -> list[dict[str, Any]]:
     """The same of what it gives."""
-    meanings = {
-        "intensity": "on the scale of the labels that the model was trained on",
-        "probabilities": "of the classes, which add up to 1; the answer is the largest",
-        "logits": "what the probabilities are made of",
-    }
-    if graph.task.name == "multilabel":
-        meanings["probabilities"] = "of each label by itself; those above 0.5 are the answer"
+    meanings = dict.fromkeys(graph.output_names, graph.task.meaning) | {"logits": "what the probabilities are made of"}
     width = graph.task.num_outputs(classes)
     shape = ["batch", width]
     return [
@@ -91,7 +85,7 @@ def tell_inside(graph: Graph, encoders: Mapping[str, Any]) -> list[str]:
             told.append(f"{one.modality}: what is longer is cut off")
         if one.is_standardised:
             told.append(f"{one.modality}: standardised by mean and standard deviation of the training part")
-    return told + {"classification": ["softmax"], "multilabel": ["sigmoid"]}.get(graph.task.name, [])
+    return [*told, graph.task.activation] if graph.task.activation else told
 
 
 def tell_outside(graph: Graph, saved: SavedModel, encoders: Mapping[str, Any], reason: str) -> list[str]:

@@ -32,6 +32,8 @@ class Task(abc.ABC):
         has_numbers: whether labels are numbers rather than names.
         activation: what makes answers of logits; None where these are the answers.
         report: its part of RESULTS.md.
+        activation: what makes probabilities of logits; empty where the model gives the answer itself.
+        meaning: of the numbers of an answer, in words.
     """
 
     name: ClassVar[str]
@@ -39,6 +41,8 @@ class Task(abc.ABC):
     activation: ClassVar[str | None] = None
     metrics: ClassVar[Mapping[str, Metric]]
     report: ClassVar[TaskReport]
+    activation: ClassVar[str] = ""
+    meaning: ClassVar[str] = ""
 
     # Labels as files have them
 
@@ -186,6 +190,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def tell(self, values: np.ndarray, classes: Classes, notes: Sequence[str] = ()) -> Answer:
         """What the values (C,) of an `answer`, or the mean of several, come to."""
+
+    def summary(self, classes: Classes) -> str:
+        """What a model tells, in a few words."""
+        return self.name
 
     @abc.abstractmethod
     def answer_header(self, classes: Classes) -> list[str]:

@@ -27,6 +27,8 @@ class Classification(Task):
     activation = "softmax"
     metrics = CLASS_METRICS
     report = ClassificationReport()
+    activation = "softmax"
+    meaning = "of the classes, which add up to 1; the answer is the largest"
 
     def find_classes(
         self, labels: Sequence[str], given: Sequence[str] | None, similar_labels: str, source: str
@@ -112,6 +114,9 @@ class Classification(Task):
         """The most probable class."""
         label = classes[int(values.argmax())]
         return Answer((label,), dict(zip(classes, values.tolist(), strict=True)), notes=tuple(notes))
+
+    def summary(self, classes: Classes) -> str:
+        return f"one of {len(classes)} classes"
 
     def answer_header(self, classes: Classes) -> list[str]:
         """The class, and the probability of each."""

@@ -39,6 +39,8 @@ class MultiLabel(Task):
     activation = "sigmoid"
     metrics = LABEL_METRICS
     report = MultiLabelReport()
+    activation = "sigmoid"
+    meaning = "of each label by itself; those above 0.5 are the answer"
 
     def unify(self, text: str) -> str:
         return text.replace("\t", SEPARATOR)
@@ -152,6 +154,9 @@ class MultiLabel(Task):
         """All labels that are more probable than not."""
         labels = tuple(_names(values > THRESHOLD, classes))
         return Answer(labels, dict(zip(classes, values.tolist(), strict=True)), notes=tuple(notes))
+
+    def summary(self, classes: Classes) -> str:
+        return f"any of {len(classes)} labels"
 
     def answer_header(self, classes: Classes) -> list[str]:
         """The labels, and the probability of each."""

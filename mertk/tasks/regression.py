@@ -27,6 +27,7 @@ class Regression(Task):
     has_numbers = True
     metrics = INTENSITY_METRICS
     report = RegressionReport()
+    meaning = "on the scale of the labels that the model was trained on"
 
     def find_classes(
         self, labels: Sequence[str], given: Sequence[str] | None, similar_labels: str, source: str
@@ -92,6 +93,9 @@ class Regression(Task):
 
     def tell(self, values: np.ndarray, classes: Classes, notes: Sequence[str] = ()) -> Answer:
         return Answer(intensity=float(values[0]), notes=tuple(notes))
+
+    def summary(self, classes: Classes) -> str:
+        return "an intensity"
 
     def answer_header(self, classes: Classes) -> list[str]:
         return ["intensity"]

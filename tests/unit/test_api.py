@@ -1,4 +1,4 @@
-"""What `import mertk` gives, and the example of the README."""
+"""What `import mertk` gives, and the example of docs/python.md."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import mertk
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def readme_example():
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    (block,) = [block for block in blocks if "mertk.train(" in block]
+def documented_example():
+    text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     return block
 
 
 def run_example(name, monkeypatch):
-    """Run the README's example as the module `name`."""
+    """Run the example of docs/python.md as the module `name`."""
     module = types.ModuleType(name)
     monkeypatch.setitem(sys.modules, name, module)
-    exec(compile(readme_example(), "README.md", "exec"), module.__dict__)
+    exec(compile(documented_example(), "python.md", "exec"), module.__dict__)
     return module
 
 
@@ -57,12 +57,12 @@ def test_names_for_type_checkers_are_those_there_are():
     assert sorted([*names, "__version__"]) == mertk.__all__
 
 
-def test_the_example_of_the_readme_runs_twice_in_one_process(tmp_path, monkeypatch, capsys):
+def test_the_documented_example_runs_twice_in_one_process(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    code = readme_example()
+    code = documented_example()
     own = code[code.index("class MyModel") : code.index("def utterance")] + code[code.index("run = ") :]
     assert len([line for line in own.splitlines() if line.strip()]) < 20
-    module = run_example("example_of_readme", monkeypatch)
+    module = run_example("documented_example", monkeypatch)
     best, shown = capsys.readouterr().out.splitlines()[-2:]
     assert re.fullmatch(r"[0-4] [01]\.\d+ [01]\.\d+", best) and re.fullmatch(r"sad \([01]\.\d\d\)", shown)
     run = module.run
@@ -70,7 +70,7 @@ def test_the_example_of_the_readme_runs_twice_in_one_process(tmp_path, monkeypat
     table = mertk.read_results("exp")
     assert table.state.tolist() == ["scored"] and table.ua.tolist() == [run.test_metrics["ua"]]
     with pytest.raises(mertk.MertkError, match="holds an earlier run"):
-        run_example("example_of_readme", monkeypatch)
+        run_example("documented_example", monkeypatch)
     again = mertk.train(
         module.config | {"run": {"output_dir": "exp/again"}},
         model=module.MyModel(video_dim=8),

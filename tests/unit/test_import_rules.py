@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,7 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def imports(path: Path) -> list[tuple[int, str, bool]]:
     """Line, module and whether it runs when the module is imported, of every import; type checking aside."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))

@@ -11,7 +11,7 @@ import pytest
 
 from mertk.cli import PREEMPTED
 from mertk.errors import MertkError
-from mertk.jobs.job import Failure, Job, last_lines, tell_failures
+from mertk.jobs.job import Ended, Job, last_lines, tell_failures
 from mertk.jobs.local import run_jobs, share_devices
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +105,7 @@ def test_last_lines_of_a_log_leave_out_what_was_drawn_over(tmp_path):
 
 
 def test_all_failures_are_told(tmp_path, capsys):
-    failures = [Failure(python_job(tmp_path, name, ""), "ended as OUT_OF_MEMORY", tmp_path / name) for name in "ab"]
+    failures = [Ended(python_job(tmp_path, name, ""), None, "ended as OUT_OF_MEMORY", tmp_path / name) for name in "ab"]
     tell_failures(failures, 5)
     told = capsys.readouterr().err
     assert "a: ended as OUT_OF_MEMORY" in told and "b: ended as OUT_OF_MEMORY" in told

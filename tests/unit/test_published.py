@@ -6,7 +6,8 @@ import pytest
 
 from mertk.errors import MertkError
 from mertk.report.deviations import deviations
-from mertk.report.published import published_table
+from mertk.report.formatting import join_paragraphs
+from mertk.report.published import published_parts
 from mertk.report.published_file import read_published
 
 PUBLISHED = """\
@@ -19,6 +20,10 @@ rows:
   - {name: Theirs, variants: [paper], figures: {ua: 80.10, wa: 79.45}}
   - {name: Without losses, ablation: baseline, variants: [paper], figures: {ua: 77.85, wa: 77.31}}
 """
+
+
+def published_table(records, published):
+    return join_paragraphs(published_parts(records, published))
 
 
 def test_accuracies_are_percent_and_errors_are_not(tmp_path):

@@ -18,7 +18,7 @@ from tests.small_run import SETTINGS, write_data
 pytest.importorskip("optuna", reason="optuna is not installed; searches are not tested")
 
 #: trials of a search that has poor ones
-NUM = 11
+NUM = 9
 RATE = "optimizer.learning_rate: {low: 1.0e-5, high: 1.0e-1, log: true}\n"
 
 
