@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mertk.config import Config
 
 PRUNING = ("median", "none")
+#: what `mertk.tune` writes before there is a study
+GIVEN = ("given_config.yaml", "given_space.yaml")
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def _check_place(directory: Path) -> None:
         return
     if not directory.is_dir():
         raise MertkError(f"--exp {directory} is no directory; give one for the study alone.")
-    others = sorted(path.name for path in directory.iterdir() if not path.name.startswith("."))
+    names = (path.name for path in directory.iterdir() if path.name not in GIVEN)
+    others = sorted(name for name in names if not name.startswith("."))
     if others:
         raise MertkError(
             f"--exp {directory} holds {', '.join(others[:3])}{', ...' * (len(others) > 3)}, and no study; give a "

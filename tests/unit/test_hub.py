@@ -151,6 +151,12 @@ def test_who_may_not_is_told_what_to_do(hub, model, capsys, monkeypatch):
     assert "expected hub:OWNER/NAME" in refuse(model, capsys, "hub:a/b/c")
 
 
+def test_a_name_that_no_model_can_have_is_told(hub):
+    for name in ("owner/naïve", "owner/-name", f"owner/{'n' * 99}"):
+        with pytest.raises(MertkError, match=r"no name of a model of the hub .*; look at the spelling\.$"):
+            mertk.load(name)
+
+
 def test_what_is_no_model_of_mertk_is_told(hub, model):
     hub.repositories["owner/weights"] = Repository()
     with pytest.raises(MertkError, match=r"no model that mertk export made: its newest revision has no export\.json"):

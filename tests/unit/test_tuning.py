@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import mertk
 from mertk.bin import tune
 from mertk.config import load_config
 from mertk.errors import MertkError
@@ -134,9 +135,10 @@ def test_a_trial_that_fails_is_a_line_and_not_the_end(data, exp, capsys):
     assert "failed, step 3: the loss is not finite" in capsys.readouterr().out
 
 
-def test_a_metric_that_is_no_number_is_a_failure(data, exp):
+def test_a_metric_that_is_no_number_is_a_failure(data, exp, capsys):
     _, rows = search(data, exp, PretendedPool(measure=lambda *_: float("nan")), 1)
     assert (states(rows), rows[0]["reason"]) == (["failed"], "ua is no number in any epoch")
+    assert "none of 1 trials came to its end; mend it, and run again with more --trials" in capsys.readouterr().out
     assert not (exp / "best.yaml").exists()
 
 
@@ -203,6 +205,33 @@ def test_a_fold_without_a_validation_part_has_nothing_to_choose_by(tmp_path, exp
     (tmp_path / "data/folds/session-clean/1/validation.ids").unlink()
     with pytest.raises(MertkError, match="fold 1 of .* has no validation part"):
         search(tmp_path / "data", exp, PretendedPool())
+
+
+def test_features_that_are_not_there_fail_no_trial(tmp_path, exp):
+    write_data(tmp_path / "data", count=12)
+    (tmp_path / "data/features/video/record.json").unlink()
+    pool = PretendedPool()
+    with pytest.raises(MertkError, match="features/video is no feature directory; extract the features first"):
+        search(tmp_path / "data", exp, pool)
+    assert pool.started == [] and not exp.exists()
+
+
+def test_python_searches_and_gets_a_table(data, exp, found, monkeypatch):
+    pool = PretendedPool()
+    monkeypatch.setattr("mertk.jobs.local.LocalPool", lambda *_: pool)
+    config = load_config([], SETTINGS)
+    space = {"optimizer.learning_rate": {"low": 1.0e-5, "high": 1.0e-1, "log": True}}
+    table = mertk.tune(config, space, data, exp, trials=3, folds=1, warmup_epochs=1, num_processes=1)
+    assert list(table.columns) == ["trial", "state", "value", "optimizer.learning_rate", "reason"]
+    assert list(table.value) == [row["value"] for row in found[2][:3]]
+    assert (exp / "best.yaml").is_file()
+    pool.requests.append(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        mertk.tune(config, space, data, exp, trials=4, folds=1, warmup_epochs=1)
+    with pytest.raises(MertkError, match=r"study of something else: pruning: .* give another exp="):
+        mertk.tune(config, space, data, exp, folds=1, pruning="none")
+    with pytest.raises(MertkError, match="pruning: got 'nne', expected median or none; did you mean none"):
+        mertk.tune(config, space, data, exp, pruning="nne")
 
 
 def test_what_was_found_is_shown(found, capsys):
