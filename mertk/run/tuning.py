@@ -253,7 +253,8 @@ def write_best(directory: Path, study: Study, space: SearchSpace) -> None:
         return
     ended = study.ended()
     counts = [(sum(one.state.name == state for one in ended), word) for state, word in STATES.items()]
-    name = "/".join(directory.absolute().parts[-3:])
+    # It is handed on with models: no folders above those that the user named.
+    name = directory.name if directory.is_absolute() else directory.as_posix()
     head = (
         f"# The best of {len(ended)} configurations that `mertk tune` tried, trial {best.number} of the study {name}:\n"
         f"# {terms.told(best.value)} on the validation part of {terms.told_parts()}.\n"

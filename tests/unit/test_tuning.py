@@ -68,6 +68,7 @@ def test_the_best_settings_are_a_configuration(found):
     assert best["value"] == quality({"optimizer": {"learning_rate": config.optimizer.learning_rate}}, 3, 4) > 0.5
     told = config.run.tuning
     assert (told.tried, told.metric, told.value, told.folds) == (NUM, "ua", best["value"], [1])
+    assert told.study == exp.name  # and no folder above it: it is handed on with models
     head = (exp / "best.yaml").read_text()
     assert f"The best of {NUM} configurations that `mertk tune` tried, trial {best['number']}" in head
     assert "on the validation part of fold 1, seed 1234" in head
