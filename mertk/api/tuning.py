@@ -69,10 +69,9 @@ def tune(
             its end.
         KeyboardInterrupt: trials that were under way go on another time.
     """
-    from mertk.jobs.local import LocalPool
     from mertk.run.cross_validation import CrossValidation
     from mertk.run.study_terms import PRUNING
-    from mertk.run.tuning import open_tuning
+    from mertk.run.tuning import local_pool, open_tuning
     from mertk.spelling import refused
 
     exp, numbers = Path(exp), None if seeds is None else numbers_of(seeds)
@@ -96,8 +95,8 @@ def tune(
             settings=setting_words(settings),
             has_test=False,
         )
-        pool = LocalPool(planned.share_gpus(jobs), num_processes)
-        with open_tuning(planned, _space_file(space, exp), pruning, warmup_epochs) as tuning, pool:
+        file = _space_file(space, exp)
+        with open_tuning(planned, file, pruning, warmup_epochs) as tuning, local_pool(planned, jobs) as pool:
             tuning.keep_models = keep_models
             code = tuning.run(trials, pool)
     if code == 128 + signal.SIGINT:

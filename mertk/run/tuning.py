@@ -45,6 +45,10 @@ class Pool(Protocol):
 
     def stop(self, job: Job) -> None: ...
 
+    def __enter__(self) -> Pool: ...
+
+    def __exit__(self, *raised: object) -> None: ...
+
 
 @dataclass
 class Running:
@@ -236,6 +240,13 @@ def open_tuning(planned: CrossValidation, space_file: Path, pruning: str, warmup
     with locked(planned.exp.absolute(), str(planned.exp)):
         claim_study(planned.exp, terms, configs)
         yield Tuning(planned, space, Study(planned.exp, terms))
+
+
+def local_pool(planned: CrossValidation, at_once: int) -> Pool:
+    """Trials on this machine, each on its share of the GPUs; 0 for as many at once as these allow."""
+    from mertk.jobs.local import LocalPool
+
+    return LocalPool(planned.share_gpus(at_once), planned.num_processes)
 
 
 def tell_label(value: Any) -> str:
