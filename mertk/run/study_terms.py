@@ -155,5 +155,6 @@ def _told(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {json.dumps(one)}" for name, one in value.items() if one not in (None, False))
+        given = {name: one for name, one in value.items() if one is not None and one is not False}  # 0 is a value
+        return ", ".join(f"{name} {json.dumps(one)}" for name, one in given.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -176,6 +176,7 @@ def test_a_space_that_is_used_up_ends_the_search(data, exp, capsys):
     [
         ({"space": RATE.replace("1.0e-1", "1.0e-2")}, r"space optimizer.learning_rate: low 1e-05, high 0.1, .*-> low"),
         ({"space": RATE + "sampler.length_pool: {low: 2, high: 8}\n"}, "space sampler.length_pool: nothing -> low 2"),
+        ({"space": RATE + "optimizer.weight_decay: {low: 0.0, high: 0.1}\n"}, "nothing -> low 0.0, high 0.1"),
         ({"settings": ["training.epochs=9"]}, "training.epochs: 2 -> 9"),
         ({"settings": ["training.monitor=wa"]}, "monitor: ua -> wa"),
         ({"pruning": "none"}, "pruning: median -> none"),
