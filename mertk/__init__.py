@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mertk.api.prediction import load
     from mertk.api.results import read_groups, read_results
     from mertk.api.training import TrainedRun, train
+    from mertk.api.tuning import tune
     from mertk.config import Config
     from mertk.data.recording import Recording
     from mertk.errors import MertkError
@@ -41,6 +42,7 @@ __all__ = [
     "read_manifest",
     "read_results",
     "train",
+    "tune",
 ]
 
 #: the module that each name is from
@@ -61,6 +63,7 @@ _HOMES = {
     "read_manifest": "mertk.api.manifests",
     "read_results": "mertk.api.results",
     "train": "mertk.api.training",
+    "tune": "mertk.api.tuning",
 }
 
 

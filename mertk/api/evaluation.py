@@ -132,12 +132,12 @@ def cross_validate(
 
     parts, settings = config_parts(config), setting_words(settings)
     loaded = load_config(parts, settings)
-    exp, words = Path(exp), None if folds is None else " ".join(map(str, _numbers(folds)))
-    numbers = None if seeds is None else _numbers(seeds)
+    exp, words = Path(exp), None if folds is None else " ".join(map(str, numbers_of(folds)))
+    numbers = None if seeds is None else numbers_of(seeds)
     if jobs < 0 or numbers == []:
         raise MertkError(f"got jobs={jobs} and seeds={seeds}, expected jobs from 0 and at least one seed.")
     with options_as_arguments():
-        files = _config_files(parts, exp)
+        files = config_files(parts, exp)
         planned = CrossValidation(
             configs=files,
             data=Path(data),
@@ -160,16 +160,16 @@ def cross_validate(
     return evaluate(runs, trust=list(_components(loaded.model)))  # they have just been trained
 
 
-def _numbers(given: int | Iterable[int]) -> list[int]:
+def numbers_of(given: int | Iterable[int]) -> list[int]:
     """One number, or several.
 
-    >>> _numbers(3), _numbers(range(1, 3))
+    >>> numbers_of(3), numbers_of(range(1, 3))
     ([3], [1, 2])
     """
     return [int(number) for number in given] if isinstance(given, Iterable) else [int(given)]
 
 
-def _config_files(parts: Sequence[Any], exp: Path) -> list[str]:
+def config_files(parts: Sequence[Any], exp: Path) -> list[str]:
     """YAML files of a configuration, for programs that are started."""
     from mertk.config import load_config, save_config
 

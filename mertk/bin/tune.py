@@ -90,11 +90,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("a trial is trained on one machine")
     slurm, settings = split_slurm(arguments.slurm)
 
-    from mertk.jobs.local import LocalPool
     from mertk.jobs.slurm_options import read_options
     from mertk.jobs.slurm_pool import SlurmPool
     from mertk.run.cross_validation import CrossValidation
-    from mertk.run.tuning import open_tuning
+    from mertk.run.tuning import local_pool, open_tuning
     from mertk.screen import say
 
     planned = CrossValidation(
@@ -113,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.cmd == "slurm":
         pool = SlurmPool(arguments.jobs, arguments.exp / "jobs", read_options(slurm))
     else:
-        pool = LocalPool(planned.share_gpus(arguments.jobs), arguments.num_processes)
+        pool = local_pool(planned, arguments.jobs)
     with open_tuning(planned, arguments.space, arguments.pruning, arguments.warmup_epochs) as tuning, pool:
         tuning.keep_models = arguments.keep_models
         say(f"{arguments.exp}: {tuning.study.terms.told_search()}")

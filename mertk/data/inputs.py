@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mertk.data.audio_segments import read_intervals
+from mertk.data.feature_record import read_record
 from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from mertk.config import InputConfig
+    from mertk.config import DataConfig, InputConfig
     from mertk.data.manifest import Manifest
 
 
@@ -201,6 +202,17 @@ def open_input(modality: str, config: InputConfig, manifest: Manifest, directory
             f"add data.inputs.{modality}.directory=FEATURES, or data.inputs.{modality}=null to leave it out."
         )
     return kind(feature_directory(modality, config, directory), config)
+
+
+def check_features(config: DataConfig) -> None:
+    """Refuse a configuration whose features are not there, before anything is begun with it.
+
+    Raises:
+        MertkError: a modality has no feature directory, or one that this version cannot read.
+    """
+    for modality, given in config.inputs.items():
+        if given.kind != "waveform":
+            read_record(feature_directory(modality, given, config.directory or ""))
 
 
 def feature_directory(modality: str, config: InputConfig, data_directory: str | Path) -> Path:

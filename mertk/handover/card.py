@@ -198,7 +198,8 @@ def _encoders(encoders: Sequence[UsedEncoder]) -> str:
         )
         changed = ", fine-tuned" if one.is_trained else ""
         where = places[one.where] + changed if one.weights else "computed, no weights"
-        rows.append([one.modality, one.kind, one.weights or "-", one.fingerprint[:16] or "-", where, told])
+        known = one.fingerprint[:16] if one.weights else ""
+        rows.append([one.modality, one.kind, one.weights or "-", known or "-", where, told])
     header = ["modality", "made by", "weights", "fingerprint", "where", "licence"]
     return str(Table(header, rows, text_columns=len(header)))
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from mertk.encoders.weights import find_weights, fingerprint, weight_paths
 from mertk.errors import MertkError
 from mertk.features import FACES, Places
-from mertk.features.registry import can_be_made, find_extractor
+from mertk.features.extractor import argument_names
+from mertk.features.registry import BUILT_IN, can_be_made, find_extractor
 from mertk.handover.impersonal import impersonal_json, public_name
 
 if TYPE_CHECKING:
@@ -110,10 +111,17 @@ def inner_encoders(saved: SavedModel, references: Mapping[str, EncoderReference]
 
 def feature_encoder(modality: str, record: Mapping[str, Any], places: Places, is_copied: bool) -> UsedEncoder:
     """The encoder that makes the features of a record, for the card."""
-    has_weights = record["weights"] != record["extractor"] and can_be_made(record["extractor"])
-    called = public_name(getattr(places, modality) or record["weights"]) if has_weights else ""
+    called = public_name(getattr(places, modality) or record["weights"]) if _has_weights(record) else ""
     where = "copied" if is_copied else "apart"
     return UsedEncoder(modality, record["extractor"], called, record["weights_fingerprint"], where)
+
+
+def _has_weights(record: Mapping[str, Any]) -> bool:
+    """Whether features are made with weights that are fetched; those of a program elsewhere nobody can make."""
+    name = record["extractor"]
+    if name in BUILT_IN:
+        return "weights" in argument_names(find_extractor(name, "features"))
+    return can_be_made(name) and record["weights"] != name
 
 
 def check_named(modality: str, record: Mapping[str, Any], name: str, trusted: tuple[str, ...]) -> str | None:
@@ -138,8 +146,6 @@ def copy_encoder(
     Raises:
         MertkError: they are not here, others, or a pickle.
     """
-    from mertk.features.extractor import argument_names
-
     if not can_be_made(record["extractor"]):
         return False
     extractor = _extractor(modality, record, place, trusted)

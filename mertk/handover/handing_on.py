@@ -54,6 +54,11 @@ def hand_on(
 
 def _to_hub(path: Path, to: str, wishes: Wishes, private: bool, revision: str | None, say: Say) -> str:
     repository = find_repository(to, revision)
+    if is_exported(path) and wishes != Wishes(overwrite=wishes.overwrite):
+        raise MertkError(
+            f"{path} is exported already, and is sent as it is; only --private, --revision and --overwrite go with it. "
+            "Edit its card, or export the experiment again."
+        )
     chosen = None if is_exported(path) else choose_members(path, wishes.run)
     stale = check_repository(repository, private, wishes.overwrite)
     if chosen is None:

@@ -50,7 +50,10 @@ def find_repository(to: str, revision: str | None) -> Repository:
             name = f"{_api().whoami()['name']}/{name}"
     if split_hub_id(name) is None or name.startswith("."):
         raise MertkError(f"--to {to}: expected {PREFIX}OWNER/NAME, as the hub calls a model.")
-    return Repository(name, branch or revision)
+    repository = Repository(name, branch or revision)
+    if split_hub_id(str(repository)) is None:
+        raise MertkError(f"{branch or revision!r}: no name of a branch; expected letters, digits and any of . _ - /.")
+    return repository
 
 
 def check_repository(repository: Repository, private: bool, overwrite: bool) -> list[str]:

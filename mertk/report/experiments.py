@@ -18,6 +18,7 @@ from mertk.report.group_gaps import find_groups
 from mertk.report.intervals import ClusterSums, find_intervals, sum_clusters
 from mertk.report.runs import SHARED, ScoredRun, find_scored_runs
 from mertk.report.speakers import speaker_figures
+from mertk.report.tuning import tested_where_tuned
 from mertk.tasks import find_task
 from mertk.tasks.report import Predictions, Record
 
@@ -231,6 +232,7 @@ def _warnings(runs: list[ScoredRun], unscored: list[Path]) -> list[str]:
     found += _lost_in_training(runs)
     present = {(run.about["seed"], run.about["fold"]) for run in runs}
     most = _folds_there_are(runs)
+    found += tested_where_tuned(runs) if most > 1 else []
     for seed in sorted({seed for seed, _ in present}):
         missing = [str(fold) for fold in range(1, most + 1) if (seed, fold) not in present]
         if missing:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mertk.report.formatting import Record, pairs, short, short_setting
-from mertk.tasks import tell_value
+from mertk.report.tuning import tuning_lines
 
 #: what of a feature directory's record is told, and of its options what is no digest
 FEATURE_KEYS = ("extractor", "weights", "weights_fingerprint", "layer", "rate_hz", "dimension")
@@ -31,18 +31,7 @@ def configuration_lines(record: Record) -> Iterator[str]:
         yield "settings that are not the recipe's: not recorded"
     else:
         yield f"settings that are not the recipe's: {', '.join(map(short_setting, record['settings'])) or 'none'}"
-    yield from _tuning_lines(record)
-
-
-def _tuning_lines(record: Record) -> Iterator[str]:
-    """How many configurations were tried before the settings were chosen."""
-    for tuning in record.get("tuning", ()):
-        value = tell_value(tuning["metric"], tuning["value"])
-        folds = f"fold{'s' * (len(tuning['folds']) > 1)} {', '.join(map(str, tuning['folds']))}"
-        yield (
-            f"tuning: the best of {tuning['tried']} configurations tried, by {tuning['metric']} on the validation part "
-            f"of {folds} ({value}; study {tuning['study']})"
-        )
+    yield from tuning_lines(record)
 
 
 def data_lines(record: Record) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mertk.dotted_keys import short_keys
 from mertk.report.formatting import Part, Table
 from mertk.tasks import is_smaller_better, tell_value
 
@@ -56,21 +57,6 @@ def trial_parts(
         told = ", ".join(f"{key} {100 * share:.0f} %" for key, share in importances.items())
         parts.append(f"what the differences come from: {told}")
     return parts
-
-
-def short_keys(keys: Sequence[str]) -> list[str]:
-    """The last words of keys, as few as tell them apart.
-
-    >>> short_keys(["optimizer.learning_rate", "model.audio_encoder.width", "model.video_encoder.width"])
-    ['learning_rate', 'audio_encoder.width', 'video_encoder.width']
-    """
-    found = []
-    for key in keys:
-        words = key.split(".")
-        lengths = range(1, len(words) + 1)
-        ends = (".".join(words[-length:]) for length in lengths)
-        found.append(next(end for end in ends if sum(f".{other}".endswith(f".{end}") for other in keys) == 1))
-    return found
 
 
 def _cell(value: Any) -> str:

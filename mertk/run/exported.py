@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from mertk.batch import MODALITIES
 from mertk.content import Count, read_json
 from mertk.errors import MertkError
 
@@ -25,6 +26,8 @@ CARD = "README.md"
 FORMAT = 1
 #: what the models are for: mertk itself, or ONNX Runtime
 KINDS = ("mertk", "onnx")
+#: of each, what is read of a model
+MODEL_FILES = {"mertk": ("model.json", "config.yaml", "model.safetensors"), "onnx": ("model.json",)}
 
 #: names of files: no hidden ones, none outside, and of kinds that are read and not run
 _NAME = re.compile(r"(?:\w[\w.=+-]*/){0,4}\w[\w.=+-]*\.(?:safetensors|yaml|json|txt|model|onnx|onnx\.data)", re.ASCII)
@@ -172,8 +175,15 @@ def _problem(content: _Content) -> str | None:
         return f"names the folder {odd!r:.80}, expected one inside the directory"
     if not models or len(set(models)) != len(models):
         return f"models are {models!r:.80}, expected one or several, each once"
-    absent = [name for name in models if _below(name, "model.json") not in files]
-    return f"files lacks {_below(absent[0], 'model.json')}" if absent else None
+    if odd := _first(modality for modality in content["features"] if modality not in MODALITIES):
+        return f"features has {odd!r:.40}, expected {' or '.join(MODALITIES)}"
+    needed = (_below(folder, name) for folder in models for name in MODEL_FILES[content["kind"]])
+    if absent := _first(name for name in needed if name not in files):
+        return f"files lacks {absent}"
+    copied = content["features"].values()
+    if absent := _first(folder for folder in copied if not any(name.startswith(f"{folder}/") for name in files)):
+        return f"files has none below {absent}"
+    return None
 
 
 def _first(names: Iterable[str]) -> str | None:

@@ -95,6 +95,8 @@ def tell_refusal(error: Exception, repository: str, revision: str | None, file: 
             f"{repository}: the hub has no such model, or it is private (and no folder here has the name); look at the "
             f"spelling, or {_log_in()}."
         )
+    if isinstance(error, errors.HFValidationError):
+        return f"{repository}: no name of a model of the hub ({told.rstrip('.')}); look at the spelling."
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{repository}: no revision {revision!r} on the hub; give a branch, a tag or a commit that there is."
     if isinstance(error, errors.EntryNotFoundError):

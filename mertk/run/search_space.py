@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mertk.dotted_keys import put
 from mertk.errors import MertkError
 from mertk.spelling import refused
 
@@ -94,7 +95,7 @@ class SearchSpace:
         """What a configuration file with the values of a trial would hold."""
         found: dict[str, Any] = {}
         for key, one in self.dimensions.items():
-            _put(found, key, one.value(labels[key]))
+            put(found, key, one.value(labels[key]))
         return found
 
     def all_configurations(self) -> list[dict[str, Any]] | None:
@@ -107,13 +108,6 @@ class SearchSpace:
     def record(self) -> dict[str, Any]:
         """The space as plain containers."""
         return {key: json.loads(json.dumps(asdict(one))) for key, one in self.dimensions.items()}
-
-
-def _put(settings: dict[str, Any], key: str, value: Any) -> None:
-    *sections, name = key.split(".")
-    for section in sections:
-        settings = settings.setdefault(section, {})
-    settings[name] = value
 
 
 def read_space(path: Path, configs: Sequence[str], settings: Sequence[str]) -> SearchSpace:
@@ -156,13 +150,13 @@ def _check_ends(space: SearchSpace, where: Mapping[str, str], base: Mapping[str,
         for number in range(max(map(len, ends.values()))):
             together: dict[str, Any] = {}
             for key, values in ends.items():
-                _put(together, key, values[number % len(values)])
+                put(together, key, values[number % len(values)])
             check_value(together, "", base)
     except MertkError:
         for key, values in ends.items():
             for value in values:
                 alone: dict[str, Any] = {}
-                _put(alone, key, value)
+                put(alone, key, value)
                 check_value(alone, f"{where[key]}: {value}", base)
 
 

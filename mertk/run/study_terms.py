@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mertk.config import Config
 
 PRUNING = ("median", "none")
+#: what `mertk.tune` writes before there is a study
+GIVEN = ("given_config.yaml", "given_space.yaml")
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def _check_place(directory: Path) -> None:
         return
     if not directory.is_dir():
         raise MertkError(f"--exp {directory} is no directory; give one for the study alone.")
-    others = sorted(path.name for path in directory.iterdir() if not path.name.startswith("."))
+    names = (path.name for path in directory.iterdir() if path.name not in GIVEN)
+    others = sorted(name for name in names if not name.startswith("."))
     if others:
         raise MertkError(
             f"--exp {directory} holds {', '.join(others[:3])}{', ...' * (len(others) > 3)}, and no study; give a "
@@ -152,5 +155,6 @@ def _told(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {json.dumps(one)}" for name, one in value.items() if one not in (None, False))
+        given = {name: one for name, one in value.items() if one is not None and one is not False}  # 0 is a value
+        return ", ".join(f"{name} {json.dumps(one)}" for name, one in given.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

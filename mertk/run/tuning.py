@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mertk.cli import PREEMPTED, STOPPED
+from mertk.dotted_keys import short_keys
 from mertk.errors import MertkError
 from mertk.jobs.job import Ended, Job
 from mertk.run.cross_validation import CrossValidation
@@ -28,6 +29,7 @@ from mertk.screen import say
 BEST_FILE = "best.yaml"
 #: failures after which nothing more is tried where nothing else came of any trial
 MOST_FAILURES = 5
+_AGAIN = "mend it, and run again with more --trials or another --exp; the last said"
 
 
 class Pool(Protocol):
@@ -42,6 +44,10 @@ class Pool(Protocol):
     def look(self) -> list[Ended]: ...
 
     def stop(self, job: Job) -> None: ...
+
+    def __enter__(self) -> Pool: ...
+
+    def __exit__(self, *raised: object) -> None: ...
 
 
 @dataclass
@@ -102,11 +108,15 @@ class Tuning:
                 self._finish(one)
         if self._is_hopeless():
             last = self.study.ended()[-1].user_attrs.get("reason", "")
-            told = f"{self._num_failed} trials failed, and nothing came of any other"
-            raise MertkError(f"{told}. Mend it and run again; the last said: {last}")
+            raise MertkError(f"{self._num_failed} trials failed, and nothing came of any other; {_AGAIN}: {last}")
         if pool.requests:
             return 128 + signal.SIGINT if signal.SIGINT in pool.requests else PREEMPTED
-        return next(iter(self._codes), 0 if self.study.best() else 1)
+        if self._codes:
+            return self._codes[0]
+        if self.study.best() is None:
+            say(f"none of {len(self.study.trials())} trials came to its end; {_AGAIN}, see above")
+            return 1
+        return 0
 
     def _stops(self, pool: Pool) -> bool:
         return bool(pool.requests or self._codes or self._is_hopeless())
@@ -131,8 +141,8 @@ class Tuning:
 
     def _start(self, found: Any, pool: Pool) -> None:
         trial = self._trial(found.number)
-        told = ", ".join(f"{key}={tell_label(value)}" for key, value in found.params.items())
-        say(f"trial {found.number}: {told}")
+        shown = zip(short_keys(list(found.params)), map(tell_label, found.params.values()), strict=True)
+        say(f"trial {found.number}: {', '.join(map('='.join, shown))}")
         one = Running(trial, trial.prepare(self.space.settings(found.params)))
         pool.start(one.job)
         self._running.append(one)
@@ -209,8 +219,11 @@ def open_tuning(planned: CrossValidation, space_file: Path, pruning: str, warmup
         pruning: of `mertk.run.study_terms.PRUNING`; not in the first `warmup_epochs`.
 
     Raises:
-        MertkError: a space, folds or a configuration that will not do, or a study of something else.
+        MertkError: a space, folds or a configuration that will not do, features that are not there, or a study of
+            something else.
     """
+    from mertk.data.inputs import check_features
+
     space = read_space(space_file, list(planned.configs), planned.settings)
     if planned.folds is None:
         first, *_ = find_folds(planned.data, planned.cv, planned.protocol, None)
@@ -220,12 +233,20 @@ def open_tuning(planned: CrossValidation, space_file: Path, pruning: str, warmup
     for fold, config in configs.items():
         if config.data.validation is None:
             raise MertkError(f"fold {fold} of {planned.data} has no validation part, by which settings are chosen.")
+    check_features(configs[runs[0].fold].data)  # else every trial fails by them, one after the other
     folds, seeds = list(dict.fromkeys(run.fold for run in runs)), list(dict.fromkeys(run.seed for run in runs))
     monitor = configs[folds[0]].training.monitor
     terms = Terms(space.record(), monitor, planned.cv, folds, seeds, pruning, warmup_epochs)
     with locked(planned.exp.absolute(), str(planned.exp)):
         claim_study(planned.exp, terms, configs)
         yield Tuning(planned, space, Study(planned.exp, terms))
+
+
+def local_pool(planned: CrossValidation, at_once: int) -> Pool:
+    """Trials on this machine, each on its share of the GPUs; 0 for as many at once as these allow."""
+    from mertk.jobs.local import LocalPool
+
+    return LocalPool(planned.share_gpus(at_once), planned.num_processes)
 
 
 def tell_label(value: Any) -> str:
@@ -243,7 +264,8 @@ def write_best(directory: Path, study: Study, space: SearchSpace) -> None:
         return
     ended = study.ended()
     counts = [(sum(one.state.name == state for one in ended), word) for state, word in STATES.items()]
-    name = "/".join(directory.absolute().parts[-3:])
+    # It is handed on with models: no folders above those that the user named.
+    name = directory.name if directory.is_absolute() else directory.as_posix()
     head = (
         f"# The best of {len(ended)} configurations that `mertk tune` tried, trial {best.number} of the study {name}:\n"
         f"# {terms.told(best.value)} on the validation part of {terms.told_parts()}.\n"

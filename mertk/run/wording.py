@@ -11,7 +11,7 @@ from mertk.errors import MertkError
 _FLAGS = "resume|overwrite|force|again|private|with_encoders"
 _FLAG = re.compile(rf"(?:mertk[. ](?:bin\.)?\w+ )?--({_FLAGS})\b")
 _NAMED = re.compile(r"--(trust|run|format|to|revision) ([\w.:/-]*\w)")
-_OTHER = re.compile(r"--(trust|clip|speech|bert|folds|engine|cv|protocol|text|run|to|revision)\b")
+_OTHER = re.compile(r"--(trust|clip|speech|bert|folds|engine|cv|protocol|text|run|to|revision|exp|trials)\b")
 
 
 def in_python(message: str) -> str:

@@ -15,8 +15,10 @@ from mertk.components import build
 from mertk.config import load_config
 from mertk.encoders.weights import fingerprint
 from mertk.errors import MertkError
+from mertk.features import Places
 from mertk.features.speech_states import SpeechStates
 from mertk.features.tokenizer import Tokenizer
+from mertk.handover.encoders import feature_encoder
 from mertk.models.base import Model
 from mertk.run.exported import FILE
 from mertk.run.saved_model import open_model
@@ -118,6 +120,14 @@ def test_an_encoder_of_features_is_copied_on_request(listener, weights, tmp_path
     assert load(out).predict(tone).intensity == load(listener).predict(tone).intensity
     card = (out / "README.md").read_text()
     assert "copied, unchanged" in card and str(weights["audio"].parent) not in card
+
+
+def test_what_is_computed_without_weights_asks_for_none():
+    for name, weights in (("SmallPictures", "grey_48"), ("LibrosaFeatures", "LibrosaFeatures"), ("clip", "clip")):
+        record = {"extractor": name, "weights": weights, "weights_fingerprint": weights}
+        assert feature_encoder("video", record, Places(), False).weights == ""
+    record = {"extractor": "ClipFrameEncoder", "weights": "openai/clip", "weights_fingerprint": "f" * 40}
+    assert feature_encoder("video", record, Places(), False).weights == "openai/clip"
 
 
 def test_a_pickle_is_not_copied(listener, weights, tmp_path, capsys):

@@ -117,8 +117,11 @@ def test_what_others_put_there_is_not_replaced(hub, model, tmp_path, capsys):
     assert b"By hand." not in hub.files("owner/name")["README.md"]
 
 
-def test_what_was_exported_before_is_sent_as_it_is(hub, model, tmp_path):
+def test_what_was_exported_before_is_sent_as_it_is(hub, model, tmp_path, capsys):
     export(model, str(tmp_path / "given"))
+    for words in (["--licence", "mit"], ["--run", "best"]):
+        assert "and is sent as it is" in refuse(tmp_path / "given", capsys, "hub:owner/name", *words)
+    assert hub.repositories == {}
     (tmp_path / "given/README.md").write_text("---\nlibrary_name: mertk\n---\nWritten by hand.\n")
     export(tmp_path / "given", "hub:owner/name")
     assert b"Written by hand." in hub.files("owner/name")["README.md"] and is_same("owner/name", model)
@@ -149,6 +152,13 @@ def test_who_may_not_is_told_what_to_do(hub, model, capsys, monkeypatch):
     assert "log in" in refuse(model, capsys, "hub:owner/new") and "owner/new" not in hub.repositories
     assert "log in" in refuse(model, capsys, "hub:new")
     assert "expected hub:OWNER/NAME" in refuse(model, capsys, "hub:a/b/c")
+    assert "'v 1': no name of a branch" in refuse(model, capsys, "hub:owner/new", "--revision", "v 1")
+
+
+def test_a_name_that_no_model_can_have_is_told(hub):
+    for name in ("owner/naïve", "owner/-name", f"owner/{'n' * 99}"):
+        with pytest.raises(MertkError, match=r"no name of a model of the hub .*; look at the spelling\.$"):
+            mertk.load(name)
 
 
 def test_what_is_no_model_of_mertk_is_told(hub, model):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import mertk
 from mertk.bin import tune
 from mertk.config import load_config
 from mertk.errors import MertkError
@@ -67,6 +68,7 @@ def test_the_best_settings_are_a_configuration(found):
     assert best["value"] == quality({"optimizer": {"learning_rate": config.optimizer.learning_rate}}, 3, 4) > 0.5
     told = config.run.tuning
     assert (told.tried, told.metric, told.value, told.folds) == (NUM, "ua", best["value"], [1])
+    assert told.study == exp.name  # and no folder above it: it is handed on with models
     head = (exp / "best.yaml").read_text()
     assert f"The best of {NUM} configurations that `mertk tune` tried, trial {best['number']}" in head
     assert "on the validation part of fold 1, seed 1234" in head
@@ -134,9 +136,10 @@ def test_a_trial_that_fails_is_a_line_and_not_the_end(data, exp, capsys):
     assert "failed, step 3: the loss is not finite" in capsys.readouterr().out
 
 
-def test_a_metric_that_is_no_number_is_a_failure(data, exp):
+def test_a_metric_that_is_no_number_is_a_failure(data, exp, capsys):
     _, rows = search(data, exp, PretendedPool(measure=lambda *_: float("nan")), 1)
     assert (states(rows), rows[0]["reason"]) == (["failed"], "ua is no number in any epoch")
+    assert "none of 1 trials came to its end; mend it, and run again with more --trials" in capsys.readouterr().out
     assert not (exp / "best.yaml").exists()
 
 
@@ -173,6 +176,7 @@ def test_a_space_that_is_used_up_ends_the_search(data, exp, capsys):
     [
         ({"space": RATE.replace("1.0e-1", "1.0e-2")}, r"space optimizer.learning_rate: low 1e-05, high 0.1, .*-> low"),
         ({"space": RATE + "sampler.length_pool: {low: 2, high: 8}\n"}, "space sampler.length_pool: nothing -> low 2"),
+        ({"space": RATE + "optimizer.weight_decay: {low: 0.0, high: 0.1}\n"}, "nothing -> low 0.0, high 0.1"),
         ({"settings": ["training.epochs=9"]}, "training.epochs: 2 -> 9"),
         ({"settings": ["training.monitor=wa"]}, "monitor: ua -> wa"),
         ({"pruning": "none"}, "pruning: median -> none"),
@@ -203,6 +207,33 @@ def test_a_fold_without_a_validation_part_has_nothing_to_choose_by(tmp_path, exp
     (tmp_path / "data/folds/session-clean/1/validation.ids").unlink()
     with pytest.raises(MertkError, match="fold 1 of .* has no validation part"):
         search(tmp_path / "data", exp, PretendedPool())
+
+
+def test_features_that_are_not_there_fail_no_trial(tmp_path, exp):
+    write_data(tmp_path / "data", count=12)
+    (tmp_path / "data/features/video/record.json").unlink()
+    pool = PretendedPool()
+    with pytest.raises(MertkError, match="features/video is no feature directory; extract the features first"):
+        search(tmp_path / "data", exp, pool)
+    assert pool.started == [] and not exp.exists()
+
+
+def test_python_searches_and_gets_a_table(data, exp, found, monkeypatch):
+    pool = PretendedPool()
+    monkeypatch.setattr("mertk.jobs.local.LocalPool", lambda *_: pool)
+    config = load_config([], SETTINGS)
+    space = {"optimizer.learning_rate": {"low": 1.0e-5, "high": 1.0e-1, "log": True}}
+    table = mertk.tune(config, space, data, exp, trials=3, folds=1, warmup_epochs=1, num_processes=1)
+    assert list(table.columns) == ["trial", "state", "value", "optimizer.learning_rate", "reason"]
+    assert list(table.value) == [row["value"] for row in found[2][:3]]
+    assert (exp / "best.yaml").is_file()
+    pool.requests.append(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        mertk.tune(config, space, data, exp, trials=4, folds=1, warmup_epochs=1)
+    with pytest.raises(MertkError, match=r"study of something else: pruning: .* give another exp="):
+        mertk.tune(config, space, data, exp, folds=1, pruning="none")
+    with pytest.raises(MertkError, match="pruning: got 'nne', expected median or none; did you mean none"):
+        mertk.tune(config, space, data, exp, pruning="nne")
 
 
 def test_what_was_found_is_shown(found, capsys):
