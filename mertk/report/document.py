@@ -20,7 +20,7 @@ def results_document(
     records: list[Record],
     pictures: list[str],
     beside: Beside | None = None,
-    robustness: Sequence[tuple[Robustness, str] | None] = (),
+    robustness: Sequence[tuple[Robustness, str | None] | None] = (),
 ) -> str:
     """The whole of RESULTS.md.
 
@@ -88,7 +88,7 @@ def metric_lines(records: list[Record]) -> list[str]:
     return lines
 
 
-def details(record: Record, picture: str, robustness: tuple[Robustness, str] | None = None) -> str:
+def details(record: Record, picture: str, robustness: tuple[Robustness, str | None] | None = None) -> str:
     """Runs, picture, what it copes with, and origin of one record."""
     report = find_task(record["task"]).report
     split = "one fixed split" if record["fixed_split"] else f"folds by {record['cv']}"
@@ -109,9 +109,9 @@ def details(record: Record, picture: str, robustness: tuple[Robustness, str] | N
     )
 
 
-def _robustness_parts(record: Record, robustness: tuple[Robustness, str] | None) -> list[Part]:
+def _robustness_parts(record: Record, robustness: tuple[Robustness, str | None] | None) -> list[Part]:
     if robustness is None:
         return []
     found, picture = robustness
-    caption = f"![what {record['name']} copes with]({picture})"
-    return ["### What it copes with", *robustness_parts(found), caption]
+    captions = [f"![what {record['name']} copes with]({picture})"] if picture else []
+    return ["### What it copes with", *robustness_parts(found), *captions]

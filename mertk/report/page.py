@@ -205,7 +205,7 @@ def _robustness(experiment: Experiment, about: str, pictures: PagePictures) -> d
     if found is None:
         return None
     title = f"{about}: what it copes with"
-    picture = Markup(pictures.draw_figure(title, draw_robustness(found, title)))
+    picture = Markup(pictures.draw_figure(title, draw_robustness(found, title))) if found.curves else None
     return {"parts": blocks(robustness_parts(found)), "picture": picture}
 
 

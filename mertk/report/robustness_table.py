@@ -18,7 +18,13 @@ CLEAN = "clean"
 
 
 def robustness_parts(found: Robustness) -> list[Part]:
-    """Paragraphs and a table of the main figures; of the first with its intervals and the change."""
+    """Paragraphs and a table of the main figures; of the first with its intervals and the change.
+
+    Where all conditions were left out, the notes that say so.
+    """
+    remarks = [f"- {note}" for note in found.notes]
+    if not found.curves:
+        return remarks
     first, *others = metric_set_of(found.record).main
     header = ["condition", "draws", *headings([first]), "95 %", "change", "change 95 %", *headings(others)]
     rows = [[CLEAN, "-", *_cells(_clean(found.record), first, others)]]
@@ -31,7 +37,7 @@ def robustness_parts(found: Robustness) -> list[Part]:
         "Scored again with modalities absent, partly missing (zeros in their place) or noisy; the change is against "
         "the clean score, with its interval over the same speakers."
     )
-    return [told, Table(header, rows), *(f"- {note}" for note in found.notes)]
+    return [told, Table(header, rows), *remarks]
 
 
 def tell_point(curve: Curve, point: Point) -> str:

@@ -89,7 +89,7 @@ def test_what_is_wrong_with_a_clip_is_told_without_folders(listener, tmp_path):
     (error,) = last(listener, Clip(damaged)).errors
     assert "cannot be read" in error and str(tmp_path) not in error
     assert last(listener, Clip()).errors == ("record or upload sound first",)
-    seeing = SimpleNamespace(modalities=("audio", "video"))
+    seeing = SimpleNamespace(modalities=("audio", "video"), dispensable=())
     assert last(seeing, Clip()).errors == ("record or upload a video first",)
     (error,) = last(seeing, Clip(write_sound(tmp_path / "sound.wav", 0.5))).errors
     assert error == "this model looks at the picture too, and there is none; record or upload a video"
