@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mertk.report.figures import metric_set_of
-from mertk.report.formatting import Part, Record, describe, join_paragraphs
+from mertk.report.formatting import Part, Record, describe, join_paragraphs, method_of
 from mertk.report.group_gaps import group_parts
 from mertk.report.origin import origin
 from mertk.report.published import Beside, beside_parts, published_rows
@@ -30,8 +30,8 @@ def results_document(
         robustness: of each record what it copes with, and the picture of it; None where nobody looked.
     """
     beside = beside or ()
-    recipes = ", ".join(dict.fromkeys(record["recipe"] for record in records))
-    parts = [f"# Results of {recipes}", _introduction(records), overview(records)]
+    methods = ", ".join(dict.fromkeys(map(method_of, records)))
+    parts = [f"# Results of {methods}", _introduction(records), overview(records)]
     for heading, text in (
         ("## Ablation", ablation_table(records, published_rows(beside))),
         ("## Beside the published figures", join_paragraphs(beside_parts(beside))),

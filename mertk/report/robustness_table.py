@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mertk.report.figures import difference, figure, headings, metric_set_of
 from mertk.report.formatting import Part, Record, Table
-from mertk.report.robustness import Curve, Ends, Point, Robustness, clean_figures
+from mertk.report.robustness import Curve, Ends, Point, Robustness, clean_figures, tell_condition
 from mertk.tasks import METRICS
 
 HEADER = (
@@ -41,16 +42,8 @@ def robustness_parts(found: Robustness) -> list[Part]:
 
 
 def tell_point(curve: Curve, point: Point) -> str:
-    """A condition in a few words.
-
-    >>> from mertk.run.conditions import Condition
-    >>> nothing = Point(0.25, 3, {}, {}, {}, {}, {})
-    >>> tell_point(Curve(Condition("missing", ("audio",), units="frames"), []), nothing)
-    'audio missing, frames: 25 %'
-    """
-    if curve.kind == "drop":
-        return curve.subject
-    return f"{curve.subject}: " + (f"{point.level:g} dB" if curve.kind == "noise" else f"{100 * point.level:g} %")
+    """A condition in a few words."""
+    return tell_condition(replace(curve.condition, level=point.level))
 
 
 def _clean(record: Record) -> Point:
