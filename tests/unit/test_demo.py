@@ -97,6 +97,13 @@ def test_what_is_wrong_with_a_clip_is_told_without_folders(listener, tmp_path):
     assert last(listener, Clip(write_sound(tmp_path / "clip.wav", 0.5))).answer is not None
 
 
+def test_what_models_do_without_a_clip_may_lack(tmp_path):
+    sparing = SimpleNamespace(modalities=("audio", "video", "text"), dispensable=("video", "text"))
+    recording = answering._open(sparing, Clip(write_sound(tmp_path / "sound.wav", 0.5)))
+    assert [name for name in sparing.modalities if recording.is_without(name)] == ["video", "text"]
+    assert answering._open(sparing, Clip(tmp_path / "sound.wav", "hello")).transcript == "hello"
+
+
 def test_words_alone_are_a_clip(reader):
     found = last(reader, Clip(text="good hello"))
     assert found.answer == reader.answer(answering.Recording("text", "good hello")) and not found.windows

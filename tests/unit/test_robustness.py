@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 
 import mertk
 from mertk.bin import evaluate, summarize
@@ -289,6 +290,16 @@ def test_files_that_are_none_of_ours_are_not_replaced(scored, tmp_path, capsys):
 def test_refusals_leave_nothing_behind(trained, words, message, capsys):
     assert evaluate.main([str(trained), *words.split()]) == 1
     assert message in capsys.readouterr().err
+    assert not list(trained.rglob("robustness"))
+
+
+@pytest.mark.parametrize("content", [b"no sound", b""])
+def test_damaged_noise_is_told_before_anything_is_scored(trained, tmp_path, content, capsys):
+    soundfile.write(tmp_path / "a.wav", np.full(50, 0.1), 8000)
+    (tmp_path / "b.wav").write_bytes(content)
+    words = ["--noise_snr", "10", "--noise_folder", str(tmp_path), "--trust", TRUST]
+    assert evaluate.main([str(trained), *words]) == 1
+    assert f"{tmp_path}/b.wav: this noise cannot be read" in capsys.readouterr().err
     assert not list(trained.rglob("robustness"))
 
 
