@@ -48,11 +48,9 @@ def find_absent(recording: Recording, modalities: Sequence[str], dispensable: Co
     needed = next((name for name in absent if name not in dispensable), None)
     if needed is not None:
         told, reason = _NEEDED[needed]
-        raise RecordingError(
-            f"{told.format(text=recording.file.with_suffix('.txt'))}, or a model that was trained to do without "
-            f"(data.inputs.{needed}.dropout).",
-            reason,
-        )
+        other = f", or a model that was trained to do without (data.inputs.{needed}.dropout)"
+        advice = other if len(modalities) > 1 else ""
+        raise RecordingError(f"{told.format(text=recording.file.with_suffix('.txt'))}{advice}.", reason)
     return absent
 
 
