@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,3 +110,13 @@ def find_noises(folder: Path) -> list[Path]:
     if not found:
         raise MertkError(f"folder: {folder} has no recordings ({', '.join(ENDINGS)}); mend the path.")
     return found
+
+
+def check_noises(files: Sequence[Path]) -> None:
+    """Read the beginning of each recording of noise: else a damaged one is met when it is drawn, hours later perhaps.
+
+    Raises:
+        MertkError: one cannot be read, or holds nothing.
+    """
+    for file in files:
+        read_piece(file, num_samples=100, sample_rate_hz=16000, place=0.0)

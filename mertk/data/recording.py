@@ -113,12 +113,7 @@ class Recording:
         return self.file.suffix.lower() in VIDEO_ENDINGS if found is None else found
 
     @cached_property
-    def video(self) -> Path:
-        """The video file: this one, or the one of the same name beside an audio file.
-
-        Raises:
-            RecordingError: there is none.
-        """
+    def _found_video(self) -> Path | None:
         from mertk.data.recording_file import has_picture
 
         if self.is_video:
@@ -127,9 +122,33 @@ class Recording:
             for beside in (self.file.with_suffix(ending), self.file.with_suffix(ending.upper())):
                 if beside.is_file() and has_picture(beside) is not False:
                     return beside
-        raise RecordingError(
-            "this model needs the picture too; give a video file, or put one of the same name beside.", "no_video"
-        )
+        return None
+
+    @property
+    def video(self) -> Path:
+        """The video file: this one, or the one of the same name beside an audio file.
+
+        Raises:
+            RecordingError: there is none.
+        """
+        if self._found_video is None:
+            raise RecordingError(
+                "this model needs the picture too; give a video file, or put one of the same name beside.", "no_video"
+            )
+        return self._found_video
+
+    @cached_property
+    def _is_mute(self) -> bool:
+        from mertk.data.recording_file import has_sound
+
+        return self.is_video and has_sound(self.file) is False
+
+    def is_without(self, modality: str) -> bool:
+        """Whether there is nothing of a modality: no sound in a video, no picture in a file or beside it, no words that
+        were given. What is damaged, silent or empty is there."""
+        if modality == "text":
+            return self.transcript is None
+        return self._is_mute if modality == "audio" else self._found_video is None
 
     @property
     def words(self) -> str:

@@ -64,3 +64,14 @@ def has_picture(path: Path) -> bool | None:
             return True if played_stream(container, "video") else None if is_unknown else False
     except (av.FFmpegError, OSError, ValueError):
         return None
+
+
+def has_sound(path: Path) -> bool | None:
+    """Whether a file has sound; None where that cannot be told: a file, or sound, of an unknown kind."""
+    import av
+
+    try:
+        with open_media(path) as container:
+            return True if played_stream(container, "audio") else None if container.streams.audio else False
+    except (av.FFmpegError, OSError, ValueError):
+        return None

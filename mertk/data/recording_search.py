@@ -32,10 +32,10 @@ class FoundFile:
 def find_recordings(given: Sequence[Path]) -> tuple[list[FoundFile], list[str]]:
     """Files as they stand, and those that are sound or video by their names below folders, in the order of names.
 
-    Beside them, in words, what else was in the folders. Hidden files and folders are not looked at.
+    A folder that has none stands for itself. Beside them, in words, what else was in the folders. Hidden files and
+    folders are not looked at.
 
     Raises:
-        MertkError: a folder has no recording.
         OSError: a folder cannot be read.
     """
     found, told = [], []
@@ -45,8 +45,10 @@ def find_recordings(given: Sequence[Path]) -> tuple[list[FoundFile], list[str]]:
             continue
         files = list(_files_below(path))
         recordings = [file for file in files if file.suffix.lower() in (*SOUND_ENDINGS, *VIDEO_ENDINGS)]
-        if not recordings:
-            raise MertkError(f"{path}: none of its {len(files)} file(s) is sound or video by its name; give another.")
+        if not recordings:  # an answer that cannot be had, beside those to the others
+            told.append(f"{path}: none of its {len(files)} file(s) is sound or video by its name")
+            found.append(FoundFile(path, Path(path.name)))
+            continue
         found += [FoundFile(file, file.relative_to(path).with_suffix("")) for file in recordings]
         passed = Counter(file.suffix or "no ending" for file in files)
         passed -= Counter(file.suffix for file in recordings)

@@ -48,9 +48,12 @@ class Window(Recording):
     def is_video(self) -> bool:
         return self.of.recording.is_video
 
-    @cached_property
+    @property
     def video(self) -> Path:
         return self.of.recording.video
+
+    def is_without(self, modality: str) -> bool:
+        return self.of.recording.is_without(modality)
 
     def seconds(self, modality: str) -> float | None:
         start, end = self.times

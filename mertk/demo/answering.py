@@ -114,8 +114,9 @@ def _open(predictor: Predictor, clip: Clip) -> Recording:
         return Recording(Path("text"), clip.text)
     if clip.file is None:
         raise MertkError(f"record or upload {'a video' if 'video' in needed else 'sound'} first")
-    recording = Recording(clip.file, clip.text if "text" in predictor.modalities else None, clip.half)
-    if "video" in needed and not recording.is_video:
+    text = clip.text if "text" in predictor.modalities else None
+    recording = Recording(clip.file, text or (None if "text" in predictor.dispensable else text), clip.half)
+    if "video" in needed - set(predictor.dispensable) and not recording.is_video:
         raise MertkError("this model looks at the picture too, and there is none; record or upload a video")
     return recording
 

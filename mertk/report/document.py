@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mertk.report.figures import metric_set_of
-from mertk.report.formatting import Part, Record, describe, join_paragraphs
+from mertk.report.formatting import Part, Record, describe, join_paragraphs, method_of
 from mertk.report.group_gaps import group_parts
 from mertk.report.origin import origin
 from mertk.report.published import Beside, beside_parts, published_rows
@@ -20,7 +20,7 @@ def results_document(
     records: list[Record],
     pictures: list[str],
     beside: Beside | None = None,
-    robustness: Sequence[tuple[Robustness, str] | None] = (),
+    robustness: Sequence[tuple[Robustness, str | None] | None] = (),
 ) -> str:
     """The whole of RESULTS.md.
 
@@ -30,8 +30,8 @@ def results_document(
         robustness: of each record what it copes with, and the picture of it; None where nobody looked.
     """
     beside = beside or ()
-    recipes = ", ".join(dict.fromkeys(record["recipe"] for record in records))
-    parts = [f"# Results of {recipes}", _introduction(records), overview(records)]
+    methods = ", ".join(dict.fromkeys(map(method_of, records)))
+    parts = [f"# Results of {methods}", _introduction(records), overview(records)]
     for heading, text in (
         ("## Ablation", ablation_table(records, published_rows(beside))),
         ("## Beside the published figures", join_paragraphs(beside_parts(beside))),
@@ -88,7 +88,7 @@ def metric_lines(records: list[Record]) -> list[str]:
     return lines
 
 
-def details(record: Record, picture: str, robustness: tuple[Robustness, str] | None = None) -> str:
+def details(record: Record, picture: str, robustness: tuple[Robustness, str | None] | None = None) -> str:
     """Runs, picture, what it copes with, and origin of one record."""
     report = find_task(record["task"]).report
     split = "one fixed split" if record["fixed_split"] else f"folds by {record['cv']}"
@@ -109,9 +109,9 @@ def details(record: Record, picture: str, robustness: tuple[Robustness, str] | N
     )
 
 
-def _robustness_parts(record: Record, robustness: tuple[Robustness, str] | None) -> list[Part]:
+def _robustness_parts(record: Record, robustness: tuple[Robustness, str | None] | None) -> list[Part]:
     if robustness is None:
         return []
     found, picture = robustness
-    caption = f"![what {record['name']} copes with]({picture})"
-    return ["### What it copes with", *robustness_parts(found), caption]
+    captions = [f"![what {record['name']} copes with]({picture})"] if picture else []
+    return ["### What it copes with", *robustness_parts(found), *captions]

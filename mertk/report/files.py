@@ -31,7 +31,7 @@ def write_report(experiments: Sequence[Experiment], out: Path, published: Mappin
     """
     from mertk.atomic import write_text
     from mertk.report.document import results_document
-    from mertk.report.formatting import describe, join_paragraphs
+    from mertk.report.formatting import join_paragraphs, title_of
     from mertk.report.plots import save_figure
     from mertk.report.published import beside_parts, published_rows, read_beside
     from mertk.report.robustness import find_robustness
@@ -43,16 +43,17 @@ def write_report(experiments: Sequence[Experiment], out: Path, published: Mappin
     pictures = picture_names(records)
     robustness = [find_robustness(experiment) for experiment in experiments]
     curves = [f"robustness{name.removeprefix(_stem(record))}" for name, record in zip(pictures, records, strict=True)]
-    shown = [one and (one, name) for one, name in zip(robustness, curves, strict=True)]
-    check_out(out, ["results.json", "RESULTS.md", *pictures, *(name for _, name in filter(None, shown))])
+    shown = [one and (one, name if one.curves else None) for one, name in zip(robustness, curves, strict=True)]
+    of_curves = [(one, name) for one, name in filter(None, shown) if name]
+    check_out(out, ["results.json", "RESULTS.md", *pictures, *(name for _, name in of_curves)])
     # First, since it tells the folder from others when a report is written again.
     write_text(out / "results.json", summary_json(records))
     for experiment, picture in zip(experiments, pictures, strict=True):
-        experiment.plot(describe(experiment.record), out / picture)
-    for one, name in filter(None, shown):
-        save_figure(draw_robustness(one, f"{describe(one.record)}: what it copes with"), out / name)
+        experiment.plot(title_of(experiment.record), out / picture)
+    for one, name in of_curves:
+        save_figure(draw_robustness(one, f"{title_of(one.record)}: what it copes with"), out / name)
     write_text(out / "RESULTS.md", results_document(records, pictures, beside, shown))
-    drawn = [*pictures, *(name for _, name in filter(None, shown))]
+    drawn = [*pictures, *(name for _, name in of_curves)]
     tables = [overview(records), ablation_table(records, published_rows(beside)), join_paragraphs(beside_parts(beside))]
     return "\n\n".join(filter(None, tables)), ["RESULTS.md", "results.json", *drawn]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 Record = dict[str, Any]
@@ -89,10 +90,40 @@ def class_interval(record: Record, name: str, key: str) -> str:
 
 def describe(record: Record) -> str:
     """The name of a record with everything that makes its figures special."""
+    return record["name"] + _marks(record)
+
+
+def title_of(record: Record) -> str:
+    """What a picture is of, which may be shown without its folder: corpus, method, protocol, and what is special."""
+    corpus, method = corpus_of(record), method_of(record)
+    told = [] if method.startswith(f"{corpus}/") else [corpus]
+    told += [method, record["variant"], *([record["ablation"]] if record["ablation"] != "full" else [])]
+    return ", ".join([*told, f"{record['cv']}-{record['protocol']}"]) + _marks(record)
+
+
+def _marks(record: Record) -> str:
     marks = [*unnamed_settings(record)]
     marks += [miniature_mark(record)] if record["miniature"] else []
     marks += ["labels permuted in training: chance expected"] if record["permuted_labels"] else []
-    return record["name"] + (f" ({'; '.join(marks)})" if marks else "")
+    return f" ({'; '.join(marks)})" if marks else ""
+
+
+def corpus_of(record: Record) -> str:
+    """The name of the corpus."""
+    names = [corpus["corpus"] for corpus in record["corpus"] if corpus.get("corpus")]
+    return names[0] if names else "a corpus without a name"
+
+
+def method_of(record: Record) -> str:
+    """The recipe; of one that takes any method with that, which is what the first file of settings is of.
+
+    >>> method_of({"recipe": "own", "files": [["common/conf/mult.yaml", "own/conf/own.yaml"]]})
+    'own/mult'
+    """
+    first = next((files[0] for files in record.get("files") or () if files), None)
+    if "/" in record["recipe"] or first is None:
+        return record["recipe"]
+    return f"{record['recipe']}/{PurePath(first).stem}"
 
 
 def experiment_of(record: Record) -> str:

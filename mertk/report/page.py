@@ -14,7 +14,7 @@ from mertk.report.comparison_table import comparison_matrix, comparison_parts
 from mertk.report.document import metric_lines, tell_intervals
 from mertk.report.experiments import Experiment
 from mertk.report.figures import headings, metric_set_of, spread
-from mertk.report.formatting import Record, describe
+from mertk.report.formatting import Record, corpus_of, describe, method_of, title_of
 from mertk.report.group_gaps import group_parts
 from mertk.report.learning import Curves, draw_curves, read_curves
 from mertk.report.mistakes import WorstMistake, worst_mistakes
@@ -112,8 +112,8 @@ def page_text(
         for experiment in progress(experiments, description="experiments drawn")
     ]
     return environment.get_template("page.html").render(
-        title=f"Results of {', '.join(dict.fromkeys(record['recipe'] for record in records))}",
-        corpora=list(dict.fromkeys(map(_corpus, records))),
+        title=f"Results of {', '.join(dict.fromkeys(map(method_of, records)))}",
+        corpora=list(dict.fromkeys(map(corpus_of, records))),
         names=[record["name"] for record in records],
         headings=list(map(describe, records)),
         common_facts=common_facts,
@@ -128,11 +128,6 @@ def page_text(
         origins=list(map(origin_lines, records)),
         metrics=[line.removeprefix("- ") for line in metric_lines(records)],
     )
-
-
-def _corpus(record: Record) -> str:
-    names = [corpus["corpus"] for corpus in record["corpus"] if corpus.get("corpus")]
-    return names[0] if names else "a corpus without a name"
 
 
 def _comparison(experiments: Sequence[Experiment]) -> dict[str, Any] | None:
@@ -151,7 +146,7 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
 
     record = experiment.record
     task = find_task(record["task"])
-    about = _about(record)
+    about = title_of(record)
     main = metric_set_of(record).main
     told = ", ".join(f"{heading} {spread(record, name)}" for heading, name in zip(headings(main), main, strict=True))
     curves, notes = read_curves(experiment.runs)
@@ -182,12 +177,6 @@ def _details(experiment: Experiment, pictures: PagePictures, source: Source, num
     }
 
 
-def _about(record: Record) -> str:
-    """What pictures are of; recipes mostly begin with the name of their corpus."""
-    corpus, recipe = _corpus(record), record["recipe"]
-    return ", ".join([*([] if recipe.startswith(f"{corpus}/") else [corpus]), recipe, describe(record)])
-
-
 def _draw_curves(record: Record, curves: Sequence[Curves], about: str, pictures: PagePictures) -> str:
     title = f"{about}: learning curves"
     return pictures.draw_figure(title, draw_curves(record, curves, title))
@@ -205,7 +194,7 @@ def _robustness(experiment: Experiment, about: str, pictures: PagePictures) -> d
     if found is None:
         return None
     title = f"{about}: what it copes with"
-    picture = Markup(pictures.draw_figure(title, draw_robustness(found, title)))
+    picture = Markup(pictures.draw_figure(title, draw_robustness(found, title))) if found.curves else None
     return {"parts": blocks(robustness_parts(found)), "picture": picture}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.report.deviations import protocol_in_words, split_in_words
 from mertk.report.figures import figure, headings, metric_set_of
-from mertk.report.formatting import Part, Record, Table, percent
+from mertk.report.formatting import Part, Record, Table, method_of, percent
 from mertk.report.origin import configuration_lines, data_lines
 from mertk.report.speakers import tell_speakers
 from mertk.tasks import METRICS
@@ -86,7 +86,7 @@ def run_facts(record: Record) -> list[tuple[str, str]]:
     told = [] if record["fixed_split"] else [f"{record['num_folds']} fold{'s' * (record['num_folds'] > 1)}"]
     told += [f"seed{'s' * (len(record['seeds']) > 1)} {', '.join(map(str, record['seeds']))}"]
     facts = [
-        ("method", f"{record['recipe']}, {', '.join(parts)}"),
+        ("method", f"{method_of(record)}, {', '.join(parts)}"),
         ("protocol", protocol_in_words(record["protocol"])),
         ("split", split_in_words(record["cv"])),
         ("runs", f"{len(record['folds'])}: {', '.join(told)}"),

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from mertk.errors import MertkError
 
-Value = TypeVar("Value")
 
-
-def read_predictions(path: Path, read_value: Callable[[str], Value], kind: str) -> dict[str, tuple[Value, Value]]:
+class Told(dict[str, tuple[Any, Any]]):
     """Truth and prediction by utterance.
+
+    Attributes:
+        confidences: of each utterance the probability of the class that was told; None where the file has none.
+    """
+
+    confidences: list[float] | None = None
+
+
+def read_predictions(path: Path, read_value: Callable[[str], Any], kind: str, classes: Sequence[str] = ()) -> Told:
+    """What a run said, read once.
 
     Args:
         read_value: turns a field into a value; a `KeyError` or `ValueError` of it makes the line malformed.
         kind: what the values are, for messages.
+        classes: whose probabilities are looked for.
 
     Raises:
-        MertkError: a line is malformed, or an utterance stands twice.
+        MertkError: a line is malformed, an utterance stands twice, or a probability is none.
     """
-    found: dict[str, tuple[Value, Value]] = {}
+    found, confidences = Told(), []
     with path.open(encoding="utf-8", errors="replace") as lines:
-        next(lines, None)
+        header = next(lines, "").rstrip("\n").split("\t")
+        is_sure = bool(classes) and header[3:] == list(classes)
         for number, line in enumerate(lines, start=2):
             fields = line.rstrip("\n").split("\t")
             try:
@@ -35,30 +45,18 @@ def read_predictions(path: Path, read_value: Callable[[str], Value], kind: str) 
             if utterance in found:
                 raise MertkError(f"{path}:{number}: utterance {utterance} stands twice; score again.")
             found[utterance] = truth, prediction
+            if is_sure:
+                confidences.append(_confidence(fields, header, f"{path}:{number}"))
+    found.confidences = confidences if is_sure else None
     return found
 
 
-def read_confidences(path: Path, classes: Sequence[str]) -> tuple[list[float], list[bool]] | None:
-    """Of every utterance the probability of the class that was told, and whether it was right.
-
-    None where the file has no probabilities of these classes.
-
-    Raises:
-        MertkError: a probability that is none.
-    """
-    confidences, right = [], []
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        header = next(lines, "").rstrip("\n").split("\t")
-        if header[3:] != list(classes):
-            return None
-        for number, line in enumerate(lines, start=2):
-            _, truth, prediction, *probabilities = line.rstrip("\n").split("\t")
-            try:
-                value = float(probabilities[header.index(prediction, 3) - 3])
-            except (IndexError, ValueError) as error:
-                raise MertkError(f"{path}:{number}: expected a probability of each class, got {line!r}.") from error
-            if not 0 <= value <= 1:
-                raise MertkError(f"{path}:{number}: the probability of {prediction} is {value}; score again.")
-            confidences.append(value)
-            right.append(truth == prediction)
-    return confidences, right
+def _confidence(fields: Sequence[str], header: Sequence[str], where: str) -> float:
+    """The probability of the class that was told."""
+    try:
+        value = float(fields[header.index(fields[2], 3)])
+    except (IndexError, ValueError) as error:
+        raise MertkError(f"{where}: expected a probability of each class, got {fields}.") from error
+    if not 0 <= value <= 1:
+        raise MertkError(f"{where}: the probability of {fields[2]} is {value}; score again.")
+    return value

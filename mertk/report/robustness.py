@@ -73,14 +73,31 @@ class Curve:
         >>> Curve(Condition("missing", ("audio",), units="blocks", block_frames=10), []).subject
         'audio missing, blocks of 10 frames'
         """
-        one, names = self.condition, " and ".join(self.condition.modalities)
-        if self.kind == "noise":
-            folder, _, digest = (one.noise or "").rpartition("-")
-            return "white noise" if one.noise == WHITE else f"noise of {folder} ({digest})"
-        if self.kind == "drop":
-            return f"without {names}"
-        units = f"blocks of {one.block_frames} frames" if one.units == "blocks" else one.units
-        return f"{names} missing, {units}"
+        return tell_subject(self.condition)
+
+
+def tell_subject(condition: Condition) -> str:
+    """In words what is absent, missing or noisy, whatever the level."""
+    names = " and ".join(condition.modalities)
+    if condition.kind == "noise":
+        folder, _, digest = (condition.noise or "").rpartition("-")
+        return "white noise" if condition.noise == WHITE else f"noise of {folder} ({digest})"
+    if condition.kind == "drop":
+        return f"without {names}"
+    units = f"blocks of {condition.block_frames} frames" if condition.units == "blocks" else condition.units
+    return f"{names} missing, {units}"
+
+
+def tell_condition(condition: Condition) -> str:
+    """A condition in a few words.
+
+    >>> tell_condition(Condition("missing", ("audio",), 0.25, units="frames", seed=1))
+    'audio missing, frames: 25 %'
+    """
+    if condition.kind == "drop":
+        return tell_subject(condition)
+    level = f"{condition.level:g} dB" if condition.kind == "noise" else f"{100 * condition.level:g} %"
+    return f"{tell_subject(condition)}: {level}"
 
 
 @dataclass(frozen=True)
@@ -107,26 +124,28 @@ def find_robustness(experiment: Experiment) -> Robustness | None:
     if not any(found):
         return None
     curves: dict[Condition, list[Point]] = {}
-    notes = []
+    notes, lacking = [], []
     for condition, folders in _by_draw(found):
         complete = [seed for seed, of_runs in folders.items() if len(of_runs) == len(experiment.runs)]
         if len(complete) < len(folders):
-            notes.append(
-                f"{condition.folder.rpartition('/')[2]}: {len(folders) - len(complete)} of {len(folders)} draws are "
-                "left out, which some runs lack; the same mertk evaluate on the whole experiment scores them."
-            )
+            lacking.append(f"{tell_condition(condition)} ({len(folders) - len(complete)} of {len(folders)} draws)")
         if complete and experiment.sums is None:
             notes.append("a run has no predictions.tsv, so there is nothing to hold conditions against.")
             break
         if complete:
             point = _Scored(experiment, condition, [folders[seed] for seed in complete]).point()
             curves.setdefault(replace(condition, level=1.0), []).append(point)
+    if lacking:
+        notes.append(
+            f"left out, since some runs lack it: {', '.join(lacking)}; the same mertk evaluate on the whole experiment "
+            "scores it."
+        )
     _add_ends(curves, _clean_point(experiment))
     ordered = [
         Curve(one, sorted(points, key=lambda point: point.level, reverse=one.kind == "noise"))
         for one, points in curves.items()
     ]
-    return Robustness(experiment.record, ordered, list(dict.fromkeys(notes)))
+    return Robustness(experiment.record, ordered, notes)
 
 
 def _by_draw(found: Sequence[Mapping[Condition, Path]]) -> Iterator[tuple[Condition, dict[int | None, list[Path]]]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mertk.errors import MertkError
 from mertk.report.experiments import collect
 from mertk.report.files import file_name
-from mertk.report.formatting import describe, join_paragraphs
+from mertk.report.formatting import describe, join_paragraphs, title_of
 from mertk.report.plots import save_figure
 from mertk.report.robustness import Robustness, find_robustness
 from mertk.report.robustness_picture import draw_robustness
@@ -60,8 +60,9 @@ def _write(found: Sequence[Robustness], out: Path) -> list[str]:
     write_text(out / f"{STEM}.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     rows = [list(HEADER), *(row for one in found for row in curve_rows(one))]
     write_text(out / f"{STEM}.tsv", "".join("\t".join(row) + "\n" for row in rows))
-    pictures = [f"{STEM}.svg", *(f"{STEM}-{file_name(one.record['name'])}.svg" for one in found[1:])]
-    for one, name in zip(found, pictures, strict=True):
-        title = f"{describe(one.record)}: what it copes with"
+    drawn = [one for one in found if one.curves]
+    pictures = [f"{STEM}.svg", *(f"{STEM}-{file_name(one.record['name'])}.svg" for one in drawn[1:])][: len(drawn)]
+    for one, name in zip(drawn, pictures, strict=True):
+        title = f"{title_of(one.record)}: what it copes with"
         save_figure(draw_robustness(one, title), out / name, stands_alone=True)
     return [f"{STEM}.json", f"{STEM}.tsv", *pictures]

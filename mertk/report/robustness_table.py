@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mertk.report.figures import difference, figure, headings, metric_set_of
 from mertk.report.formatting import Part, Record, Table
-from mertk.report.robustness import Curve, Ends, Point, Robustness, clean_figures
+from mertk.report.robustness import Curve, Ends, Point, Robustness, clean_figures, tell_condition
 from mertk.tasks import METRICS
 
 HEADER = (
@@ -18,7 +19,13 @@ CLEAN = "clean"
 
 
 def robustness_parts(found: Robustness) -> list[Part]:
-    """Paragraphs and a table of the main figures; of the first with its intervals and the change."""
+    """Paragraphs and a table of the main figures; of the first with its intervals and the change.
+
+    Where all conditions were left out, the notes that say so.
+    """
+    remarks = [f"- {note}" for note in found.notes]
+    if not found.curves:
+        return remarks
     first, *others = metric_set_of(found.record).main
     header = ["condition", "draws", *headings([first]), "95 %", "change", "change 95 %", *headings(others)]
     rows = [[CLEAN, "-", *_cells(_clean(found.record), first, others)]]
@@ -31,20 +38,12 @@ def robustness_parts(found: Robustness) -> list[Part]:
         "Scored again with modalities absent, partly missing (zeros in their place) or noisy; the change is against "
         "the clean score, with its interval over the same speakers."
     )
-    return [told, Table(header, rows), *(f"- {note}" for note in found.notes)]
+    return [told, Table(header, rows), *remarks]
 
 
 def tell_point(curve: Curve, point: Point) -> str:
-    """A condition in a few words.
-
-    >>> from mertk.run.conditions import Condition
-    >>> nothing = Point(0.25, 3, {}, {}, {}, {}, {})
-    >>> tell_point(Curve(Condition("missing", ("audio",), units="frames"), []), nothing)
-    'audio missing, frames: 25 %'
-    """
-    if curve.kind == "drop":
-        return curve.subject
-    return f"{curve.subject}: " + (f"{point.level:g} dB" if curve.kind == "noise" else f"{100 * point.level:g} %")
+    """A condition in a few words."""
+    return tell_condition(replace(curve.condition, level=point.level))
 
 
 def _clean(record: Record) -> Point:

@@ -142,7 +142,10 @@ class Wanted:
             if set(names) != set(modalities):
                 continue
             if rate == 1:
-                raise MertkError(f"{takes}, and without {' and '.join(names)} nothing is left to judge by; keep one.")
+                rates_below = "; let --missing rates end below 1" if names not in self.drops else ""
+                raise MertkError(
+                    f"{takes}, and without {' and '.join(names)} nothing is left to judge by; keep one{rates_below}."
+                )
             if rate > 0 and self.units == "utterances":
                 raise MertkError(
                     f"{takes}; were {' and '.join(names)} missing of whole utterances, nothing would be left of some. "

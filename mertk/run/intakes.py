@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: less is not worth a word, and may be what a codec adds
 _LEAST_LEFT_OUT_SECONDS = 0.1
 
+#: steps of a text that is not there, for each second of the recording: people speak about so many words
+_WORDS_HZ = 3.0
+
 #: what must be equal of the features of models whose answers are averaged; each cuts and averages them in its own way
 _KIND = ("extractor", "weights_fingerprint", "layer", "dimension")
 
@@ -56,6 +59,16 @@ class Intake:
         return self.record is not None or self.given.kind == "waveform"
 
     @property
+    def is_dispensable(self) -> bool:
+        """Whether training left it out of some utterances (modality dropout), so that the model can do without."""
+        return self.given.dropout > 0
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Samples or frames a second; None where there is no such rate."""
+        return self.given.sample_rate_hz if self.given.kind == "waveform" else (self.record or {}).get("rate_hz")
+
+    @property
     def is_of_faces(self) -> bool:
         """Whether faces are cut out of the pictures."""
         return self.record is not None and FACES in self.record["options"]
@@ -76,6 +89,26 @@ class Intake:
         from mertk.data.inputs import standardize
 
         return array if self.statistics is None else standardize(array, self.statistics)
+
+    def zeros(self, seconds: float | None, steps: int = 1) -> np.ndarray:
+        """What stands in the place of an absent modality, as the model gets it (S,), (T, D) or (T, 2).
+
+        Args:
+            seconds: of the recording, by which it is as long as it would be there; None where they are unknown.
+            steps: how long it is in steps then.
+        """
+        import numpy as np
+
+        rate_hz = self.rate_hz or (_WORDS_HZ if self.modality == "text" else None)
+        if seconds and rate_hz:
+            steps = round(min(seconds, longest_seconds(self.given, self.record) or seconds) * rate_hz)
+        elif self.given.kind == "waveform":
+            steps = self.given.sample_rate_hz
+        most = (self.record or {}).get("options", {}).get("max_tokens") or steps
+        steps = max(1, min(steps, most))
+        if self.given.kind == "tokens":
+            return np.zeros((steps, 2), dtype=np.int64)
+        return np.zeros(steps if self.given.kind == "waveform" else (steps, self.width), dtype=np.float32)
 
     def check(self, value: Any) -> np.ndarray:
         """An array that is given in place of what a recording holds, float32, or int64 of tokens.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -13,13 +11,14 @@ from mertk.data.columns import HALVES
 from mertk.data.recording import Recording
 from mertk.data.recording_error import RecordingError, border
 from mertk.errors import MertkError
-from mertk.features import Places, Source, open_source
+from mertk.features import Places
 from mertk.numerics import full_float32
 from mertk.run.device import open_device
 from mertk.run.given_recording import check_choice, open_recording, tell_unknown
-from mertk.run.intakes import Intake, find_lacks, intakes_of, left_out, read_input
+from mertk.run.intakes import Intake
 from mertk.run.model_search import find_models
-from mertk.run.questions import Question, ask, make_question
+from mertk.run.questions import Question, ask
+from mertk.run.reader import Reader
 from mertk.run.saved_model import open_model
 from mertk.run.wording import options_as_arguments
 
@@ -50,6 +49,7 @@ class Predictor:
         task: of the models; it says what an answer comes to.
         classes: class names; None when the task has none.
         modalities: what the models take.
+        dispensable: those of them that a recording may lack, since training left them out now and then.
         warnings: what is to be known of all answers, in words.
         notes: which commit a model of the hub is.
 
@@ -73,11 +73,12 @@ class Predictor:
         self._places, self._trusted = (places or Places()).over(found.places), tuple(trusted)
         self.device = open_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.models: list[SavedModel] = [open_model(one, trusted, self._places) for one in self._directories]
-        self.intakes = [intakes_of(saved) for saved in self.models]
+        self.reader = Reader(self.models, self._places, self.device, trusted)
         first = self.models[0]
+        intakes = self.reader.intakes
         for number, (directory, saved) in enumerate(zip(self._directories, self.models, strict=True)):
             alike = all(saved.info[key] == first.info[key] for key in ("task", "classes"))
-            if not alike or _kinds(self.intakes[number]) != _kinds(self.intakes[0]):
+            if not alike or _kinds(intakes[number]) != _kinds(intakes[0]):
                 raise MertkError(
                     f"{directory}: another task, other classes or other features than {self._directories[0]}; "
                     "give models of one experiment."
@@ -85,9 +86,8 @@ class Predictor:
             saved.model.to(self.device)
         self.task: Task = find_task(first.info["task"])
         self.classes: list[str] | None = first.info["classes"]
-        self.modalities = tuple(first.config.data.inputs)
+        self.modalities, self.dispensable = self.reader.modalities, self.reader.dispensable
         self.warnings, self.notes = [*found.warnings, *_tell_of_miniatures(self.models)], found.notes
-        self.sources: dict[str, Source] = {}
         self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -104,8 +104,7 @@ class Predictor:
             MertkError: features that cannot be made of a recording, or whose encoder is not there or another one.
         """
         with self._lock:
-            for intake in itertools.chain.from_iterable(self.intakes):
-                self._source(intake)
+            self.reader.prepare()
 
     def check_faces(self) -> None:
         """Refuse models that look at the whole picture, or at none.
@@ -113,23 +112,12 @@ class Predictor:
         Raises:
             MertkError: names the first of them.
         """
-        for directory, intakes in zip(self._directories, self.intakes, strict=True):
+        for directory, intakes in zip(self._directories, self.reader.intakes, strict=True):
             if not any(intake.is_of_faces for intake in intakes):
                 raise MertkError(
                     f"{directory}: this model was not trained on faces cut out of pictures; leave --crop out, or give "
                     "one whose features were made by mertk extract video --crop face."
                 )
-
-    def _source(self, intake: Intake) -> Source:
-        if intake.key not in self.sources:
-            if not intake.is_of_recordings:
-                raise MertkError(
-                    f"the {intake.modality} features of this model were made by Python code, which nobody noted; give "
-                    f'them as an array: predict({{"{intake.modality}": ...}}).'
-                )
-            made = open_source(intake.modality, intake.given, intake.record, self._places, self.device, self._trusted)
-            self.sources[intake.key] = made
-        return self.sources[intake.key]
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # text is a sequence of text, too
@@ -159,7 +147,7 @@ class Predictor:
             given: an audio or video file of one speaker; a `Recording`, such as `Recording.of_samples(samples, 44100)`
                 of sound in memory, which is resampled; or arrays by modality as the models take them, before they are
                 standardised: `audio` (S,) at the models' rate or (T, D), `video` (T, D), `text` (T, D), tokens (T, 2),
-                or what is said.
+                or what is said. What is `dispensable` may be left out.
             text: what is said in a file or in the sound of a `Recording`, or in each of a list; by default what a
                 `Recording` says, or a file of the same name that ends in .txt.
             half: of the picture with the speaker: whole, left, right.
@@ -204,7 +192,7 @@ class Predictor:
             raise MertkError(tell_unknown(given))
         recording = open_recording(given, text, half)
         with border(recording.file):
-            if "text" in self.modalities and recording.transcript is None:
+            if recording.transcript is None and "text" in set(self.modalities) - set(self.dispensable):
                 raise RecordingError(
                     f"{recording.file}: this model needs what is said; give text=..., or a file of the same name that "
                     "ends in .txt.",
@@ -266,24 +254,7 @@ class Predictor:
             RecordingError: the recording cannot be read, or lacks what the models need.
         """
         with self._lock, full_float32(), recording.on_disk() as own:
-            return self._read(own)
-
-    def _read(self, recording: Recording) -> Question:
-        from mertk.data.recording_file import check_file
-
-        if {"audio", "video"} & set(self.modalities):  # words may be all that there is
-            check_file(recording.file, "audio")
-        arrays: dict[str, np.ndarray] = {}
-        for intake in itertools.chain.from_iterable(self.intakes):
-            if intake.key not in arrays:
-                arrays[intake.key] = read_input(self._source(intake), intake.modality, recording)
-        lacks = find_lacks(recording, self.modalities)
-        if len(lacks) == len(self.modalities):
-            raise RecordingError(f"{' and '.join(lacks)}, so there is nothing to judge by.", "empty")
-        of_models = [{intake.modality: arrays[intake.key] for intake in intakes} for intakes in self.intakes]
-        question = make_question(recording.file.stem, self.models, self.intakes, of_models)
-        unseen = [part for intakes in self.intakes for part in left_out(intakes, recording)]
-        return replace(question, notes=[*unseen, *recording.notes, *question.notes, *lacks])
+            return self.reader.read(own)
 
     def answer_together(self, questions: Sequence[Question]) -> list[Answer | RecordingError]:
         """What the models say of what was read, or why there is no answer; those of equal shapes are one batch."""
@@ -298,36 +269,14 @@ class Predictor:
         """What the models say of arrays, by modality as they take them (see `predict`).
 
         Raises:
-            RecordingError: a modality is missing, or an array has another shape or type than the models take.
+            RecordingError: a modality is missing that the models need, or an array has another shape or type than they
+                take.
         """
-        if given.keys() != set(self.modalities):
-            raise RecordingError(
-                f"arrays: got {', '.join(map(str, given)) or 'none'}, expected {', '.join(self.modalities)}.", "shape"
-            )
-        intakes = itertools.chain.from_iterable(self.intakes)
-        rates = {intake.given.sample_rate_hz for intake in intakes if intake.given.kind == "waveform"}
-        if len(rates) > 1:
-            raise RecordingError(f"the models take sound at {sorted(rates)} Hz; give a Recording, not arrays.", "shape")
-        read: dict[str, np.ndarray] = {}  # what words came to, by what makes it of them: models share that
-        words = Recording(Path("arrays"), given["text"] if isinstance(given.get("text"), str) else None)
         with self._lock, full_float32():
-            of_models = [
-                {intake.modality: self._array(intake, given[intake.modality], words, read) for intake in intakes}
-                for intakes in self.intakes
-            ]
-            question = make_question("arrays", self.models, self.intakes, of_models)
-            (values,) = ask(self.models, self.task, [question], self.device)
-        if isinstance(values, RecordingError):
-            raise values
-        return self._make(values, [*words.notes, *question.notes])
-
-    def _array(self, intake: Intake, value: Any, words: Recording, read: dict[str, np.ndarray]) -> np.ndarray:
-        """What is given of one modality as an array; made of `words` where it is what is said."""
-        if intake.modality == "text" and isinstance(value, str):
-            if intake.key not in read:
-                read[intake.key] = read_input(self._source(intake), "text", words)
-            return read[intake.key]
-        return intake.check(value)
+            (answer,) = self.answer_together([self.reader.take(given)])
+        if isinstance(answer, RecordingError):
+            raise answer
+        return answer
 
     def _make(self, values: np.ndarray, notes: Sequence[str]) -> Answer:
         return self.task.tell(values, self.classes, list(dict.fromkeys(notes)))

@@ -44,16 +44,30 @@ def make_question(
     name: str,
     models: Sequence[SavedModel],
     intakes_of: Sequence[Sequence[Intake]],
-    of_models: Sequence[Mapping[str, np.ndarray]],
+    of_models: Sequence[Mapping[str, np.ndarray | None]],
+    seconds: float | None = None,
+    steps: int = 1,
 ) -> Question:
-    """The question whose arrays, of each model by modality, are as they were read; notes what models do not see."""
+    """The question whose arrays, of each model by modality, are as they were read; notes what models do not see.
+
+    Args:
+        of_models: None for what is absent.
+        seconds, steps: how long what is absent would be (`Intake.zeros`).
+    """
     rows, notes = [], []
     for saved, intakes, arrays in zip(models, intakes_of, of_models, strict=True):
-        cut = {intake.modality: intake.cut(arrays[intake.modality]) for intake in intakes}
-        for modality, most in getattr(saved.model, "steps", {}).items():  # of a model that cuts off what is longer
-            if len(cut[modality]) > most:
-                notes.append(f"the model sees {most} of the {len(cut[modality])} steps of its {modality}")
-        rows.append({intake.modality: intake.standardized(cut[intake.modality]) for intake in intakes})
+        limits = getattr(saved.model, "steps", {})  # of a model that cuts off what is longer
+        row = {}
+        for intake in intakes:
+            modality, array = intake.modality, arrays[intake.modality]
+            if array is None:
+                row[modality] = intake.zeros(seconds, steps)
+                continue
+            cut = intake.cut(array)
+            if len(cut) > limits.get(modality, len(cut)):
+                notes.append(f"the model sees {limits[modality]} of the {len(cut)} steps of its {modality}")
+            row[modality] = intake.standardized(cut)
+        rows.append(row)
     return Question(name, rows, notes)
 
 

@@ -15,7 +15,7 @@ from mertk.batch import MODALITIES
 from mertk.data.absence import Absence
 from mertk.data.changed_input import ChangedInput
 from mertk.data.dataset import UtteranceDataset
-from mertk.data.noise import UtteranceNoise, find_noises
+from mertk.data.noise import UtteranceNoise, check_noises, find_noises
 from mertk.features import Places
 from mertk.run.conditions import WHITE, Condition, Wanted, is_scored
 from mertk.run.evaluation import evaluate, find_finished_runs, open_run, run_model, tell_scores, write_results
@@ -60,6 +60,7 @@ def evaluate_conditions(
     for run_dir in find_finished_runs(directories):
         wanted.check(modalities_of(run_dir), run_dir)
     noises = () if wanted.noise_folder is None else tuple(find_noises(wanted.noise_folder.expanduser()))
+    check_noises(noises)
     conditions = wanted.conditions(WHITE if wanted.noise_folder is None else name_noises(wanted.noise_folder, noises))
 
     def score_conditions(accelerator: Accelerator, runs: list[Path]) -> None:

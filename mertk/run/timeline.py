@@ -7,7 +7,7 @@ window gets the answer that a file of it alone would get.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mertk.data.recording_error import MachineError, RecordingError, border
 from mertk.data.recording_window import SHORTEST_WINDOW_SECONDS, LongRecording, Times
 from mertk.errors import MertkError
+from mertk.run.absent_inputs import find_absent
 from mertk.run.wording import options_as_arguments
 from mertk.tasks.answer import Answer, TimedAnswer
 
@@ -117,36 +118,40 @@ class Timeline:
         self.notes: list[str] = []
         with border(recording.file):
             check_file(recording.file, "audio")
-            self._check_words()
-            end = self._find_end()
+            there = self._find_modalities()
+            end = self._find_end(there)
             times = cutting.times(recording, end)
         if not times:
             self.notes.append("nobody speaks in it")
-        if "text" in predictor.modalities and len(times) > 1:
+        if "text" in there and len(times) > 1:
             self.notes.append("when it is said is not known, so that each window is given all that is said")
         self.seconds, self.num_windows = float(end), len(times)
         self._long = LongRecording(recording, times)
 
-    def _check_words(self) -> None:
-        if "text" in self._predictor.modalities and self._recording.transcript is None:
+    def _find_modalities(self) -> list[str]:
+        """What the models get of the recording."""
+        takes, spares = self._predictor.modalities, self._predictor.dispensable
+        if self._recording.transcript is None and "text" in set(takes) - set(spares):
             raise RecordingError(
                 "this model needs what is said, and when it is said; give a model that does without, or, of a short "
                 "recording, all that is said in it (--text, or a file "
                 f"{self._recording.file.with_suffix('.txt')}), by which each window is judged then.",
                 "no_text",
             )
+        absent = find_absent(self._recording, takes, spares)
+        return [name for name in takes if name not in absent]
 
-    def _find_end(self) -> Fraction:
-        """Seconds at which the first of what the models take ends; notes how long the other goes on."""
+    def _find_end(self, there: Collection[str]) -> Fraction:
+        """Seconds at which the first of what the models get ends; notes how long the other goes on."""
         from mertk.data.sound_file import measure_sound
         from mertk.data.video_frames import read_duration
 
         file, ends = self._recording.file, {}
-        if "audio" in self._predictor.modalities:
+        if "audio" in there:
             # Packets say roughly how long sound is: where samples are coded, they are decoded and counted.
             sound = measure_sound(file)
             ends["sound"] = Fraction(sound.num_samples, sound.sample_rate_hz)
-        if "video" in self._predictor.modalities:
+        if "video" in there:
             ends["picture"] = read_duration(self._recording.video)
         if not ends:
             raise RecordingError("this model takes nothing but words, of which a recording has no timeline.", "no_text")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from mertk.content import Count
 from mertk.errors import MertkError
 from mertk.report.formatting import Part, Table, class_interval, percent
-from mertk.report.predictions import read_confidences, read_predictions
+from mertk.report.predictions import Told, read_predictions
 from mertk.tasks.report import Mistake, Predictions, Record, TaskReport, runs_by_seed
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ClassificationReport(TaskReport):
             return None
         classes = run.results["classes"]
         index = {name: position for position, name in enumerate(classes)}
-        found = read_predictions(path, index.__getitem__, str(classes))
+        found = read_predictions(path, index.__getitem__, str(classes), classes)
         counts = [[0] * len(classes) for _ in classes]
         for truth, prediction in found.values():
             counts[truth][prediction] += 1
@@ -76,7 +76,7 @@ class ClassificationReport(TaskReport):
             "pooled_by_seed": [{"seed": seed, **metrics_of_confusion(matrix)} for seed, matrix in by_seed.items()],
             "recall": dict(zip(classes, recall, strict=True)),
             "confusion": confusion.tolist(),
-            "calibration": _calibration(runs, classes),
+            "calibration": _calibration(predictions),
         }
 
     def terms(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> np.ndarray:
@@ -105,12 +105,12 @@ class ClassificationReport(TaskReport):
     def mistakes(self, run: ScoredRun, predictions: Mapping[str, tuple[Any, Any]]) -> list[Mistake]:
         """The surer an answer is of itself, the more wrong it is."""
         classes = run.results["classes"]
-        told = read_confidences(run.directory / "predictions.tsv", classes)
-        if told is None:
+        confidences = _confidences(predictions)
+        if confidences is None:
             return []
         return [
             Mistake(utterance, classes[truth], classes[prediction], confidence, f"{percent(confidence)} %")
-            for (utterance, (truth, prediction)), confidence in zip(predictions.items(), told[0], strict=True)
+            for (utterance, (truth, prediction)), confidence in zip(predictions.items(), confidences, strict=True)
             if truth != prediction
         ]
 
@@ -132,18 +132,21 @@ class ClassificationReport(TaskReport):
         plot_confusion(record["classes"], record["confusion"], title, path)
 
 
-def _calibration(runs: Sequence[ScoredRun], classes: Sequence[str]) -> Record | None:
+def _confidences(predictions: Predictions) -> list[float] | None:
+    return predictions.confidences if isinstance(predictions, Told) else None
+
+
+def _calibration(predictions: Sequence[Predictions]) -> Record | None:
     """Of all runs together; None where one has no probabilities."""
     import numpy as np
 
     from mertk.metrics.calibration import calibration
 
-    files = [run.directory / "predictions.tsv" for run in runs]
-    found = [read_confidences(file, classes) if file.is_file() else None for file in files]
-    if None in found:
+    told = [_confidences(one) for one in predictions]
+    if None in told:
         return None
-    confidence, right = (np.concatenate([one[side] for one in found if one]) for side in (0, 1))
-    return calibration(confidence, right)
+    right = [truth == prediction for one in predictions for truth, prediction in (one or {}).values()]
+    return calibration(np.concatenate(told), np.array(right))
 
 
 def _tell_calibration(found: Record) -> str:

@@ -89,12 +89,19 @@ def test_what_is_wrong_with_a_clip_is_told_without_folders(listener, tmp_path):
     (error,) = last(listener, Clip(damaged)).errors
     assert "cannot be read" in error and str(tmp_path) not in error
     assert last(listener, Clip()).errors == ("record or upload sound first",)
-    seeing = SimpleNamespace(modalities=("audio", "video"))
+    seeing = SimpleNamespace(modalities=("audio", "video"), dispensable=())
     assert last(seeing, Clip()).errors == ("record or upload a video first",)
     (error,) = last(seeing, Clip(write_sound(tmp_path / "sound.wav", 0.5))).errors
     assert error == "this model looks at the picture too, and there is none; record or upload a video"
     (tmp_path / "clip.txt").write_text("nobody asked for it", encoding="utf-8")
     assert last(listener, Clip(write_sound(tmp_path / "clip.wav", 0.5))).answer is not None
+
+
+def test_what_models_do_without_a_clip_may_lack(tmp_path):
+    sparing = SimpleNamespace(modalities=("audio", "video", "text"), dispensable=("video", "text"))
+    recording = answering._open(sparing, Clip(write_sound(tmp_path / "sound.wav", 0.5)))
+    assert [name for name in sparing.modalities if recording.is_without(name)] == ["video", "text"]
+    assert answering._open(sparing, Clip(tmp_path / "sound.wav", "hello")).transcript == "hello"
 
 
 def test_words_alone_are_a_clip(reader):

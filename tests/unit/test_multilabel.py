@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,6 +62,26 @@ def test_a_page_shows_labels(trained, tmp_path):
     assert report([str(trained), "--out", str(tmp_path / "report.html")]) == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "weighted accuracy and F1 of each label" in page and "nothing says how sure" in page
+
+
+def test_what_it_copes_with_is_told_by_label_metrics(trained, tmp_path):
+    exp = tmp_path / "exp"
+    shutil.copytree(trained, exp, copy_function=shutil.copy2)
+    missing = ["--missing", "audio=0:0.5:0.5", "--missing_units", "frames"]
+    assert evaluate([str(exp), *missing, "--noise_snr=-40", "--seeds", "2", "--trust", "tests"]) == 0
+    (told,) = read(exp / "robustness/curves.json")["experiments"]
+    curves = {curve["subject"]: curve["points"] for curve in told["curves"]}
+    for subject, pattern in (("audio missing, frames", "missing_*_0.5"), ("white noise", "noise_*")):
+        point = curves[subject][-1]
+        files = sorted(exp.glob(f"session-clean/fold_1/seed_*/robustness/{pattern}/seed_*/results.json"))
+        assert len(files) == 4 and point["draws"] == 2
+        for name in TASK.metric_set().names:
+            mean = np.mean([read(file)["metrics"][name] for file in files])
+            assert point["figures"][name] == pytest.approx(mean)
+            assert point["changes"][name] == pytest.approx(mean - 1)
+    # Noise as loud as that hides the tones.
+    assert curves["white noise"][-1]["figures"]["exact_match"] < 1
+    assert curves["audio missing, frames"][0]["figures"] == told["clean"]["figures"]
 
 
 def test_answers_are_as_wrong_as_labels_are():

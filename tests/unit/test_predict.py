@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+import mertk
 from mertk.bin import predict
 from mertk.data.feature_store import read_record
 from mertk.data.manifest import load_manifest
 from mertk.data.recording import Recording
 from mertk.data.video_frames import Segment, read_duration, read_frames
 from mertk.data_prep import extract_audio, extract_text, extract_video, raw_video
+from mertk.errors import MertkError
 from mertk.features import Places, open_source
 from mertk.features.clip_frame_encoder import ClipFrameEncoder
 from tests.raw_corpus import write_bert, write_clip_file, write_corpus, write_wavlm
@@ -221,6 +223,67 @@ def test_what_cannot_be_read_is_named_and_the_rest_predicted(corpus, model, tmp_
     _, pair, _ = call(capsys, "--model", model, *table, "--", tmp_path / "sound.wav")
     _, whole, _ = call(capsys, "--model", model, *table, "--", tmp_path / "good.mp4")
     assert float(pair[1][1]) == pytest.approx(float(whole[1][1]), abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def sparing(corpus):
+    """A model whose training left out sound and picture now and then."""
+    dropped = {name: FEATURES | {"dropout": 0.3} for name in ("audio", "video")}
+    return save_means(corpus / "models/sparing", corpus / "data", dropped | {"text": TOKENS})
+
+
+def test_what_training_left_out_now_and_then_a_recording_may_lack(corpus, model, sparing, tmp_path, capsys):
+    write_clip_file(tmp_path / "silent.mp4", sound=False)
+    shutil.copy(corpus / "data/wav/abc/0001.wav", tmp_path / "sound.wav")
+    files = [tmp_path / "silent.mp4", tmp_path / "sound.wav"]
+    (tmp_path / "table.tsv").write_text("silent\thello\nsound\thello\n")
+    given = ["--transcripts", tmp_path / "table.tsv", "--", *files]
+    code, rows, error = call(capsys, "--model", sparing, *given)
+    assert code == 0 and [row[0] for row in rows[1:]] == [str(file) for file in files]
+    for file, name in zip(files, ("sound", "picture"), strict=True):
+        assert f"note: {file}: no {name}: zeros in its place, which the model was trained to do without" in error
+    # Zeros are what the other modalities are added to: the answer is that of what is there.
+    predictor = mertk.load(sparing, trust="tests.sentiment_model")
+    whole = Recording(clip_of(corpus, "abc$_$0001"), "hello")
+    (row,) = predictor.read(whole).rows
+    (lacking,) = predictor.read(Recording(files[1], "hello")).rows
+    assert lacking["video"].shape == row["video"].shape and not lacking["video"].any()
+    means = np.concatenate(
+        [row["audio"].mean(axis=0), np.zeros(row["video"].shape[1]), row["text"][:, :1].mean(axis=0)]
+    )
+    assert float(rows[2][1]) == pytest.approx(means @ np.linspace(-1, 1, len(means)), abs=1e-3)
+    # One model that needs it is enough for a refusal.
+    code, rows, error = call(capsys, "--model", sparing, model, *given)
+    assert code == 1 and len(rows) == 1
+    assert "give a recording with sound, or a model that was trained to do without (data.inputs.audio.dropout)" in error
+    assert "put one of the same name beside, or a model that was trained to do without" in error
+
+
+def test_nothing_is_left_to_judge_by(sparing, tmp_path, capsys):
+    write_clip_file(tmp_path / "silent.mp4", sound=False)
+    code, _, error = call(capsys, "--model", sparing, "--", tmp_path / "silent.mp4")
+    assert code == 1 and "this model needs what is said; give mertk predict --text" in error
+    sound = {"audio": np.zeros((3, 5), np.float32)}
+    with pytest.raises(MertkError, match=r"got audio, expected audio \(or not\), video \(or not\), text"):
+        mertk.load(sparing, trust="tests.sentiment_model").predict(sound)
+
+
+def test_a_timeline_does_without_what_training_left_out(corpus, sparing, tmp_path):
+    shutil.copy(corpus / "data/wav/abc/0001.wav", tmp_path / "sound.wav")
+    predictor = mertk.load(sparing, trust="tests.sentiment_model")
+    windows = list(predictor.timeline(tmp_path / "sound.wav", 0.5, text="hello"))
+    assert len(windows) > 1 and all("no picture" in " ".join(window.notes) for window in windows)
+    (alone,) = predictor.timeline(tmp_path / "sound.wav", 60, text="hello")
+    assert alone.intensity == pytest.approx(predictor.predict(tmp_path / "sound.wav", text="hello").intensity)
+
+
+def test_arrays_may_lack_it_too(corpus, sparing):
+    predictor = mertk.load(sparing, trust="tests.sentiment_model")
+    sound = read_features(corpus / "data/features/audio")["abc$_$0001"].astype(np.float32)
+    answer = predictor.predict({"audio": sound, "text": "hello"})
+    assert answer.notes == ("no picture: zeros in its place, which the model was trained to do without",)
+    file = Recording(corpus / "data/wav/abc/0001.wav", "hello")
+    assert answer.intensity == pytest.approx(predictor.predict(file).intensity, abs=1e-3)
 
 
 @pytest.mark.parametrize("extractor", ["mmsa", "OpenFace"])

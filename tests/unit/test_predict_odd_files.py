@@ -165,8 +165,8 @@ def test_answers_that_are_no_numbers_are_errors(model, tmp_path, capsys, monkeyp
 def test_features_that_are_no_numbers_are_errors(model, tmp_path, monkeypatch):
     predictor = Predictor([model], "cpu")
     predictor.prepare()
-    (key,) = predictor.sources
-    predictor.sources[key] = lambda _: np.array([0.1, np.inf], dtype=np.float32)
+    (key,) = predictor.reader.sources
+    predictor.reader.sources[key] = lambda _: np.array([0.1, np.inf], dtype=np.float32)
     with pytest.raises(ValueError, match="its audio gives NaN or infinite values"):
         predictor.answer(Recording(write_tone(tmp_path / "good.wav")))
 

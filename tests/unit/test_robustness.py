@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 
 import mertk
 from mertk.bin import evaluate, summarize
@@ -245,7 +246,19 @@ def test_a_condition_that_a_run_lacks_is_left_out_and_named(scored, tmp_path):
     shutil.rmtree(runs_of(exp)[0] / "robustness" / "drop_video")
     found = find_robustness(collect([exp])[0])
     assert "without video" not in [curve.subject for curve in found.curves]
-    assert re.search("drop_video: 1 of 1 draws are left out", " ".join(found.notes))
+    (note,) = found.notes
+    assert note.startswith("left out, since some runs lack it: without video (1 of 1 draws); the same mertk evaluate")
+
+
+def test_a_report_shows_no_picture_while_every_condition_lacks_a_run(scored, tmp_path):
+    exp = tmp_path / "exp"
+    shutil.copytree(scored[0], exp, copy_function=shutil.copy2)
+    shutil.rmtree(runs_of(exp)[0] / "robustness")
+    shutil.rmtree(exp / "robustness")
+    assert report([str(exp), "--out", str(tmp_path / "out")]) == 0
+    told = (tmp_path / "out" / "RESULTS.md").read_text()
+    assert "### What it copes with" in told and "white noise: 0 dB (2 of 2 draws)" in told
+    assert "robustness.png" not in told and not (tmp_path / "out" / "robustness.png").exists()
 
 
 def test_scores_of_other_utterances_are_refused(scored, tmp_path):
@@ -277,6 +290,16 @@ def test_files_that_are_none_of_ours_are_not_replaced(scored, tmp_path, capsys):
 def test_refusals_leave_nothing_behind(trained, words, message, capsys):
     assert evaluate.main([str(trained), *words.split()]) == 1
     assert message in capsys.readouterr().err
+    assert not list(trained.rglob("robustness"))
+
+
+@pytest.mark.parametrize("content", [b"no sound", b""])
+def test_damaged_noise_is_told_before_anything_is_scored(trained, tmp_path, content, capsys):
+    soundfile.write(tmp_path / "a.wav", np.full(50, 0.1), 8000)
+    (tmp_path / "b.wav").write_bytes(content)
+    words = ["--noise_snr", "10", "--noise_folder", str(tmp_path), "--trust", TRUST]
+    assert evaluate.main([str(trained), *words]) == 1
+    assert f"{tmp_path}/b.wav: this noise cannot be read" in capsys.readouterr().err
     assert not list(trained.rglob("robustness"))
 
 
