@@ -115,7 +115,7 @@ class Graph(nn.Module):
     @property
     def output_names(self) -> list[str]:
         """What `mertk predict` tells; of classes what the model says of each before that, too."""
-        return list(self.task.describe_outputs())
+        return ["intensity"] if self.task.has_numbers else ["probabilities", "logits"]
 
     def forward(self, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Answers (B, C), or (B, 1), and of classes the logits."""

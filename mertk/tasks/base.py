@@ -30,7 +30,6 @@ class Task(abc.ABC):
         name: what files and configurations call it.
         metrics: all that it may be measured by.
         has_numbers: whether labels are numbers rather than names.
-        activation: what makes answers of logits; None where these are the answers.
         report: its part of RESULTS.md.
         activation: what makes probabilities of logits; empty where the model gives the answer itself.
         meaning: of the numbers of an answer, in words.
@@ -38,7 +37,6 @@ class Task(abc.ABC):
 
     name: ClassVar[str]
     has_numbers: ClassVar[bool] = False
-    activation: ClassVar[str | None] = None
     metrics: ClassVar[Mapping[str, Metric]]
     report: ClassVar[TaskReport]
     activation: ClassVar[str] = ""
@@ -143,17 +141,6 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def answer(self, logits: torch.Tensor) -> torch.Tensor:
         """What logits (N, C) say, (N, C): probabilities or intensities. Those of several models may be averaged."""
-
-    @abc.abstractmethod
-    def describe_outputs(self) -> dict[str, str]:
-        """What an answer is, by the names that outputs of a model have outside of mertk; where they differ, logits too.
-
-        The answer comes first.
-        """
-
-    @abc.abstractmethod
-    def describe_answer(self, classes: Classes) -> str:
-        """What a model tells, in some words: `one of 4 classes`."""
 
     # Figures
 

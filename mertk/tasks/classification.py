@@ -24,7 +24,6 @@ class Classification(Task):
     """Which of several classes it is, and how probable each is."""
 
     name = "classification"
-    activation = "softmax"
     metrics = CLASS_METRICS
     report = ClassificationReport()
     activation = "softmax"
@@ -62,15 +61,6 @@ class Classification(Task):
         import torch
 
         return torch.softmax(logits, dim=1)
-
-    def describe_outputs(self) -> dict[str, str]:
-        return {
-            "probabilities": "of the classes, which add up to 1; the answer is the largest",
-            "logits": "what the probabilities are made of",
-        }
-
-    def describe_answer(self, classes: Classes) -> str:
-        return f"one of {len(classes)} classes"
 
     def metric_set(self, name: str | None = None) -> MetricSet:
         """The same metrics whatever the corpus; which come first, it says."""

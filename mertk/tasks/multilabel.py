@@ -36,7 +36,6 @@ class MultiLabel(Task):
     """Which of several labels an utterance has, and how probable each is."""
 
     name = "multilabel"
-    activation = "sigmoid"
     metrics = LABEL_METRICS
     report = MultiLabelReport()
     activation = "sigmoid"
@@ -110,15 +109,6 @@ class MultiLabel(Task):
 
     def answer(self, logits: torch.Tensor) -> torch.Tensor:
         return logits.sigmoid()
-
-    def describe_outputs(self) -> dict[str, str]:
-        return {
-            "probabilities": "of each label by itself; those above 0.5 are the answer",
-            "logits": "what the probabilities are made of",
-        }
-
-    def describe_answer(self, classes: Classes) -> str:
-        return f"which of {len(classes)} labels hold"
 
     def metric_set(self, name: str | None = None) -> MetricSet:
         """One set, whatever the corpus."""

@@ -62,12 +62,6 @@ class Regression(Task):
     def answer(self, logits: torch.Tensor) -> torch.Tensor:
         return logits
 
-    def describe_outputs(self) -> dict[str, str]:
-        return {"intensity": "on the scale of the labels that the model was trained on"}
-
-    def describe_answer(self, classes: Classes) -> str:
-        return "an intensity"
-
     def metric_set(self, name: str | None = None) -> MetricSet:
         """`mosi` or `sims`, what the intensities of a corpus are scored by; without one, `mae`, `corr` and `ccc`."""
         return find_intensity_set(name)
