@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mertk.nn.exporting import is_exporting
 from mertk.nn.pooling import zero_padding
 
 
@@ -50,10 +49,6 @@ class StepProjection(nn.Conv1d):
 
     def _fill_up(self, steps: torch.Tensor, real: torch.Tensor, kernel_size: int) -> torch.Tensor:
         """Steps (B, F, I), zeros behind their lengths, cut and filled up; what is cut is behind `real` (B,)."""
-        if is_exporting() and self.is_fixed:  # the same number of steps, whatever F
-            return functional.pad(steps, (0, 0, 0, max(self.longest, kernel_size)))[:, : max(self.longest, kernel_size)]
-        if is_exporting():  # as many features as there are steps, those behind the lengths zeros
-            return functional.pad(zero_padding(steps, real), (0, 0, 0, kernel_size - 1))
         steps = steps[:, : self.longest]
-        least = max(self.longest if self.is_fixed else steps.shape[1], kernel_size)
+        least = torch.sym_max(self.longest if self.is_fixed else steps.shape[1], kernel_size)
         return functional.pad(steps, (0, 0, 0, least - steps.shape[1]))
