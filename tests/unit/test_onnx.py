@@ -103,7 +103,7 @@ class Looking(torch.nn.Module):
 def test_an_encoder_can_be_left_outside(tmp_path):
     encoder = PictureEncoder(side=8, channels=[8], dimension=6)
     model = Plain(video=encoder)
-    saved = saved_model(model, {"video": FEATURES}, tmp_path, facts={"video_dim": 64})
+    saved = saved_model(model, {"video": FEATURES}, facts={"video_dim": 64})
     facts = export_onnx(saved, tmp_path / "out", encoders=False)
     assert model.video_encoder is encoder
     assert facts.inputs[0]["shape"] == ["batch", "video_frames", 6]
@@ -114,7 +114,7 @@ def test_an_encoder_can_be_left_outside(tmp_path):
 
 def test_encoders_that_were_frozen_or_cannot_be_written_are_left_outside_with_the_reason(tmp_path):
     model = Plain(audio=PassOn(), video=Looking())
-    saved = saved_model(model, {"audio": FEATURES, "video": FEATURES}, tmp_path)
+    saved = saved_model(model, {"audio": FEATURES, "video": FEATURES})
     facts = export_onnx(saved, tmp_path / "out", apart=["audio"])
     audio, video = facts.outside
     assert facts.inputs[2]["shape"][2] == 5 and "cannot be written as ONNX (" in video
@@ -129,7 +129,7 @@ def test_features_are_cut_and_standardised_inside(tmp_path):
     statistics = {"mean": random.normal(0, 3, 6).tolist(), "std": [2.0, 0.5, 0.0, 1.0, 3.0, 1.0]}
     inputs = {"audio": {"kind": "features", "max_seconds": 0.8, "normalize": True}}
     info = {"feature_records": {"audio": RECORD | {"dimension": 6}}, "normalization": {"audio": statistics}}
-    saved = saved_model(build(Plain, audio=PassOn()), inputs, tmp_path, **info)
+    saved = saved_model(build(Plain, audio=PassOn()), inputs, **info)
     with keeping_precision():
         compute_in_full_float32()  # which torch's exporter would fall over
         facts = export_onnx(saved, tmp_path / "out")
@@ -157,7 +157,7 @@ class Counting(Plain):
 
 
 def test_a_model_for_one_size_of_batch_is_refused_with_the_cause(tmp_path):
-    saved = saved_model(Counting(audio=PassOn()), {"audio": FEATURES}, tmp_path)
+    saved = saved_model(Counting(audio=PassOn()), {"audio": FEATURES})
     with pytest.raises(MertkError, match=r"Counting cannot be written as ONNX \(a number of utterances.*len\(\)"):
         export_onnx(saved, tmp_path / "out", encoders=False)
 
@@ -178,7 +178,7 @@ class Otherwise(Model):
 
 
 def test_a_graph_that_answers_otherwise_is_not_left_behind(tmp_path):
-    saved = saved_model(Otherwise(), {"video": FEATURES}, tmp_path)
+    saved = saved_model(Otherwise(), {"video": FEATURES})
     (tmp_path / "out").mkdir()
     (tmp_path / "out/README.md").write_text("mine")
     with pytest.raises(MertkError, match=r"model.onnx would give answers that differ by .* more than 1e-05; it is not"):
@@ -193,4 +193,4 @@ def test_a_graph_that_answers_otherwise_is_not_left_behind(tmp_path):
 def test_absent_packages_are_told(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MertkError, match=r"pip install 'mertk\[onnx\]'"):
-        export_onnx(saved_model(Otherwise(), {"video": FEATURES}, tmp_path), tmp_path / "out")
+        export_onnx(saved_model(Otherwise(), {"video": FEATURES}), tmp_path / "out")

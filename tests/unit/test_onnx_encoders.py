@@ -30,7 +30,7 @@ def with_bert(folder):
     torch.manual_seed(0)
     BertModel(BertConfig(vocab_size=30, max_position_embeddings=12, **SIZE)).save_pretrained(folder / "bert")
     model = Plain(text=PretrainedTextEncoder(str(folder / "bert")))
-    return saved_model(model, {"text": {"kind": "tokens"}}, folder)
+    return saved_model(model, {"text": {"kind": "tokens"}})
 
 
 def with_wavlm(norm, folder):
@@ -41,7 +41,7 @@ def with_wavlm(norm, folder):
     WavLMModel(config).save_pretrained(folder / "wavlm")
     Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(folder / "wavlm")
     model = Plain(audio=PretrainedAudioEncoder(str(folder / "wavlm")))
-    return saved_model(model, {"audio": {"kind": "waveform"}}, folder)
+    return saved_model(model, {"audio": {"kind": "waveform"}})
 
 
 def check(saved, found_of, lengths):
@@ -71,7 +71,7 @@ def test_a_model_with_wavlm_is_written_as_a_whole(norm, tmp_path):
     check(saved, lambda arrays: run_graph(tmp_path / "out", arrays)[0], [7, 1, 3])
 
 
-def test_pictures_answer_alike_where_they_are_written_down(tmp_path):
+def test_pictures_answer_alike_where_they_are_written_down():
     model = Plain(video=PictureEncoder(side=8, channels=[8], dimension=6))
-    saved = saved_model(model, {"video": FEATURES}, tmp_path, facts={"video_dim": 64})
+    saved = saved_model(model, {"video": FEATURES}, facts={"video_dim": 64})
     check(saved, lambda arrays: written_form(saved, arrays), [3, 1, 9])

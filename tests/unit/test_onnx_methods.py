@@ -67,13 +67,6 @@ def baseline(task, modalities, name, **arguments):
     return make_baseline(name, dims, num_classes=3, task=task, modalities=list(modalities), **arguments)
 
 
-def shallow_mult(task, modalities):
-    model = baseline(task, modalities, "mult")
-    for stack in model.memories.values():
-        stack.layers = stack.layers[:1]
-    return model
-
-
 class SideBySide(Plain):
     """Several methods, whose outputs are added: to write one graph takes less than to write several."""
 
@@ -86,7 +79,9 @@ class SideBySide(Plain):
 
 
 def all_but_mult(task, modalities):
-    return SideBySide([baseline(task, modalities, name) for name in BASELINES if name != "mult"])
+    """On as few modalities as show what each does; that MulT's transformer can be written, HSCL's shows."""
+    alone = [baseline(task, ["audio"], name) for name in ("late_fusion", "lf_dnn", "lmf")]
+    return SideBySide([*alone, *(baseline(task, modalities, name) for name in ("tfn", "ef_lstm"))])
 
 
 #: forms of a model that compute their answers in other ways
@@ -109,11 +104,11 @@ def _name(value):
 
 
 @pytest.mark.parametrize(("maker", "arguments"), FORMS, ids=_name)
-def test_every_form_of_a_method_answers_alike_where_it_is_written_down(maker, arguments, tmp_path):
+def test_every_form_of_a_method_answers_alike_where_it_is_written_down(maker, arguments):
     for modalities in SETS:
         for task in TASKS if len(modalities) == 1 else TASKS[:1]:
             model = build(maker, task, list(modalities), **arguments)
-            saved = saved_model(model, dict.fromkeys(modalities, FEATURES), tmp_path)
+            saved = saved_model(model, dict.fromkeys(modalities, FEATURES))
             for seed, lengths in enumerate(([12, 1, 4], [1])):
                 arrays = arrays_of(saved, lengths, seed)
                 found = written_form(saved, arrays)
@@ -138,7 +133,6 @@ CASES = {
     "foal": (foal, "classification", ["audio", "video"]),
     "hscl": (shallow_hscl, "regression", ["video"]),
     "tam_ulag": (tam_ulag, "multilabel", ["audio", "text"]),
-    "mult": (shallow_mult, "regression", ["text"]),
     "baselines": (all_but_mult, "classification", ["audio", "text"]),
 }
 
@@ -146,7 +140,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_onnxruntime_answers_as_torch_does(case, tmp_path):
     maker, task, modalities = CASES[case]
-    saved = saved_model(build(maker, task, modalities), dict.fromkeys(modalities, FEATURES), tmp_path)
+    saved = saved_model(build(maker, task, modalities), dict.fromkeys(modalities, FEATURES))
     facts = check_graph(saved, tmp_path / "out")
     assert facts.inside == {"classification": ["softmax"], "multilabel": ["sigmoid"]}.get(task, [])
     assert facts.outputs[0]["name"] == ("intensity" if task == "regression" else "probabilities")
@@ -161,4 +155,4 @@ def test_onnxruntime_answers_as_torch_does(case, tmp_path):
 @pytest.mark.parametrize(("maker", "arguments"), FORMS, ids=_name)
 def test_every_form_is_answered_by_onnxruntime(maker, arguments, modalities, tmp_path):
     model = build(maker, "classification", list(modalities), **arguments)
-    check_graph(saved_model(model, dict.fromkeys(modalities, FEATURES), tmp_path), tmp_path / "out")
+    check_graph(saved_model(model, dict.fromkeys(modalities, FEATURES)), tmp_path / "out")
