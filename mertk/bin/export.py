@@ -27,7 +27,11 @@ def main(argv: list[str] | None = None) -> int:
     add("--to", required=True, metavar="DIR|hub:OWNER/NAME", help="a new directory, or a model on the Hugging Face hub")
     add("--run", default="all", metavar="all|best|FOLD/SEED", help="which models of an experiment; best by validation")
     add("--format", default="mertk", choices=("mertk", "onnx"), help="for mertk, or a graph for ONNX Runtime")
-    add("--with_encoders", action="store_true", help="copy encoders that were frozen, too")
+    add(
+        "--with_encoders",
+        action="store_true",
+        help="copy encoders that were frozen, too; into a graph, if they are of the model",
+    )
     shall = "that others shall take, an id of the hub, when that is not where it was in training"
     add("--speech", metavar="WEIGHTS", help=f"the speech encoder {shall}")
     add("--clip", metavar="WEIGHTS", help=f"the CLIP model {shall}")

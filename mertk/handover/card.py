@@ -56,8 +56,8 @@ def make_card(name: str, package: Package, chosen: Chosen, figures: Figures, wis
         "title": _title(name),
         "banner": _banner(saved.info),
         "summary": _summary(saved, chosen),
-        **(_use(name, saved, package) if package.graph is None else use_of_graph(name, package.graph)),
-        "graph": "" if package.graph is None else tell_graph(package.graph),
+        **(use_of_graph(name, package.graphs) if package.graphs else _use(name, saved, package)),
+        "graph": tell_graph(package.graphs) if package.graphs else "",
         "figures": figures_text(figures, chosen),
         "data": _data(record, corpus, saved.info, wishes),
         "encoders": _encoders(package.encoders),
@@ -85,10 +85,11 @@ def _metadata(
     ids = [one.weights.partition("@")[0] for one in encoders if "/" in one.weights]
     is_miniature = saved.info["miniature"]
     results = eval_results(figures.own, title, modalities)
+    extra = ["onnx"] * (wishes.kind == "onnx") + ["miniature"] * is_miniature
     return ModelCardData(
         library_name="mertk",
         license=wishes.licence,
-        tags=["mertk", "emotion-recognition", *modalities, *(["miniature"] if is_miniature else [])],
+        tags=["mertk", "emotion-recognition", *modalities, *extra],
         base_model=list(dict.fromkeys(ids)) or None,
         model_name=_title(name),
         eval_results=results,

@@ -40,7 +40,7 @@ class Package:
         features: by modality, the folder of an encoder that was copied.
         saved: the first model, for the card.
         encoders: what the models need, for the card.
-        graph: of the first model as an ONNX graph, what is to be known of it, for the card; None otherwise.
+        graphs: of each model as an ONNX graph, what is to be known of it, for the card; none otherwise.
         warnings: what the user should know.
         folders: of this machine, which no file may name.
     """
@@ -49,7 +49,7 @@ class Package:
     features: dict[str, str] = field(default_factory=dict)
     saved: SavedModel | None = None
     encoders: list[UsedEncoder] = field(default_factory=list)
-    graph: OnnxFacts | None = None
+    graphs: list[OnnxFacts] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
 
@@ -123,7 +123,7 @@ def _write_model(target: Path, source: Path, saved: SavedModel, wishes: Wishes, 
 
     target.mkdir(parents=True, exist_ok=True)
     references, folders = {}, {}
-    if wishes.kind == "mertk" and not wishes.with_encoders:
+    if not wishes.with_encoders:
         references, folders = find_frozen(saved, wishes.places, wishes.trusted, package.warnings)
     inner = inner_encoders(saved, references, wishes.places)
     package.encoders += [one for one in inner if one not in package.encoders]
@@ -135,8 +135,10 @@ def _write_model(target: Path, source: Path, saved: SavedModel, wishes: Wishes, 
     if wishes.kind == "onnx":
         from mertk.run.onnx import export_onnx
 
-        graph = export_onnx(replace(saved, info=info), target)
-        package.graph = package.graph or graph
+        apart = [name.partition("_")[0] for name in references]
+        graph = export_onnx(replace(saved, info=info), target, apart=apart)
+        package.graphs.append(graph)
+        package.warnings += [f"left outside the graph: {one}" for one in graph.outside if " of the model; " in one]
         return
     for name in names:
         if (source / "encoders" / name).is_dir():

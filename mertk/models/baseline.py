@@ -82,7 +82,7 @@ class Baseline(Model):
             steps = zero_padding(steps, lengths)
             if self.padding == "fixed":
                 longest = self.longest[one]
-                steps = functional.pad(steps[:, :longest], (0, 0, 0, max(longest - steps.shape[1], 0)))
+                steps = functional.pad(steps[:, :longest], (0, 0, 0, torch.sym_max(longest - steps.shape[1], 0)))
                 lengths = torch.full_like(lengths, longest)
             found[one] = steps, lengths
         return found

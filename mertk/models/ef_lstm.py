@@ -96,7 +96,6 @@ class EfLstm(Baseline):
 
     def _normalise(self, steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         if self.padding == "fixed":
-            is_real = torch.ones(len(steps), steps.shape[2], dtype=torch.bool, device=steps.device)
-            return self.norm(steps.transpose(1, 2), is_real).transpose(1, 2)
+            return self.norm(steps.transpose(1, 2)).transpose(1, 2)
         steps = zero_padding(steps, lengths)
         return zero_padding(self.norm(steps, length_mask(lengths, steps.shape[1])), lengths)

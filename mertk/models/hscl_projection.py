@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mertk.nn.exporting import is_exporting
 from mertk.nn.pooling import zero_padding
 
 
@@ -43,17 +42,9 @@ class StepProjection(nn.Conv1d):
         """Map steps (B, F, I), of which so many (B,) are real, to features (B, T, D) and how many are real (B,)."""
         (kernel_size,) = self.kernel_size
         real = num_steps.clamp(max=self.longest)
-        steps = self._fill_up(zero_padding(steps, num_steps), real, kernel_size)
+        steps = zero_padding(steps, num_steps)[:, : self.longest]
+        least = torch.sym_max(self.longest if self.is_fixed else steps.shape[1], kernel_size)
+        steps = functional.pad(steps, (0, 0, 0, least - steps.shape[1]))
         features = super().forward(steps.transpose(1, 2)).transpose(1, 2)
         lengths = (real - kernel_size + 1).clamp(min=1)
         return features if self.is_fixed else zero_padding(features, lengths), lengths
-
-    def _fill_up(self, steps: torch.Tensor, real: torch.Tensor, kernel_size: int) -> torch.Tensor:
-        """Steps (B, F, I), zeros behind their lengths, cut and filled up; what is cut is behind `real` (B,)."""
-        if is_exporting() and self.is_fixed:  # the same number of steps, whatever F
-            return functional.pad(steps, (0, 0, 0, max(self.longest, kernel_size)))[:, : max(self.longest, kernel_size)]
-        if is_exporting():  # as many features as there are steps, those behind the lengths zeros
-            return functional.pad(zero_padding(steps, real), (0, 0, 0, kernel_size - 1))
-        steps = steps[:, : self.longest]
-        least = max(self.longest if self.is_fixed else steps.shape[1], kernel_size)
-        return functional.pad(steps, (0, 0, 0, least - steps.shape[1]))

@@ -73,7 +73,5 @@ class LateFusion(Baseline):
         """
         logits: torch.Tensor | float = 0.0
         for one, steps in self.sequences(batch).items():
-            vectors = masked_mean(*steps)
-            is_real = torch.ones(len(vectors), dtype=torch.bool, device=vectors.device)
-            logits = logits + self.votes[one](self.dropout(self.norms[one](vectors, is_real)))
+            logits = logits + self.votes[one](self.dropout(self.norms[one](masked_mean(*steps))))
         return {"logits": logits}

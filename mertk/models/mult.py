@@ -137,7 +137,7 @@ class MulT(Baseline):
         projection = self.projections[one]
         (kernel_size,) = projection.kernel_size
         steps = self.text_dropout(steps) if one == "text" else steps
-        steps = functional.pad(steps, (0, 0, 0, max(kernel_size - steps.shape[1], 0)))
+        steps = functional.pad(steps, (0, 0, 0, torch.sym_max(kernel_size - steps.shape[1], 0)))
         features = projection(steps.transpose(1, 2)).transpose(1, 2)
         lengths = (lengths - kernel_size + 1).clamp(min=1)
         return zero_padding(features, lengths), lengths

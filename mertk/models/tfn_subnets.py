@@ -35,8 +35,7 @@ class MeanSubnet(nn.Module):
 
     def forward(self, sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Map (B, T, D) with lengths (B,) to (B, H)."""
-        is_real = torch.ones(len(sequences), dtype=torch.bool, device=sequences.device)
-        hidden = self.dropout(self.norm(masked_mean(sequences, lengths), is_real))
+        hidden = self.dropout(self.norm(masked_mean(sequences, lengths)))
         for linear in (self.linear_1, self.linear_2, self.linear_3):
             hidden = functional.relu(linear(hidden))
         return hidden

@@ -32,8 +32,8 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(num_features))
         self.register_buffer("running_variance", torch.ones(num_features))
 
-    def forward(self, frames: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Normalise (B, T, D), or (B, D); the mask, (B, T) or (B,), is True for real frames.
+    def forward(self, frames: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Normalise (B, T, D), or (B, D); the mask, (B, T) or (B,), is True for real frames. None: all are real.
 
         What comes out of others means nothing.
         """
@@ -41,7 +41,8 @@ class MaskedBatchNorm(nn.Module):
         scale = self.weight * (variance + self.epsilon).rsqrt()
         return frames * scale + (self.bias - mean * scale)
 
-    def _statistics(self, frames: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _statistics(self, frames: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        mask = frames.new_ones(frames.shape[:-1], dtype=torch.bool) if mask is None else mask
         # Sums around the running mean, which all processes share, lose no digits, and need one exchange only.
         shift = self.running_mean.clone()
         centred = (frames - shift).masked_fill(~mask[..., None], 0.0)

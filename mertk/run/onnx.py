@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ def export_onnx(
     saved: SavedModel,
     directory: Path,
     encoders: bool | None = None,
+    apart: Collection[str] = (),
     tolerance: float = TOLERANCE,
     largest_file_bytes: int = LARGEST_FILE_BYTES,
 ) -> OnnxFacts:
@@ -52,6 +53,7 @@ def export_onnx(
         saved: on the CPU.
         encoders: whether encoders inside the model are in the graph. None: where they can be, else the graph begins
             behind them, and the facts say why.
+        apart: modalities whose encoders are left outside all the same: those that were frozen, and others have.
         tolerance: how far its answers may be from those of the model; of numbers above 1, relative to them.
         largest_file_bytes: weights that are larger together go into model.onnx.data.
 
@@ -65,14 +67,17 @@ def export_onnx(
     _check_packages()
     from mertk.nn.exported_graph import encoders_of
 
-    inner = list(encoders_of(saved.model, list(saved.config.data.inputs)))
-    if encoders is None and inner:
-        try:
-            return _export(saved, directory, (), "", tolerance, largest_file_bytes)
-        except MertkError as error:
-            return _export(saved, directory, inner, str(error), tolerance, largest_file_bytes)
-    outside = [] if encoders else inner
-    return _export(saved, directory, outside, "left out as asked for", tolerance, largest_file_bytes)
+    inner = encoders_of(saved.model, list(saved.config.data.inputs))
+    outside = {one: "frozen, with the weights that it is named by" for one in inner if one in apart}
+    if encoders is False:
+        outside = dict.fromkeys(inner, "left out as asked for")
+    try:
+        return _export(saved, directory, outside, tolerance, largest_file_bytes)
+    except MertkError as error:
+        if encoders is not None or len(outside) == len(inner):
+            raise
+        outside = {one: outside.get(one, str(error)) for one in inner}
+    return _export(saved, directory, outside, tolerance, largest_file_bytes)
 
 
 def _check_packages() -> None:
@@ -90,12 +95,11 @@ def _check_packages() -> None:
 def _export(
     saved: SavedModel,
     directory: Path,
-    outside: Collection[str],
-    reason: str,
+    outside: Mapping[str, str],
     tolerance: float,
     largest_file_bytes: int,
 ) -> OnnxFacts:
-    """Write the graph that begins behind the encoders of some modalities, if it is right."""
+    """Write the graph that begins behind the encoders of some modalities, left outside for a reason, if it is right."""
     from mertk.nn.exported_graph import Graph, GraphInput, encoders_of, without_encoders
     from mertk.run.intakes import intakes_of
     from mertk.tasks import find_task
@@ -127,7 +131,7 @@ def _export(
                 classes=classes,
                 **described,
                 inside=tell_inside(graph, {name: one for name, one in found.items() if name not in outside}),
-                outside=tell_outside(graph, saved, {name: found[name] for name in outside}, reason),
+                outside=tell_outside(graph, {name: (found[name], reason) for name, reason in outside.items()}),
                 files=[path.name for path in sorted(folder.iterdir())],
                 tolerance=tolerance,
                 largest_difference=difference,
@@ -158,9 +162,20 @@ def _translate(graph: Graph) -> Any:
                 dynamic_shapes=(tuple(graph.dynamic_shapes()),),
             )
     except Exception as error:  # whatever an operation that cannot be written down is met with, deep inside torch
-        told = first_line(error.__cause__ or error)
+        told = _tell_cause(error.__cause__ or error)
         raise MertkError(f"{type(graph.model).__name__} cannot be written as ONNX ({told}).") from error
     return program
+
+
+def _tell_cause(error: BaseException) -> str:
+    """What torch says, which may head a list with a line that tells nothing."""
+    lines = str(error).strip().splitlines()
+    if any("inferred a static shape" in line for line in lines):
+        return (
+            "a number of utterances, or of steps, became that of the batch that it is made with: len() of a tensor, "
+            "max() or an if of its shape; take shape[0], torch.sym_max"
+        )
+    return first_line(error)
 
 
 def _save(program: Any, path: Path, largest_file_bytes: int) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mertk.nn.exported_graph import Graph, GraphInput
-    from mertk.training.model_directory import SavedModel
 
 
 @dataclass(frozen=True)
@@ -88,18 +87,18 @@ def tell_inside(graph: Graph, encoders: Mapping[str, Any]) -> list[str]:
     return [*told, graph.task.activation] if graph.task.activation else told
 
 
-def tell_outside(graph: Graph, saved: SavedModel, encoders: Mapping[str, Any], reason: str) -> list[str]:
+def tell_outside(graph: Graph, encoders: Mapping[str, tuple[Any, str]]) -> list[str]:
     """What has to be done in front of the graph, in words.
 
     Args:
-        encoders: of the model, that are left outside.
-        reason: why they are.
+        encoders: of the model, that are left outside, and why they are.
     """
     told = []
     for one in graph.inputs:
         features = _features_of(one).get("features")
         if one.modality in encoders:
-            told.append(f"{one.modality}: encoder {_class_of(encoders[one.modality])} of the model; {reason}")
+            encoder, reason = encoders[one.modality]
+            told.append(f"{one.modality}: encoder {_class_of(encoder)} of the model; {reason}")
         elif features:
             weights = f", {features['weights']}" if features["weights"] else ""
             told.append(f"{one.modality}: {one.kind} by {features['extractor']}{weights}")

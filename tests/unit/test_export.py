@@ -264,12 +264,20 @@ def test_paths_of_this_machine_are_no_part_of_a_configuration():
 
 
 def test_a_graph_for_onnx_runtime_has_what_is_to_be_known_of_it_in_its_card(experiment, tmp_path, monkeypatch, capsys):
-    given = {"name": "video", "dtype": "float32", "shape": ["batch", "video_steps", 4], "meaning": "features"}
+    given = {"name": "video", "dtype": "float32", "shape": ["batch", "video_frames", 4], "meaning": "features"}
+    lengths = {"name": "video_lengths", "dtype": "int64", "shape": ["batch"], "meaning": "frames"}
     answer = {"name": "probabilities", "dtype": "float32", "shape": ["batch", 2], "meaning": "of the classes"}
-    facts = {"opset": 20, "exporter": "torch", "inputs": [given], "outputs": [answer], "largest_difference": 1e-7}
+    facts = {
+        "opset": 20,
+        "exporter": "torch",
+        "inputs": [given, lengths],
+        "outputs": [answer],
+        "largest_difference": 1e-7,
+    }
     facts |= {"outside": ["video: features by toy"], "inside": ["softmax"]}
 
-    def export_onnx(saved, directory):
+    def export_onnx(saved, directory, apart):
+        assert not apart
         assert saved.info["feature_records"]["video"]["weights"] == "weights"
         (directory / "model.onnx").write_bytes(b"graph")
         return SimpleNamespace(**facts)
@@ -279,7 +287,8 @@ def test_a_graph_for_onnx_runtime_has_what_is_to_be_known_of_it_in_its_card(expe
     assert main([*map(str, words), "--trust", "tests.toy"]) == 0
     assert files_of(tmp_path / "graph") == ["README.md", "config.yaml", FILE, "model.json", "model.onnx"]
     card = (tmp_path / "graph/README.md").read_text()
-    assert "Opset 20" in card and "Left outside: video: features by toy." in card and "InferenceSession" in card
+    assert "Opset 20" in card and "Left outside: video: features by toy." in card and "differ by 1e-07" in card
+    assert '"video": np.zeros((1, 50, 4), np.float32),\n' in card and '(f"{folder}/model.onnx")' in card
     with pytest.raises(MertkError, match="exported for ONNX Runtime"):
         mertk.load(tmp_path / "graph")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -172,6 +173,17 @@ def test_a_frozen_encoder_inside_a_model_stays_behind(reader, weights, tmp_path,
     other = write_bert(tmp_path / "other", seed=1)
     with pytest.raises(MertkError, match="this is not the text_encoder that the model was trained with"):
         load(out, bert=other)
+
+
+def test_a_frozen_encoder_stays_outside_a_graph(reader, weights, tmp_path, capsys):
+    assert main([str(reader), "--to", str(tmp_path / "graph"), "--format", "onnx", "--trust", __name__]) == 0
+    assert "note: left outside the graph: text: encoder" in capsys.readouterr().out
+    card = (tmp_path / "graph/README.md").read_text()
+    found = fingerprint(weights["text"])[:16]
+    assert re.search(rf"text .* {found} .* not in here", card) and "of the model; frozen, with the weights" in card
+    assert not list((tmp_path / "graph").rglob("*.safetensors"))
+    exec(re.search(r"```python\n(.*?)```", card, re.DOTALL)[1].replace('"graph"', repr(str(tmp_path / "graph"))), {})
+    assert capsys.readouterr().out.startswith("[[")
 
 
 def test_a_frozen_encoder_is_kept_where_asked_or_where_it_is_another_by_now(reader, weights, tmp_path, capsys):
