@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.screen import columns, fit, from_here, say
+from mertk.screen import columns, fit, from_here, tell
 
 #: lines of a failed job's log that are shown
 SHOWN_LINES = 12
@@ -61,11 +61,11 @@ def tell_failures(failures: Sequence[Failure], total: int) -> None:
     """Name on stderr each job that failed, its log, and the error in it or its last lines."""
     sys.stdout.flush()
     for failure in failures:
-        say(f"\n{failure.job.name}: {failure.reason}; its log is {failure.log}", sys.stderr)
+        tell(f"\n{failure.job.name}: {failure.reason}; its log is {failure.log}")
         for line in from_error_on(last_lines(failure.log)):
             told = fit(from_here(line), columns() - len(QUOTED))
             print(QUOTED + told.replace("\n", f"\n{QUOTED}"), file=sys.stderr)
-    say(f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.", sys.stderr)
+    tell(f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.")
 
 
 def from_error_on(lines: list[str]) -> list[str]:
