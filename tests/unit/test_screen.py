@@ -109,6 +109,19 @@ def test_a_bar_leaves_nothing_and_lines_stand_above_it(monkeypatch):
     assert not last.strip()
 
 
+def test_a_note_is_wrapped_on_a_terminal_alone(monkeypatch, capsys):
+    monkeypatch.setattr(screen, "columns", lambda: 40)
+    note = "note: " + "word " * 20 + "end"
+    screen.tell(note)
+    assert capsys.readouterr().err == f"{note}\n"
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    screen.tell(note)
+    lines = terminal.getvalue().replace("\r", "").splitlines()
+    assert len(lines) > 1 and all(len(line) <= 40 for line in lines)
+    assert " ".join(" ".join(lines).split()) == note
+
+
 def test_a_file_gets_no_bar(capsys):
     list(progress(range(3), description="reading"))
     assert "\r" not in capsys.readouterr().err
