@@ -39,6 +39,9 @@ KNOWN = {
 #: of the same libraries what they log, by the name of the logger
 KNOWN_LINES = {
     "torch.distributed.run": (r"\W*Setting OMP_NUM_THREADS environment variable",),
+    # Who stopped a launch knows it.
+    "torch.distributed.elastic.agent.server.api": (r"Received \S+ death signal, shutting down workers",),
+    "torch.distributed.elastic.multiprocessing.api": (r"Sending process \d+ closing signal ",),
     "accelerate.utils.other": (r"Detected kernel version \S+, which is below the recommended minimum",),
 }
 #: of the same libraries what they print

@@ -68,6 +68,21 @@ def test_what_nobody_can_do_anything_about_is_in_the_log_alone(brief, tmp_path, 
     assert brief(f"Careful: {known}") != "", "known words further on"
 
 
+def test_what_torch_logs_of_a_launch_that_was_stopped_is_in_the_log_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv(JOURNAL, str(tmp_path / "stage.log"))
+    agent, shown = logging.getLogger("torch.distributed.elastic.agent.server.api"), io.StringIO()
+    monkeypatch.setattr(agent, "handlers", [logging.StreamHandler(shown)])
+    with told_briefly(lambda text: True):
+        agent.warning("Received %s death signal, shutting down workers", 2)
+        agent.error("Error waiting on exit barrier")
+    agent.warning("Received %s death signal, shutting down workers", 2)
+    assert shown.getvalue().splitlines() == [
+        "Error waiting on exit barrier",
+        "Received 2 death signal, shutting down workers",
+    ]
+    assert "Received 2 death signal" in (tmp_path / "stage.log").read_text()
+
+
 def test_several_processes_warn_once(brief):
     told = set()
     assert brief("odd", "odd", "even", is_first=lambda text: not (text in told or told.add(text))) == (
