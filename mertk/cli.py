@@ -150,7 +150,7 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             return _complain(str(error), error.exit_code, error.trace)
         except KeyboardInterrupt:
             if _is_first_to_fail():
-                print(f"{_rank()}interrupted", file=sys.stderr)
+                tell("interrupted")
             return 130
         except BrokenPipeError:
             # The reader (`| head`) has gone; the interpreter's own flush at exit must not complain about it.
