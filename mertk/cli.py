@@ -24,7 +24,7 @@ from mertk.file_names import printable
 from mertk.journal import journal, note
 from mertk.library_warnings import told_briefly
 from mertk.parser import Parser, called
-from mertk.screen import fit, from_here
+from mertk.screen import tell
 
 #: exit code of work that was asked to stop (SIGTERM, SIGUSR1), saved its state and goes on when it is started again:
 #: "temporary failure, try again", the EX_TEMPFAIL of sysexits
@@ -157,7 +157,7 @@ def program(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | No
             return _complain(str(error), error.exit_code, error.trace)
         except KeyboardInterrupt:
             if _is_first_to_fail():
-                print(f"{_rank()}interrupted", file=sys.stderr)
+                tell("interrupted")
             return 130
         except BrokenPipeError:
             # The reader (`| head`) has gone; the interpreter's own flush at exit must not complain about it.
@@ -225,9 +225,7 @@ def _complain(message: str, code: int = 1, trace: str = "") -> int:
         told += f" (its trace is in {journal()})"
     else:
         sys.stderr.write(trace)
-    told = from_here(told)
-    # A message in a file is searched for; on a terminal it is read.
-    print(fit(told) if sys.stderr.isatty() else told, file=sys.stderr, flush=True)
+    tell(told)
     return code
 
 
@@ -245,9 +243,7 @@ def _tell_fault(error: Exception) -> int:
         raise error
     sys.stdout.flush()
     reason = printable(f"{type(error).__name__}: {first_line(error)}")
-    print(
-        from_here(f"{_rank()}error: {reason} (a fault of the code; its trace is in {log})"), file=sys.stderr, flush=True
-    )
+    tell(f"{_rank()}error: {reason} (a fault of the code; its trace is in {log})")
     return 1
 
 

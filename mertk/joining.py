@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from mertk.screen import tell
 
 #: a wait that is longer than this is told
 TELL_SECONDS = 15.0
@@ -88,10 +89,9 @@ def watched(
             waited = time.monotonic() - started
             if waited > TELL_SECONDS and not is_told:
                 is_told = True
-                print(f"{told} ...", file=sys.stderr, flush=True)
+                tell(f"{told} ...")
             if end_seconds is not None and waited > end_seconds:
-                print(f"error: {told}; nobody came in {end_seconds / 60:.0f} minutes. {hint}", file=sys.stderr)
-                sys.stderr.flush()
+                tell(f"error: {told}; nobody came in {end_seconds / 60:.0f} minutes. {hint}")
                 os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

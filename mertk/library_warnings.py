@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mertk.journal import note
-from mertk.screen import say
+from mertk.screen import tell
 from mertk.screen_log import ScreenHandler
 
 #: beginnings of warnings, as regular expressions, by the package that they come from
@@ -39,6 +39,9 @@ KNOWN = {
 #: of the same libraries what they log, by the name of the logger
 KNOWN_LINES = {
     "torch.distributed.run": (r"\W*Setting OMP_NUM_THREADS environment variable",),
+    # Who stopped a launch knows it.
+    "torch.distributed.elastic.agent.server.api": (r"Received \S+ death signal, shutting down workers",),
+    "torch.distributed.elastic.multiprocessing.api": (r"Sending process \d+ closing signal ",),
     "accelerate.utils.other": (r"Detected kernel version \S+, which is below the recommended minimum",),
 }
 #: of the same libraries what they print
@@ -53,7 +56,7 @@ def told_briefly(is_first: Callable[[str], bool]) -> Iterator[None]:
         is_first: whether no other process of this launch has told a text yet.
     """
 
-    def tell(
+    def show(
         message: Warning | str,
         category: type[Warning],
         filename: str,
@@ -70,10 +73,10 @@ def told_briefly(is_first: Callable[[str], bool]) -> Iterator[None]:
         if has_place and log.isEnabledFor(logging.WARNING):
             log.warning("%s", full.rstrip(), extra={"screen": shown})
         elif shown:
-            say(f"warning: {shown}", file or sys.stderr)
+            tell(f"warning: {shown}")
 
     before = warnings.showwarning
-    warnings.showwarning = tell
+    warnings.showwarning = show
     filters = [(logging.getLogger(name), _Known(texts)) for name, texts in KNOWN_LINES.items()]
     for logger, known in filters:
         logger.addFilter(known)

@@ -33,7 +33,7 @@ def progress(
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        return iter(tqdm(iterable, total=total, desc=description, dynamic_ncols=True, leave=False))
+        return iter(tqdm(iterable, total=total, desc=description, unit="", dynamic_ncols=True, leave=False))
     return _with_lines(iterable, total, description, sys.stderr)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import textwrap
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 #: columns where there is no terminal
 COLUMNS = 100
@@ -74,9 +75,27 @@ def _break(line: str, width: int, indent: int) -> str:
     return wrapper.fill(joined).replace(_UNBROKEN, " ")
 
 
-def say(text: object, file: TextIO | None = None, indent: int = 2) -> None:
+def say(text: object, indent: int = 2) -> None:
     """Print for people: paths as seen from here, lines that fit."""
-    print(fit(from_here(text), indent=indent), file=file, flush=True)
+    print(fit(from_here(text), indent=indent), flush=True)
+
+
+def tell(message: str) -> None:
+    """Print a note, a warning or an error on stderr: to be read on a terminal, to be searched for in a file."""
+    told = from_here(message)
+    if not sys.stderr.isatty():
+        print(told, file=sys.stderr, flush=True)
+        return
+    write_above_bars(fit(told), sys.stderr)
+
+
+def write_above_bars(text: str, terminal: TextIO) -> None:
+    """Print on a terminal, above the bars that are drawn there."""
+    bars: Any = sys.modules.get("tqdm")
+    if bars is None:
+        print(text, file=terminal, flush=True)
+    else:
+        bars.tqdm.write(text, file=terminal)
 
 
 def duration(seconds: float) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
 
-from mertk.screen import fit, from_here
+from mertk.screen import fit, from_here, write_above_bars
 
 
 class ScreenHandler(logging.StreamHandler):
@@ -21,12 +20,11 @@ class ScreenHandler(logging.StreamHandler):
         self.addFilter(lambda record: getattr(record, "screen", None) != "")
 
     def emit(self, record: logging.LogRecord) -> None:
-        bars: Any = sys.modules.get("tqdm")
-        if bars is None or not self.stream.isatty():
+        if not self.stream.isatty():
             super().emit(record)
             return
         try:
-            bars.tqdm.write(self.format(record), file=self.stream)  # above the bars that are drawn
+            write_above_bars(self.format(record), self.stream)
         except Exception:
             self.handleError(record)
 

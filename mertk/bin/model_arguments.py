@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,13 +37,13 @@ def open_predictor(arguments: argparse.Namespace, models: Sequence[Path]) -> Pre
     """
     from mertk.features import Places
     from mertk.run.prediction import Predictor
-    from mertk.screen import say
+    from mertk.screen import tell
 
     places = Places(arguments.speech, arguments.clip, arguments.bert)
     predictor = Predictor(models, arguments.device, places, arguments.trust)
     if arguments.crop == "face":
         predictor.check_faces()
     for warning in [*predictor.notes, *predictor.warnings]:
-        say(f"note: {warning}", sys.stderr)
+        tell(f"note: {warning}")
     predictor.prepare()
     return predictor

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mertk.cli import make_parser, program
+from mertk.screen import say
 
 EXAMPLE = """\
 mertk new
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(f"{name:{width}}  {line}" for name, line in recipes.items()))
     else:
         copy_recipe(arguments.recipe.strip("/"), arguments.folder)
-        print(f"{arguments.folder}: {arguments.recipe}, to be edited; bash {arguments.folder}/run.sh --help")
+        say(f"{arguments.folder}: {arguments.recipe}, to be edited; bash {arguments.folder}/run.sh --help")
     return 0
 
 

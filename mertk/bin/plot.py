@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mertk.cli import add_trust_argument, make_parser, program
+from mertk.screen import say
 
 EXAMPLE = """\
 mertk plot exp/mosi/hscl/paper/official-clean/fold_1/seed_1111
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"
     given = (stages, labels, about, out, arguments.run, arguments.part, saved.info)
     for line in write_pictures(*given, arguments.projection):
-        print(line)
+        say(line)
     return 0
 
 

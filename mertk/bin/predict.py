@@ -24,7 +24,7 @@ from mertk.bin.predict_timeline import (
     find_cutting,
     find_files,
     open_table,
-    tell,
+    tell_all,
     tell_timelines,
 )
 from mertk.cli import make_parser, program
@@ -102,8 +102,8 @@ def main(argv: list[str] | None = None) -> int:
         found = predict_files(predictor, *given, write, show)
     if arguments.debug:
         sys.stderr.write("".join(found.traces))
-    tell("note", found.notes)
-    tell("error", found.errors)
+    tell_all("note", found.notes)
+    tell_all("error", found.errors)
     return 1 if found.errors else 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from mertk.cli import positive_float, positive_int
 from mertk.file_names import printable
+from mertk.screen import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ def find_files(given: Sequence[Path]) -> list[FoundFile]:
     from mertk.data.recording_search import find_recordings
 
     found, passed = find_recordings(given)
-    tell("note", passed)
+    tell_all("note", passed)
     return found
 
 
@@ -98,11 +99,11 @@ def tell_timelines(
         show = bool(arguments.out_dir or arguments.out) or not sys.stdout.isatty()
         for told in answer_files(predictor, files, cutting, place.open, *said, show, arguments.batch_size):
             sys.stderr.write(told.trace if arguments.debug else "")
-            tell("note", told.notes)
-            tell("error", told.errors)
+            tell_all("note", told.notes)
+            tell_all("error", told.errors)
             num_bad += bool(told.errors)
     if num_bad and len(files) > 1:
-        print(f"{num_bad} of {len(files)} files have errors, told above", file=sys.stderr)
+        tell(f"{num_bad} of {len(files)} files have errors, told above")
     return 1 if num_bad else 0
 
 
@@ -114,7 +115,7 @@ def open_table(out: Path | None) -> AbstractContextManager[TextIO]:
     return out.open("w", encoding="utf-8", errors="backslashreplace")
 
 
-def tell(kind: str, messages: Sequence[str]) -> None:
-    """Say on stderr what is no answer, a line each."""
+def tell_all(kind: str, messages: Sequence[str]) -> None:
+    """Say what is no answer: notes, errors."""
     for message in messages:
-        print(printable(f"{kind}: {message}"), file=sys.stderr, flush=True)
+        tell(printable(f"{kind}: {message}"))

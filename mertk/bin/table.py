@@ -6,10 +6,10 @@ known; everything else that the directory knows follows in columns of its own. `
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from mertk.cli import make_parser, program
+from mertk.screen import say, tell
 
 EXAMPLE = "mertk table data/iemocap --out iemocap.csv"
 
@@ -28,8 +28,8 @@ def main(argv: list[str] | None = None) -> int:
 
     manifest = load_manifest(arguments.directory, need=())
     for sentence in write_table(manifest, arguments.out, arguments.file, arguments.folds):
-        print(f"warning: {sentence}", file=sys.stderr)
-    print(f"{arguments.out}: {len(manifest)} utterances")
+        tell(f"warning: {sentence}")
+    say(f"{arguments.out}: {len(manifest)} utterances")
     task, names = manifest.task.name, ",".join(manifest.classes or ())
     if names:
         print(f"  read back by `mertk prepare csv {arguments.out} --task {task} --classes {names} --out DIR`")

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
     problems = validate_directory(arguments.directory, check_files=not arguments.no_files, deep=arguments.deep)
     for problem in problems:
-        print(problem)
+        say(problem)
     if problems:
         say(f"{arguments.directory}: {len(problems)} problem{'s' if len(problems) > 1 else ''}")
         return 1

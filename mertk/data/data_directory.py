@@ -10,7 +10,6 @@ Nothing that something else has made is written over, and no fold is written in 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from mertk.data.ledger import Ledger
 from mertk.data.manifest import Manifest, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
 from mertk.file_names import printable
-from mertk.screen import say
+from mertk.screen import tell
 
 #: what preparing a corpus again replaces in its data directory; features stay
 OWN_FILES = (*COLUMN_NAMES, "classes.txt", "corpus.json", "excluded.tsv", "folds")
@@ -192,4 +191,4 @@ def building_data_directory(
 def tell_warnings(corpus: Mapping[str, Any]) -> None:
     """Print what sets the data of a corpus.json apart, as programs that prepare a corpus do."""
     for warning in corpus["warnings"]:
-        say(f"warning: {warning}", sys.stderr)
+        tell(f"warning: {warning}")

@@ -45,6 +45,8 @@ def system_cause(error: Exception) -> str:
     >>> system_cause(OSError(5, "Input/output error", "a.mp4")), system_cause(ValueError("no format"))
     ('Input/output error', 'no format')
     """
+    if isinstance(error, EOFError):  # behind a header that FFmpeg knows, a browser's that was stopped at once for one
+        return "it ends before any sound or picture, as if recording was stopped at once"
     return getattr(error, "strerror", None) or str(error)
 
 

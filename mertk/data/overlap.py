@@ -69,12 +69,12 @@ def tell_overlap(counts: Mapping[str, Any]) -> list[str]:
     """The counts of `count_overlap` in words; nothing where nothing is shared.
 
     >>> tell_overlap({"test_transcript_in_training": 3, "test_long_transcript_in_training": 1})
-    ['3 transcripts of the test part occur in training too, 1 of them of 4 words or more']
+    ['of the transcripts of the test part, training has 3 too, 1 of them of 4 words or more']
     """
     told = []
     if counts.get("test_transcript_in_training"):
         told.append(
-            f"{counts['test_transcript_in_training']} transcripts of the test part occur in training too, "
+            f"of the transcripts of the test part, training has {counts['test_transcript_in_training']} too, "
             f"{counts['test_long_transcript_in_training']} of them of {LONG_SENTENCE_WORDS} words or more"
         )
     if counts.get("test_script_in_training"):

@@ -93,6 +93,18 @@ def cause_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {told}" if told else type(error).__name__
 
 
+def cause_in(error: MertkError, file: Path) -> str:
+    """What an error says of a recording, without its name in front.
+
+    >>> cause_in(MertkError("utterance a: /media/a.wav cannot be read"), Path("/media/a.wav"))
+    'cannot be read'
+    """
+    told = str(error)
+    for prefix in (f"utterance {file.stem}: ", f"video {file} ", f"{file}: ", f"{file} "):
+        told = told.removeprefix(prefix)
+    return told
+
+
 def is_of_machine(error: BaseException) -> bool:
     """Whether another recording would have met the same: a full disk, too many open files, a GPU's failure.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.data.file_extent import missing_bytes
 from mertk.data.inversion import Inversion
-from mertk.data.media_file import open_media, played_stream
+from mertk.data.media_file import open_media, played_stream, system_cause
 from mertk.data.ogg_pages import is_chained
 from mertk.data.sound_track import AudioError, check_rate, decode_sound, packets_end
 
@@ -112,8 +112,7 @@ def open_sound(path: Path) -> Iterator[Any | None]:
     try:
         file = soundfile.SoundFile(os.fsencode(path))
     except soundfile.LibsndfileError as error:
-        if _has_sound(path) is None:
-            raise _unreadable(path, error) from error
+        _check_known_to_ffmpeg(path, error)
         yield None  # whose reader says what is wrong with the sound, or that there is none
         return
     with file:
@@ -126,18 +125,36 @@ def _is_for_ffmpeg(file: Any, path: Path) -> bool:
     if file.format == "OGG" and is_chained(path):  # soundfile ends with the first
         return True
     is_stream = file.frames >= _UNKNOWN_FRAMES or file.frames == 0
-    return is_stream and bool(_has_sound(path))
+    return is_stream and _has_sound(path)
 
 
-def _has_sound(path: Path) -> bool | None:
-    """Whether FFmpeg decodes sound of a file; None when it does not know what the file is."""
+def _has_sound(path: Path) -> bool:
+    """Whether FFmpeg decodes sound of a file."""
     import av
 
     try:
         with open_media(path) as container:
             return played_stream(container, "audio") is not None
     except (av.FFmpegError, OSError, ValueError):
-        return None
+        return False
+
+
+def _check_known_to_ffmpeg(path: Path, error: soundfile.LibsndfileError) -> None:
+    """
+    Args:
+        error: of soundfile, which does not know what the file is.
+
+    Raises:
+        AudioError: neither does FFmpeg, or there is nothing behind the header.
+    """
+    import av
+
+    try:
+        open_media(path).close()
+    except EOFError as end:
+        raise AudioError(f"{path} cannot be read ({system_cause(end)}).", "unreadable_audio") from end
+    except (av.FFmpegError, OSError, ValueError):
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: soundfile.LibsndfileError) -> AudioError:

@@ -30,6 +30,8 @@ _DELETE_EVERY_SECONDS, _KEEP_SECONDS = 600, 3600
 _EMPTY, _WORKING, _STOPPED = (
     f'<p class="faint" role="status">{told}</p>' for told in ("The answer stands here.", "Listening …", "Stopped.")
 )
+#: what is asked of a camera: the page would take what slow machines lose pictures and sound over
+_CAMERA = {"facingMode": "user", "width": {"ideal": 1280}, "height": {"ideal": 720}}
 #: of a window of the timeline
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1, 30
 
@@ -82,9 +84,9 @@ def _add_inputs(predictor: Predictor) -> list[Component]:
     hears, sees, reads = (name in predictor.modalities for name in ("audio", "video", "text"))
     file: Component
     if sees:
-        unmirrored = gradio.WebcamOptions(mirror=False)
+        camera = gradio.WebcamOptions(mirror=False, constraints={"video": _CAMERA})
         file = gradio.Video(
-            sources=["upload", "webcam"], label="Video of one speaker", include_audio=True, webcam_options=unmirrored
+            sources=["upload", "webcam"], label="Video of one speaker", include_audio=True, webcam_options=camera
         )
     else:
         sources: Any = ["upload", "microphone"]

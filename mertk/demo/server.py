@@ -7,7 +7,6 @@ import ipaddress
 import os
 import signal
 import socket
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.demo.turns import Turns
 from mertk.errors import MertkError
+from mertk.screen import tell
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -99,7 +99,7 @@ def serve(build: Callable[[Turns], Blocks], style: str, place: Place, most_megab
         address = _launch(page, style, place, most_megabytes)
         if not place.is_local:
             told = "the page can be reached from other machines; whoever has its address can use the models"
-            print(f"note: {told}", file=sys.stderr)
+            tell(f"note: {told}")
         print(f"{address}  (Ctrl-C ends it)", flush=True)
         try:
             threading.Event().wait()

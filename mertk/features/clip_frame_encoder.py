@@ -6,7 +6,6 @@ Legend: `T` frames, `H` height, `W` width, `D` features.
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
 from mertk.features.frame_encoder import FrameEncoder
 from mertk.features.frame_preprocessing import read_preprocessing
+from mertk.screen import tell
 
 if TYPE_CHECKING:
     import torch
@@ -93,9 +93,7 @@ class ClipFrameEncoder(FrameEncoder):
         import torch
 
         if record.options.get("precision") == "float16" and torch.device(device).type == "cpu":
-            print(
-                "note: the video features of this model were made in float16, here they are in float32", file=sys.stderr
-            )
+            tell("note: the video features of this model were made in float16, here they are in float32")
             record = replace(record, options=record.options | {"precision": "float32"})
         return super().from_record(record, place, device)
 

@@ -7,7 +7,6 @@ named in OUT/excluded.tsv.
 
 from __future__ import annotations
 
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
-from mertk.screen import duration, say
+from mertk.screen import duration, say, tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,12 +188,12 @@ class Extraction(ABC):
             ledger.add(failure.utterance, self.stage, failure.reason, failure.detail)
         ledger.write(self.out / "excluded.tsv")
         if failures:
-            say(f"{len(failures)} utterances left out, see {self.out / 'excluded.tsv'}", sys.stderr)
+            tell(f"{len(failures)} utterances left out, see {self.out / 'excluded.tsv'}")
         (self.out / TRACE_FILE).unlink(missing_ok=True)
         first = next((failure for failure in failures if failure.trace), None)
         if first is not None:
             write_text(self.out / TRACE_FILE, f"{first.detail}\n\n{first.trace}")
-            say(f"the first error that nobody foresaw: {self.out / TRACE_FILE}", sys.stderr)
+            tell(f"the first error that nobody foresaw: {self.out / TRACE_FILE}")
         if first is not None and len(failures) == len(self.manifest):
             raise MertkError(
                 f"{self.manifest.source}: not one of {len(failures)} utterances could be used, so that hardly the "

@@ -8,7 +8,6 @@ Legend: `T` frames, `P` side of what is cut out, `R` rows, `D` features.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,6 +23,7 @@ from mertk.features.face_track import FaceTrack
 from mertk.features.face_weights import FINGERPRINT, package_version
 from mertk.features.modalities import FACES, HasPicture, VideoExtractor
 from mertk.features.worker_threads import computing_on_one_core
+from mertk.screen import tell
 
 if TYPE_CHECKING:
     from mertk.data.feature_record import FeatureRecord
@@ -122,10 +122,9 @@ def open_face_crop(kind: type[VideoExtractor], record: FeatureRecord, place: str
             "that made them."
         )
     if told.detector != package_version():
-        print(
+        tell(
             f"note: the faces of this model were found with {told.detector}, here is {package_version()}, which has "
-            "the same weights",
-            file=sys.stderr,
+            "the same weights"
         )
     extractor = kind.from_record(replace(record, options=options), place, device)
     return FaceCrop(extractor, FaceSettings(told.side, told.margin, told.no_face))

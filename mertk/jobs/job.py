@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mertk.screen import columns, fit, from_here, say
+from mertk.screen import columns, fit, from_here, tell
 
 #: lines of a failed job's log that are shown
 SHOWN_LINES = 12
@@ -55,11 +55,11 @@ def tell_failures(failures: Sequence[Ended], total: int) -> None:
     sys.stdout.flush()
     for failure in failures:
         log = failure.other_log or failure.job.log
-        say(f"\n{failure.job.name}: {failure.reason}; its log is {log}", sys.stderr)
+        tell(f"\n{failure.job.name}: {failure.reason}; its log is {log}")
         for line in from_error_on(last_lines(log)):
             told = fit(from_here(line), columns() - len(QUOTED))
             print(QUOTED + told.replace("\n", f"\n{QUOTED}"), file=sys.stderr)
-    say(f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.", sys.stderr)
+    tell(f"\n{len(failures)} of {total} jobs did not end well; the others are kept. Mend it and run again.")
 
 
 def from_error_on(lines: list[str]) -> list[str]:

@@ -26,7 +26,8 @@ MARKERS = "os^Dv<>P"
 def draw_robustness(found: Robustness, title: str) -> Figure:
     """A column for each kind of condition, a row for each main metric; dashed is the clean score with its interval."""
     names = metric_set_of(found.record).main[:MOST_METRICS]
-    kinds = [kind for kind in PANELS if any(curve.kind == kind for curve in found.curves)]
+    # Where every condition is lacking in some run, the clean score stands alone.
+    kinds = [kind for kind in PANELS if any(curve.kind == kind for curve in found.curves)] or ["drop"]
     figure = make_figure(WIDTH * len(kinds), HEIGHT * len(names) + 0.6, layout="constrained")
     panels = figure.subplots(len(names), len(kinds), squeeze=False, sharey="row")
     for row, name in enumerate(names):

@@ -25,7 +25,12 @@ FILES = (
 STUDY_FILE = "study.json"
 #: whole ones, and what a process that was killed left of them
 CHECKPOINT = re.compile(r"step_[0-9]{8,}|\.step_[0-9]{8,}\.(writing|replaced)")
-EVENTS = "events.out.tfevents.*"
+TENSORBOARD = "tensorboard"
+EVENTS = f"{TENSORBOARD}/events.out.tfevents.*"
+#: where those of older runs are
+_OLD_EVENTS = "events.out.tfevents.*"
+#: what TensorBoard knows events by, and what stands there in the names of those that it is not to find
+_KNOWN_BY, _HIDDEN = "tfevents", "hidden"
 #: folder of the scores under conditions (`mertk.run.conditions`), and their results
 ROBUSTNESS = "robustness"
 CONDITIONS = f"{ROBUSTNESS}/**/results.json"
@@ -102,8 +107,11 @@ def remove_run(run_dir: Path) -> None:
                 _remove(path)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-    for path in [*(run_dir / name for name in FILES), *run_dir.glob(EVENTS)]:
+    for path in [*(run_dir / name for name in FILES), *run_dir.glob(EVENTS), *run_dir.glob(_OLD_EVENTS)]:
         path.unlink(missing_ok=True)
+    events = run_dir / TENSORBOARD
+    if events.is_dir() and not any(events.iterdir()):
+        events.rmdir()
     for results in [*run_dir.glob(CONDITIONS)]:
         if "condition" in read_object(results):
             remove_scores(results.parent, run_dir)
@@ -122,13 +130,16 @@ def set_aside(run_dir: Path) -> Path | None:
     """Hide a run that is trained anew beside the new one; where it is now, or None if there is nothing to keep.
 
     `seed_1234` becomes `.seed_1234.replaced`, or `.seed_1234.unfinished` with the checkpoints that it has. What was set
-    aside before stays: the next one is `.seed_1234.replaced.2`.
+    aside before stays: the next one is `.seed_1234.replaced.2`. TensorBoard, which looks into hidden folders too,
+    does not know their events by their new names, `events.out.hidden...`.
     """
     finished = (run_dir / "trained.json").exists()
     if not finished and not any((run_dir / name).exists() for name in ("checkpoints", "best")):
         return None
     aside = free_name(run_dir.with_name(f".{run_dir.name}.{'replaced' if finished else 'unfinished'}"))
     run_dir.rename(aside)
+    for events in [*aside.glob(EVENTS), *aside.glob(_OLD_EVENTS)]:
+        events.rename(events.with_name(events.name.replace(_KNOWN_BY, _HIDDEN)))
     return aside
 
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from mertk.cli import FIRST_ERROR, PREEMPTED, STOPPED
 from mertk.errors import MertkError
 from mertk.joining import call_on_signal, forget_other_launchers, watched
 from mertk.run.engine_file import ALONE, Machines, accelerate_arguments
+from mertk.screen import tell
 
 
 def launch(
@@ -107,10 +107,10 @@ def _explain(rank: int, module: str, code: int) -> int:
         name = signal.Signals(-code).name
         if 128 - code not in STOPPED:
             hint = " (the system does that when memory runs out)" if name == "SIGKILL" else ""
-            print(f"error: process {rank} of {module} was ended by {name}{hint}", file=sys.stderr)
+            tell(f"error: process {rank} of {module} was ended by {name}{hint}")
         return 128 - code
     if code not in (PREEMPTED, *STOPPED) and not Path(os.environ[FIRST_ERROR]).exists():  # else it said why
-        print(f"process {rank} of {module} failed with exit code {code}", file=sys.stderr)
+        tell(f"process {rank} of {module} failed with exit code {code}")
     return code
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mertk.screen import say, tell
 
 
 @contextmanager
@@ -26,8 +27,8 @@ def locked(mark: Path, name: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"{name}: another run is at it, waiting for its end ({mark})", flush=True)
+            say(f"{name}: another run is at it, waiting for its end ({mark})")
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError:  # a file system without locks
-            print(f"{name}: {mark.parent} cannot be locked; do not start a second run on it", file=sys.stderr)
+            tell(f"{name}: {mark.parent} cannot be locked; do not start a second run on it")
         yield

@@ -67,7 +67,7 @@ def predict_files(
         write: gets the header, and each row as soon as it is known.
         show: whether to show how far it is.
     """
-    from mertk.data.recording_error import border
+    from mertk.data.recording_error import border, cause_in
     from mertk.progress_bar import progress
     from mertk.run.given_recording import open_recording
 
@@ -80,8 +80,7 @@ def predict_files(
                 answer = predictor.answer(open_recording(file, text, half, transcripts))
         except MertkError as error:
             found.traces += [error.trace] if error.trace else []
-            told = str(error).removeprefix(f"utterance {file.stem}: ").removeprefix(f"{file}: ")
-            found.errors.append(f"{file}: {told}")
+            found.errors.append(f"{file}: {cause_in(error, file)}")
             continue
         found.notes += [f"{file}: {note}" for note in answer.notes]
         found.rows.append([printable(str(file)), *task.answer_columns(answer)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mertk.file_names import printable
 from mertk.progress_bar import LINE_SECONDS
+from mertk.screen import tell
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -43,7 +44,7 @@ class RecordingProgress:
         elif self.show and now - self._said >= LINE_SECONDS:
             self._said = now
             told = f"{self.name}: {self._reached:.0f} of {self.seconds:.0f} s, {self._speed(now)}"
-            print(told, file=sys.stderr, flush=True)
+            tell(told)
 
     def _speed(self, now: float) -> str:
         """Seconds of recording a second are as many minutes a minute."""

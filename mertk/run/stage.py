@@ -108,10 +108,7 @@ def run_stage(stage: Stage, state: State) -> int:
     mark.unlink(missing_ok=True)
     started, there = time.monotonic(), list_folders(stage.folders)
     code = _run_command(stage)
-    if code == PREEMPTED:
-        say(f"{name}: stopped on request, its state is saved; run the same command again to go on")
-        return code
-    if code in STOPPED:
+    if code in (PREEMPTED, *STOPPED):
         say(f"{name}: stopped on request; run the same command again to go on")
         return code
     if code != 0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mertk.data.recording_error import border
+from mertk.data.recording_error import border, cause_in
 from mertk.errors import MertkError
 from mertk.run.given_recording import open_recording
 from mertk.run.recording_progress import RecordingProgress
@@ -85,7 +85,7 @@ def answer_files(
                         progress.reach(answer.end_seconds)
             except MertkError as error:
                 account.failure = error
-                writer.error(_cause(error, file))
+                writer.error(cause_in(error, file))
         yield account.told()
 
 
@@ -115,7 +115,7 @@ class Account:
             notes[-more:] = [f"{more} more notes on its windows (--format jsonl has each beside its window)"]
         failures = [] if self.failure is None else [self.failure]
         if self.failure is not None:
-            errors.append(_cause(self.failure, self.file))
+            errors.append(cause_in(self.failure, self.file))
         for reason, answers in self._without.items():
             failures.append(answers[0].error)
             (notes if reason == _SILENCE else errors).append(self._tell_without(answers))
@@ -125,11 +125,4 @@ class Account:
     def _tell_without(self, answers: Sequence[TimedAnswer]) -> str:
         first = "" if len(answers) == 1 else "the first "
         where = f"{first}from {answers[0].start_seconds:.1f} s on"
-        return f"no answer to {len(answers)} window(s), {where}: {_cause(answers[0].error, self.file)}"
-
-
-def _cause(error: MertkError, file: Path) -> str:
-    told = str(error)
-    for prefix in (f"utterance {file.stem}: ", f"{file}: ", f"{file} "):
-        told = told.removeprefix(prefix)
-    return told
+        return f"no answer to {len(answers)} window(s), {where}: {cause_in(answers[0].error, self.file)}"

@@ -261,6 +261,16 @@ def test_a_report_shows_no_picture_while_every_condition_lacks_a_run(scored, tmp
     assert "robustness.png" not in told and not (tmp_path / "out" / "robustness.png").exists()
 
 
+def test_one_run_of_several_is_scored_under_a_condition(scored, tmp_path, capsys):
+    exp = tmp_path / "exp"
+    shutil.copytree(scored[0], exp, copy_function=shutil.copy2)
+    for place in (exp, *runs_of(exp)):
+        shutil.rmtree(place / "robustness")
+    assert evaluate.main([str(runs_of(exp)[0]), "--drop", "video", "--trust", TRUST]) == 0
+    assert "drop_video: 1 of 1 draws are left out" in capsys.readouterr().out
+    assert "clean" in (exp / "robustness" / "curves.svg").read_text()
+
+
 def test_scores_of_other_utterances_are_refused(scored, tmp_path):
     exp = tmp_path / "exp"
     shutil.copytree(scored[0], exp, copy_function=shutil.copy2)

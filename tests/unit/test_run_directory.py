@@ -82,8 +82,10 @@ def test_only_what_a_run_left_is_deleted(used):
         "best/model.json",
         "best/encoders/clip/config.json",
         "history.jsonl",
+        "events.out.tfevents.1.host.2.0",  # of an older run
+        "tensorboard/events.out.tfevents.1.host.2.0",
     ]
-    ours += ["trained.json", "results.json", "predictions_train.tsv", "events.out.tfevents.1.host.2.0", "train.log"]
+    ours += ["trained.json", "results.json", "predictions_train.tsv", "train.log"]
     for name in [*theirs, *ours]:
         (used / name).parent.mkdir(parents=True, exist_ok=True)
         (used / name).write_text('{"format": 1}')
@@ -163,8 +165,12 @@ def test_what_was_set_aside_stays(tmp_path):
     for number in range(3):
         (run / "best").mkdir(parents=True)
         (run / "trained.json").write_text(str(number))
+        (run / "tensorboard").mkdir()
+        (run / "tensorboard" / "events.out.tfevents.1").write_text("curves")
         set_aside(run)
     kept = [(tmp_path / f".seed_7.replaced{end}" / "trained.json").read_text() for end in ("", ".2", ".3")]
     assert kept == ["0", "1", "2"]
+    events = list(tmp_path.rglob("events*"))
+    assert len(events) == 3 and not any("tfevents" in path.name for path in events), "TensorBoard would show them"
     run.mkdir()
     assert set_aside(run) is None and run.exists()

@@ -68,6 +68,21 @@ def test_what_nobody_can_do_anything_about_is_in_the_log_alone(brief, tmp_path, 
     assert brief(f"Careful: {known}") != "", "known words further on"
 
 
+def test_what_torch_logs_of_a_launch_that_was_stopped_is_in_the_log_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv(JOURNAL, str(tmp_path / "stage.log"))
+    agent, shown = logging.getLogger("torch.distributed.elastic.agent.server.api"), io.StringIO()
+    monkeypatch.setattr(agent, "handlers", [logging.StreamHandler(shown)])
+    with told_briefly(lambda text: True):
+        agent.warning("Received %s death signal, shutting down workers", 2)
+        agent.error("Error waiting on exit barrier")
+    agent.warning("Received %s death signal, shutting down workers", 2)
+    assert shown.getvalue().splitlines() == [
+        "Error waiting on exit barrier",
+        "Received 2 death signal, shutting down workers",
+    ]
+    assert "Received 2 death signal" in (tmp_path / "stage.log").read_text()
+
+
 def test_several_processes_warn_once(brief):
     told = set()
     assert brief("odd", "odd", "even", is_first=lambda text: not (text in told or told.add(text))) == (
@@ -107,6 +122,19 @@ def test_a_bar_leaves_nothing_and_lines_stand_above_it(monkeypatch):
     assert shown.count("warning: odd\n") == 3
     *_, last = shown.rstrip("\r").split("\r")
     assert not last.strip()
+
+
+def test_a_note_is_wrapped_on_a_terminal_alone(monkeypatch, capsys):
+    monkeypatch.setattr(screen, "columns", lambda: 40)
+    note = "note: " + "word " * 20 + "end"
+    screen.tell(note)
+    assert capsys.readouterr().err == f"{note}\n"
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    screen.tell(note)
+    lines = terminal.getvalue().replace("\r", "").splitlines()
+    assert len(lines) > 1 and all(len(line) <= 40 for line in lines)
+    assert " ".join(" ".join(lines).split()) == note
 
 
 def test_a_file_gets_no_bar(capsys):

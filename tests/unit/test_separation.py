@@ -52,7 +52,7 @@ def test_videos_that_official_parts_share_are_told(tmp_path):
     lines = check_separation(config, "clean")
     assert "training and test share 1 videos, such as a: test speakers may be known from training" in lines
     assert lines[0] == "parts are apart by utterance; 0 utterances are in no part"
-    assert lines[1] == "1 transcripts of the test part occur in training too, 1 of them of 4 words or more"
+    assert lines[1] == "of the transcripts of the test part, training has 1 too, 1 of them of 4 words or more"
     (folder / "test.ids").write_text("a1\nc1\n")
     with pytest.raises(MertkError, match="utterance a1 is in the training part"):
         check_separation(config, "clean")

@@ -152,6 +152,15 @@ def test_a_playlist_is_no_sound(tmp_path):
         read_waveform(tmp_path / "a.wav", "a")
 
 
+def test_a_recording_that_was_stopped_at_once_is_told_from_a_damaged_file(tmp_path):
+    kept = tmp_path / "kept.webm"  # the header of Matroska, which browsers write first, and nothing behind it
+    kept.write_bytes(
+        bytes.fromhex("1a45dfa39f4286810142f7810142f2810442f381084282847765626d4287810442858102") + bytes(70)
+    )
+    with pytest.raises(AudioError, match=r"kept\.webm cannot be read \(it ends before any sound or picture"):
+        measure_sound(kept)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
 def test_blocks_give_the_bits_of_the_whole(tmp_path, monkeypatch, rate, channels):

@@ -156,13 +156,15 @@ tell_choice() {
     done
     [[ -z $left ]] || left=", but not$left"
     [[ $left != *text || $variant != small ]] || left+=' (--variant frozen takes it)'
-    printf 'chosen by what %s holds, and how to choose otherwise:\n' "${data#"$PWD"/}"
-    tell task "${known[task]}: $labels" '--prepare task=NAME, with --csv'
-    tell method "$base, of $(list_methods)" '--method NAME'
-    tell variant "$variant$(about_variant), of $variants" '--variant NAME'
-    tell inputs "${inputs# }$left" '--modalities "WORDS"'
-    ((${#names[@]} == 0)) || tell features "${names[*]}, of the first ${max_seconds:-10} s" '--max_seconds S'
-    tell folds "$(wc -w <<<"$folds") by $cv, protocol $protocol" '--prepare folds=K, --cv, --protocol'
+    {
+        printf 'chosen by what %s holds, and how to choose otherwise:\n' "$data"
+        tell task "${known[task]}: $labels" '--prepare task=NAME, with --csv'
+        tell method "$base, of $(list_methods)" '--method NAME'
+        tell variant "$variant$(about_variant), of $variants" '--variant NAME'
+        tell inputs "${inputs# }$left" '--modalities "WORDS"'
+        ((${#names[@]} == 0)) || tell features "${names[*]}, of the first ${max_seconds:-10} s" '--max_seconds S'
+        tell folds "$(wc -w <<<"$folds") by $cv, protocol $protocol" '--prepare folds=K, --cv, --protocol'
+    } | "$python" -c 'import sys; from mertk.screen import say; say(sys.stdin.read().rstrip("\n"), indent=9)'
 }
 
 about_variant() {
