@@ -11,6 +11,7 @@ from mertk.models.ef_lstm import EfLstm
 from mertk.models.late_fusion import LateFusion
 from mertk.models.lf_dnn import LfDnn
 from mertk.models.lmf import LMF
+from mertk.models.misa import Misa
 from mertk.models.mult import MulT
 from mertk.models.tfn import TFN
 
@@ -23,9 +24,12 @@ BASELINES: dict[str, tuple[type[Baseline], dict[str, Any]]] = {
     "tfn": (TFN, SUBNETS | {"post_fusion_dim": 16}),
     "lmf": (LMF, SUBNETS | {"rank": 2}),
     "mult": (MulT, KERNELS | {"width": 8, "num_heads": 2, "num_layers": 1}),
+    "misa": (Misa, {"width": 16, "feed_forward_dim": 16}),
 }
 #: loss terms of those that have others beside `task`
-OTHER_TERMS: dict[str, set[str]] = {}
+OTHER_TERMS = {"misa": {"difference", "similarity", "reconstruction"}}
+#: those that can read padding like any step
+PADDED = [name for name, (kind, _) in BASELINES.items() if "padding" in inspect.signature(kind).parameters]
 
 
 def terms(name: str) -> set[str]:

@@ -67,7 +67,7 @@ class Baseline(Model):
         self.padding = padding
         self.text_encoder = text_encoder if "text" in self.modalities else None
         self.dims = feature_widths(self.modalities, dims, {"text": text_encoder})
-        self.longest = {one: longest[one] for one in self.modalities}
+        self.longest = {one: longest.get(one) for one in self.modalities}
         for one, steps in self.longest.items():
             if padding == "fixed" and steps is None:
                 raise MertkError(f"{one} is used, but has no {one}_steps, which padding=fixed fills up to.")

@@ -33,7 +33,7 @@ class Published:
         name: of the file of numbers, and of the method's configuration.
         names: published name -> ours, by regular expression, all applied in order.
         convert: a published parameter in our form, from its name and value.
-        norms: what the names of normalisation weights contain, which have 1 on top.
+        norms: what the names of normalisation weights contain, by regular expression, which have 1 on top.
         terms: our loss terms, and what their published values are called.
         settings: of the configuration, always: what stands for the text encoder, say, since the values begin with its
             states.
@@ -101,8 +101,8 @@ class Published:
             batch |= {ours: filled(f"{theirs}{number}", shape), f"{ours}_lengths": lengths}
         return batch
 
-    def check_outputs_losses_and_gradients(self, model: Model) -> None:
-        batch = self.batch()
+    def check_outputs_losses_and_gradients(self, model: Model, batch: dict[str, Any] | None = None) -> None:
+        batch = batch or self.batch()
         evaluated = self.values.get("outputs_evaluation", self.values.get("outputs"))
         close(model.eval()(batch)["logits"], evaluated["M"])
         output = model.train()(batch)

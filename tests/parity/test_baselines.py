@@ -39,6 +39,35 @@ TRANSFORMERS = {
     r"^proj2\.": "head.expand.",
     r"^out_layer\.": "head.output.",
 }
+#: the part of a name that says a modality, of MISA, and what is called otherwise
+MODALITIES = {"a": ".audio", "v": ".video", "t": ".text"}
+SUBSPACES = {
+    **{rf"^(project|private|recon)_({letter})\.\1_\2(_\d)?": rf"\1{name}" for letter, name in MODALITIES.items()},
+    **{rf"^{letter}(rnn|layer_norm)": rf"readers{name}.\1" for letter, name in MODALITIES.items()},
+    r"^project(\.\w+)_layer_norm": r"norms\1",
+    r"^project\.": "projections.",
+    r"^recon\.": "reconstructions.",
+    r"^shared\.shared_1\.": "shared.",
+    r"\.rnn1\.": ".lower.ahead.",
+    r"\.rnn2\.": ".upper.ahead.",
+    r"\.ahead\.(.*)_reverse$": r".back.\1",
+    r"\.layer_norm\.": ".norm.",
+    r"^fusion\.fusion_layer_1\.": "hidden.",
+    r"^fusion\.fusion_layer_3\.": "output.",
+    r"^transformer_encoder\.layers\.0\.": "attention.",
+    r"\.self_attn\.in_proj_": ".projection.",
+    r"\.self_attn\.out_proj\.": ".attended.",
+    r"\.linear1\.": ".expand.",
+    r"\.linear2\.": ".contract.",
+    r"\.norm1\.": ".attention_norm.",
+    r"\.norm2\.": ".feed_forward_norm.",
+}
+SUBSPACE_TERMS = {
+    "task": "mse",
+    "difference": "difference",
+    "similarity": "similarity_cmd",
+    "reconstruction": "reconstruction",
+}
 
 
 def in_our_order(name: str, value: torch.Tensor) -> torch.Tensor:
@@ -55,15 +84,21 @@ METHODS = {
     "tfn": Published("tfn", SUBNETS),
     "lmf": Published("lmf", SUBNETS | FUSION),
     "mult": Published("mult", TRANSFORMERS),
+    "misa": Published("misa", SUBSPACES, terms=SUBSPACE_TERMS, settings=["model.text_encoder=null"]),
 }
 #: settings under which a trajectory was measured, beside those of the recipe
 MEASURED = {"mult": ["optimizer.accumulation_steps=2"]}
+#: those that take no padding for data
+BY_LENGTHS = ("misa",)
 
 
 #: With sequences as long as can be there is no padding, and both forms are the published one; but EF-LSTM normalises
 #: by other axes where padding is masked.
 FORMS = [
-    (name, padding) for name in METHODS for padding in ("fixed", "masked") if (name, padding) != ("ef_lstm", "masked")
+    (name, padding)
+    for name in METHODS
+    for padding in ("fixed", "masked")
+    if name not in BY_LENGTHS and (name, padding) != ("ef_lstm", "masked")
 ]
 
 
@@ -73,6 +108,15 @@ def test_outputs_losses_statistics_and_gradients_are_the_published_ones(name, pa
     # LMF's released fusion gets gradients that its optimizer does not have.
     trained = ["model.fusion_weights=trained"] if name == "lmf" else []
     method.check_outputs_losses_and_gradients(method.build(f"model.padding={padding}", *trained))
+
+
+@pytest.mark.parametrize("frames", ["text", "all"])
+def test_misa_computes_what_was_published_of_sequences_as_long_as_the_text(frames):
+    method = METHODS["misa"]
+    batch = method.batch()
+    if frames == "all":
+        batch |= {f"{one}_lengths": batch["text_lengths"] for one in ("audio", "video")}
+    method.check_outputs_losses_and_gradients(method.build(f"model.frames={frames}"), batch)
 
 
 @pytest.mark.parametrize("name", METHODS)
