@@ -79,13 +79,17 @@ class Baseline(Model):
             steps, lengths = batch[one], batch[f"{one}_lengths"]
             if one == "text" and self.text_encoder is not None:
                 steps, lengths = self.text_encoder(steps, lengths)
-            steps = zero_padding(steps, lengths)
-            if self.padding == "fixed":
-                longest = self.longest[one]
-                steps = functional.pad(steps[:, :longest], (0, 0, 0, max(longest - steps.shape[1], 0)))
-                lengths = torch.full_like(lengths, longest)
-            found[one] = steps, lengths
+            found[one] = self.fill(one, steps, lengths)
         return found
+
+    def fill(self, one: str, steps: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Steps (B, T, D) of a modality with zeros behind their lengths (B,), and how many count; as `padding` says."""
+        steps = zero_padding(steps, lengths)
+        if self.padding == "masked":
+            return steps, lengths
+        longest = self.longest[one]
+        steps = functional.pad(steps[:, :longest], (0, 0, 0, max(longest - steps.shape[1], 0)))
+        return steps, torch.full_like(lengths, longest)
 
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         """What the prediction costs, as `task`; the mean over the utterances of all processes."""

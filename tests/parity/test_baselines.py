@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
 
+from mertk.models.mag_bert import MultimodalGate
 from mertk.nn.pooling import pool_to_steps
 from tests.parity.baseline_values import Published, close
-from tests.reference_tensors import filled
+from tests.reference_tensors import filled, filled_parameter
 
 #: the subnets that TFN, LMF and LF-DNN share
 SUBNETS = {
@@ -68,6 +70,17 @@ SUBSPACE_TERMS = {
     "similarity": "similarity_cmd",
     "reconstruction": "reconstruction",
 }
+GATED_BERT = {
+    r"^model\.bert\.MAG\.": "gate.",
+    r"^model\.bert\.": "text_encoder.model.",
+    r"^model\.classifier\.": "output.",
+    **{rf"W_h{letter}\.": f"gates{MODALITIES[letter]}." for letter in "av"},
+    **{rf"W_{letter}\.": f"maps{MODALITIES[letter]}." for letter in "av"},
+    r"^(gate\.)?LayerNorm\.": r"\1norm.",
+}
+#: a BERT of the sizes that were measured
+TINY_BERT = Path(__file__).resolve().parents[1] / "tiny_bert"
+BERT_SETTINGS = [f"model.text_encoder.weights={TINY_BERT}", "model.text_encoder.random_weights=true"]
 
 
 def in_our_order(name: str, value: torch.Tensor) -> torch.Tensor:
@@ -85,11 +98,12 @@ METHODS = {
     "lmf": Published("lmf", SUBNETS | FUSION),
     "mult": Published("mult", TRANSFORMERS),
     "misa": Published("misa", SUBSPACES, terms=SUBSPACE_TERMS, settings=["model.text_encoder=null"]),
+    "mag_bert": Published("mag_bert", GATED_BERT, norms=r"LayerNorm\.weight$", settings=BERT_SETTINGS),
 }
 #: settings under which a trajectory was measured, beside those of the recipe
 MEASURED = {"mult": ["optimizer.accumulation_steps=2"]}
 #: those that take no padding for data
-BY_LENGTHS = ("misa",)
+BY_LENGTHS = ("misa", "mag_bert")
 
 
 #: With sequences as long as can be there is no padding, and both forms are the published one; but EF-LSTM normalises
@@ -117,6 +131,33 @@ def test_misa_computes_what_was_published_of_sequences_as_long_as_the_text(frame
     if frames == "all":
         batch |= {f"{one}_lengths": batch["text_lengths"] for one in ("audio", "video")}
     method.check_outputs_losses_and_gradients(method.build(f"model.frames={frames}"), batch)
+
+
+@pytest.mark.parametrize("frames", ["real", "padded"])
+def test_mag_bert_computes_what_was_published_of_frames_that_are_one_a_token(frames):
+    method = METHODS["mag_bert"]
+    method.check_outputs_losses_and_gradients(method.build(f"model.frames={frames}"))
+
+
+@pytest.mark.parametrize("case", METHODS["mag_bert"].values["gate_alone"]["cases"], ids=lambda case: case["beta_shift"])
+def test_the_gate_is_the_published_one_at_published_widths(case):
+    gate = MultimodalGate(768, {"video": 20, "audio": 5}, case["beta_shift"]).double()
+    names = {name: METHODS["mag_bert"].our_name(name) for name in case["parameters"]}
+    for name, shape in case["parameters"].items():
+        value = filled_parameter(name, shape) + (name == "LayerNorm.weight")
+        gate.get_parameter(names[name]).data.copy_(value)
+    given = {"embedding1": [4, 6, 768], "vision_gate1": [4, 6, 20], "audio_gate1": [4, 6, 5]}
+    given = {name: filled(name, shape).requires_grad_() for name, shape in given.items()}
+    output = gate(given["embedding1"], {"video": given["vision_gate1"], "audio": given["audio_gate1"]})
+    close(output.flatten(1).norm(dim=1), case["output"]["norm"])
+    close(output.flatten(1)[:, :4], case["output"]["first"])
+    loss = (output * filled("direction1", list(output.shape))).mean()
+    assert loss.item() == pytest.approx(case["loss"], rel=1e-12, abs=1e-9)
+    loss.backward()
+    found = {name: gate.get_parameter(names[name]).grad.norm().item() for name in names}
+    assert found == pytest.approx(case["grad_norm"], rel=1e-9, abs=1e-9)
+    found = {name: value.grad.norm().item() for name, value in given.items()}
+    assert found == pytest.approx(case["grad_norm_inputs"], rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", METHODS)
