@@ -132,7 +132,7 @@ class PretrainedTextEncoder(nn.Module):
                 f"a text of {tokens.shape[1]} tokens, but the text encoder has {self.num_positions} "
                 "positions; make the tokens again with mertk extract text --max_tokens N."
             )
-        if tokens.device.type == "cpu" and len(tokens) > 0:
+        if tokens.device.type == "cpu":
             for name, column, count in (("token", 0, config.vocab_size), ("segment", 1, config.type_vocab_size)):
                 largest = int(tokens[..., column].max())
                 if largest >= count:

@@ -35,8 +35,8 @@ class MagBert(Baseline):
         e' = gate(e; v, a)                                              (`MultimodalGate`)
         output = W dropout(tanh(P BERT(e')_first))                      biases left out here
 
-    Frames that are one a token already, such as word-aligned ones, stay as they are; others are pooled, equally many for
-    each token. Attention hides padding, so that nothing behind the last token matters. Of text alone this is BERT.
+    Frames that are one a token already, such as word-aligned ones, stay as they are; others are pooled, equally many
+    for each token. Attention hides padding, so that nothing behind the last token matters. Of text alone this is BERT.
 
     Args:
         num_classes: C; not for intensities.
