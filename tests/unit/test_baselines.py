@@ -212,6 +212,22 @@ def test_misa_reads_as_many_frames_as_the_text_has_tokens_where_it_is_told_to():
         build("misa", frames="none")
 
 
+def test_misa_begins_with_orthogonal_weights_between_states_unless_as_released():
+    for released in (False, True):
+        model = build("misa", orthogonal_start=not released)
+        for name, weights in model.named_parameters():
+            if ".weight_hh" in name:
+                identity = torch.eye(weights.shape[1], dtype=torch.float64)
+                assert torch.allclose(weights.t() @ weights, identity, atol=1e-5) != released, name
+
+
+def test_misa_shows_what_it_split_its_vectors_into():
+    found = build("misa", modalities=["audio", "text"]).representations(make_batch())
+    kinds = {f"after/{one} {kind}" for one in ("audio", "text") for kind in ("private", "shared")}
+    assert found.keys() == kinds | {"before/audio", "before/text"}
+    assert all(vectors.shape == (4, 16) for vectors in found.values())
+
+
 def test_misa_compares_all_utterances_of_a_step_whose_batches_pass_one_by_one():
     whole, parts = build("misa"), build("misa")
     batch = make_batch(6) | {"indices": torch.arange(6)}
