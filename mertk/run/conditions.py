@@ -142,14 +142,16 @@ class Wanted:
             if set(names) != set(modalities):
                 continue
             if rate == 1:
-                rates_below = "; let --missing rates end below 1" if names not in self.drops else ""
+                rates_below = (
+                    "; let the rates of mertk evaluate --missing end below 1" if names not in self.drops else ""
+                )
                 raise MertkError(
                     f"{takes}, and without {' and '.join(names)} nothing is left to judge by; keep one{rates_below}."
                 )
             if rate > 0 and self.units == "utterances":
                 raise MertkError(
                     f"{takes}; were {' and '.join(names)} missing of whole utterances, nothing would be left of some. "
-                    "Keep one, or let frames or blocks be missing (--missing_units)."
+                    "Keep one, or let frames or blocks be missing (mertk evaluate --missing_units)."
                 )
 
 

@@ -87,8 +87,8 @@ class Exported:
         """
         if self.kind != "mertk":
             raise MertkError(
-                f"{where}: exported for ONNX Runtime (--format {self.kind}), which its README.md tells how to use; "
-                "mertk reads those of --format mertk."
+                f"{where}: exported for ONNX Runtime, and its README.md tells how to use it; "
+                "mertk reads what mertk export --format mertk wrote."
             )
 
     def check_whole(self, directory: Path) -> None:

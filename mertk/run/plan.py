@@ -54,7 +54,7 @@ def find_folds(data: Path, cv: str, protocol: str, asked: str | None) -> list[in
     present = sorted(int(path.name) for path in directory.glob("*") if path.name.isdigit())
     if not present:
         there = ", ".join(sorted(path.name for path in directory.parent.glob("*") if path.is_dir()))
-        options = "--cv" if f"-{protocol}" in there else "--cv and --protocol"
+        options = "--cv" if f"-{protocol}" in there else "the protocol"
         remedy = f"There are {there}: look at {options}" if there else "Make them first (stage 1)"
         raise MertkError(f"{directory}: no folds. {remedy}.")
     if asked is None:
