@@ -24,6 +24,13 @@ BASELINES: dict[str, tuple[type[Baseline], dict[str, Any]]] = {
     "lmf": (LMF, SUBNETS | {"rank": 2}),
     "mult": (MulT, KERNELS | {"width": 8, "num_heads": 2, "num_layers": 1}),
 }
+#: loss terms of those that have others beside `task`
+OTHER_TERMS: dict[str, set[str]] = {}
+
+
+def terms(name: str) -> set[str]:
+    """Loss terms of one of them."""
+    return {"task"} | OTHER_TERMS.get(name, set())
 
 
 def dropouts(name: str) -> list[str]:

@@ -45,7 +45,7 @@ def _part(batch: dict, rows: slice) -> dict:
 
 
 def _step(model: torch.nn.Module, method: torch.nn.Module, batch: dict) -> torch.Tensor:
-    (loss,) = method.losses(model(batch), batch).values()
+    loss = sum(method.losses(model(batch), batch).values())
     loss.backward()
     return loss.detach()
 

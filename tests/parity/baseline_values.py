@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -33,6 +34,9 @@ class Published:
         names: published name -> ours, by regular expression, all applied in order.
         convert: a published parameter in our form, from its name and value.
         norms: what the names of normalisation weights contain, which have 1 on top.
+        terms: our loss terms, and what their published values are called.
+        settings: of the configuration, always: what stands for the text encoder, say, since the values begin with its
+            states.
     """
 
     def __init__(
@@ -41,11 +45,14 @@ class Published:
         names: dict[str, str],
         convert: Callable[[str, torch.Tensor], torch.Tensor] = lambda name, value: value,
         norms: str = r"norm.*weight$",
+        terms: Mapping[str, str] = MappingProxyType({"task": "l1"}),
+        settings: Sequence[str] = (),
     ) -> None:
         self.name, self.names, self.convert, self.norms = name, names, convert, norms
+        self.terms, self.settings = terms, settings
         self.values = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-        constants = self.values.get("not_filled") or {}
-        self.parameters = {key: shape for key, shape in self.values["parameters"].items() if key not in constants}
+        absent = {*(self.values.get("not_filled") or {}), *(self.values.get("no_grad") or ())}
+        self.parameters = {key: shape for key, shape in self.values["parameters"].items() if key not in absent}
 
     def our_name(self, published: str) -> str:
         for pattern, ours in self.names.items():
@@ -58,7 +65,7 @@ class Published:
         released = shared / self.name / "released.yaml"
         files = [shared / f"{self.name}.yaml", own / self.name / "mosi.yaml", released]
         always = ("training.epochs=2", "training.precision=no", "training.trackers=[]")
-        return load_config(files, [*always, *settings])
+        return load_config(files, [*always, *self.settings, *settings])
 
     def build(self, *settings: str) -> Model:
         """The method as configured, without dropout, filled: every published parameter has its place, and no other."""
@@ -80,12 +87,18 @@ class Published:
         return model
 
     def batch(self, number: int = 1) -> dict[str, Any]:
-        """Batch `number` of those measured; all sequences of a modality are equally long."""
+        """Batch `number` of those measured; sequences are as long as can be where no lengths are given.
+
+        Lengths are given for all inputs, by name, or for the text alone.
+        """
+        given = self.values.get("lengths") or {}
+        given = given if isinstance(given, dict) else {"text": given}
         labels = torch.tensor(self.values["labels"], dtype=torch.float64).roll(number - 1)
         batch = {"labels": labels, "utterance_ids": [f"u{row}" for row in range(len(labels))]}
         for ours, theirs in INPUTS.items():
             shape = self.values["inputs"][f"{theirs}1"]
-            batch |= {ours: filled(f"{theirs}{number}", shape), f"{ours}_lengths": torch.full(shape[:1], shape[1])}
+            lengths = torch.tensor(given.get(theirs, [shape[1]] * shape[0]))
+            batch |= {ours: filled(f"{theirs}{number}", shape), f"{ours}_lengths": lengths}
         return batch
 
     def check_outputs_losses_and_gradients(self, model: Model) -> None:
@@ -94,13 +107,14 @@ class Published:
         close(model.eval()(batch)["logits"], evaluated["M"])
         output = model.train()(batch)
         close(output["logits"], self.values.get("outputs_training", self.values.get("outputs"))["M"])
-        losses = model.losses(output, batch)
-        assert losses.keys() == {"task"}
-        for name in ("l1", "total"):
-            assert losses["task"].item() == pytest.approx(self.values["losses"][name], rel=1e-12, abs=1e-9)
+        losses, weights = model.losses(output, batch), self.config().loss_weights
+        assert losses.keys() == self.terms.keys()
+        total = sum(weights[name] * value for name, value in losses.items())
+        for name, value in [*((self.terms[ours], value) for ours, value in losses.items()), ("total", total)]:
+            assert value.item() == pytest.approx(self.values["losses"][name], rel=1e-12, abs=1e-9), name
         for name, expected in self.values.get("buffers_after_one_training_batch", {}).items():
             close(model.get_buffer(self.our_name(name)), expected)
-        losses["task"].backward()
+        total.backward()
         assert self.values["grad_norm"].keys() == self.parameters.keys()
         for name, expected in self.values["grad_norm"].items():
             found = model.get_parameter(self.our_name(name)).grad.norm().item()
@@ -130,7 +144,7 @@ class Published:
         Of batches that no step takes the published loop computes the losses, too; here there are none.
         """
         config, model = self.config(*settings), self.build(*settings)
-        published = self.values["trajectory"]["l1"]
+        published = self.values["trajectory"][self.terms["task"]]
         num_batches = len(published) // 2
         taken = num_batches - num_batches % config.optimizer.accumulation_steps
         batches = GivenBatches([self.batch(number) for number in range(1, num_batches + 1)])

@@ -14,7 +14,7 @@ from mertk.errors import MertkError
 from mertk.nn.pooling import pool_to_steps
 from mertk.training.trainer import Trainer
 from tests.given_batches import GivenBatches
-from tests.tiny_baselines import BASELINES, dropouts, make_baseline
+from tests.tiny_baselines import BASELINES, dropouts, make_baseline, terms
 
 DIMS = {"audio": 5, "video": 4, "text": 6}
 STEPS = {f"{one}_steps": steps for one, steps in (("audio", 9), ("video", 8), ("text", 7))}
@@ -36,7 +36,7 @@ def build(name, **arguments):
 
 
 def learn(model, batch):
-    (loss,) = model.losses(model(batch), batch).values()
+    loss = sum(model.losses(model(batch), batch).values())
     loss.backward()
     return loss
 
@@ -117,8 +117,8 @@ def test_states_of_a_text_encoder_do_for_features(name):
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_training_that_was_cut_goes_on_to_the_same_bits(name, tmp_path):
     def train(folder, epochs, resume=False):
-        settings = [f"training.epochs={epochs}", "training.trackers=[]", "loss_weights.task=1"]
-        config = load_config([], [*settings, "optimizer.learning_rate=0.01"])
+        settings = [f"training.epochs={epochs}", "training.trackers=[]", "optimizer.learning_rate=0.01"]
+        config = load_config([], [*settings, *(f"loss_weights.{term}=1" for term in terms(name))])
         torch.manual_seed(config.training.seed)
         model = make_baseline(name, DIMS, **dict.fromkeys(dropouts(name), 0.3)).double()
         batches = GivenBatches([make_batch(count) | {"utterance_ids": list("abcde")[:count]} for count in (5, 3, 4)])

@@ -15,7 +15,7 @@ from mertk.losses.criterion import CrossEntropy, SquaredError
 from mertk.models.foal import FoalNet
 from mertk.models.hscl import HSCL
 from mertk.models.tam_ulag import TamUlag
-from tests.tiny_baselines import BASELINES, make_baseline
+from tests.tiny_baselines import BASELINES, make_baseline, terms
 
 NUM_CLASSES = 3
 DIMS = {"audio": 6, "video": 5, "text": 4}
@@ -58,7 +58,7 @@ TERMS = {
     "foal": {"avel", "mem"},
     "hscl": {"task", "geometric", "margin_similarity", "orthogonality", "semantic_original", "semantic_reconstructed"},
     "tam_ulag": {"fusion", "audio", "video", "text"},
-    **{name: {"task"} for name in BASELINES},
+    **{name: terms(name) for name in BASELINES},
 }
 
 
