@@ -11,6 +11,7 @@ from mertk.models.ef_lstm import EfLstm
 from mertk.models.late_fusion import LateFusion
 from mertk.models.lf_dnn import LfDnn
 from mertk.models.lmf import LMF
+from mertk.models.mmim import MMIM
 from mertk.models.mult import MulT
 from mertk.models.tfn import TFN
 
@@ -23,9 +24,12 @@ BASELINES: dict[str, tuple[type[Baseline], dict[str, Any]]] = {
     "tfn": (TFN, SUBNETS | {"post_fusion_dim": 16}),
     "lmf": (LMF, SUBNETS | {"rank": 2}),
     "mult": (MulT, KERNELS | {"width": 8, "num_heads": 2, "num_layers": 1}),
+    "mmim": (MMIM, {"fusion_dim": 12, "entropy_dim": 2}),
 }
 #: loss terms of those that have others beside `task`
-OTHER_TERMS: dict[str, set[str]] = {}
+OTHER_TERMS = {"mmim": {"contrast", "likelihood", "entropy"}}
+#: those that can read padding like any step
+PADDED = [name for name, (kind, _) in BASELINES.items() if "padding" in inspect.signature(kind).parameters]
 
 
 def terms(name: str) -> set[str]:

@@ -112,7 +112,8 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     labels = torch.tensor([-1.0, 0.5, 0.5, 1.0]) if regression else torch.arange(4)
     if model.task == "multilabel":
         labels = torch.tensor([[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0]])
-    batch = {"labels": labels, "indices": torch.arange(4), "shared_seed": 1, "epoch": 0, "utterance_ids": list("abcd")}
+    batch = {"labels": labels, "indices": torch.arange(4), "utterance_ids": list("abcd")}
+    batch |= {"shared_seed": 1, "epoch": 0, "position": 2}
     for name, given in config.data.inputs.items():
         side = (config.model.get(f"{name}_encoder") or {}).get("side", 4)  # of pictures, or four by four features
         values = {
