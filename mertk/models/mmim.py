@@ -58,7 +58,8 @@ class MMIM(Baseline):
         fusion_dim: width of z.
         entropy_dim: K. A group with as few rows has no entropy, which then counts as 0.
         memory_size: batches whose rows the entropy sees beside those at hand.
-        normalised: whether the density q is one; False leaves its normalisation out, as released.
+        normalised: whether the density q is, as in the paper and not released. Vectors then shrink to what is told of
+            them: nothing holds their size, since the entropy is that of trained projections.
         variance_floor: added to the variances, so that vectors that are all alike have an entropy; 0 as released.
         dropout: on [t; a; v].
 
@@ -83,7 +84,7 @@ class MMIM(Baseline):
         fusion_dim: int = 128,
         entropy_dim: int = 4,
         memory_size: int = 1,
-        normalised: bool = True,
+        normalised: bool = False,
         variance_floor: float = 1e-6,
         dropout: float = 0.1,
     ) -> None:

@@ -9,6 +9,7 @@ import torch
 from mertk.components import build
 from mertk.config import load_config
 from mertk.training.optim import parameter_groups
+from mertk.training.turns import make_turns
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -132,6 +133,7 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     unused = [name for name, weight in model.named_parameters() if weight.requires_grad and weight.grad is None]
     assert unused == []
     assert sum(len(group["params"]) for group in parameter_groups(model, config.optimizer)) > 0
+    assert all(make_turns(model, config.optimizer, 4, config.loss_weights))
     model.eval()
     with torch.no_grad():
         assert model.losses(model(batch), batch).keys() <= terms.keys()

@@ -2,8 +2,8 @@
 # Baselines on CH-SIMS: the methods that others are compared with, each from a feature file or recordings to a
 # table of results on the official test part.
 #
-#   --method NAME        mult (default), mmim, tfn, lmf, lf_dnn, ef_lstm; late_fusion: a linear map of the mean features, the
-#                        floor of every table (docs/baselines.md)
+#   --method NAME        mult (default), mmim, tfn, lmf, lf_dnn, ef_lstm; late_fusion: a linear map of the mean
+#                        features, the floor of every table (docs/baselines.md)
 #   --variant NAME       paper (default): padding can never change a result; released: as the published code
 #                        computes, which reads padding; not of late_fusion
 #   --ablation NAME      full (default), text, audio, video, audio_text, audio_video, video_text (these modalities
