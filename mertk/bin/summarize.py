@@ -23,7 +23,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     parser.add_argument("experiments", nargs="+", type=Path, metavar="EXP_DIR", help="directory with runs below it")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
-    parser.add_argument("--published", type=Path, metavar="YAML", help="figures of the paper, to stand beside ours")
+    parser.add_argument(
+        "--published",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="YAML",
+        help="figures of the paper, or of the papers of several methods, to stand beside ours",
+    )
     arguments = parser.parse_args(argv)
 
     from mertk.report.files import write_report

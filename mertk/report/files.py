@@ -17,11 +17,11 @@ from mertk.tasks import find_task
 LONGEST_NAME = 120
 
 
-def write_report(directories: Sequence[Path], out: Path, published: Path | None = None) -> list[str]:
+def write_report(directories: Sequence[Path], out: Path, published: Sequence[Path] = ()) -> list[str]:
     """Write what the runs below `directories` scored into the folder `out`; its tables as text, and what was written.
 
     Args:
-        published: YAML file with the paper's figures, to stand beside ours.
+        published: YAML files with the papers' figures, to stand beside ours.
 
     Raises:
         MertkError: no scored run, runs that do not belong together, or a folder that is not to be written into.
@@ -31,11 +31,11 @@ def write_report(directories: Sequence[Path], out: Path, published: Path | None 
     from mertk.report.document import results_document
     from mertk.report.formatting import describe
     from mertk.report.published import published_table
-    from mertk.report.published_file import read_published
+    from mertk.report.published_file import join_published, read_published
     from mertk.report.tables import ablation_table, overview
 
     check_destination(out)
-    figures = read_published(published) if published else None
+    figures = join_published([read_published(path) for path in published])
     experiments = collect(directories)
     records = [experiment.record for experiment in experiments]
     pictures = picture_names(records)

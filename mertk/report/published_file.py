@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,14 @@ def read_published(path: Path) -> Record:
         raise MertkError(f"{path}: rows: got {content['rows']!r:.40}, expected a list; {FORM}.")
     rows = [_read_row(row, content, f"{path}: row {number}") for number, row in enumerate(content["rows"], start=1)]
     return {"source": content["source"], "note": content["note"], "rows": rows}
+
+
+def join_published(published: Sequence[Record]) -> Record | None:
+    """Figures of several files as of one; None of none."""
+    if len(published) < 2:
+        return next(iter(published), None)
+    told = " ".join(f"{one['source']} {one['note']}" for one in published)
+    return {"source": told, "note": "", "rows": [row for one in published for row in one["rows"]]}
 
 
 def _read_row(row: Any, content: Record, where: str) -> Record:

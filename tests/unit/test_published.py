@@ -7,7 +7,7 @@ import pytest
 from mertk.errors import MertkError
 from mertk.report.deviations import deviations
 from mertk.report.published import published_table
-from mertk.report.published_file import read_published
+from mertk.report.published_file import join_published, read_published
 
 PUBLISHED = """\
 source: The paper.
@@ -58,6 +58,14 @@ def test_published_file_of_another_form_is_refused(tmp_path, content, message):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(MertkError, match=message):
         read_published(path)
+
+
+def test_files_of_several_methods_are_joined_as_one(checkout):
+    one, other = (published_of(checkout, f"mosi/{method}") for method in ("hscl", "baselines"))
+    joined = join_published([one, other])
+    assert joined["rows"] == one["rows"] + other["rows"]
+    assert joined["source"] == f"{one['source']} {one['note']} {other['source']} {other['note']}"
+    assert join_published([one]) is one and join_published([]) is None
 
 
 def published_of(checkout, recipe):
