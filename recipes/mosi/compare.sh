@@ -21,7 +21,7 @@ recipes=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=recipes/common/init.sh
 source "$recipes/../common/init.sh"
 baselines=$(sed -n 's/^methods="\(.*\)"$/\1/p' "$recipes/baselines/run.sh")
-available="$baselines hscl tam_ulag" methods='' exp='' passed=() detach=no
+available="$baselines hscl tam_ulag" methods='' exp='' passed=() detach=no rank=0
 while (($#)); do
     case $1 in
         -h | --help) print_help && exit ;;
@@ -35,6 +35,8 @@ while (($#)); do
         --stop_stage | --stop_stage=*) usage_error "$1: give it to the recipe of a method" ;;
         *)
             [[ $1 != --detach ]] || detach=yes
+            [[ $1 != --machine_rank ]] || rank=${2-}
+            [[ $1 != --machine_rank=* ]] || rank=${1#*=}
             passed+=("$1")
             ;;
     esac
@@ -68,7 +70,8 @@ for method in "${asked[@]}"; do
     esac
 done
 [[ $waiting == no ]] || exit 75
-if ((${#folders[@]})); then
+# Of several machines, the first writes.
+if [[ $rank == 0 ]] && ((${#folders[@]})); then
     run_program "$python" -m mertk summarize "${folders[@]}" --out "$exp" --published "${published[@]}"
 fi
 ((${#failed[@]} == 0)) || fail "failed: ${failed[*]}; the same command goes on with them."

@@ -73,6 +73,13 @@ def test_runs_that_were_submitted_are_waited_for_and_a_stop_is_one(compare, word
     assert (code, len(calls)) == (75, num_calls)
 
 
+def test_of_several_machines_the_first_writes_the_table(compare):
+    _, _, calls = compare("--methods", "mult", "--num_machines", "2", "--machine_rank", "1")
+    assert calls == [
+        "mosi/baselines/run.sh --method mult --exp exp/mult --stop_stage 4 --num_machines 2 --machine_rank 1"
+    ]
+
+
 def test_what_is_no_method_is_refused(compare):
     code, printed, calls = compare("--methods", "floor mlut")
     assert (code, calls) == (2, []) and "got mlut, expected some of floor mult hscl tam_ulag" in printed
