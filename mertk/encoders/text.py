@@ -6,6 +6,7 @@ Legend: `B` utterances, `T` tokens, `D` features.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class PretrainedTextEncoder(nn.Module):
         gradient_checkpointing: recompute the layers in the backward pass, to save memory.
         random_weights: build the model that config.json describes without reading weights; for a saved model, whose
             weights come from elsewhere.
+        pooler: keep the layer that makes a vector of the first state, for `pool`.
 
     Attributes:
         output_dim: D.
@@ -45,12 +47,17 @@ class PretrainedTextEncoder(nn.Module):
     """
 
     def __init__(
-        self, weights: str, freeze: bool = False, gradient_checkpointing: bool = False, random_weights: bool = False
+        self,
+        weights: str,
+        freeze: bool = False,
+        gradient_checkpointing: bool = False,
+        random_weights: bool = False,
+        pooler: bool = False,
     ) -> None:
         super().__init__()
         folder = Path(weights) if random_weights else find_weights(weights)
         self.is_miniature = is_miniature(read_config(folder))
-        self.model = _load(folder, random_weights)
+        self.model = _load(folder, random_weights, pooler)
         self.output_dim = self.model.config.hidden_size
         self.num_positions = _num_positions(self.model.config)
         self.is_frozen = freeze
@@ -79,14 +86,40 @@ class PretrainedTextEncoder(nn.Module):
             MertkError: a token that the model does not know (looked for on CPU alone, where it costs no waiting), or
                 more tokens than it has positions for.
         """
-        self._check(tokens)
         with torch.no_grad() if self.is_frozen else contextlib.nullcontext():
-            states = self.model(
-                input_ids=tokens[..., 0],
-                attention_mask=length_mask(lengths, tokens.shape[1]).long(),
-                token_type_ids=tokens[..., 1],
-            ).last_hidden_state
-        return states, lengths
+            return self._encode(tokens, lengths).last_hidden_state, lengths
+
+    def pool(
+        self,
+        tokens: torch.Tensor,
+        lengths: torch.Tensor,
+        change: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """The vector (B, D) that the pooler makes of the first state; needs `pooler`.
+
+        Args:
+            tokens, lengths: as for `forward`.
+            change: what the embeddings (B, T, D) become before the first layer. Gradients reach it, also through frozen
+                weights.
+
+        Raises:
+            MertkError: as `forward` does.
+        """
+        is_fixed = self.is_frozen and change is None
+        # For the time of this call alone: what changes the embeddings belongs to a batch.
+        hook = contextlib.nullcontext()
+        if change is not None:
+            hook = self.model.embeddings.register_forward_hook(lambda _module, _given, embedded: change(embedded))
+        with hook, torch.no_grad() if is_fixed else contextlib.nullcontext():
+            return self._encode(tokens, lengths).pooler_output
+
+    def _encode(self, tokens: torch.Tensor, lengths: torch.Tensor) -> Any:
+        self._check(tokens)
+        return self.model(
+            input_ids=tokens[..., 0],
+            attention_mask=length_mask(lengths, tokens.shape[1]).long(),
+            token_type_ids=tokens[..., 1],
+        )
 
     def save_architecture(self, folder: Path) -> None:
         """Write what `random_weights` needs to build this encoder again: its configuration, but no weights."""
@@ -115,7 +148,7 @@ def _num_positions(config: Any) -> int:
     return config.max_position_embeddings - unused
 
 
-def _load(folder: Path, random_weights: bool) -> Any:
+def _load(folder: Path, random_weights: bool, pooler: bool) -> Any:
     """The model without heads, in float32 whatever its file holds."""
     from transformers import AutoModel
 
@@ -125,8 +158,10 @@ def _load(folder: Path, random_weights: bool) -> Any:
             f"{folder / 'config.json'}: model_type {kind!r} is no text encoder that can be used here; expected "
             f"{', '.join(MODEL_TYPES)}."
         )
-    # The pooling layer of a sentence pair would wait for a gradient that never comes.
-    options = {} if kind == "electra" else {"add_pooling_layer": False}
+    if pooler and kind == "electra":
+        raise MertkError(f"{folder / 'config.json'}: ELECTRA has no pooler; take BERT or RoBERTa.")
+    # Where nothing asks for it, the pooling layer of a sentence pair would wait for a gradient that never comes.
+    options = {} if kind == "electra" else {"add_pooling_layer": pooler}
     if random_weights:
         return make_untrained(folder, **options)
     model, absent = load_pretrained(AutoModel, folder, dtype=torch.float32, local_files_only=True, **options)

@@ -67,7 +67,7 @@ class Baseline(Model):
         self.padding = padding
         self.text_encoder = text_encoder if "text" in self.modalities else None
         self.dims = feature_widths(self.modalities, dims, {"text": text_encoder})
-        self.longest = {one: longest[one] for one in self.modalities}
+        self.longest = {one: longest.get(one) for one in self.modalities}
         for one, steps in self.longest.items():
             if padding == "fixed" and steps is None:
                 raise MertkError(f"{one} is used, but has no {one}_steps, which padding=fixed fills up to.")
@@ -79,13 +79,17 @@ class Baseline(Model):
             steps, lengths = batch[one], batch[f"{one}_lengths"]
             if one == "text" and self.text_encoder is not None:
                 steps, lengths = self.text_encoder(steps, lengths)
-            steps = zero_padding(steps, lengths)
-            if self.padding == "fixed":
-                longest = self.longest[one]
-                steps = functional.pad(steps[:, :longest], (0, 0, 0, max(longest - steps.shape[1], 0)))
-                lengths = torch.full_like(lengths, longest)
-            found[one] = steps, lengths
+            found[one] = self.fill(one, steps, lengths)
         return found
+
+    def fill(self, one: str, steps: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Steps (B, T, D) of a modality with zeros behind their lengths (B,), and how many count; as `padding` says."""
+        steps = zero_padding(steps, lengths)
+        if self.padding == "masked":
+            return steps, lengths
+        longest = self.longest[one]
+        steps = functional.pad(steps[:, :longest], (0, 0, 0, max(longest - steps.shape[1], 0)))
+        return steps, torch.full_like(lengths, longest)
 
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         """What the prediction costs, as `task`; the mean over the utterances of all processes."""

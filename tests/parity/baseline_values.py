@@ -33,7 +33,7 @@ class Published:
         name: of the file of numbers, and of the method's configuration.
         names: published name -> ours, by regular expression, all applied in order.
         convert: a published parameter in our form, from its name and value.
-        norms: what the names of normalisation weights contain, which have 1 on top.
+        norms: what the names of normalisation weights contain, by regular expression, which have 1 on top.
         terms: our loss terms, and what their published values are called.
         settings: of the configuration, always: what stands for the text encoder, say, since the values begin with its
             states.
@@ -71,7 +71,8 @@ class Published:
         """The method as configured, without dropout, filled: every published parameter has its place, and no other."""
         facts = {}
         for ours, theirs in INPUTS.items():
-            _, facts[f"{ours}_steps"], facts[f"{ours}_dim"] = self.values["inputs"][f"{theirs}1"]
+            _, steps, *dim = self._shape(theirs)
+            facts |= {f"{ours}_steps": steps, f"{ours}_dim": dim[0] if dim else None}
         model = build(self.config(*settings).model, "model", facts).double()
         for module in model.modules():
             for name in ("p", "dropout", "attention_dropout"):
@@ -90,20 +91,32 @@ class Published:
     def batch(self, number: int = 1) -> dict[str, Any]:
         """Batch `number` of those measured; sequences are as long as can be where no lengths are given.
 
-        Lengths are given for all inputs, by name, or for the text alone.
+        Lengths are given for all inputs, by name, or for the text, and what is aligned with it.
         """
         given = self.values.get("lengths") or {}
-        given = given if isinstance(given, dict) else {"text": given}
+        if not isinstance(given, dict):
+            aligned = [name for name in INPUTS.values() if self._shape(name)[1] == self._shape("text")[1]]
+            given = dict.fromkeys(aligned, given)
         labels = torch.tensor(self.values["labels"], dtype=torch.float64).roll(number - 1)
         batch = {"labels": labels, "utterance_ids": [f"u{row}" for row in range(len(labels))]}
         for ours, theirs in INPUTS.items():
-            shape = self.values["inputs"][f"{theirs}1"]
+            shape = self._shape(theirs)
             lengths = torch.tensor(given.get(theirs, [shape[1]] * shape[0]))
-            batch |= {ours: filled(f"{theirs}{number}", shape), f"{ours}_lengths": lengths}
+            frames = filled(f"{theirs}{number}", shape) if len(shape) > 2 else self._tokens(number)
+            batch |= {ours: frames, f"{ours}_lengths": lengths}
         return batch
 
-    def check_outputs_losses_and_gradients(self, model: Model) -> None:
-        batch = self.batch()
+    def _shape(self, name: str) -> list[int]:
+        """Of an input; of a text that comes as tokens it has no width."""
+        return self.values["inputs"].get(f"{name}1") or self.values["inputs"]["ids1"]
+
+    def _tokens(self, number: int) -> torch.Tensor:
+        others = self.values["trajectory"]["token_ids"]
+        ids = torch.tensor(self.values["token_ids"] if number == 1 else others[str(number)])
+        return torch.stack([ids, torch.zeros_like(ids)], dim=2)
+
+    def check_outputs_losses_and_gradients(self, model: Model, batch: dict[str, Any] | None = None) -> None:
+        batch = batch or self.batch()
         evaluated = self.values.get("outputs_evaluation", self.values.get("outputs"))
         close(model.eval()(batch)["logits"], evaluated["M"])
         output = model.train()(batch)

@@ -265,9 +265,11 @@ def test_each_method_of_a_recipe_of_several_has_its_own_row(checkout):
     same = {"recipe": "mosi/baselines", "encoders": [{}], "features": [features | {"text": text}]}
     records = [hscl_record(variant=name, **same) for name in ("mult", "tfn_released", "late_fusion")]
     records.append(hscl_record("MOSI/aligned_50", variant="ef_lstm", **same))
+    records.append(hscl_record(variant="misa", recipe="mosi/baselines"))  # which trains its text encoder
     table = published_table(records, published_of(checkout, "mosi/baselines"))
     assert cells_below(table, "MulT") == ["Acc2 non0 -0.98, MAE -0.0799, Corr +0.0978"]
     assert cells_below(table, "TFN")[0] == "Acc2 non0 +0.92, MAE -0.1473, Corr +0.1267"
+    assert cells_below(table, "MISA") == ["Acc2 non0 -3.54, MAE +0.0235, Corr +0.0219"]
     assert cells_below(table, "EF-LSTM, aligned") == ["Acc2 non0 +1.52, MAE -0.1488, Corr +0.1310"]
 
 

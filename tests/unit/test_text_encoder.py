@@ -64,6 +64,21 @@ def test_other_encoders_of_the_family_load(kind, tmp_path):
     assert states.shape == (1, 3, 16)
 
 
+def test_a_pooler_makes_a_vector_of_texts_whose_embeddings_may_be_changed(folder):
+    encoder = PretrainedTextEncoder(str(folder), freeze=True, pooler=True)
+    tokens, lengths = tokens_of([5, 6, 7], [8])
+    pooled = encoder.pool(tokens, lengths)
+    states, _ = encoder(tokens, lengths)
+    torch.testing.assert_close(pooled, encoder.model.pooler(states))
+    torch.testing.assert_close(encoder.pool(tokens, lengths, lambda embedded: embedded), pooled)
+    shift = torch.ones(1, requires_grad=True)
+    changed = encoder.pool(tokens, lengths, lambda embedded: embedded + shift * torch.arange(embedded.shape[2]))
+    assert not torch.allclose(changed, pooled)
+    changed.sum().backward()
+    assert shift.grad is not None and all(weight.grad is None for weight in encoder.parameters())
+    torch.testing.assert_close(encoder.pool(tokens, lengths), pooled)  # nothing of the change is left
+
+
 def test_an_encoder_is_built_again_without_weights(folder, tmp_path):
     encoder = PretrainedTextEncoder(str(folder)).eval()
     encoder.save_architecture(tmp_path)
