@@ -16,6 +16,7 @@ A batch is a plain dictionary:
 | `labels`           | (B, ...)             | as the task has them (`mertk.tasks`); absent when predicting       |
 | `shared_seed`      | int                  | equal on all processes of a step, different between steps          |
 | `epoch`            | int                  | epochs that are over; only in training                             |
+| `position`         | int                  | number of the batch in its pass over the part; only in training    |
 
 `Output` is a dictionary of tensors too; `logits` (B, C) is always there, as many as the task asks for.
 """

@@ -16,7 +16,8 @@ class GivenBatches:
         return len(self.batches)
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[dict[str, Any]]:
-        yield from self.batches[position:]
+        for number, batch in enumerate(self.batches[position:], position):
+            yield batch | {"position": number}
 
     def close(self) -> None:
         pass

@@ -16,6 +16,7 @@ from mertk.models.lf_dnn import LfDnn
 from mertk.models.lmf import LMF
 from mertk.models.mag_bert import MagBert
 from mertk.models.misa import Misa
+from mertk.models.mmim import MMIM
 from mertk.models.mult import MulT
 from mertk.models.tfn import TFN
 from mertk.nn.pooling import masked_mean, zero_padding
@@ -31,11 +32,15 @@ BASELINES: dict[str, tuple[type[Baseline], dict[str, Any]]] = {
     "mult": (MulT, KERNELS | {"width": 8, "num_heads": 2, "num_layers": 1}),
     "misa": (Misa, {"width": 16, "feed_forward_dim": 16}),
     "mag_bert": (MagBert, {}),
+    "mmim": (MMIM, {"fusion_dim": 12, "entropy_dim": 2}),
 }
 #: modalities that one of them cannot do without
 NEEDED = {"mag_bert": {"text"}}
 #: loss terms of those that have others beside `task`
-OTHER_TERMS = {"misa": {"difference", "similarity", "reconstruction"}}
+OTHER_TERMS = {
+    "misa": {"difference", "similarity", "reconstruction"},
+    "mmim": {"contrast", "likelihood", "entropy"},
+}
 #: those that can read padding like any step
 PADDED = [name for name, (kind, _) in BASELINES.items() if "padding" in inspect.signature(kind).parameters]
 

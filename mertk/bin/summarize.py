@@ -22,22 +22,25 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser(__doc__, EXAMPLE)
     parser.add_argument("experiments", nargs="+", type=Path, metavar="EXP_DIR", help="directory with runs below it")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
-    parser.add_argument("--published", type=Path, metavar="YAML", help="figures of the paper, to stand beside ours")
+    told = (
+        "figures of the paper, to stand beside ours; of several files, each beside runs of the recipe that it lies with"
+    )
+    parser.add_argument("--published", nargs="+", type=Path, default=[], metavar="YAML", help=told)
     arguments = parser.parse_args(argv)
 
     from mertk.report.destination import check_destination
     from mertk.report.experiments import collect
     from mertk.report.files import write_report
-    from mertk.report.published_file import read_published
+    from mertk.report.published_file import by_recipe, read_published
     from mertk.report.terminal import fit_report
     from mertk.screen import columns, from_here
 
     check_destination(arguments.out)
-    if arguments.published:
-        read_published(arguments.published)
+    for file in arguments.published:
+        read_published(file)
     experiments = collect(arguments.experiments)
     recipes = {experiment.record["recipe"] for experiment in experiments}
-    published = dict.fromkeys(recipes, arguments.published) if arguments.published else {}
+    published = by_recipe(arguments.published, recipes)
     tables, names = write_report(experiments, arguments.out, published)
     told = f"{tables}\n\nwritten: {arguments.out}/{{{','.join(names)}}}"
     print(f"\n{fit_report(from_here(told), columns())}")

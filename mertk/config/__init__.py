@@ -23,6 +23,7 @@ from mertk.config.sections import (
     SamplerConfig,
     ScheduleConfig,
     TrainingConfig,
+    TurnConfig,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "SamplerConfig",
     "ScheduleConfig",
     "TrainingConfig",
+    "TurnConfig",
     "as_dict",
     "decisive",
     "is_setting",

@@ -97,6 +97,8 @@ def check_values(config: Config) -> None:
         _check_range(f"data.inputs.{name}.max_seconds", modality.max_seconds, 0.001, math.inf)
         _check_range(f"data.inputs.{name}.dropout", modality.dropout, 0, 1)
         _check_augmentation(f"data.inputs.{name}", modality)
+    for number, turn in enumerate(config.optimizer.turns):
+        _check_range(f"optimizer.turns[{number}].share", turn.share, 0.001, 1)
     for key, (least, most) in RANGES.items():
         _check_range(key, lookup(config, key), least, most)
 

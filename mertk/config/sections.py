@@ -137,6 +137,18 @@ class GroupConfig:
 
 
 @dataclass
+class TurnConfig:
+    """A pass over the training part in which only the parameters learn whose name matches `pattern`."""
+
+    #: regular expression, searched in the names of parameters
+    pattern: str = ""
+    #: weights of loss terms in it, terms that are not named having none; empty means those of all
+    loss_weights: dict[str, float] = field(default_factory=dict)
+    #: of the batches of an epoch it takes the first, as many as this share, rounded up
+    share: float = 1.0
+
+
+@dataclass
 class OptimizerConfig:
     """How weights follow their gradients."""
 
@@ -152,6 +164,9 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     #: parameters with a rate or decay of their own; the first match wins
     groups: list[GroupConfig] = field(default_factory=list)
+    #: an epoch goes over the training part once for each of these, in their order; empty means once, for all. Limits of
+    #: the norm count the gradients of all parameters
+    turns: list[TurnConfig] = field(default_factory=list)
     #: gradients of all parameters together are scaled down to this norm; empty means never
     max_gradient_norm: Optional[float] = None
     #: each number of a gradient is cut off at this size; empty means never

@@ -136,12 +136,12 @@ class TrainingLoader:
         return len(self.plan)
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[Batch]:
-        """Batches of `epoch` from `position` on, each with its `epoch` and `shared_seed`."""
+        """Batches of `epoch` from `position` on, each with its `epoch`, `position` and `shared_seed`."""
         batches = self._planned(epoch)
         rows = batches if self.variation is None else draws(batches, epoch)
         self._batches.rows = [local_rows(batch, self.rank, self.world_size) for batch in rows[position:]]
         for offset, batch in enumerate(map(_or_raise, self._loader)):
-            batch["epoch"] = epoch
+            batch["epoch"], batch["position"] = epoch, position + offset
             batch["shared_seed"] = shared_seed(self.plan.seed, epoch, position + offset)
             yield batch
 

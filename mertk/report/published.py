@@ -53,7 +53,7 @@ def published_parts(records: list[Record], published: Record | None) -> list[Par
     shown = [one for one in records if not (one["miniature"] or one["permuted_labels"])]
     if published is None or not shown:
         return []
-    told = f"{published['source']} {published['note']}"
+    told = f"{published['source']} {published['note']}".rstrip()
     if not published["rows"]:
         return [told]
     figures_of_others = [row for row in published["rows"] if _has_place(row, shown)]

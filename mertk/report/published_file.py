@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,21 @@ def read_published(path: Path) -> Record:
         raise MertkError(f"{path}: rows: got {content['rows']!r:.40}, expected a list; {FORM}.")
     rows = [_read_row(row, content, f"{path}: row {number}") for number, row in enumerate(content["rows"], start=1)]
     return {"source": content["source"], "note": content["note"], "rows": rows}
+
+
+def by_recipe(files: Sequence[Path], recipes: Iterable[str]) -> dict[str, Path]:
+    """The file that runs of each recipe stand beside: the only one, or that in the recipe's folder.
+
+    >>> files = [Path("recipes/mosi/hscl/published.yaml"), Path("recipes/mosi/baselines/published.yaml")]
+    >>> by_recipe(files, ["mosi/baselines", "mosi/tam_ulag"])
+    {'mosi/baselines': PosixPath('recipes/mosi/baselines/published.yaml')}
+    >>> by_recipe(files[:1], ["mine"])
+    {'mine': PosixPath('recipes/mosi/hscl/published.yaml')}
+    """
+    if len(files) == 1:
+        return dict.fromkeys(recipes, files[0])
+    places = {"/".join(file.resolve().parts[-3:-1]): file for file in files}
+    return {recipe: places[recipe] for recipe in recipes if recipe in places}
 
 
 def _read_row(row: Any, content: Record, where: str) -> Record:

@@ -112,9 +112,7 @@ class Account:
     def told(self) -> Told:
         notes, errors = [*self.notes, *self._on_windows], []
         if (more := len(self._on_windows) - _MOST_NOTES) > 0:
-            notes[-more:] = [
-                f"{more} more notes on its windows (mertk predict --format jsonl has each)"
-            ]
+            notes[-more:] = [f"{more} more notes on its windows (mertk predict --format jsonl has each)"]
         failures = [] if self.failure is None else [self.failure]
         if self.failure is not None:
             errors.append(cause_in(self.failure, self.file))

@@ -27,6 +27,7 @@ from mertk.training.schedule import Schedule
 from mertk.training.scoring import Scores, score
 from mertk.training.state import TrainingState
 from mertk.training.tracking import Tracking
+from mertk.training.turns import check_engine, make_turns, remaining_batches
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -74,7 +75,9 @@ class Trainer:
         fused = accelerator.device.type == "cuda" and accelerator.mixed_precision != "fp16"
         optimizer = make_optimizer(model, config.optimizer, fused)
         self.drops_leftovers = config.optimizer.leftover_batches == "drop"
-        self.steps_per_epoch = count_steps(len(batches), config.optimizer)
+        self.turns = make_turns(model, config.optimizer, len(batches), self.weights)
+        self.turn = self.turns[0]
+        self.steps_per_epoch = sum(count_steps(len(turn), config.optimizer) for turn in self.turns)
         self.total_steps = config.training.stop_at_step or config.training.epochs * self.steps_per_epoch
         self.minimizes = is_smaller_better(config.training.monitor)
         self.method = model
@@ -85,6 +88,7 @@ class Trainer:
         self.is_cached = config.optimizer.accumulation == "cached"
         if self.is_cached:
             check_cached(accelerator, model, training.compile)
+        check_engine(accelerator, self.turns)
         self.engine = make_engine(accelerator, model, optimizer, config.optimizer, training.compile)
         self.model = self.engine.model
         self.schedule = Schedule(self.engine.optimizer, config.schedule, self.total_steps, self.minimizes)
@@ -137,14 +141,17 @@ class Trainer:
         """Steps up to the end of the epoch; returns whether it got there, or else was asked to stop."""
         self.model.train()
         accumulation = self.config.optimizer.accumulation_steps
-        last = len(self.batches)
         group: list[Batch] = []
         if self._at_last_step():
             return True  # interrupted between the last step and the end of its epoch
-        for batch in self.batches.epoch(self.progress.epoch, self.progress.position):
+        batches = remaining_batches(self.turns, self.batches, self.progress.epoch, self.progress.position)
+        for self.turn, batch in batches:
             group.append(batch)
             self.progress.position += 1
-            if len(group) == accumulation or (self.progress.position == last and not self.drops_leftovers):
+            is_last = self.progress.position == self.turn.end
+            if is_last and len(group) < accumulation and self.drops_leftovers:
+                group = []
+            elif is_last or len(group) == accumulation:
                 self._step(group)
                 group = []
                 decision = self.agreement.after_step()
@@ -175,6 +182,7 @@ class Trainer:
     def _step(self, group: list[Batch]) -> None:
         """One optimizer step over the batches of `group`."""
         sums = self._accumulate(group)
+        self.engine.held = self.turn.held
         norm = self.engine.step()
         # The scaler of fp16 expects such steps now and then, and skips them.
         if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
@@ -199,7 +207,7 @@ class Trainer:
         sums: dict[str, torch.Tensor] = {}
         cached: list[CachedBatch | None] = [None] * len(group)
         if self.is_cached:
-            cached[:] = cache_step(self.accelerator, self.method, group, self.weights)
+            cached[:] = cache_step(self.accelerator, self.method, group, self.turn.weights)
         for number, batch in enumerate(group):
             is_last = number == len(group) - 1
             with self.engine.micro_batch(is_last):
@@ -231,7 +239,7 @@ class Trainer:
                     f"loss_weights has {', '.join(self.weights) or 'nothing'}, but the model computes "
                     f"{', '.join(terms)}; the names must be equal (set a weight to null to take its term out)."
                 )
-            total = sum(self.weights[name] * value for name, value in terms.items())
+            total = sum(self.turn.weights[name] * value for name, value in terms.items())
         if not torch.isfinite(total):
             values = ", ".join(f"{name}={value.item():.4g}" for name, value in terms.items())
             raise MertkError(self._not_finite(f"the loss is not finite ({values})", [batch]))

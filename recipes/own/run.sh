@@ -2,7 +2,7 @@
 # Your own corpus, with any method: from a table of files and labels to a table of results by folds.
 #
 #   --method NAME        foal (default), hscl, tam_ulag, audio, a baseline (late_fusion, ef_lstm, lf_dnn, tfn, lmf, mult,
-#                        misa, mag_bert) or another file of recipes/common/conf; or a YAML file of your own
+#                        misa, mag_bert, mmim) or another file of recipes/common/conf; or a YAML file of your own
 #   --variant NAME       small (default): log-mel frames or hand-made features of the voice and small grey pictures,
 #                        trained from nothing, nothing is downloaded but, where text is used, a text encoder; frozen:
 #                        features of pretrained encoders, made once; those of the method, such as paper

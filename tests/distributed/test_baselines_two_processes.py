@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.distributed as dist
+from accelerate import Accelerator
 from torch.nn.parallel import DistributedDataParallel
 
 from mertk import distributed
+from mertk.config import load_config
+from mertk.training.trainer import Trainer
+from tests.given_batches import GivenBatches
 from tests.processes import run_processes
-from tests.tiny_baselines import BASELINES, PADDED, make_baseline
+from tests.tiny_baselines import BASELINES, PADDED, make_baseline, terms
 
 pytestmark = pytest.mark.distributed
 
@@ -24,9 +30,9 @@ def _model(name: str, arguments: dict) -> torch.nn.Module:
     return make_baseline(name, DIMS, **arguments).double()
 
 
-def _batch(task: str) -> dict:
+def _batch(task: str, seed: int = 3) -> dict:
     """The joined batch; lengths rise, so that processes pad differently."""
-    random = torch.Generator().manual_seed(3)
+    random = torch.Generator().manual_seed(seed)
     labels = torch.tensor([1.0, -2.0, 0.0, 0.4, -0.2, 2.6, -1.4, 3.0], dtype=torch.float64)
     batch = {"labels": labels if task == "regression" else (labels > 0).long()}
     for place, (one, width) in enumerate(DIMS.items()):
@@ -45,14 +51,18 @@ def _part(batch: dict, rows: slice) -> dict:
 
 
 def _step(model: torch.nn.Module, method: torch.nn.Module, batch: dict) -> torch.Tensor:
-    loss = sum(method.losses(model(batch), batch).values())
+    batch = batch | {"position": 2}
+    output = model(batch)
+    loss = sum(method.losses(output, batch).values())
     loss.backward()
+    method.after_step(output, batch)
     return loss.detach()
 
 
-def _check() -> None:
+def _check(folder: Path) -> None:
     _check_steps()
     _check_evaluation()
+    _check_training(folder)
 
 
 def _check_steps() -> None:
@@ -83,5 +93,30 @@ def _check_evaluation() -> None:
             assert model.losses(model(batch), batch).keys() == {"task"}
 
 
-def test_two_processes_step_as_one_and_score_without_each_other():
-    run_processes(_check, 2)
+def _train(folder: Path) -> dict[str, torch.Tensor]:
+    """The state that a method of turns and memory comes to in two epochs, each process with its part of the batches."""
+    turns = "optimizer.turns=[{pattern: ^bounds, loss_weights: {likelihood: 1}}, {pattern: '^(?!bounds)'}]"
+    settings = [turns, "training.epochs=2", "training.trackers=[]", "optimizer.name=adam", "optimizer.weight_decay=0"]
+    weights = [f"loss_weights.{term}=1" for term in terms("mmim")]
+    config = load_config([], [*settings, *weights, "optimizer.max_gradient_norm=1"])
+    accelerator = Accelerator(cpu=True)
+    half = 8 // accelerator.num_processes
+    rows = slice(accelerator.process_index * half, (accelerator.process_index + 1) * half)
+    batches = [_part(_batch("regression", seed), rows) | {"utterance_ids": list("abcdefgh")[rows]} for seed in range(4)]
+    method = _model("mmim", {})
+    place = accelerator, method, config, folder, GivenBatches(batches)
+    trainer = Trainer(*place, None, [], dict, lambda *_: None)
+    trainer._save = lambda: None  # two processes would share the folder of one
+    trainer.fit()
+    return method.state_dict()
+
+
+def _check_training(folder: Path) -> None:
+    expected = torch.load(folder / "alone.pt")
+    for name, value in _train(folder).items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-9, msg=name)
+
+
+def test_two_processes_step_as_one_and_score_without_each_other(tmp_path):
+    torch.save(_train(tmp_path), tmp_path / "alone.pt")
+    run_processes(_check, 2, tmp_path)

@@ -84,7 +84,8 @@ class Published:
             state[self.our_name(name)] = self.convert(name, 1 + value if re.search(self.norms, name) else value)
         for name, shape in self.values.get("buffers", {}).items():
             state[self.our_name(name)] = filled_parameter(name, shape) + name.endswith("var")
-        model.load_state_dict(state)
+        own = {name: value for name, value in model.state_dict().items() if name in dict(model.named_buffers())}
+        model.load_state_dict(own | state)
         return model
 
     def batch(self, number: int = 1) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from mertk.components import build
 from mertk.config import load_config
 from mertk.training.optim import parameter_groups
+from mertk.training.turns import make_turns
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -112,7 +113,8 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     labels = torch.tensor([-1.0, 0.5, 0.5, 1.0]) if regression else torch.arange(4)
     if model.task == "multilabel":
         labels = torch.tensor([[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0]])
-    batch = {"labels": labels, "indices": torch.arange(4), "shared_seed": 1, "epoch": 0, "utterance_ids": list("abcd")}
+    batch = {"labels": labels, "indices": torch.arange(4), "utterance_ids": list("abcd")}
+    batch |= {"shared_seed": 1, "epoch": 0, "position": 2}
     for name, given in config.data.inputs.items():
         side = (config.model.get(f"{name}_encoder") or {}).get("side", 4)  # of pictures, or four by four features
         values = {
@@ -131,6 +133,7 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     unused = [name for name, weight in model.named_parameters() if weight.requires_grad and weight.grad is None]
     assert unused == []
     assert sum(len(group["params"]) for group in parameter_groups(model, config.optimizer)) > 0
+    assert all(make_turns(model, config.optimizer, 4, config.loss_weights))
     model.eval()
     with torch.no_grad():
         assert model.losses(model(batch), batch).keys() <= terms.keys()

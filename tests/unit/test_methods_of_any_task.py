@@ -66,7 +66,7 @@ def make_batch(task):
     """Utterances whose features lean to the class."""
     random = torch.Generator().manual_seed(2)
     count = len(CLASSES)
-    batch = {"labels": LABELS[task], "indices": torch.arange(count), "epoch": 0, "shared_seed": 3}
+    batch = {"labels": LABELS[task], "indices": torch.arange(count), "epoch": 0, "position": 2, "shared_seed": 3}
     for place, (modality, dim) in enumerate(DIMS.items()):
         lengths = torch.arange(count) * (place + 2) % 5 + 4
         frames = torch.randn(count, int(lengths.max()), dim, generator=random)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,6 +26,7 @@ class Engine:
         model: as it is called in training.
         plain: the same for scoring, where no gradient is exchanged.
         optimizer: the optimizer whose `param_groups` hold the rates.
+        held: parameters that a step leaves as they are, though their gradients count where the norm is limited.
         name: in checkpoints; another engine cannot go on from them.
         has_parts: whether `optimizer_state` is that of this process alone, to be kept in a file of its own, and fits
             the same number of processes only.
@@ -58,6 +60,7 @@ class Engine:
         self.plain = torch.compile(model) if compile else model
         self.model, self._prepared = accelerator.prepare(self.plain, optimizer)
         self.optimizer = optimizer
+        self.held: Sequence[torch.nn.Parameter] = ()
 
     def micro_batch(self, is_last: bool) -> contextlib.AbstractContextManager:
         """Around forward and backward of one batch; only the last of a step exchanges gradients.
@@ -91,6 +94,8 @@ class Engine:
         if self.limits.max_gradient_value is not None:
             # Not Accelerate's, which would undo the scale of fp16 a second time; the scaler refuses that.
             torch.nn.utils.clip_grad_value_(parameters, self.limits.max_gradient_value)
+        for parameter in self.held:
+            parameter.grad = None
         self._prepared.step()
         self._prepared.zero_grad()
         return norm

@@ -2,8 +2,8 @@
 # Baselines on CH-SIMS: the methods that others are compared with, each from a feature file or recordings to a
 # table of results on the official test part.
 #
-#   --method NAME        mult (default), misa, mag_bert, tfn, lmf, lf_dnn, ef_lstm; late_fusion: a linear map of the
-#                        mean features, the floor of every table (docs/baselines.md)
+#   --method NAME        mult (default), misa, mag_bert, mmim, tfn, lmf, lf_dnn, ef_lstm; late_fusion: a linear map
+#                        of the mean features, the floor of every table (docs/baselines.md)
 #   --variant NAME       paper (default): padding can never change a result; released: as the published code
 #                        computes, which reads padding; not of late_fusion
 #   --ablation NAME      full (default), text, audio, video, audio_text, audio_video, video_text (these modalities
@@ -17,7 +17,7 @@ recipe=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck disable=SC2034  # read by recipe.sh
 name=sims/baselines base=mult kind=sentiment variants="paper released"
 # shellcheck disable=SC2034
-methods="late_fusion ef_lstm lf_dnn tfn lmf mult misa mag_bert"
+methods="late_fusion ef_lstm lf_dnn tfn lmf mult misa mag_bert mmim"
 common=$recipe/../../common
 # A copy (mertk new): the stages stay in the package.
 [[ -f $common/recipe.sh ]] || common=$(python3 -m mertk new --where)/common
