@@ -40,8 +40,7 @@ def read_layers(text: str) -> str:
 def choose_layers(text: str, count: int) -> list[str]:
     """Names of the layers, in their order, of an encoder that has `count` of them.
 
-    `all` are those that transformers calls its hidden states, and SUPERB weighs: what goes into each layer, and what
-    the encoder gives at its end.
+    `all` are those that SUPERB weighs: what goes into each layer, and what the encoder gives at its end.
 
     Raises:
         MertkError: no such layers.
