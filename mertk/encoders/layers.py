@@ -19,10 +19,11 @@ class WeightedLayers(nn.Module):
         input_dim: values of a frame, L times D; those of the feature directory where it is left out.
         num_layers: L; as the feature directory says where it is left out.
         layer_norm: bring every layer to mean 0 and variance 1, frame by frame, before it is weighed.
-        dropout: on the features, in training.
+        dimension: width that the mean is mapped to, linearly, for a narrower method; None leaves it as wide as a layer.
+        dropout: on the frames, in training.
 
     Attributes:
-        output_dim: D.
+        output_dim: width of the frames that come out, D or `dimension`.
 
     Raises:
         MertkError: no width, as of waveforms, or one that is not that of so many layers.
@@ -34,7 +35,12 @@ class WeightedLayers(nn.Module):
     """
 
     def __init__(
-        self, input_dim: int | None = None, num_layers: int = 1, layer_norm: bool = False, dropout: float = 0.0
+        self,
+        input_dim: int | None = None,
+        num_layers: int = 1,
+        layer_norm: bool = False,
+        dimension: int | None = None,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if input_dim is None:
@@ -44,22 +50,23 @@ class WeightedLayers(nn.Module):
             )
         if num_layers < 1 or input_dim % num_layers:
             raise MertkError(f"num_layers: got {num_layers}, but a frame has {input_dim} values; leave it out.")
-        self.num_layers = num_layers
-        self.output_dim = input_dim // num_layers
+        self.num_layers, self.layer_dim = num_layers, input_dim // num_layers
+        self.output_dim = dimension or self.layer_dim
         self.weighting = WeightedSum(num_layers, layer_norm)
+        self.projection = nn.Linear(self.layer_dim, dimension) if dimension else nn.Identity()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Map (B, T, L D), padded at the end with anything, to (B, T, D); the lengths (B,) stay.
+        """Map (B, T, L D), padded at the end with anything, to (B, T, `output_dim`); the lengths (B,) stay.
 
         Raises:
             MertkError: features of another width.
         """
-        width = self.num_layers * self.output_dim
+        width = self.num_layers * self.layer_dim
         if frames.shape[2] != width:
             raise MertkError(
-                f"features of {frames.shape[2]} values a frame, expected {self.num_layers} layers of {self.output_dim} "
+                f"features of {frames.shape[2]} values a frame, expected {self.num_layers} layers of {self.layer_dim} "
                 f"({width})."
             )
-        layers = frames.unflatten(2, (self.num_layers, self.output_dim))
-        return self.dropout(self.weighting(layers)), lengths
+        layers = frames.unflatten(2, (self.num_layers, self.layer_dim))
+        return self.dropout(self.projection(self.weighting(layers))), lengths

@@ -230,6 +230,13 @@ def test_neither_padding_nor_company_changes_a_frame(layer_norm):
         torch.testing.assert_close(found[row, :length], alone[0], rtol=1e-6, atol=1e-6)
 
 
+def test_the_mean_may_be_mapped_to_another_width():
+    encoder = WeightedLayers(12, 3, dimension=2)
+    frames, lengths = torch.randn(1, 4, 12), torch.tensor([4])
+    expected = encoder.projection(encoder.weighting(frames.unflatten(2, (3, 4))))
+    assert encoder.output_dim == 2 and torch.equal(encoder(frames, lengths)[0], expected)
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(MertkError, match="takes features, and its modality has none"):
         WeightedLayers()
