@@ -32,9 +32,9 @@ add_frozen_audio() {
     add_config audio/frozen
 }
 
-# plan_audio : set `heard`, where the layers go, if the configuration uses them; refuse what would have no effect.
+# plan_audio : set `kept_layers`, where the layers go, if the configuration uses them; refuse what would have no effect.
 plan_audio() {
-    heard=''
+    kept_layers=''
     [[ -v used[audio] ]] || return 0
     [[ $audio != finetuned || -v used[model.audio_encoder.weights] ]] || usage_error \
         "--audio finetuned: $base --variant $variant trains no pretrained speech encoder; leave it out, or give frozen"
@@ -52,17 +52,17 @@ plan_audio() {
     local made_for=${made:-$(corpus_folder)}/models/wavlm
     [[ $miniature == no || (-z $made && ! -d $made_for) ]] || speech=${speech:-$made_for}
     speech=${speech:-$default_speech}
-    heard=speech-$(slug "$speech")-layers-$(slug "$layers")
-    placing+=("data.inputs.audio.directory=$(yaml_text "$data/features/$heard")")
+    kept_layers=speech-$(slug "$speech")-layers-$(slug "$layers")
+    placing+=("data.inputs.audio.directory=$(yaml_text "$data/features/$kept_layers")")
     encoders+=(--speech "$speech")
 }
 
 # make_audio : stage 2 of them.
 make_audio() {
-    [[ -n $heard ]] || return 0
-    local folder=$data/features/$heard
-    run_stage 2 "$heard" "$data/.done/2_$heard" --input "$data/.done/1_manifests" "${manifests[@]}" \
+    [[ -n $kept_layers ]] || return 0
+    local folder=$data/features/$kept_layers
+    run_stage 2 "$kept_layers" "$data/.done/2_$kept_layers" --input "$data/.done/1_manifests" "${manifests[@]}" \
         --output "$folder"{/features.scp,} -- "${launch[@]}" extract audio --data "$data" --speech "$speech" \
         --layers "$layers" --dtype float16 --max_seconds "$heard_seconds" --out "$folder" "${lost[@]}"
-    made_features+=("$data/.done/2_$heard")
+    made_features+=("$data/.done/2_$kept_layers")
 }

@@ -40,8 +40,9 @@ def frozen_combinations():
     for method in ("audio", "foal", "hscl", "tam_ulag", *methods_of(RECIPES / "mosi/baselines/run.sh")):
         frozen = [shared / "frozen_audio.yaml", *(shared / method).glob("audio/frozen.yaml")]
         yield as_case([shared / f"{method}.yaml", *frozen])
+        without = shared / method / ("ablation/video.yaml" if method == "foal" else "ablation/text.yaml")
         if method != "audio":
-            yield as_case([shared / f"{method}.yaml", *frozen, shared / method / "ablation/text.yaml" if method != "foal" else shared / "foal/ablation/video.yaml"])
+            yield as_case([shared / f"{method}.yaml", *frozen, without])
 
 
 def methods_of(script):
