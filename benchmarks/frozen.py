@@ -131,13 +131,13 @@ def measure(arguments: Any, folder: Path) -> list[dict[str, Any]]:
     steps_of_epoch = len(rows) / arguments.batch_size
     epochs = {name: sum(times) / len(times) * steps_of_epoch * arguments.epochs for name, times in processor.items()}
     return [
-        figure("steps a second over fine-tuning", _ratios(wall), "x", at_least=LEAST_RATIO, digits=1),
-        figure("the same by processor time", _ratios(processor), "x", digits=1),
-        figure("a step of fine-tuning", wall["fine-tuning"], "s", digits=2),
-        figure("a step on kept layers, reading included", wall["frozen"], "s", digits=3),
-        figure("making the layers, an utterance, by processor time", extraction_seconds / len(rows), "s", digits=2),
+        figure("steps over fine-tuning, by processor time", _ratios(processor), "x", at_least=LEAST_RATIO, digits=1),
+        figure("the same by the clock", _ratios(wall), "x", digits=1),
+        figure("a step of fine-tuning, processor time", processor["fine-tuning"], "s", digits=2),
+        figure("a step on kept layers, reading included, processor time", processor["frozen"], "s", digits=3),
+        figure("making the layers, an utterance, processor time", extraction_seconds / len(rows), "s", digits=2),
         figure(
-            f"{arguments.epochs} epochs, with the making of the layers for them alone, by processor time",
+            f"{arguments.epochs} epochs over fine-tuning, with the making of the layers for them alone",
             epochs["fine-tuning"] / (epochs["frozen"] + extraction_seconds),
             "x",
             digits=1,
