@@ -16,6 +16,7 @@ from mertk.cli import make_parser, positive_float, positive_int, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
+    add_layers_argument,
     named_extractor,
     refuse_options,
 )
@@ -27,12 +28,14 @@ EXAMPLE = """
 mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
 mertk launch extract audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
+mertk launch extract audio --data data/iemocap --speech microsoft/wavlm-large --layers all --dtype float16 \\
+    --max_seconds 6 --out data/iemocap/features/layers
 mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 \\
     --out data/mosi_raw/features/loudness
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("speech", "layer", "sample_rate_hz", "average", "max_seconds")
+OPTIONS = ("speech", "layer", "layers", "sample_rate_hz", "average", "max_seconds")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -48,6 +51,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         type=int,
         help="transformer layer of the encoder, from 1, or from -1 at the end (default: its output)",
     )
+    add_layers_argument(parser, "one, the encoder's output")
     add(
         "--sample_rate_hz",
         type=positive_int,
@@ -62,8 +66,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         refuse_options(parser, arguments, OPTIONS)
     elif arguments.speech and (arguments.extractor or arguments.sample_rate_hz):
         parser.error("--extractor and --sample_rate_hz go with librosa's features, not with --speech")
-    elif arguments.layer is not None and not arguments.speech:
-        parser.error("--layer goes with --speech")
+    elif (arguments.layer is not None or arguments.layers) and not arguments.speech:
+        parser.error("--layer and --layers go with --speech")
+    if arguments.layer is not None and arguments.layers:
+        parser.error("--layer and --layers: give one of them")
     return arguments
 
 
@@ -92,7 +98,8 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
 
     average, max_seconds = arguments.average or 1, arguments.max_seconds
     if arguments.speech:
-        return lambda: SpeechStates(arguments.speech, arguments.layer, average, max_seconds, device)
+        layer = arguments.layers or arguments.layer
+        return lambda: SpeechStates(arguments.speech, layer, average, max_seconds, device)
     if arguments.extractor in (None, ["librosa"]):
         return lambda: LibrosaFeatures(arguments.sample_rate_hz or 16000, average, max_seconds)
     return named_extractor(arguments.extractor, AudioExtractor, device)

@@ -14,6 +14,7 @@ from mertk.cli import make_parser, positive_int, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
+    add_layers_argument,
     named_extractor,
     refuse_options,
 )
@@ -27,7 +28,7 @@ mertk launch extract text --data data/sims_raw --bert bert-base-chinese --max_to
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("bert", "embeddings", "max_tokens")
+OPTIONS = ("bert", "embeddings", "max_tokens", "layers", "dtype")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -40,12 +41,16 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write the tokens to")
     add("--embeddings", type=Path, metavar="DIR", help="feature directory to write the encoder's last states to")
     add("--max_tokens", type=positive_int, help="most tokens of a text, both ends included (default: 50)")
+    add_layers_argument(parser, "one, the last states")
+    add("--dtype", choices=("float32", "float16"), help="of the states on disk (default: float32)")
     add_extraction_arguments(parser)
     arguments = parser.parse_args(argv)
     if arguments.extractor:
         refuse_options(parser, arguments, OPTIONS)
     elif not arguments.bert:
         parser.error("expected --bert or --extractor")
+    if not arguments.embeddings and (arguments.layers or arguments.dtype):
+        parser.error("--layers and --dtype go with --embeddings")
     return arguments
 
 
@@ -64,8 +69,8 @@ def main(argv: list[str] | None = None) -> int:
     manifest = load_manifest(arguments.data, need=("text",))
     weights, max_tokens = arguments.bert, arguments.max_tokens or 50
 
-    def extract(make: Callable[[], TextExtractor], out: Path) -> TextExtraction:
-        extraction = TextExtraction(make, manifest, out, processes, None, arguments.max_lost, arguments.overwrite)
+    def extract(make: Callable[[], TextExtractor], out: Path, dtype: str | None = None) -> TextExtraction:
+        extraction = TextExtraction(make, manifest, out, processes, dtype, arguments.max_lost, arguments.overwrite)
         extraction.run()
         return extraction
 
@@ -74,7 +79,10 @@ def main(argv: list[str] | None = None) -> int:
     else:
         done = extract(lambda: Tokenizer(weights, max_tokens), arguments.out)
         if arguments.embeddings is not None:
-            extract(lambda: TextStates(weights, max_tokens, processes.device), arguments.embeddings)
+            layers = arguments.layers
+            extract(
+                lambda: TextStates(weights, max_tokens, processes.device, layers), arguments.embeddings, arguments.dtype
+            )
     if done.told_of_lengths:
         say(done.told_of_lengths)
     leave_group()

@@ -16,6 +16,7 @@ from mertk.cli import make_parser, positive_float, positive_int, program, share
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
+    add_layers_argument,
     named_extractor,
     refuse_options,
 )
@@ -35,7 +36,7 @@ mertk extract video --data data/mine --crop face \\
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("clip", "side", "output", "precision", "max_seconds", "rate_hz", "batch_frames")
+OPTIONS = ("clip", "side", "output", "layers", "precision", "max_seconds", "rate_hz", "batch_frames")
 
 #: options of --crop face
 FACE_OPTIONS = ("face_side", "face_margin", "no_face")
@@ -51,6 +52,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add_extractor_argument(parser, "VideoExtractor")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
     add("--output", help="of CLIP: projected, penultimate or hidden_N (default: projected)")
+    add_layers_argument(parser, "one, --output")
     add("--max_seconds", type=positive_float, help="longest part of an utterance, from its start (default: 6)")
     add(
         "--rate_hz",
@@ -80,8 +82,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         given = [f"--{name}" for name in FACE_OPTIONS if getattr(arguments, name) is not None]
         if given:
             parser.error(f"{', '.join(given)}: only with --crop face")
-    if arguments.side and (arguments.output or arguments.precision):
-        parser.error("--output and --precision go with --clip")
+    if arguments.side and (arguments.output or arguments.layers or arguments.precision):
+        parser.error("--output, --layers and --precision go with --clip")
+    if arguments.output and arguments.layers:
+        parser.error("--output and --layers: give one of them")
     return arguments
 
 
@@ -117,7 +121,8 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
     taken = (arguments.max_seconds or 6.0, arguments.rate_hz, arguments.batch_frames or 256)
     if arguments.side:
         return lambda: SmallPictures(arguments.side, *taken, device)
-    output, precision = arguments.output or "projected", arguments.precision or "float32"
+    output = f"layers_{arguments.layers}" if arguments.layers else arguments.output or "projected"
+    precision = arguments.precision or "float32"
     check_output(output)
     return lambda: ClipFrameEncoder(arguments.clip, output, *taken, precision, device)
 

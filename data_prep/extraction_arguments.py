@@ -34,6 +34,24 @@ def add_extractor_argument(parser: argparse.ArgumentParser, base: str, short_nam
     )
 
 
+def add_layers_argument(parser: argparse.ArgumentParser, but: str) -> None:
+    """`--layers`: of which layers of an encoder the features are; `but` is what is told of the default."""
+
+    def layers(text: str) -> str:
+        from mertk.features.layers import read_layers
+
+        try:
+            return read_layers(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    told = (
+        "several layers, side by side: all, or some of 0 (what goes into the first), 1, 2, ... and last, as in "
+        f"6,9,last; a model weighs them as it learns (default: {but})"
+    )
+    parser.add_argument("--layers", type=layers, help=told)
+
+
 def refuse_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace, names: Sequence[str]) -> None:
     """End with wrong usage where options that describe an extractor are given beside `--extractor`."""
     given = [f"--{name}" for name in names if getattr(arguments, name) is not None]

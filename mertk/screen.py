@@ -112,3 +112,15 @@ def duration(seconds: float) -> str:
             count, rest = divmod(whole // of_smaller, of_unit // of_smaller)
             return f"{count} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def tell_bytes(size: float) -> str:
+    """A size on disk as people tell it.
+
+    >>> [tell_bytes(size) for size in (1200, 3_400_000, 64_200_000_000)]
+    ['1.2 kB', '3.4 MB', '64.2 GB']
+    """
+    for unit, of_unit in (("GB", 1e9), ("MB", 1e6)):
+        if size >= of_unit:
+            return f"{size / of_unit:.1f} {unit}"
+    return f"{size / 1e3:.1f} kB"

@@ -24,6 +24,8 @@ RECORD_FILE = "record.json"
 INDEX_FILE = "features.scp"
 LENGTHS_FILE = "utt2num_frames"
 CHECKSUMS_FILE = "utt2checksum"
+#: how the layer of a record begins that is several, with commas between them
+SEVERAL_LAYERS = "layers_"
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ class FeatureRecord:
         extractor: name of the program or class that made them.
         weights: folder or hub id of the pretrained model, as it was given.
         weights_fingerprint: digest of the weights; this, not the name, decides whether two directories agree.
-        layer: which output of the model.
+        layer: which output of the model; of several layers `layers_`, and their names with commas between them.
         rate_hz: frames per second; None where it differs between utterances or has no meaning.
-        dimension: D.
+        dimension: D; of several layers that of all together, which stand side by side in a frame.
         dtype: float32 or float16; int32 for tokens.
         count: utterances in `features.scp`; 0 while the directory is being filled.
         miniature: made from an invented corpus or from weights that were never trained.
@@ -64,6 +66,11 @@ class FeatureRecord:
         """Whether a checksum of every matrix is in the directory."""
         return self.format > 1
 
+    @property
+    def num_layers(self) -> int:
+        """Layers whose values stand side by side in a frame."""
+        return count_layers(self.layer)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -78,6 +85,15 @@ class FeatureRecord:
         from mertk.atomic import write_text
 
         write_text(Path(directory) / RECORD_FILE, json.dumps(self.as_dict(), indent=2, sort_keys=True) + "\n")
+
+
+def count_layers(layer: str) -> int:
+    """How many layers a record's `layer` names.
+
+    >>> count_layers("layers_0,6,last"), count_layers("layer_6"), count_layers("output")
+    (3, 1, 1)
+    """
+    return layer.count(",") + 1 if layer.startswith(SEVERAL_LAYERS) else 1
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +121,11 @@ def read_record(directory: str | Path) -> FeatureRecord:
                 f"{path}: {key} is {getattr(record, key)!r:.40}, expected {told}; another version made the features, "
                 "extract them again."
             )
+    if record.dimension % record.num_layers:
+        raise MertkError(
+            f"{path}: {record.dimension} values a frame cannot be those of {record.num_layers} layers (layer is "
+            f"{record.layer!r:.80}); it is damaged, extract the features again."
+        )
     return record
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mertk.data.dataset import UtteranceDataset
+from mertk.data.feature_record import count_layers
 from mertk.data.inputs import Input, Statistics, measure_statistics, open_input
 from mertk.data.ledger import Ledger
 from mertk.data.manifest import Manifest, load_manifest, read_ids
@@ -42,6 +43,9 @@ class Part:
         inputs = self.dataset.inputs.items()
         facts = {f"{name}_dim": source.width for name, source in inputs if source.width}
         facts |= {f"{name}_steps": source.steps for name, source in inputs if source.steps}
+        records = ((name, source.record) for name, source in inputs if source.record)
+        layers = {f"{name}_layers": count_layers(record["layer"]) for name, record in records}
+        facts |= {name: count for name, count in layers.items() if count > 1}
         facts["num_train_utterances"] = len(self.dataset)
         return facts | self.task.facts(self.dataset.labels, self.classes)
 

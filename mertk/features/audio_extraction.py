@@ -66,6 +66,10 @@ class AudioExtraction(CorpusExtraction["AudioExtractor"]):
         """Those of utterances that are not a whole file."""
         return read_intervals(self.manifest)
 
+    @property
+    def knows_seconds(self) -> bool:  # type: ignore[override]
+        return bool(self.durations or self.intervals)
+
     def run(self) -> None:
         from threadpoolctl import threadpool_limits
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mertk.data.feature_record import SEVERAL_LAYERS
 from mertk.encoders.loading import load_pretrained, refuse_absent
 from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
 from mertk.features.frame_encoder import FrameEncoder
 from mertk.features.frame_preprocessing import read_preprocessing
+from mertk.features.layers import LAST, choose_layers, read_layers
 from mertk.screen import tell
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ class ClipFrameEncoder(FrameEncoder):
         weights: local folder or hub id of any CLIP model of transformers, whole or its vision half.
         output: `projected` (the embedding shared with text), `penultimate` (class token after the last layer and its
             normalisation, before the projection) or `hidden_N` (class token after layer N, 0 being the embedding;
-            negative N counts from the end, `hidden_-2` is the layer before the last).
+            negative N counts from the end, `hidden_-2` is the layer before the last); `layers_` and several names
+            (`mertk.features.layers`) for the class tokens of several layers, side by side, `last` being penultimate.
         max_seconds: longest part of an utterance, from its start; None for all of it.
         rate_hz: frames per second to take; None for those of the videos.
         batch_frames: most frames that are encoded at once.
@@ -67,7 +70,6 @@ class ClipFrameEncoder(FrameEncoder):
         folder = find_weights(weights)
         check_output(output)
         self.weights = weights
-        self.output = self.layer = output
         self.max_seconds = max_seconds
         self.rate_hz = rate_hz
         self.batch_frames = batch_frames
@@ -81,7 +83,13 @@ class ClipFrameEncoder(FrameEncoder):
         config = self.model.config
         self.is_miniature = is_miniature(read_config(folder))
         self.preprocessing = read_preprocessing(folder, config.image_size)
-        self.dimension = config.projection_dim if output == "projected" else config.hidden_size
+        self._several: list[str] = []
+        if output.startswith(SEVERAL_LAYERS):
+            self._several = choose_layers(output.removeprefix(SEVERAL_LAYERS), config.num_hidden_layers)
+            output = SEVERAL_LAYERS + ",".join(self._several)
+        self.output = self.layer = output
+        width = config.projection_dim if output == "projected" else config.hidden_size
+        self.dimension = width * max(len(self._several), 1)
         self._layer = _layer_number(output, config.num_hidden_layers)
 
     @classmethod
@@ -101,11 +109,18 @@ class ClipFrameEncoder(FrameEncoder):
         return self._embed(pixels.to(self.model.dtype)).float().cpu().numpy()
 
     def _embed(self, pixels: torch.Tensor) -> torch.Tensor:
+        import torch
+
         if self.output == "projected":
             return self.model(pixel_values=pixels).image_embeds
         if self.output == "penultimate":
             return self.model(pixel_values=pixels).pooler_output
-        return self.model(pixel_values=pixels, output_hidden_states=True).hidden_states[self._layer][:, 0]
+        found = self.model(pixel_values=pixels, output_hidden_states=True)
+        if not self._several:
+            return found.hidden_states[self._layer][:, 0]
+        tokens = {str(number): states[:, 0] for number, states in enumerate(found.hidden_states)}
+        tokens[LAST] = found.pooler_output
+        return torch.cat([tokens[name] for name in self._several], dim=1)
 
 
 def check_output(output: str) -> None:
@@ -114,9 +129,15 @@ def check_output(output: str) -> None:
     Raises:
         MertkError: unknown output.
     """
-    if output not in ("projected", "penultimate") and not re.fullmatch(r"hidden_-?\d+", output):
+    if output.startswith(SEVERAL_LAYERS):
+        try:
+            read_layers(output.removeprefix(SEVERAL_LAYERS))
+        except ValueError as error:
+            raise MertkError(f"output {output}: {error}.") from error
+    elif output not in ("projected", "penultimate") and not re.fullmatch(r"hidden_-?\d+", output):
         raise MertkError(
-            f"output {output!r} is unknown; expected projected, penultimate or hidden_N such as hidden_-2."
+            f"output {output!r} is unknown; expected projected, penultimate, hidden_N such as hidden_-2, or layers_ "
+            "and several names such as layers_6,last."
         )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.data.recording_error import RecordingError
 from mertk.errors import MertkError
-from mertk.screen import duration, say, tell
+from mertk.screen import duration, say, tell, tell_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: in the feature directory: stack trace of the first error that nobody foresaw
 TRACE_FILE = "traceback.txt"
+#: less than this on disk is not told beforehand
+WORTH_TELLING_BYTES = 10**9
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,12 @@ class Extraction(ABC):
     Attributes:
         stage: name of the program, for the ledger.
         kind: what the items are called in messages.
+        knows_seconds: whether the items say how much of recordings becomes features.
     """
 
     stage: str
     kind: str
+    knows_seconds: bool = False
 
     def __init__(
         self, manifest: Manifest, out: Path, processes: Processes, max_lost: float = 0.01, overwrite: bool = False
@@ -136,8 +140,24 @@ class Extraction(ABC):
         say(
             f"{len(sources_of(missing))} of {len(self.manifest)} utterances to extract, {len(missing)} {self.kind}, "
             f"{count} process{'es' if count > 1 else ''} on {self.processes.device.partition(':')[0]}"
+            f"{self._expected_size(missing, record)}"
         )
         return Plan(record, share_out(missing, self.processes.count, record.options.get("max_seconds")))
+
+    def _expected_size(self, items: Sequence[Item], record: FeatureRecord) -> str:
+        """What the features will take on disk, where that is much and can be told."""
+        import shutil
+
+        import numpy as np
+
+        if not self.knows_seconds or not record.rate_hz:
+            return ""
+        seconds = sum(item.seconds(record.options.get("max_seconds")) for item in items)
+        size = seconds * record.rate_hz * record.dimension * np.dtype(record.dtype).itemsize
+        if size < WORTH_TELLING_BYTES:
+            return ""
+        free = shutil.disk_usage(self.out).free
+        return f"; about {tell_bytes(size)}" + (f", but only {tell_bytes(free)} are free" if size > free else "")
 
     def _write(self, items: Sequence[Item], extractor: Any, record: FeatureRecord) -> tuple[int, list[Failure]]:
         """Write this process' part; number of frames, and what failed."""
@@ -173,8 +193,11 @@ class Extraction(ABC):
         lost = {failure.utterance for failure in failures}
         kept = [name for name in self.manifest.ids if name not in lost]
         record = merge_parts(self.out, kept, sources_of(self.read_items()))
+        layers, own = record.num_layers, record.dimension // record.num_layers
+        size = sum(path.stat().st_size for path in self.out.glob("part-*.bin"))
         say(
-            f"{self.out}: {record.count} utterances, {record.dimension} values a frame; now {num_frames} frames in "
+            f"{self.out}: {record.count} utterances, {f'{layers} x {own}' if layers > 1 else own} values a frame, "
+            f"{tell_bytes(size)}; now {num_frames} frames in "
             f"{duration(seconds)} ({num_frames / seconds:.0f} a second)"
         )
 

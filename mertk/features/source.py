@@ -70,7 +70,10 @@ def open_source(
     def read(recording: Recording) -> np.ndarray:
         features = extractor(recording)
         recording.notes += extractor.notes(recording)
-        return features.astype("int64") if extractor.dtype == "int32" else features
+        if extractor.dtype == "int32":
+            return features.astype("int64")
+        # As they would stand in the feature directory.
+        return features.astype(record["dtype"]).astype("float32")
 
     return read
 

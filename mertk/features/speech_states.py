@@ -5,12 +5,13 @@ Legend: `S` waveform samples, `T` frames, `D` features.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mertk.data.feature_record import SEVERAL_LAYERS
 from mertk.errors import MertkError
+from mertk.features.layers import LAST, LayerStates, choose_layers, name_layers
 from mertk.features.modalities import AudioExtractor
 
 if TYPE_CHECKING:
@@ -23,13 +24,14 @@ class SpeechStates(AudioExtractor):
     Args:
         weights: as for `mertk.encoders.audio.PretrainedAudioEncoder`.
         layer: number of the transformer layer, 1 being the first and -1 the last; None for what the encoder gives at
-            its end, which has its last normalisation too. Layers behind it are not computed.
+            its end, which has its last normalisation too; or several, as text (`mertk.features.layers`): `all`, or
+            `0,6,last`. Layers behind the last of them are not computed.
         average: frames that are averaged to one.
         max_seconds: longest part of an utterance, from its start; None for all of it.
         device: where the encoder runs.
 
     Attributes:
-        layer: `output` or `layer_N`.
+        layer: `output`, `layer_N`, or `layers_` and several names; their states stand side by side.
 
     Raises:
         MertkError: weights missing or of no speech encoder; no such layer.
@@ -38,7 +40,7 @@ class SpeechStates(AudioExtractor):
     def __init__(
         self,
         weights: str,
-        layer: int | None = None,
+        layer: int | str | None = None,
         average: int = 1,
         max_seconds: float | None = None,
         device: str = "cpu",
@@ -53,20 +55,21 @@ class SpeechStates(AudioExtractor):
         self.encoder = PretrainedAudioEncoder(weights).eval().requires_grad_(False)
         self.device = torch.device(device)
         self.sample_rate_hz = SAMPLE_RATE_HZ
-        self.dimension = self.encoder.output_dim
         self.is_miniature = self.encoder.is_miniature
         self.rate_hz = SAMPLE_RATE_HZ / float(np.prod(self.encoder.model.config.conv_stride)) / average
-        self.layer = "output" if layer is None else f"layer_{layer}"
-        self._caught = threading.local()
-        self._catches = layer is not None
-        if layer is not None:
-            self._end_at(layer)
+        layers = self.encoder.model.encoder.layers
+        names = _names(layer, len(layers))
+        self.layer = f"layer_{layer}" if isinstance(layer, int) else name_layers(names)
+        self.dimension = self.encoder.output_dim * len(names)
+        self._states = LayerStates(layers, names)
         self.encoder.to(self.device)
 
     @classmethod
     def arguments(cls, record: FeatureRecord) -> dict[str, Any]:
-        layer = None if record.layer == "output" else int(record.layer.removeprefix("layer_"))
-        return super().arguments(record) | {"layer": layer}
+        name = record.layer
+        if name.startswith(SEVERAL_LAYERS):
+            return super().arguments(record) | {"layer": name.removeprefix(SEVERAL_LAYERS)}
+        return super().arguments(record) | {"layer": None if name == "output" else int(name.removeprefix("layer_"))}
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
         """States (T, D) float32 of samples (S,) at 16 kHz."""
@@ -74,20 +77,18 @@ class SpeechStates(AudioExtractor):
 
         with torch.inference_mode():
             waveform = torch.from_numpy(np.ascontiguousarray(samples))[None].to(self.device)
-            states, lengths = self.encoder(waveform, torch.tensor([len(samples)], device=self.device))
-            states = self._caught.states if self._catches else states
+            last, lengths = self.encoder(waveform, torch.tensor([len(samples)], device=self.device))
+            states = self._states.side_by_side(last)
             return states[0, : int(lengths[0])].float().cpu().numpy()
 
-    def _end_at(self, layer: int) -> None:
-        """Leave out the layers behind `layer` and catch what comes out of it, by thread."""
-        layers = self.encoder.model.encoder.layers
-        count = len(layers)
-        number = layer if layer > 0 else count + 1 + layer
-        if layer == 0 or not 1 <= number <= count:
-            raise MertkError(f"layer {layer}: the encoder has layers 1 to {count}, or -1 to {-count} from the end.")
-        del layers[number:]
 
-        def catch(_module: Any, _given: Any, result: Any) -> None:
-            self._caught.states = result[0] if isinstance(result, tuple) else result
-
-        layers[-1].register_forward_hook(catch)
+def _names(layer: int | str | None, count: int) -> list[str]:
+    """Names of the layers that are wanted of an encoder with so many."""
+    if layer is None:
+        return [LAST]
+    if isinstance(layer, str):
+        return choose_layers(layer, count)
+    number = layer if layer > 0 else count + 1 + layer
+    if layer == 0 or not 1 <= number <= count:
+        raise MertkError(f"layer {layer}: the encoder has layers 1 to {count}, or -1 to {-count} from the end.")
+    return [str(number)]

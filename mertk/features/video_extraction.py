@@ -32,6 +32,7 @@ class VideoExtraction(CorpusExtraction["VideoExtractor"]):
 
     stage = "extract_video"
     kind = "videos"
+    knows_seconds = True
 
     def __init__(
         self,

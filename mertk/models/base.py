@@ -22,6 +22,8 @@ class Model(torch.nn.Module, abc.ABC):
     each class, a list), `num_train_utterances`, `audio_dim`, `video_dim`, `text_dim` (width of the feature directories
     in use), `audio_steps`, `video_steps`, `text_steps` (frames, or tokens, of the longest sequence in them). A mapping
     with the key `component` is built first, filled in likewise, and handed over as an object (an encoder, a criterion).
+    An encoder (`audio_encoder`, `video_encoder`, `text_encoder`) for which there is no argument stands in front of the
+    method, which then finds its frames in the batch and is told its width (`mertk.training.building`).
 
     A method that fits several tasks has the argument `task`, by default the one it was published for, and sets
     `self.task`; `mertk.losses.criterion` has what then follows from it, the usual loss and the width of the output.

@@ -7,6 +7,8 @@ An encoder is named in the configuration as a model is, by the dotted path of it
         component: my_package.encoders.Envelope
         hop_samples: 320
 
+It goes with any method: into one that has the argument, in front of any other (`mertk.training.building`).
+
 Legend: `B` utterances, `S` samples, frames or tokens, `T` frames, `D` features.
 """
 
@@ -27,6 +29,9 @@ class Encoder(Protocol):
 
     Attributes:
         output_dim: D, known when the encoder is built: the model is made to its width.
+
+    Arguments named `input_dim` and `num_layers` are filled in, where the configuration leaves them out, with the values
+    of a frame of the features, and of how many layers of a frozen encoder these are.
 
     `is_miniature` is told of weights that were never trained, `final_dropout` (of audio encoders) is what Foal-Net
     applies to the frames; both are optional.

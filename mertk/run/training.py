@@ -189,15 +189,15 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
     """The model that is given, or one with weights that depend on the seed alone, not on the process."""
     import torch
 
-    from mertk.components import build
     from mertk.distributed import rank
     from mertk.run.given_objects import check_equal_everywhere, tell_what_is_missing
+    from mertk.training.building import build_model
     from mertk.training.model_directory import check_saveable
     from mertk.training.randomness import seed_process
 
     if given is None:
         torch.manual_seed(config.training.seed)
-        model = build(config.model, "model", part.facts())
+        model = build_model(config.model, "model", part.facts(), part.dataset.inputs)
         check_saveable(model, config)
     else:
         tell_what_is_missing(model := given)

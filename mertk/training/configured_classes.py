@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mertk.components import check
 from mertk.training.batches import find_augmentations, find_plan
+from mertk.training.building import check_model
 from mertk.training.optim import find_optimizer
 from mertk.training.schedule import find_schedule
 
@@ -20,7 +20,7 @@ def check_classes(config: Config) -> None:
         MertkError: no such class, one of another kind, an argument that it does not take (names the nearest one), or
             one of a wrong type.
     """
-    check(config.model, "model")
+    check_model(config.model, "model")
     check_training_classes(config)
 
 

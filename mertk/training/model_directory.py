@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from mertk.atomic import replacing_directory
 from mertk.atomic.directories import standing
-from mertk.components import CLASS_KEY, build
+from mertk.components import CLASS_KEY
 from mertk.config import Config, load_config, save_config
 from mertk.config.merging import is_component
 from mertk.content import AbsentError, Count, Positive, convert, read_json
 from mertk.data.feature_record import FeatureRecord
 from mertk.errors import MertkError, first_line
 from mertk.tasks import find_task
+from mertk.training.building import build_model
 from mertk.training.checkpoint import load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def load_model(
             architecture = directory / "encoders" / name
             description[name] = {**encoder, "weights": str(architecture), "random_weights": True}
     try:
-        model = build(description, f"{directory / 'config.yaml'}: model", info["facts"], trusted)
+        where, inputs = f"{directory / 'config.yaml'}: model", config.data.inputs
+        model = build_model(description, where, info["facts"], inputs, trusted)
     except MertkError:
         raise
     except Exception as error:  # what torch says of a width of -1 is nearly anything

@@ -22,6 +22,8 @@ if [[ -n ${methods-} ]]; then
     # shellcheck source=recipes/common/methods.sh
     source "$common/methods.sh"
 fi
+# shellcheck source=recipes/common/audio.sh
+source "$common/audio.sh"
 # What a corpus has of its own: options and their help, where its data are, what is made of them.
 # shellcheck source=recipes/common/corpora/iemocap.sh
 source "$common/corpora/$kind.sh"
@@ -58,6 +60,7 @@ numbers_from seeds 0
 [[ -z $max_lost ]] || share_from max_lost
 [[ $num_processes == auto ]] || one_number_from num_processes 1 1024
 check_corpus_options
+check_audio
 check_cmd_options
 for path in corpus data exp; do absolute "$path"; done
 files_in config
@@ -101,6 +104,7 @@ done
 [[ -z $modalities ]] || add_config "modalities/${modalities// /_}"
 for overlay in $fitting; do add_config "$overlay"; done
 [[ $is_raw == no ]] || configs+=("$shared/recordings.yaml")
+add_frozen_audio
 [[ $miniature == no ]] || add_config miniature
 configs+=("${config[@]}")
 add_config "ablation/$ablation"
@@ -110,6 +114,7 @@ read_facts used "${engine_words[@]}" --config "${configs[@]}" -- "${settings[@]}
 lost=() encoders=() placing=() made_features=()
 [[ -z $max_lost ]] || lost=(--max_lost "$max_lost")
 plan_data
+plan_audio
 [[ -z $max_lost ]] || settings=("data.max_lost=$max_lost" "${settings[@]}")
 set_launching
 part=$cv-$protocol mark=$exp/.done runs=()
@@ -130,6 +135,7 @@ run_stage 0 environment "$mark/0_environment.$(uname -n)" --input "${pinned[@]}"
     -- doctor "${examined[@]}" --writable "$data" "$exp" --num_processes "$here" "${encoders[@]}" \
     --config "${configs[@]}" -- "${settings[@]}"
 make_data
+make_audio
 if [[ ${machine_rank:-0} != 0 ]]; then
     # The first machine keeps the marks, scores and writes; the others only train with it.
     if ((stage <= 3 && stop_stage >= 3)); then run_program "$python" -m mertk "${training[@]}"; fi

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mertk.components import build
 from mertk.config import load_config
+from mertk.training.building import build_model
 from mertk.training.optim import parameter_groups
 from mertk.training.turns import make_turns
 
@@ -32,6 +32,18 @@ def combinations():
         for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
             yield as_case(files)
     yield from own_combinations()
+    yield from frozen_combinations()
+
+
+def frozen_combinations():
+    """What --audio frozen lays over each method."""
+    shared = RECIPES / "common/conf"
+    for method in ("audio", "foal", "hscl", "tam_ulag", *methods_of(RECIPES / "mosi/baselines/run.sh")):
+        frozen = [shared / "frozen_audio.yaml", *(shared / method).glob("audio/frozen.yaml")]
+        yield as_case([shared / f"{method}.yaml", *frozen])
+        without = shared / method / ("ablation/video.yaml" if method == "foal" else "ablation/text.yaml")
+        if method != "audio":
+            yield as_case([shared / f"{method}.yaml", *frozen, without])
 
 
 def methods_of(script):
@@ -108,7 +120,8 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     facts = {"num_classes": 4, "num_train_utterances": 4, "class_counts": [1] * 4}
     for modality in ("audio", "video", "text"):
         facts |= {f"{modality}_dim": 16, f"{modality}_steps": 9}
-    model = build(config.model, "model", facts).train()
+    facts["audio_layers"] = 4
+    model = build_model(config.model, "model", facts, config.data.inputs).train()
     regression = model.task == "regression"
     labels = torch.tensor([-1.0, 0.5, 0.5, 1.0]) if regression else torch.arange(4)
     if model.task == "multilabel":

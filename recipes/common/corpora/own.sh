@@ -4,8 +4,8 @@
 # the data; what is chosen by them is told (own_method.sh).
 cv=auto cvs="auto official speaker session dialogue video recording utterance" protocols="clean clean-refit published"
 seeds=1234 features='' is_raw=no
-csv='' door='' prepare='' crop='' speech='' clip='' bert='' max_tokens='' max_seconds=''
-options+=" csv door prepare method modalities crop speech clip bert max_tokens max_seconds"
+csv='' door='' prepare='' crop='' clip='' bert='' max_tokens='' max_seconds=''
+options+=" csv door prepare method modalities crop clip bert max_tokens max_seconds"
 # shellcheck source=recipes/common/corpora/own_method.sh
 source "$common/corpora/own_method.sh"
 find_method "$(value_of method "$base" "$@")"
@@ -29,8 +29,8 @@ Of the data it is chosen, and told: the task, its classes, the modalities, the f
   --protocol NAME      clean: epoch chosen on other speakers than the test ones (default); clean-refit: as many steps as
                        clean chose, on all but the test part; published: epoch chosen on the test part, which flatters
   --seeds "1 2 3"      every fold is trained with each of them (1234)
-  --speech WEIGHTS     speech encoder, of the variant frozen and those that train one, hub id or folder; of frozen
-                       $default_speech
+  --speech WEIGHTS     speech encoder, of --audio frozen, the variant frozen and those that train one, hub id or folder;
+                       of frozen ones $default_speech
   --clip WEIGHTS       CLIP model for pictures, of all variants but small ($default_clip)
   --bert WEIGHTS       text encoder, where text is used ($default_bert)
   --crop face          cut the largest, most central face out of each frame, for clips that show more than a face
@@ -120,8 +120,13 @@ plan_data() {
     # One recording that cannot be used must not stop a corpus of sixty.
     [[ -n $max_lost ]] || lost=(--max_lost 0.05)
     declare -gA making=()
-    case ${used[audio]-}:$variant in
-        features:frozen)
+    case ${used[audio]-}:$variant:$audio in
+        features:*:frozen)
+            plan_features audio "speech-$(slug "$speech")-layers-$(slug "$layers")" \
+                --speech "$speech" --layers "$layers" --dtype float16
+            encoders+=(--speech "$speech")
+            ;;
+        features:frozen:*)
             plan_features audio "speech-$(slug "$speech")" --speech "$speech"
             encoders+=(--speech "$speech")
             ;;

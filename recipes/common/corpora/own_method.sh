@@ -8,11 +8,11 @@ of_modalities='^(audio|video|text)(_(audio|video|text))*$'
 methods_folder=$recipe/conf
 [[ -f $methods_folder/foal.yaml ]] || methods_folder=$common/conf
 
-# list_methods : the methods that there are: configurations with a model.
+# list_methods : the methods that there are: configurations with a model, but for what lies over those of any.
 list_methods() {
     local file found=()
     for file in "$methods_folder"/*.yaml; do
-        ! grep -q '^model:' "$file" || found+=("$(basename "$file" .yaml)")
+        [[ $file == */frozen_audio.yaml ]] || ! grep -q '^model:' "$file" || found+=("$(basename "$file" .yaml)")
     done
     printf %s "${found[*]}"
 }
@@ -139,7 +139,7 @@ fit_labels() {
 
 # check_encoders : refuse encoders that nothing would be made with.
 check_encoders() {
-    [[ -z $speech || ${used[audio]-}:$variant == features:frozen || -v used[model.audio_encoder.weights] ]] ||
+    [[ -z $speech || ${used[audio]-}:$variant:$audio =~ ^features:(frozen:|.*:frozen$) || -v used[model.audio_encoder.weights] ]] ||
         usage_error "--speech: no speech encoder is used by --method $base --variant $variant here; try --variant frozen"
     [[ -z $clip || (${used[video]-} == features && $variant != small) ]] ||
         usage_error "--clip: no CLIP is used by --method $base --variant $variant here; try --variant frozen"

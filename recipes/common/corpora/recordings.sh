@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
 # Features of recordings with text, made here; sourced by corpora that have such. They say before
 #   published_bert   the text encoder, where none is given
-bert='' clip='' max_tokens=''
+bert='' clip='' max_tokens='' heard_seconds=30
 options+=" bert clip max_tokens"
 
 check_recording_options() {
@@ -27,6 +27,7 @@ plan_recordings() {
     tokens=()
     [[ -z $max_tokens ]] || tokens=(--max_tokens "$max_tokens")
     for modality in audio video text; do
+        [[ $modality:$audio != audio:frozen ]] || continue
         [[ ! ${used[$modality]-} =~ ^(features|tokens)$ ]] || made_features+=("$data/.done/2_$modality")
     done
     [[ ${used[text]-} != features ]] || tokens+=(--embeddings "$data/features/text")
