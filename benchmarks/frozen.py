@@ -61,7 +61,7 @@ def make_frozen(facts: dict[str, Any]) -> FoalNet:
     from mertk.config import load_config
     from mertk.training.building import build_model
 
-    files = [SETTINGS / name for name in ("foal.yaml", "frozen_audio.yaml", "foal/audio/frozen.yaml")]
+    files = [SETTINGS / name for name in ("foal.yaml", "frozen_audio.yaml", "foal/frozen_audio.yaml")]
     return build_model(load_config(files).model, "model", facts, ("audio", "video"))
 
 

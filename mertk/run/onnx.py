@@ -150,7 +150,7 @@ def _translate(graph: Graph) -> Any:
     arrays = graph.pad(graph.invent(_MADE_WITH, seed=0))
     given = tuple(torch.from_numpy(arrays[name]) for name in graph.input_names)
     try:
-        with _quiet(), _old_precision(), torch.no_grad(), exporting():
+        with _quiet(), askable_precision(), torch.no_grad(), exporting():
             program = torch.onnx.export(
                 graph,
                 given,
@@ -231,7 +231,7 @@ def _tell_exporter() -> str:
 
 
 @contextmanager
-def _old_precision() -> Iterator[None]:
+def askable_precision() -> Iterator[None]:
     """Within, torch's exporter can ask about TF32 in the old way, which is an error where it was set in the new one."""
     from torch import backends
 

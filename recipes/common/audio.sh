@@ -29,7 +29,7 @@ check_audio() {
 add_frozen_audio() {
     [[ $audio == frozen && (-z $modalities || " $modalities " == *" audio "*) ]] || return 0
     configs+=("$shared/frozen_audio.yaml")
-    add_config audio/frozen
+    add_config frozen_audio
 }
 
 # plan_audio : set `kept_layers`, where the layers go, if the configuration uses them; refuse what would have no effect.

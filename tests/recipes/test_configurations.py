@@ -28,7 +28,7 @@ def combinations():
         always = [base, *own.glob(f"{corpus}.yaml")]
         # Tasks are those of the corpus, but in the recipe of one's own.
         beside = sorted([*own.rglob("*.yaml"), *(shared / base.stem).rglob("*.yaml")])
-        beside = [path for path in beside if path.parent.name != "task" and path.name != "space.yaml"]
+        beside = [path for path in beside if is_overlay(path)]
         for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
             yield as_case(files)
     yield from own_combinations()
@@ -36,19 +36,23 @@ def combinations():
 
 
 def frozen_combinations():
-    """What --audio frozen lays over each method."""
+    """What --audio frozen lays over methods, with sound and without: one that takes an encoder itself, others."""
     shared = RECIPES / "common/conf"
-    for method in ("audio", "foal", "hscl", "tam_ulag", *methods_of(RECIPES / "mosi/baselines/run.sh")):
-        frozen = [shared / "frozen_audio.yaml", *(shared / method).glob("audio/frozen.yaml")]
-        yield as_case([shared / f"{method}.yaml", *frozen])
-        without = shared / method / ("ablation/video.yaml" if method == "foal" else "ablation/text.yaml")
-        if method != "audio":
-            yield as_case([shared / f"{method}.yaml", *frozen, without])
+    over = [shared / "frozen_audio.yaml"]
+    yield as_case([shared / "foal.yaml", *over, shared / "foal/frozen_audio.yaml"])
+    yield as_case([shared / "foal.yaml", *over, shared / "foal/frozen_audio.yaml", shared / "foal/ablation/video.yaml"])
+    yield as_case([shared / "tfn.yaml", *over])
+    yield as_case([shared / "tam_ulag.yaml", *over, shared / "tam_ulag/ablation/text.yaml"])
 
 
 def methods_of(script):
     """Those that a recipe of several has."""
     return re.search(r'^methods="(.*)"$', script.read_text(encoding="utf-8"), re.M)[1].split()
+
+
+def is_overlay(file):
+    """Whether it lies over the method's file by itself."""
+    return file.parent.name != "task" and file.name not in ("space.yaml", "frozen_audio.yaml")
 
 
 def baseline_combinations(script, corpus):
@@ -58,7 +62,7 @@ def baseline_combinations(script, corpus):
         always = [shared / f"{method}.yaml", own / method / f"{corpus}.yaml"]
         beside = sorted((own / method).glob("*.yaml"))
         if corpus == "mosi":
-            beside += [path for path in sorted((shared / method).rglob("*.yaml")) if path.parent.name != "task"]
+            beside += [path for path in sorted((shared / method).rglob("*.yaml")) if is_overlay(path)]
         for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
             yield as_case(files)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mertk.run.recipes import copy_recipe
+from mertk.training.configured_classes import check_classes
 from tests.recipes.stages import FOAL, config_names, miniature, option
+from tests.recipes.test_own_stages import OWN, own_data, settings_of
 
 STAGE = "2 speech-"
 
@@ -14,7 +17,7 @@ def layers_stage(stages):
     return found
 
 
-@pytest.mark.parametrize("name", [FOAL, "meld/hscl", "ravdess/foal", "cremad/foal"])
+@pytest.mark.parametrize("name", [FOAL, "meld/hscl"])
 def test_the_layers_are_made_once_and_any_method_takes_them(recipe, tmp_path, name):
     miniature(tmp_path / "corpus")
     (tmp_path / "corpus/models/wavlm").mkdir()
@@ -70,3 +73,21 @@ def test_without_the_option_everything_is_as_it_was(recipe, tmp_path):
 def test_what_would_have_no_effect_is_refused(recipe, name, words, told):
     code, error = recipe(name, *words)
     assert code == 2 and told in error
+
+
+@pytest.mark.parametrize(("method", "variant", "is_copy"), [("tfn", "small", False), ("foal", "paper", True)])
+def test_ones_own_corpus_has_it_for_any_method(recipe, tmp_path, method, variant, is_copy):
+    script = OWN
+    if is_copy:
+        copy_recipe("own", tmp_path / "mine")
+        script = tmp_path / "mine/run.sh"
+    own_data(tmp_path / "data")
+    given = ["--data", "data", "--method", method, "--variant", variant, "--audio", "frozen", "--layers", "6,last"]
+    stages = recipe(script, *given)
+    words = stages["2 speech-microsoft_wavlm-base-plus-layers-6_last"]
+    assert (option(words, "--layers"), option(words, "--dtype")) == ("6,last", "float16")
+    encoder = settings_of(stages).model["audio_encoder"]
+    assert encoder == {"component": "mertk.encoders.layers.WeightedLayers", "layer_norm": True} | (
+        {"dimension": 256} if method == "foal" else {}
+    )
+    check_classes(settings_of(stages))

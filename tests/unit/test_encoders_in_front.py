@@ -23,6 +23,7 @@ from mertk.models.base import Model
 from mertk.models.foal import FoalNet
 from mertk.models.late_fusion import LateFusion
 from mertk.nn.exporting import exporting
+from mertk.run.onnx import askable_precision
 from mertk.run.plan import Run, run_settings
 from mertk.training.building import build_model, check_model
 from mertk.training.configured_classes import check_classes
@@ -146,7 +147,7 @@ def test_what_is_exported_for_other_programs_has_the_encoder_in_it():
 
     graph, any_size = Graph(), torch.export.Dim.DYNAMIC
     given = torch.randn(3, 7, 12), torch.tensor([7, 3, 5])
-    with torch.no_grad(), exporting():
+    with askable_precision(), torch.no_grad(), exporting():
         shapes = ({0: any_size, 1: any_size}, {0: any_size})
         program = torch.export.export(graph, given, dynamic_shapes=shapes).module()
     other = torch.randn(2, 5, 12), torch.tensor([5, 1])
@@ -262,7 +263,7 @@ def test_other_layers_and_other_weights_are_refused(trained, predictor, tmp_path
         ({"layer": "layers_0,9,last"}, "layers 0,9,last: the encoder has layers 1 to 3, and no 9"),
         ({"layer": "layers_0,x,last"}, "expected all, or some of the numbers"),
     ):
-        record = predictor.intakes[0][0].record | change
+        record = predictor.reader.intakes[0][0].record | change
         with pytest.raises(MertkError, match=told):
             open_source("audio", None, record, Places(), torch.device("cpu"))
     other = write_wavlm(tmp_path / "other", seed=1)

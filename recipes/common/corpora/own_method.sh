@@ -32,7 +32,7 @@ find_method() {
     ! grep -q 'variant: paper' "$shared/$base.yaml" || variants+="paper "
     for file in "$shared/$base"/*.yaml; do
         word=$(basename "$file" .yaml)
-        [[ ! -f $file || " $variants miniature own space " == *" $word "* ]] || variants+="$word "
+        [[ ! -f $file || " $variants miniature own space frozen_audio " == *" $word "* ]] || variants+="$word "
     done
     method=NAME/$base variants=${variants% } variants=${variants:-plain} variant=${variants%% *}
 }
