@@ -178,7 +178,7 @@ def leftovers(run_dir: Path) -> str:
 
 def resumption(run_dir: Path) -> int:
     """The step that the training said last it goes on from; 0 when it started from the beginning."""
-    said = (run_dir / "said.txt").read_text()
+    said = " ".join((run_dir / "said.txt").read_text().split())  # its lines are broken to fit
     return int(said.rpartition("resumed from ")[2].partition("step ")[2].split()[0]) if "resumed from " in said else 0
 
 

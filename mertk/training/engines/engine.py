@@ -34,6 +34,8 @@ class Engine:
 
     name = "ddp"
     has_parts = False
+    held: Sequence[torch.nn.Parameter] = ()
+    _limits_batches = False
 
     def __init__(
         self,
@@ -60,7 +62,6 @@ class Engine:
         self.plain = torch.compile(model) if compile else model
         self.model, self._prepared = accelerator.prepare(self.plain, optimizer)
         self.optimizer = optimizer
-        self.held: Sequence[torch.nn.Parameter] = ()
 
     def micro_batch(self, is_last: bool) -> contextlib.AbstractContextManager:
         """Around forward and backward of one batch; only the last of a step exchanges gradients.
