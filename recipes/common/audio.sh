@@ -9,7 +9,7 @@ audio_help() {
     cat <<EOF
   --audio KIND         frozen: the layers of a speech encoder, made once and kept, as a mean whose weights are learnt;
                        finetuned: an encoder that is trained with the model, which Foal-Net has by itself
-  --layers all|N,...   of frozen: all, or some of 0 (what goes into the first layer), 1, 2, ..., last, as in 6,9,last (all)
+  --layers all|N,...   of frozen: all (default), or 0 (what enters the first layer), 1, ..., last, as in 6,last
 EOF
     [[ $kind == own ]] || cat <<EOF
   --speech WEIGHTS     speech encoder, hub id or folder ($default_speech)

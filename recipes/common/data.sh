@@ -83,7 +83,7 @@ give_weights() {
     [[ ! -v used[model.$1.weights] ]] || settings=("model.$1.weights=$(yaml_text "$2")" "${settings[@]}")
 }
 
-# experiment_name : what tells experiments of one recipe apart: variant, modalities, frozen audio, ablation, files of --config, settings.
+# experiment_name : what tells experiments of one recipe apart: variant, modalities, frozen audio, ablation, --config, settings.
 experiment_name() {
     local name=$variant file words=()
     [[ -z $modalities ]] || name+=_${modalities// /_}

@@ -72,7 +72,8 @@ def test_labels_are_joined_and_good_rows_go_on(example):
 
 def test_what_is_chosen_is_told(example):
     _, (_, printed, _) = example
-    told = dict(re.findall(r"^  (task|method|variant|inputs|folds) +(.*?)  \[", printed, re.MULTILINE))
+    joined = re.sub(r"\n {4,}", " ", printed)  # lines are broken to fit
+    told = dict(re.findall(r"^  (task|method|variant|inputs|folds) +(.*?) +\[", joined, re.MULTILINE))
     assert told["task"] == "classification: happy, sad"
     assert told["inputs"] == "audio video"
     assert told["method"].startswith("foal, of ") and told["variant"].startswith("small (trained from nothing)")
