@@ -28,8 +28,8 @@ EXAMPLE = """
 mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
 mertk launch extract audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
-mertk launch extract audio --data data/iemocap --speech microsoft/wavlm-large --layers all --dtype float16 \\
-    --max_seconds 6 --out data/iemocap/features/layers
+mertk launch extract audio --data data/iemocap --speech microsoft/wavlm-large --layers all \\
+    --dtype float16 --max_seconds 6 --out data/iemocap/features/layers
 mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 \\
     --out data/mosi_raw/features/loudness
 """

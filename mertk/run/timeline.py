@@ -134,7 +134,7 @@ class Timeline:
         if self._recording.transcript is None and "text" in set(takes) - set(spares):
             raise RecordingError(
                 "this model needs what is said, and when it is said; give a model that does without, or, of a short "
-                "recording, all that is said in it (mertk predict --text, or a file "
+                "recording, all that is said in it (its text, or a file "
                 f"{self._recording.file.with_suffix('.txt')}), by which each window is judged then.",
                 "no_text",
             )

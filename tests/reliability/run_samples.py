@@ -49,7 +49,8 @@ def model_directory(folder: Path) -> Sample:
 def exported(folder: Path) -> Sample:
     from mertk.run.exported import CARD, FILE, Exported, describe_files, read_exported
 
-    write(folder / "model.json", {})
+    for name in ("model.json", "config.yaml", "model.safetensors", "features/text/record.json"):
+        write(folder / name, {})
     write(folder / CARD, "card")
     content = Exported("mertk", ["."], {"text": "features/text"}, "0" * 64, describe_files(folder))
     file = write(folder / FILE, content.as_dict())

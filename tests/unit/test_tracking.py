@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+from tensorboard.summary.writer import event_file_writer
 
 from mertk.config import as_dict, load_config
 from mertk.training.epoch_line import LEGEND
@@ -129,7 +130,9 @@ def test_an_epoch_is_one_line_led_by_the_monitored_figure(tmp_path, capsys, monk
     assert "INFO epoch 0 step 2 loss 2.5" in told and "INFO epoch 0 (step 3): ua 0.4512 wa 0.4400" in told
 
 
-def test_train_and_validation_terms_are_told_once_and_share_a_chart(tmp_path):
+def test_train_and_validation_terms_are_told_once_and_share_a_chart(tmp_path, monkeypatch):
+    # Its files of one second are read in the order of their names, of which 10 comes before 9.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     accelerator = Accelerator(cpu=True, project_dir=tmp_path)
     accelerator.log_with = ["tensorboard"]
     settings = as_dict(load_config([], RUN)) | {"loss_weights": {"ce": 1.0, "avel": 1.0, "mem": None}}
