@@ -28,8 +28,8 @@ EXAMPLE = """
 mertk extract audio --data data/mosi_raw --extractor librosa --out data/mosi_raw/features/audio
 mertk launch extract audio --data data/mosi_raw --speech microsoft/wavlm-large --layer 12 \\
     --out data/mosi_raw/features/audio
-mertk launch extract audio --data data/iemocap --speech microsoft/wavlm-large --layers all \\
-    --dtype float16 --max_seconds 6 --out data/iemocap/features/layers
+mertk launch extract audio --data data/iemocap --speech microsoft/wavlm-large \\
+    --layers all --dtype float16 --max_seconds 6 --out data/iemocap/features/layers
 mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 \\
     --out data/mosi_raw/features/loudness
 """
@@ -51,7 +51,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         type=int,
         help="transformer layer of the encoder, from 1, or from -1 at the end (default: its output)",
     )
-    add_layers_argument(parser, "one, the encoder's output")
+    add_layers_argument(parser)
     add(
         "--sample_rate_hz",
         type=positive_int,

@@ -41,7 +41,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write the tokens to")
     add("--embeddings", type=Path, metavar="DIR", help="feature directory to write the encoder's last states to")
     add("--max_tokens", type=positive_int, help="most tokens of a text, both ends included (default: 50)")
-    add_layers_argument(parser, "one, the last states")
+    add_layers_argument(parser)
     add("--dtype", choices=("float32", "float16"), help="of the states on disk (default: float32)")
     add_extraction_arguments(parser)
     arguments = parser.parse_args(argv)

@@ -52,7 +52,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add_extractor_argument(parser, "VideoExtractor")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
     add("--output", help="of CLIP: projected, penultimate or hidden_N (default: projected)")
-    add_layers_argument(parser, "one alone, as above")
+    add_layers_argument(parser)
     add("--max_seconds", type=positive_float, help="longest part of an utterance, from its start (default: 6)")
     add(
         "--rate_hz",

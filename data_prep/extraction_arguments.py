@@ -34,8 +34,8 @@ def add_extractor_argument(parser: argparse.ArgumentParser, base: str, short_nam
     )
 
 
-def add_layers_argument(parser: argparse.ArgumentParser, but: str) -> None:
-    """`--layers`: of which layers of an encoder the features are; `but` is what is told of the default."""
+def add_layers_argument(parser: argparse.ArgumentParser) -> None:
+    """`--layers`: of which layers of an encoder the features are."""
 
     def layers(text: str) -> str:
         from mertk.features.layers import read_layers
@@ -47,7 +47,7 @@ def add_layers_argument(parser: argparse.ArgumentParser, but: str) -> None:
 
     told = (
         "several layers, side by side: all, or some of 0 (what goes into the first), 1, 2, ... and last, as in "
-        f"6,9,last; a model weighs them as it learns (default: {but})"
+        "6,9,last; a model weighs them as it learns (default: features of one)"
     )
     parser.add_argument("--layers", type=layers, help=told)
 
