@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from mertk import content
+from mertk.digests import add_file
 from mertk.errors import MertkError, first_line
 
 #: `mertk_miniature: true` in a config.json: random weights that stand in for real ones
@@ -158,9 +159,7 @@ def fingerprint(folder: str | Path) -> str:
     config = {key: value for key, value in read_config(folder).items() if key not in _VOLATILE_KEYS}
     digest.update(json.dumps(config, sort_keys=True).encode())
     for path in weight_paths(folder):
-        with path.open("rb") as file:
-            while block := file.read(2**22):
-                digest.update(block)
+        add_file(digest, path)
     return digest.hexdigest()
 
 

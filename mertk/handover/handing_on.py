@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mertk.atomic import building
+from mertk.digests import digest_of
 from mertk.errors import MertkError
 from mertk.handover.card import make_card
 from mertk.handover.card_figures import find_figures
@@ -17,7 +18,7 @@ from mertk.handover.members import Chosen, choose_members
 from mertk.handover.package import write_package
 from mertk.handover.upload import check_repository, find_repository, upload
 from mertk.handover.wishes import Wishes
-from mertk.run.exported import CARD, FILE, Exported, describe_files, digest_of, is_exported, read_exported
+from mertk.run.exported import CARD, FILE, Exported, describe_files, is_exported, read_exported
 from mertk.run.hub import PREFIX
 
 Say = Callable[[str], None]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mertk.digests import digest_of
 from mertk.encoders.weights import split_hub_id
 from mertk.errors import MertkError
-from mertk.run.exported import CARD, FILE, digest_of, read_exported
+from mertk.run.exported import CARD, FILE, read_exported
 from mertk.run.hub import PREFIX, is_offline, tell_refusal
 
 if TYPE_CHECKING:

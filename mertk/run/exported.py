@@ -10,7 +10,6 @@ Anybody may have made it: nothing in it is run, and no other files are looked at
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import TypedDict
 
 from mertk.batch import MODALITIES
 from mertk.content import Count, read_json
+from mertk.digests import digest_of
 from mertk.errors import MertkError
 
 FILE = "export.json"
@@ -153,15 +153,6 @@ def describe_files(directory: Path) -> dict[str, FileFacts]:
 def kinds_in_words() -> str:
     """The kinds of files that an export may have."""
     return "safetensors, YAML, JSON, text and ONNX"
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _problem(content: _Content) -> str | None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from mertk.digests import add_file
 from mertk.errors import MertkError
 from mertk.run.marks import fingerprint
 
@@ -119,9 +120,7 @@ def _digest_of_bytes(path: Path, seen: str) -> str:
     for file in files:
         if file != path:
             digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\n".encode("utf-8", "surrogateescape"))
-        with file.open("rb") as content:
-            while block := content.read(2**22):
-                digest.update(block)
+        add_file(digest, file)
     return digest.hexdigest()
 
 

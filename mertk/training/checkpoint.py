@@ -10,7 +10,6 @@ it too. The directory gets its name when all of it is on disk.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -24,6 +23,7 @@ import torch
 
 from mertk import distributed
 from mertk.atomic.directories import discard, is_full, put_in_place, staging, sync_tree
+from mertk.digests import digest_of
 from mertk.errors import MertkError, first_line
 from mertk.numerics import refuse_not_finite
 
@@ -75,7 +75,7 @@ def _write_files(directory: Path, files: Mapping[str, Any]) -> _Outcome:
         directory.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             write_file(directory / name, content)
-            outcome.sums.append(f"{_digest(directory / name)}  {name}\n")
+            outcome.sums.append(f"{digest_of(directory / name)}  {name}\n")
     except Exception as error:
         return _Outcome(error=f"{type(error).__name__}: {error}", is_full=is_full(error, directory))
     return outcome
@@ -156,7 +156,7 @@ def find_damage(directory: Path) -> str:
             digest, name = line.split("  ", 1)
             if name != Path(name).name:
                 return f"{SUMS} names {name!r}, which is not in the directory"
-            if _digest(directory / name) != digest:
+            if digest_of(directory / name) != digest:
                 return f"{name} is not as it was written"
             named.add(name)
         unnamed = sorted({path.name for path in directory.glob("[!.]*")} - named)
@@ -167,14 +167,6 @@ def find_damage(directory: Path) -> str:
     except (OSError, ValueError) as error:
         return f"{SUMS} or a file it names cannot be read ({error})"
     return "" if lines else f"{SUMS} is empty"
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -28,6 +28,7 @@ SMALL = {
     "mertk.caches",
     "mertk.cli",
     "mertk.content",
+    "mertk.digests",
     "mertk.dotted_keys",
     "mertk.errors",
     "mertk.joining",
