@@ -28,6 +28,22 @@ def difference(name: str, value: float) -> str:
     return f"{100 * value:+.2f}" if METRICS[name].is_fraction else f"{value:+.4f}"
 
 
+def axis_scale(name: str) -> int:
+    """What values of a metric, or of a loss, are multiplied by where they are drawn."""
+    return 100 if name in METRICS and METRICS[name].is_fraction else 1
+
+
+def axis_label(name: str) -> str:
+    """What stands beside an axis of such values.
+
+    >>> axis_label("ua"), axis_label("mae"), axis_label("fusion_loss")
+    ('UA in percent', 'MAE', 'fusion loss')
+    """
+    if name not in METRICS:
+        return name.replace("_", " ")
+    return METRICS[name].heading + (" in percent" if METRICS[name].is_fraction else "")
+
+
 def spread(record: Record, name: str) -> str:
     """Mean of a metric over the runs of a record, with its standard deviation where there is one."""
     mean, std = record["mean"][name], record["std"][name]

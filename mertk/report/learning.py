@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.report.figures import metric_set_of
+from mertk.report.figures import axis_label, axis_scale, metric_set_of
 from mertk.report.formatting import Record
 from mertk.tasks import METRICS
 
@@ -87,7 +87,7 @@ def draw_curves(record: Record, curves: Sequence[Curves], title: str) -> Figure:
     for name, axes in zip(names, panels, strict=False):
         for one in curves:
             _draw(axes, one, name, max(0.25, 1 / math.sqrt(len(curves))))
-        axes.set_title(_called(name), fontsize=9, parse_math=False)
+        axes.set_title(axis_label(name), fontsize=9, parse_math=False)
         axes.set_xlabel("epoch", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -112,7 +112,7 @@ def _panels(record: Record, curves: Sequence[Curves]) -> Iterator[str]:
 def _draw(axes: Axes, curves: Curves, name: str, opacity: float) -> None:
     for part in PARTS:
         points = curves.values[part].get(name, {})
-        scale = _scale(name)
+        scale = axis_scale(name)
         epochs, values = list(points), [scale * value for value in points.values()]
         axes.plot(epochs, values, color=COLOURS[part], alpha=opacity, linewidth=1.2, marker=".", markersize=3)
         if part == "validation" and curves.best in points:
@@ -128,13 +128,3 @@ def _legend(curves: Sequence[Curves]) -> list[Any]:
     if any(one.best in points for one in curves for points in one.values["validation"].values()):
         handles.append(Line2D([], [], color="tab:red", marker="o", linestyle="", markersize=5, label="chosen epoch"))
     return handles
-
-
-def _scale(name: str) -> float:
-    return 100 if name in METRICS and METRICS[name].is_fraction else 1
-
-
-def _called(name: str) -> str:
-    if name not in METRICS:
-        return name.replace("_", " ")
-    return METRICS[name].heading + (" in percent" if METRICS[name].is_fraction else "")

@@ -35,8 +35,7 @@ def write_curves(runs: Sequence[Path]) -> tuple[list[Robustness], list[str]]:
             out = directory / ROBUSTNESS
             check_own(out)
             told += [join_paragraphs([describe(one.record), *robustness_parts(one)]) for one in found]
-            shown = out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out
-            told.append(f"written: {shown}/{{{','.join(_write(found, out))}}}")
+            told.append(f"written: {out}/{{{','.join(_write(found, out))}}}")
     return all_found, told
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mertk.report.figures import intervals_of, metric_set_of
+from mertk.report.figures import axis_label, axis_scale, intervals_of, metric_set_of
 from mertk.report.plots import make_figure, set_title
 from mertk.report.robustness import Curve, Robustness, clean_figures
-from mertk.tasks import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,10 +23,12 @@ MARKERS = "os^Dv<>P"
 
 
 def draw_robustness(found: Robustness, title: str) -> Figure:
-    """A column for each kind of condition, a row for each main metric; dashed is the clean score with its interval."""
+    """A column for each kind of condition of the curves, which there are, and a row for each main metric.
+
+    Dashed is the clean score, with its interval.
+    """
     names = metric_set_of(found.record).main[:MOST_METRICS]
-    # Where every condition is lacking in some run, the clean score stands alone.
-    kinds = [kind for kind in PANELS if any(curve.kind == kind for curve in found.curves)] or ["drop"]
+    kinds = [kind for kind in PANELS if any(curve.kind == kind for curve in found.curves)]
     figure = make_figure(WIDTH * len(kinds), HEIGHT * len(names) + 0.6, layout="constrained")
     panels = figure.subplots(len(names), len(kinds), squeeze=False, sharey="row")
     for row, name in enumerate(names):
@@ -38,15 +39,14 @@ def draw_robustness(found: Robustness, title: str) -> Figure:
             _draw_drops(axes, curves, name) if kind == "drop" else _draw_curves(axes, curves, name, kind)
             axes.tick_params(labelsize=8)
             if column == 0:
-                unit = " in percent" if METRICS[name].is_fraction else ""
-                axes.set_ylabel(f"{METRICS[name].heading}{unit}", parse_math=False)
+                axes.set_ylabel(axis_label(name), parse_math=False)
     set_title(figure, title)
     return figure
 
 
 def _draw_clean(axes: Axes, found: Robustness, name: str) -> None:
     value, ends = clean_figures(found.record)[name], intervals_of(found.record).get(name)
-    scale = _scale(name)
+    scale = axis_scale(name)
     if value is not None:
         axes.axhline(scale * value, color="0.4", linewidth=1, linestyle="--", label="clean")
     if ends is not None:
@@ -59,9 +59,9 @@ def _draw_drops(axes: Axes, curves: Sequence[Curve], name: str) -> None:
         value, ends = point.figures[name], point.intervals[name]
         if value is None:
             continue
-        axes.plot(place, _scale(name) * value, "o", color=f"C{place}", markersize=5)
+        axes.plot(place, axis_scale(name) * value, "o", color=f"C{place}", markersize=5)
         if ends is not None:
-            axes.vlines(place, *(_scale(name) * end for end in ends), color=f"C{place}", linewidth=1.5)
+            axes.vlines(place, *(axis_scale(name) * end for end in ends), color=f"C{place}", linewidth=1.5)
     axes.set_xlim(-0.6, len(curves) - 0.4)
     words = [curve.subject.replace("without ", "without\n").replace(" and ", "\nand ") for curve in curves]
     axes.set_xticks(range(len(curves)), words)
@@ -70,7 +70,7 @@ def _draw_drops(axes: Axes, curves: Sequence[Curve], name: str) -> None:
 def _draw_curves(axes: Axes, curves: Sequence[Curve], name: str, kind: str) -> None:
     from matplotlib.ticker import FixedLocator, MaxNLocator
 
-    scale = _scale(name)
+    scale = axis_scale(name)
     for number, curve in enumerate(curves):
         known = [point for point in curve.points if point.figures[name] is not None]
         levels = [100 * point.level if kind == "missing" else point.level for point in known]
@@ -91,7 +91,3 @@ def _draw_curves(axes: Axes, curves: Sequence[Curve], name: str, kind: str) -> N
         axes.xaxis.set_major_locator(FixedLocator(levels) if len(levels) <= MOST_TICKS else MaxNLocator(integer=True))
     for text in axes.legend(frameon=False, fontsize=7).get_texts():
         text.set_parse_math(False)
-
-
-def _scale(name: str) -> float:
-    return 100 if METRICS[name].is_fraction else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mertk.tasks import METRICS
+from mertk.tasks import METRICS, tell_value
 
 #: of the names of losses: `ce_loss`; that of the weighted sum is `loss`
 LOSS = "_loss"
@@ -61,9 +61,7 @@ def _heading(name: str) -> str:
 
 
 def _value(name: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{100 * value:.2f} %" if name in METRICS and METRICS[name].is_fraction else f"{value:.4f}"
+    return "-" if value is None else tell_value(name, value)
 
 
 def is_loss(name: str) -> bool:
