@@ -33,6 +33,17 @@ VIDEO_ENDINGS = (
 #: one window of every encoder of speech here; what is shorter would be judged by the silence that it is filled up with
 SHORTEST_SECONDS = 0.025
 
+#: by modality what a recording without it needs, and the reason that a ledger has for it
+_NEEDED = {
+    "audio": ("it has no sound, which this model needs; give a recording with sound", "no_audio"),
+    "video": ("this model needs the picture too; give a video file, or put one of the same name beside", "no_video"),
+    "text": (
+        "this model needs what is said; give mertk predict --text, a line of mertk predict --transcripts, or a file "
+        "{text}",
+        "no_text",
+    ),
+}
+
 
 @dataclass
 class Recording:
@@ -132,9 +143,7 @@ class Recording:
             RecordingError: there is none.
         """
         if self._found_video is None:
-            raise RecordingError(
-                "this model needs the picture too; give a video file, or put one of the same name beside.", "no_video"
-            )
+            raise self.lack_of("video")
         return self._found_video
 
     @cached_property
@@ -150,6 +159,11 @@ class Recording:
             return self.transcript is None
         return self._is_mute if modality == "audio" else self._found_video is None
 
+    def lack_of(self, modality: str, advice: str = "") -> RecordingError:
+        """The error of a recording that is without what a model needs; `advice` is what else would help."""
+        told, reason = _NEEDED[modality]
+        return RecordingError(f"{told.format(text=self.file.with_suffix('.txt'))}{advice}.", reason)
+
     @property
     def words(self) -> str:
         """The transcript.
@@ -158,11 +172,7 @@ class Recording:
             RecordingError: none was given.
         """
         if self.transcript is None:
-            raise RecordingError(
-                "this model needs what is said; give mertk predict --text, a line of mertk predict --transcripts, or a "
-                f"file {self.file.with_suffix('.txt')}.",
-                "no_text",
-            )
+            raise self.lack_of("text")
         return self.transcript
 
     def seconds(self, modality: str) -> float | None:

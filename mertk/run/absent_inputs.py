@@ -9,27 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from mertk.data.recording_error import RecordingError
-
 if TYPE_CHECKING:
     from mertk.data.recording import Recording
     from mertk.run.intakes import Intake
 
 NAMES = {"audio": "sound", "video": "picture", "text": "words"}
-
-#: what a recording without it needs, and the reason that a ledger has for it
-_NEEDED = {
-    "audio": ("it has no sound, which this model needs; give a recording with sound", "no_audio"),
-    "video": (
-        "this model needs the picture too; give a video file, or put one of the same name beside",
-        "no_video",
-    ),
-    "text": (
-        "this model needs what is said; give mertk predict --text, a line of mertk predict --transcripts, or a file "
-        "{text}",
-        "no_text",
-    ),
-}
 
 
 def find_dispensable(intakes_of: Sequence[Sequence[Intake]]) -> tuple[str, ...]:
@@ -47,10 +31,8 @@ def find_absent(recording: Recording, modalities: Sequence[str], dispensable: Co
     absent = [name for name in modalities if recording.is_without(name)]
     needed = next((name for name in absent if name not in dispensable), None)
     if needed is not None:
-        told, reason = _NEEDED[needed]
-        other = f", or a model that was trained to do without (data.inputs.{needed}.dropout)"
-        advice = other if len(modalities) > 1 else ""
-        raise RecordingError(f"{told.format(text=recording.file.with_suffix('.txt'))}{advice}.", reason)
+        advice = f", or a model that was trained to do without (data.inputs.{needed}.dropout)"
+        raise recording.lack_of(needed, advice if len(modalities) > 1 else "")
     return absent
 
 
