@@ -267,7 +267,7 @@ def test_one_run_of_several_is_scored_under_a_condition(scored, tmp_path, capsys
     for place in (exp, *runs_of(exp)):
         shutil.rmtree(place / "robustness")
     assert evaluate.main([str(runs_of(exp)[0]), "--drop", "video", "--trust", TRUST]) == 0
-    assert "left out, sin" in capsys.readouterr().out
+    assert "left out, since some runs lack it: without video (1 of 1 draws)" in capsys.readouterr().out
     assert not (exp / "robustness" / "curves.svg").exists()
 
 

@@ -316,7 +316,7 @@ def test_a_damaged_stretch_costs_its_own_windows(extractors, tmp_path, capsys):
     code, rows, told = call(capsys, model, *given, "--", file)
     good = [row[3] != "" for row in rows[1:]]
     assert code == 1 and all(good[:8]) and all(good[-8:])
-    assert re.search(rf"^error: {file}: no answer to {good.count(False)} window\(s\), .*: has only", told, re.M)
+    assert re.search(rf"^error: {file}: no answer to {good.count(False)} window\(s\), .* s on: has only", told, re.M)
     whole = call(capsys, model, *given, "--", tmp_path / "whole.avi")[1]
     assert [row[1:] for row, is_good in zip(rows[1:], good, strict=True) if is_good] == [
         row[1:] for row, is_good in zip(whole[1:], good, strict=True) if is_good
