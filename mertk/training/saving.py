@@ -12,6 +12,7 @@ import torch
 from mertk import distributed
 from mertk.atomic.directories import FULL, free_bytes, put_back
 from mertk.errors import MertkError
+from mertk.screen import tell_bytes
 from mertk.training.checkpoint import latest_checkpoint, num_bytes, reading_checkpoint, save_checkpoint
 from mertk.training.progress import Progress
 from mertk.training.state import TrainingState
@@ -106,7 +107,7 @@ class Saver:
         self._try_again()
         for path, (_, size) in self._waiting.items():
             raise MertkError(
-                f"{path} could not be written: it needs {_readable(size)}, {_readable(free_bytes(path))} are free. "
+                f"{path} could not be written: it needs {tell_bytes(size)}, {tell_bytes(free_bytes(path))} are free. "
                 "Make room and run the same command again; it goes on from the last checkpoint."
             )
 
@@ -133,9 +134,5 @@ def _complain(path: Path, size: int) -> None:
     log.warning(
         "no room to write %s: it needs %s, %s are free there. Training goes on and tries again later; what was written "
         "before is intact",
-        *(path, _readable(size), _readable(free_bytes(path))),
+        *(path, tell_bytes(size), tell_bytes(free_bytes(path))),
     )
-
-
-def _readable(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
