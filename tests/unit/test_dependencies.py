@@ -13,6 +13,8 @@ INSTALLED_AS = {"sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml
 #: asked for and not imported
 EXCUSED = {
     "mtcnn": "holds the weights that find faces, which are read without its code",
+    "mkdocs-material": "a program: builds the pages of docs/, with the look that mkdocs.yml names",
+    "mkdocstrings-python": "a plugin that mkdocs finds: pages of the interface, from docstrings",
     "setuptools": "builds the package (pyproject.toml), which a test does without a network",
     "pre-commit": "a program: runs the formatter before a commit",
     "pytest-xdist": "a plugin that pytest finds: tests/run.sh has two workers",
