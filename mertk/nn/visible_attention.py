@@ -57,16 +57,23 @@ def fused_attention(
     """
     width = queries.shape[2]
     is_seen = torch.arange(keys.shape[3], device=keys.device) < num_visible[:, None, :, None]
-    # Features of zeros change no product. Heads that need none come as they are, their features apart in memory, and no
-    # fused kernel takes those.
-    heads = (
-        functional.pad(vectors.transpose(2, 3), (0, -width % _ALIGNMENT)).contiguous()
-        for vectors in (queries, keys, values)
-    )
+    heads = map(_side_by_side, (queries, keys, values))
     attended = functional.scaled_dot_product_attention(
         *heads, attn_mask=is_seen, dropout_p=dropout, scale=1 / math.sqrt(width)
     )
     return attended[..., :width].transpose(2, 3)
+
+
+def _side_by_side(vectors: torch.Tensor) -> torch.Tensor:
+    """Vectors (B, H, E, K) as (B, H, K, at least E) in the way that fused kernels take: aligned, a head's features in a row.
+
+    The strides of a single head or step are looked at too, which `contiguous` leaves as they are. Features of zeros
+    change no product.
+    """
+    num_rows, num_heads, width, count = vectors.shape
+    wide = vectors.new_zeros(num_rows, num_heads, count, width + -width % _ALIGNMENT)
+    wide[..., :width] = vectors.transpose(2, 3)
+    return wide
 
 
 def _plain_attention(

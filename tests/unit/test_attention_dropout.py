@@ -58,18 +58,22 @@ def test_accelerators_get_the_same_from_the_fused_kernel():
     torch.testing.assert_close(fused_attention(*inputs), attend(*inputs), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("num_queries", [None, 1], ids=["many", "one"])
 @pytest.mark.parametrize("width", [3, 8], ids=["padded", "of the width of kernels"])
-def test_fused_kernels_get_the_features_of_a_head_side_by_side(width, monkeypatch):
+def test_fused_kernels_get_aligned_vectors_with_their_features_side_by_side(width, num_queries, monkeypatch):
     attention, strides = torch.nn.functional.scaled_dot_product_attention, []
 
     def seen(*heads, **options):
-        strides.extend(vectors.stride(3) for vectors in heads)
+        strides.extend(vectors.stride() for vectors in heads)
         return attention(*heads, **options)
 
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", seen)
-    inputs = make_inputs(width=width)
+    queries, keys, values, num_visible = make_inputs(width=width)
+    inputs = queries[..., :num_queries], keys, values, num_visible[:, :num_queries]
     torch.testing.assert_close(fused_attention(*inputs), attend(*inputs), rtol=1e-12, atol=1e-12)
-    assert strides == [1, 1, 1]
+    assert len(strides) == 3
+    for *others, last in strides:  # torch looks at those of a single step, too
+        assert last == 1 and all(stride % 8 == 0 for stride in others)
 
 
 def test_large_scores_neither_overflow_nor_vanish():
