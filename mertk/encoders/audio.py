@@ -83,6 +83,10 @@ class PretrainedAudioEncoder(nn.Module):
         self.is_miniature = is_miniature(read_config(folder))
         self.normalize = _reads_normalized(folder) if normalize is None else normalize
         self.model = _load(folder, random_weights)
+        if self.model.config.model_type == "wavlm":
+            from mertk.encoders.wavlm_attention import fuse_attention
+
+            fuse_attention(self.model)
         config = self.model.config
         config.layerdrop = layerdrop
         self.output_dim = config.hidden_size

@@ -1,0 +1,98 @@
+"""WavLM's self-attention by torch's fused kernels.
+
+Legend: `B` utterances, `T` frames, `H` heads, `D` features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers.models.wavlm.modeling_wavlm import WavLMAttention
+
+from mertk.nn.exporting import is_exporting
+
+#: what the columns of a bias are filled up to, which the kernels read without a copy then
+_ALIGNMENT = 8
+
+
+def fuse_attention(model: torch.nn.Module) -> None:
+    """Have every attention of a WavLM of transformers take the fused kernels; parameters keep their names."""
+    for module in model.modules():
+        if type(module) is WavLMAttention:
+            module.__class__ = FusedAttention
+
+
+class FusedAttention(WavLMAttention):
+    """The attention of WavLM, whose scores are never written to memory.
+
+    Chen et al.: "WavLM: Large-Scale Self-Supervised Pre-Training for Full Stack Speech Processing", JSTSP 2022,
+    section III: a bias of the distance between two frames, times a gate of the frame that asks:
+
+        scores = q k / sqrt(D / H) + g (d_(i - j)),   g = a (b c - 1) + 2,   a, b = sigmoid of projections of the frame
+
+    transformers computes the scores, their softmax and its mean over heads one by one, the bias of every pair of frames
+    from a table of distances by a search of its own, and copies it for each utterance. On a processor that stays as it
+    is, to the last bit.
+    """
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        position_bias: torch.Tensor | None = None,
+        index: int = 0,
+        **given: Any,
+    ) -> tuple[torch.Tensor, None, torch.Tensor]:
+        """Attend.
+
+        Args:
+            hidden_states: (B, T, D).
+            attention_mask: (B, T), True for real frames.
+            position_bias: (1, H, T, at least T), what the first layer has given.
+
+        Returns:
+            (B, T, D), no weights, and the bias for the next layers.
+        """
+        if not self.is_fused(hidden_states):
+            return super().forward(hidden_states, attention_mask, position_bias, index, **given)
+        return self.attend(hidden_states, attention_mask, position_bias)
+
+    @staticmethod
+    def is_fused(frames: torch.Tensor) -> bool:
+        """Whether these frames go through the fused kernels."""
+        return frames.device.type != "cpu" and not is_exporting()
+
+    def attend(
+        self, frames: torch.Tensor, mask: torch.Tensor | None, position_bias: torch.Tensor | None
+    ) -> tuple[torch.Tensor, None, torch.Tensor]:
+        """What `forward` does, on any device."""
+        num_rows, num_frames, width = frames.shape
+        if position_bias is None:
+            position_bias = self.distance_bias(num_frames, frames.device)
+        shape = num_rows, num_frames, self.num_heads, self.head_dim
+        projections = self.q_proj, self.k_proj, self.v_proj
+        queries, keys, values = (project(frames).view(shape).transpose(1, 2) for project in projections)
+        bias = self._gates(frames.view(shape).transpose(1, 2)).to(queries.dtype) * position_bias.to(queries.dtype)
+        if mask is not None:
+            columns = functional.pad(mask, (0, bias.shape[3] - num_frames))
+            bias = bias.masked_fill_(~columns[:, None, None], -torch.inf)
+        attended = functional.scaled_dot_product_attention(
+            queries, keys, values, bias[..., :num_frames], self.dropout if self.training else 0.0
+        )
+        return self.out_proj(attended.transpose(1, 2).reshape(num_rows, num_frames, width)), None, position_bias
+
+    def distance_bias(self, num_frames: int, device: torch.device) -> torch.Tensor:
+        """Bias (1, H, T, at least T) of the distance from each frame to each, before the gates."""
+        columns = -(-num_frames // _ALIGNMENT) * _ALIGNMENT
+        distances = torch.arange(1 - num_frames, columns, device=device)
+        of_distance = self.rel_attn_embed(self._relative_positions_bucket(distances)).t()
+        # A window that moves by one frame holds the distances from the last frame, from the one before, and so on.
+        return of_distance.unfold(1, columns, 1).flip(1).contiguous()[None]
+
+    def _gates(self, heads: torch.Tensor) -> torch.Tensor:
+        """Factor (B, H, T, 1) of the bias by the frames (B, H, T, D / H) that ask."""
+        projected = self.gru_rel_pos_linear(heads).unflatten(-1, (2, 4)).sum(-1).contiguous()
+        first, second = projected.sigmoid().chunk(2, dim=-1)
+        return first * (second * self.gru_rel_pos_const - 1.0) + 2.0
