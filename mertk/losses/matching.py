@@ -68,7 +68,8 @@ def shared_uniforms(shared_seed: int, num_draws: int, counts: list[int], device:
     generator = torch.Generator().manual_seed(shared_seed)
     uniforms = torch.rand(num_draws, sum(counts), dtype=torch.float64, generator=generator)
     start = distributed.first_row(counts)
-    return uniforms[:, start : start + counts[distributed.rank()]].to(device)
+    own = uniforms[:, start : start + counts[distributed.rank()]]
+    return own.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else own.to(device)
 
 
 def matching_loss(logits: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:

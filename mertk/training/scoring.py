@@ -48,20 +48,22 @@ def score(accelerator: Accelerator, model: Model, batches: Iterable, expected_id
     """
     was_training = model.training
     model.eval()
-    rows: list[tuple[str, np.ndarray, np.ndarray | None]] = []
-    terms_of: dict[str, tuple[int, dict[str, float]]] = {}
+    # What a GPU has found is fetched when it has found all: else it would wait at each batch for the next.
+    found: list[tuple[list[str], torch.Tensor, torch.Tensor | None, dict[str, torch.Tensor]]] = []
     with distributed.local_only():
         for batch in batches:
             batch = to_device(batch, accelerator.device)
             with autocast(accelerator):
                 output = model(batch)
                 terms = model.losses(output, batch) if "labels" in batch else {}
-            ids = batch["utterance_ids"]
-            terms_of[ids[0]] = (len(ids), {name: value.item() for name, value in terms.items()})
-            logits = output["logits"].float().cpu().numpy()
-            labels = batch["labels"].cpu().numpy() if "labels" in batch else [None] * len(logits)
-            rows += zip(ids, logits, labels, strict=True)
+            found.append((batch["utterance_ids"], output["logits"].float(), batch.get("labels"), terms))
     model.train(was_training)
+    rows: list[tuple[str, np.ndarray, np.ndarray | None]] = []
+    terms_of: dict[str, tuple[int, dict[str, float]]] = {}
+    for ids, logits, labels, terms in found:
+        terms_of[ids[0]] = (len(ids), {name: value.item() for name, value in terms.items()})
+        own_labels = [None] * len(ids) if labels is None else labels.cpu().numpy()
+        rows += zip(ids, logits.cpu().numpy(), own_labels, strict=True)
     gathered = distributed.gather_objects((rows, terms_of))
     return _join(gathered, expected_ids)
 

@@ -20,6 +20,7 @@ from mertk.training.batches import Batches, count_steps
 from mertk.training.cached_accumulation import CachedBatch, cache_step, check_cached
 from mertk.training.engines import autocast, make_engine
 from mertk.training.epoch_terms import EpochTerms, mean_over_processes
+from mertk.training.finite_check import FiniteCheck
 from mertk.training.optim import make_optimizer
 from mertk.training.progress import Progress
 from mertk.training.saving import SaveBest, Saver
@@ -85,6 +86,7 @@ class Trainer:
         self.num_parameters = sum(parameter.numel() for parameter in model.parameters())
         training = config.training
         self.terms = EpochTerms(accelerator)
+        self.check_finite = FiniteCheck()
         self.is_cached = config.optimizer.accumulation == "cached"
         if self.is_cached:
             check_cached(accelerator, model, training.compile)
@@ -181,12 +183,13 @@ class Trainer:
 
     def _step(self, group: list[Batch]) -> None:
         """One optimizer step over the batches of `group`."""
+        self.check_finite.look_back()
         sums = self._accumulate(group)
         self.engine.held = self.turn.held
         norm = self.engine.step()
         # The scaler of fp16 expects such steps now and then, and skips them.
-        if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
-            raise MertkError(self._not_finite("the gradient is not finite", group))
+        if norm is not None and self.accelerator.mixed_precision != "fp16":
+            self.check_finite(norm, self._not_finite("the gradient is not finite", group))
         if not self.engine.skipped:
             self.schedule.step()
         self.progress.step += 1
@@ -240,23 +243,32 @@ class Trainer:
                     f"{', '.join(terms)}; the names must be equal (set a weight to null to take its term out)."
                 )
             total = sum(self.turn.weights[name] * value for name, value in terms.items())
-        if not torch.isfinite(total):
-            values = ", ".join(f"{name}={value.item():.4g}" for name, value in terms.items())
-            raise MertkError(self._not_finite(f"the loss is not finite ({values})", [batch]))
+        self.check_finite(total, self._not_finite("the loss is not finite", [batch], terms))
         self.engine.backward(total * share + (cached.pull(output) if cached else 0))
         self.method.after_step(output, batch)
         return terms | {"loss": total} | self.method.figures(output, batch)
 
-    def _not_finite(self, what: str, batches: list[Batch]) -> str:
+    def _not_finite(
+        self, what: str, batches: list[Batch], terms: dict[str, torch.Tensor] | None = None
+    ) -> Callable[[], str]:
+        """What to say should it turn out so; nothing is looked at before."""
+        step = self.progress.step + 1
         names = [name for batch in batches for name in batch["utterance_ids"]]
-        return (
-            f"step {self.progress.step + 1}: {what} on process {self.accelerator.process_index}; "
-            f"the batch holds {', '.join(names)}. Look at these utterances, or lower the learning rate."
-        )
+        values = {name: value.detach() for name, value in (terms or {}).items()}
+
+        def tell() -> str:
+            told = ", ".join(f"{name}={value.item():.4g}" for name, value in values.items())
+            return (
+                f"step {step}: {what}{told and f' ({told})'} on process {self.accelerator.process_index}; "
+                f"the batch holds {', '.join(names)}. Look at these utterances, or lower the learning rate."
+            )
+
+        return tell
 
     def _finish_epoch(self) -> None:
         """Score the validation part, keep the best model, decide whether to go on, save a checkpoint."""
         progress, training = self.progress, self.config.training
+        self.check_finite.settle()
         metrics: dict[str, float] = {}
         if self.validation is not None:
             scores = score(self.accelerator, self.engine.plain, self.validation, self.validation_ids)
@@ -308,6 +320,7 @@ class Trainer:
         return True
 
     def _save(self) -> None:
+        self.check_finite.settle()
         self.terms.gather(self.progress)
         self.progress.seconds = time.perf_counter() - self._started
         self.saver.save(self.progress)

@@ -85,12 +85,15 @@ class Engine:
         """Limit the gradient, take the optimizer's step, forget the gradient.
 
         Returns:
-            norm of the gradient before it was limited; a step along one that is not finite is not taken.
+            norm of the gradient before it was limited; a step along one that is not finite is not taken, unless on a
+            GPU.
         """
         parameters = list(self.model.parameters())
         norm = self.accelerator.clip_grad_norm_(parameters, self.limits.max_gradient_norm or math.inf)
-        # The scaler of fp16 expects steps that are not finite now and then, and skips them.
-        if norm is not None and self.accelerator.mixed_precision != "fp16" and not torch.isfinite(norm):
+        # The scaler of fp16 expects steps that are not finite now and then, and skips them. On a GPU, to look would be
+        # to wait: the trainer ends such a run before anything of it is kept.
+        can_look = norm is not None and norm.device.type != "cuda" and self.accelerator.mixed_precision != "fp16"
+        if can_look and not torch.isfinite(norm):
             return norm
         if self.limits.max_gradient_value is not None:
             # Not Accelerate's, which would undo the scale of fp16 a second time; the scaler refuses that.
