@@ -53,7 +53,7 @@ def start_processes(expected: int | None = None) -> Processes:
         expected: number of processes that were asked for.
 
     Raises:
-        MertkError: another number of processes came up than asked for.
+        MertkError: another number of processes came up than asked for, or more than there are GPUs.
     """
     from accelerate import PartialState
 
@@ -74,8 +74,28 @@ def starting() -> Iterator[None]:
     """
     import torch.distributed.nn  # noqa: F401
 
+    check_gpus()
     with joining():
         yield
+
+
+def check_gpus() -> None:
+    """Refuse more processes on this machine than it has GPUs: NCCL cannot join two that share one.
+
+    Raises:
+        MertkError: says how many there are, and how to go on.
+    """
+    import torch
+
+    if is_on_cpu():
+        return
+    count, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", 1)), torch.cuda.device_count()
+    if count > gpus:
+        raise MertkError(
+            f"{count} processes were started on this machine, but it has {gpus} GPU(s) to compute on, one for each. "
+            f"Start {gpus} (`mertk launch --num_processes {gpus}`), or let all of them compute on processors: put "
+            "CUDA_VISIBLE_DEVICES= in front of the command."
+        )
 
 
 def leave_group() -> None:

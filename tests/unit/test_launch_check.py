@@ -8,6 +8,7 @@ import pytest
 from accelerate.utils import DistributedType
 
 from mertk.errors import MertkError
+from mertk.processes import check_gpus
 from mertk.run.engine_file import ENGINES
 from mertk.training.accelerator import check_engine_fits, check_started, choose_precision
 from mertk.training.launch_request import Request, read_request, request_of
@@ -35,6 +36,18 @@ def test_another_engine_is_refused(kind, asked):
 def test_fsdp1_is_not_fsdp2():
     with pytest.raises(MertkError, match="fsdp1 started"):
         check_started(accelerator("FSDP", is_fsdp2=False), Request("fsdp2", 2))
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    check_gpus()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(MertkError, match=r"2 processes were started .* it has 1 GPU.* --num_processes 1.*CUDA_VISIBLE"):
+        check_gpus()
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    check_gpus()
 
 
 def test_other_processes_are_refused():
