@@ -27,6 +27,29 @@ def compute_in_full_float32() -> None:
         operators.fp32_precision = "ieee"
 
 
+def compute_the_same_each_time() -> None:
+    """Have a GPU take algorithms that give the same bits on every run; torch warns where it has none."""
+    import os
+
+    import torch
+
+    # cuBLAS shares its memory between streams otherwise. Read when it is first used; what a user has set stays.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+@contextmanager
+def keeping_algorithms() -> Iterator[None]:
+    """Within, algorithms may be asked for that give the same each time; afterwards it is as it was before."""
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
 @contextmanager
 def full_float32() -> Iterator[None]:
     """Within, TF32 is off; afterwards it is as whoever called had it."""

@@ -233,6 +233,8 @@ class TrainingConfig:
     num_processes: Optional[int] = None
     #: torch.compile the model
     compile: bool = False
+    #: on a GPU, algorithms that give the same bits each time, where torch has them; slower
+    deterministic: bool = False
     #: a checkpoint is written this often, and at the end of every epoch
     checkpoint_minutes: float = 30.0
     #: how many of the last checkpoints are kept, beside the best model; with one, nothing is left if it is damaged

@@ -14,12 +14,12 @@ def as_found() -> Iterator[None]:
     """
     import torch
 
-    from mertk.numerics import keeping_precision
+    from mertk.numerics import keeping_algorithms, keeping_precision
     from mertk.run.wording import options_as_arguments
     from mertk.training.randomness import keeping_random_state
 
-    kept = keeping_random_state(), keeping_precision(), torch.inference_mode(False), torch.enable_grad()
+    switches = keeping_precision(), keeping_algorithms(), torch.inference_mode(False), torch.enable_grad()
     with options_as_arguments(), ExitStack() as held:
-        for one in kept:
+        for one in (keeping_random_state(), *switches):
             held.enter_context(one)
         yield

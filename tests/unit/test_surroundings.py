@@ -37,7 +37,8 @@ def surroundings():
     """All that a call may not move, as plain values; draws from no generator."""
     name, keys, *rest = np.random.get_state()
     drawn = random.getstate(), keys.tolist(), rest, torch.get_rng_state().tolist()
-    return *drawn, torch.is_grad_enabled(), precisions()
+    switches = torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(), precisions()
+    return *drawn, *switches
 
 
 @pytest.fixture
