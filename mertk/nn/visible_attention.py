@@ -65,7 +65,7 @@ def fused_attention(
 
 
 def _side_by_side(vectors: torch.Tensor) -> torch.Tensor:
-    """Vectors (B, H, E, K) as (B, H, K, at least E) in the way that fused kernels take: aligned, a head's features in a row.
+    """Vectors (B, H, E, K) as (B, H, K, at least E), aligned and with the features of a head in a row.
 
     The strides of a single head or step are looked at too, which `contiguous` leaves as they are. Features of zeros
     change no product.
