@@ -51,7 +51,7 @@ def find_encoders(references: Mapping[str, EncoderReference], places: Places) ->
             folder = find_weights(place or reference["weights"])
         except MertkError as error:
             raise MertkError(
-                f"model.{name} has weights that are not in this model: {error} Their fingerprint is {expected[:12]}."
+                f"model.{name} was frozen and is not in this model: {error} It has the fingerprint {expected[:12]}."
                 f"{option}"
             ) from error
         if (here := fingerprint(folder)) != expected:
