@@ -141,7 +141,7 @@ def load_model(
     info = read_usable_info(directory)
     config = load_config([directory / "config.yaml"])
     if absent := sorted(info.get("references", {}).keys() - encoders.keys()):
-        raise MertkError(f"{directory}: the weights of its {absent[0]} were left out; load it with mertk.load.")
+        raise MertkError(f"{directory}: its {absent[0]} was left out when it was handed on; load it with mertk.load.")
     description = dict(config.model)
     for name, encoder in encoders_of(config):
         if name in encoders:
