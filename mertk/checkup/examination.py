@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mertk.checkup.finding import Finding
 from mertk.checkup.folders import check_caches, check_temporary, check_writable
-from mertk.checkup.needs import check_config, named_weights, used_inputs
+from mertk.checkup.needs import check_config, has_adapters, named_weights, used_inputs
 from mertk.checkup.software import (
+    check_adapters,
     check_codecs,
     check_devices,
     check_faces,
@@ -55,17 +56,20 @@ def examine(
         yield check_writable(directory)
     yield from check_temporary()
     yield from check_caches()
-    inputs, needed = None, list(weights)
+    inputs, needed, adapts = None, list(weights), False
     if config:
         finding, read = check_config(list(config), list(settings))
         yield finding
         if read is not None:
             inputs = used_inputs(read)
             needed += [value for _, value in named_weights(read.model)]
+            adapts = has_adapters(read.model)
     if corpus and check_corpus:
         yield check_corpus(corpus, inputs)
     yield check_codecs()
     yield from check_devices(num_processes)
+    if adapts:
+        yield check_adapters()
     if makes_speech_features(corpus, inputs):
         yield check_speech_features()
     if crop == "face":

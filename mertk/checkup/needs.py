@@ -45,3 +45,8 @@ def named_weights(mapping: Mapping[str, Any], prefix: str = "model") -> Iterator
             yield from named_weights(value, name)
         elif key == "weights" and isinstance(value, str):
             yield name, value
+
+
+def has_adapters(description: Mapping[str, Any]) -> bool:
+    """Whether an encoder of the section `model` is trained by adapters (`mertk.encoders.lora`)."""
+    return any(isinstance(value, Mapping) and value.get("lora_rank") is not None for value in description.values())

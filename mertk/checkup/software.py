@@ -116,6 +116,16 @@ def check_devices(num_processes: int) -> Iterator[Finding]:
         )
 
 
+def check_adapters() -> Finding:
+    """Whether adapters can be put into an encoder."""
+    from mertk.encoders.lora import find_peft
+
+    try:
+        return Finding("ok", "adapters", f"peft {find_peft().__version__}")
+    except MertkError as error:
+        return Finding("FAIL", "adapters", str(error))
+
+
 def check_faces() -> Finding:
     """Whether faces can be found in pictures."""
     from mertk.features.face_weights import package_version, read_weights

@@ -36,6 +36,7 @@ RANGES = {
     "sampler.length_pool": (1, math.inf),
     "optimizer.learning_rate": (0, math.inf),
     "optimizer.weight_decay": (0, math.inf),
+    "optimizer.layer_decay": (0, 1),
     "optimizer.max_gradient_norm": (0, math.inf),
     "optimizer.max_gradient_value": (0, math.inf),
     "optimizer.accumulation_steps": (1, math.inf),
@@ -97,6 +98,8 @@ def check_values(config: Config) -> None:
         _check_range(f"data.inputs.{name}.max_seconds", modality.max_seconds, 0.001, math.inf)
         _check_range(f"data.inputs.{name}.dropout", modality.dropout, 0, 1)
         _check_augmentation(f"data.inputs.{name}", modality)
+    for number, group in enumerate(config.optimizer.groups):
+        _check_range(f"optimizer.groups[{number}].layer_decay", group.layer_decay, 0, 1)
     for number, turn in enumerate(config.optimizer.turns):
         _check_range(f"optimizer.turns[{number}].share", turn.share, 0.001, 1)
     for key, (least, most) in RANGES.items():

@@ -132,6 +132,8 @@ class GroupConfig:
     learning_rate: Optional[float] = None
     #: likewise
     weight_decay: Optional[float] = None
+    #: likewise
+    layer_decay: Optional[float] = None
     #: a pattern that matches nothing is an error, unless an ablation may have taken its part out
     optional: bool = False
 
@@ -162,6 +164,9 @@ class OptimizerConfig:
     learning_rate: float = 1.0e-4
     #: share of a weight that is taken off it at each step, times the learning rate; 0 for an optimizer that has none
     weight_decay: float = 0.01
+    #: of pretrained encoders: what has N layers of the transformer above it learns at the rate times layer_decay to the
+    #: power of N; empty means at one rate
+    layer_decay: Optional[float] = None
     #: parameters with a rate or decay of their own; the first match wins
     groups: list[GroupConfig] = field(default_factory=list)
     #: an epoch goes over the training part once for each of these, in their order; empty means once, for all. Limits of

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from mertk.batch import length_mask, pad_sequences
+from mertk.encoders.fine_tuning import FineTunedEncoder
 from mertk.encoders.front_end import FrontEnd
 from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absent
 from mertk.encoders.masking import random_spans
@@ -32,8 +34,8 @@ MODEL_TYPES = ("wavlm", "wav2vec2", "hubert", "unispeech", "unispeech-sat")
 _EPSILON = 1e-7
 
 
-class PretrainedAudioEncoder(nn.Module):
-    """Waveforms at 16 kHz to frames at (usually) 50 Hz.
+class PretrainedAudioEncoder(FineTunedEncoder):
+    """Waveforms at 16 kHz to frames at (usually) 50 Hz; which part is trained, arguments of `FineTunedEncoder` say.
 
     Padding never changes a result: an utterance is normalised over its own samples, padded frames are zeroed before
     the positional convolution and hidden from attention. Models whose front end normalises over time (the "base"
@@ -45,7 +47,8 @@ class PretrainedAudioEncoder(nn.Module):
     SpecAugment hides spans of frames as the model's config.json says (`mask_time_prob`, `mask_time_length`,
     `mask_time_min_masks`), drawn from torch's generator where transformers draws from numpy's global one, so that it
     is restored with everything else on a resume, and utterances shorter than a span are no error. Masks over features
-    (off in these models) are not implemented.
+    (off in these models) are not implemented. What stands in place of a hidden frame is trained where the first layer
+    is; where it is not, and the weights lack it, no frame is hidden.
 
     Args:
         weights: local folder or hub id of WavLM, wav2vec 2.0, HuBERT or UniSpeech in the format of transformers.
@@ -65,7 +68,8 @@ class PretrainedAudioEncoder(nn.Module):
         is_miniature: the weights were never trained.
 
     Raises:
-        MertkError: weights missing, unreadable or incomplete; not a model of this family.
+        MertkError: weights missing, unreadable or incomplete; not a model of this family; arguments that do not go
+            together.
     """
 
     def __init__(
@@ -77,12 +81,20 @@ class PretrainedAudioEncoder(nn.Module):
         gradient_checkpointing: bool = False,
         normalize: bool | None = None,
         random_weights: bool = False,
+        trained_layers: int | None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        lora_dropout: float = 0.0,
+        lora_targets: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
+        is_partial = trained_layers is not None or lora_rank is not None
+        if is_partial and not freeze_feature_encoder:
+            raise MertkError("freeze_feature_encoder: false trains all; leave it out, or trained_layers and lora_rank.")
         folder = Path(weights) if random_weights else find_weights(weights)
         self.is_miniature = is_miniature(read_config(folder))
         self.normalize = _reads_normalized(folder) if normalize is None else normalize
-        self.model = _load(folder, random_weights)
+        self.model, lacking = _load(folder, random_weights)
         if self.model.config.model_type == "wavlm":
             from mertk.encoders.wavlm_attention import fuse_attention
 
@@ -99,10 +111,18 @@ class PretrainedAudioEncoder(nn.Module):
         if spec_augment and not config.mask_time_prob:
             raise MertkError(f"spec_augment is set, but {folder / 'config.json'} has no mask_time_prob above 0.")
         applied = getattr(config, "apply_spec_augment", True) if spec_augment is None else spec_augment
+        if trained_layers is not None and lacking and applied and config.mask_time_prob:
+            if spec_augment:
+                raise MertkError(
+                    f"spec_augment is set, but the weights of {folder} lack what stands in place of a hidden frame "
+                    "(masked_spec_embed), and with trained_layers it is not trained; leave spec_augment out."
+                )
+            applied = False
         self.has_spec_augment = bool(applied and config.mask_time_prob)
+        self.choose_trained(trained_layers, lora_rank, lora_alpha, lora_dropout, lora_targets, lacking)
         # What is never used must not wait for a gradient.
-        if hasattr(self.model, "masked_spec_embed") and not self.has_spec_augment:
-            self.model.masked_spec_embed.requires_grad_(False)
+        if hasattr(self.model, "masked_spec_embed"):
+            self.model.masked_spec_embed.requires_grad_(self.has_spec_augment and trained_layers is None)
         if gradient_checkpointing:
             # The second name is the first one's before transformers 5.
             name = "activation_checkpointing_enable"
@@ -218,8 +238,8 @@ def _reads_normalized(folder: Path) -> bool:
     return bool(preprocessor.get("do_normalize", True))
 
 
-def _load(folder: Path, random_weights: bool) -> Any:
-    """The model without heads, in float32 whatever its file holds."""
+def _load(folder: Path, random_weights: bool) -> tuple[Any, list[str]]:
+    """The model without heads, in float32 whatever its file holds, and which of its tensors the file lacks."""
     from transformers import AutoModel
 
     config = read_config(folder)
@@ -232,7 +252,7 @@ def _load(folder: Path, random_weights: bool) -> Any:
     # WavLM gives its own mask and its position bias in different types, which torch remarks on.
     warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
     if random_weights:
-        return make_untrained(folder)
+        return make_untrained(folder), []
     model, absent = load_pretrained(AutoModel, folder, dtype=torch.float32, local_files_only=True)
     refuse_absent(folder, absent - {"masked_spec_embed"})  # some published files lack the mask's
-    return model
+    return model, sorted(absent)

@@ -57,9 +57,7 @@ class FrontEnd(nn.Module):
 
     def __init__(self, front_end: nn.Module) -> None:
         super().__init__()
-        self.conv_layers = front_end.conv_layers
-        for layer in self.conv_layers:
-            layer.conv = _over_frames(layer.conv)
+        self.conv_layers = nn.ModuleList(map(FrontEndLayer, front_end.conv_layers))
         self.requires_grad_(False)
 
     @torch.no_grad()
@@ -67,8 +65,20 @@ class FrontEnd(nn.Module):
         """Frames (B, T, E) of waveforms (B, S), S at least the receptive field."""
         frames = waveforms[..., None]
         for layer in self.conv_layers:
-            frames = layer.activation(layer.layer_norm(layer.conv(frames)))
+            frames = layer(frames)
         return frames
+
+
+class FrontEndLayer(nn.Module):
+    """Convolution, layer normalisation, activation; a module that is called, as engines that divide weights expect."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.layer_norm, self.activation = _over_frames(layer.conv), layer.layer_norm, layer.activation
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """Map frames (B, T, C) to (B, T', E)."""
+        return self.activation(self.layer_norm(self.conv(frames)))
 
 
 def _over_frames(plain: nn.Conv1d) -> FrameConvolution:

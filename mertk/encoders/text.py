@@ -6,14 +6,14 @@ Legend: `B` utterances, `T` tokens, `D` features.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from mertk.batch import length_mask
+from mertk.encoders.fine_tuning import FineTunedEncoder
 from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absent
 from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
@@ -26,8 +26,10 @@ MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "electra")
 _COUNTING_FROM_PADDING = ("roberta", "xlm-roberta")
 
 
-class PretrainedTextEncoder(nn.Module):
-    """Tokens to one state each. Padding is hidden from attention and never changes a result.
+class PretrainedTextEncoder(FineTunedEncoder):
+    """Tokens to one state each; which part is trained, arguments of `FineTunedEncoder` say.
+
+    Padding is hidden from attention and never changes a result.
 
     Args:
         weights: local folder or hub id of BERT, RoBERTa, XLM-RoBERTa or ELECTRA in the format of transformers; its
@@ -45,7 +47,8 @@ class PretrainedTextEncoder(nn.Module):
         is_miniature: the weights were never trained.
 
     Raises:
-        MertkError: weights missing, unreadable or incomplete; not a model of this family.
+        MertkError: weights missing, unreadable or incomplete; not a model of this family; arguments that do not go
+            together.
     """
 
     def __init__(
@@ -55,8 +58,15 @@ class PretrainedTextEncoder(nn.Module):
         gradient_checkpointing: bool = False,
         random_weights: bool = False,
         pooler: bool = False,
+        trained_layers: int | None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        lora_dropout: float = 0.0,
+        lora_targets: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
+        if freeze and (trained_layers is not None or lora_rank is not None):
+            raise MertkError("freeze keeps all of the encoder as it is; leave it out, or trained_layers and lora_rank.")
         folder = Path(weights) if random_weights else find_weights(weights)
         self.is_miniature = is_miniature(read_config(folder))
         self.model = _load(folder, random_weights, pooler)
@@ -64,6 +74,7 @@ class PretrainedTextEncoder(nn.Module):
         self.num_positions = _num_positions(self.model.config)
         self.num_tokens = self.model.config.vocab_size
         self.is_frozen = freeze
+        self.choose_trained(trained_layers, lora_rank, lora_alpha, lora_dropout, lora_targets)
         if freeze:
             self.model.requires_grad_(False)
         if gradient_checkpointing:

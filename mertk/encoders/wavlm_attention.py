@@ -1,10 +1,11 @@
-"""WavLM's self-attention by torch's fused kernels.
+"""WavLM's self-attention, by torch's fused kernels on a GPU, and with its linear layers called everywhere.
 
 Legend: `B` utterances, `T` frames, `H` heads, `D` features.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -18,14 +19,14 @@ _ALIGNMENT = 8
 
 
 def fuse_attention(model: torch.nn.Module) -> None:
-    """Have every attention of a WavLM of transformers take the fused kernels; parameters keep their names."""
+    """Change every attention of a WavLM of transformers; parameters stay as they are and keep their names."""
     for module in model.modules():
         if type(module) is WavLMAttention:
             module.__class__ = FusedAttention
 
 
 class FusedAttention(WavLMAttention):
-    """The attention of WavLM, whose scores are never written to memory.
+    """The attention of WavLM, whose scores are not written to memory on a GPU.
 
     Chen et al.: "WavLM: Large-Scale Self-Supervised Pre-Training for Full Stack Speech Processing", JSTSP 2022,
     section III: a bias of the distance between two frames, times a gate of the frame that asks:
@@ -33,8 +34,9 @@ class FusedAttention(WavLMAttention):
         scores = q k / sqrt(D / H) + g (d_(i - j)),   g = a (b c - 1) + 2,   a, b = sigmoid of projections of the frame
 
     transformers computes the scores, their softmax and its mean over heads one by one, the bias of every pair of frames
-    from a table of distances by a search of its own, and copies it for each utterance. On a processor that stays as it
-    is, to the last bit.
+    by itself, and copies it for each utterance. On a processor that stays as it is, to the last bit, but for one thing:
+    linear layers are called, where torch's function takes their weights alone, and what stands beside them, such as
+    adapters, would have no effect.
     """
 
     def forward(
@@ -58,6 +60,34 @@ class FusedAttention(WavLMAttention):
         if not self.is_fused(hidden_states):
             return super().forward(hidden_states, attention_mask, position_bias, index, **given)
         return self.attend(hidden_states, attention_mask, position_bias)
+
+    def torch_multi_head_self_attention(
+        self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, gated_position_bias: torch.Tensor
+    ) -> tuple[torch.Tensor, None]:
+        """Attend by the operations of `torch.nn.functional.multi_head_attention_forward`, in their order.
+
+        Args:
+            hidden_states: (B, T, D).
+            attention_mask: (B, T), True for real frames.
+            gated_position_bias: (B H, T, T), what is added to the scores.
+
+        Returns:
+            frames (B, T, D), and None in place of the weights, which nobody looks at.
+        """
+        states = hidden_states.transpose(0, 1)
+        num_frames, num_rows, _ = states.shape
+        shape = (num_frames, num_rows * self.num_heads, self.head_dim)
+        query, key, value = (
+            project(states).view(shape).transpose(0, 1) for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        bias = gated_position_bias
+        if attention_mask is not None:
+            hidden = torch.zeros_like(attention_mask, dtype=query.dtype).masked_fill_(attention_mask.ne(1), -math.inf)
+            bias = bias + hidden[:, None, None].expand(-1, self.num_heads, -1, -1).reshape(-1, 1, num_frames)
+        scores = torch.baddbmm(bias, query * math.sqrt(1.0 / self.head_dim), key.transpose(-2, -1))
+        weights = functional.dropout(functional.softmax(scores, dim=-1), self.dropout, self.training)
+        found = torch.bmm(weights, value).transpose(0, 1).reshape(num_frames * num_rows, self.embed_dim)
+        return self.out_proj(found).view(num_frames, num_rows, -1).transpose(0, 1), None
 
     @staticmethod
     def is_fused(frames: torch.Tensor) -> bool:

@@ -1,7 +1,8 @@
 """Encoders of models that are handed on: which of them stay behind, what they are called, and copies on request.
 
 Features are made by an encoder that no training changed, and a model may have one inside that was frozen: both are
-referred to by name and fingerprint. What was trained is in the weights of the model.
+referred to by name and fingerprint. What was trained is in the weights of the model; adapters are added to what they
+stand beside.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,20 @@ def find_frozen(
         else:
             warnings.append(f"{name} was frozen, but is copied with the model: its weights are not those of {folder}")
     return references, folders
+
+
+def merged(saved: SavedModel) -> SavedModel:
+    """The model with what adapters have learnt added to the weights of its encoders, so that they are as any others."""
+    from mertk.encoders.fine_tuning import FineTunedEncoder
+    from mertk.training.model_directory import encoders_of
+
+    description = dict(saved.config.model)
+    for name, described in encoders_of(saved.config):
+        encoder = getattr(saved.model, name)
+        if isinstance(encoder, FineTunedEncoder) and encoder.has_adapters:
+            encoder.merge()
+            description[name] = {key: value for key, value in described.items() if not key.startswith("lora_")}
+    return replace(saved, config=replace(saved.config, model=description))
 
 
 def inner_encoders(saved: SavedModel, references: Mapping[str, EncoderReference], places: Places) -> list[UsedEncoder]:

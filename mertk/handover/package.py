@@ -19,6 +19,7 @@ from mertk.handover.encoders import (
     feature_encoder,
     find_frozen,
     inner_encoders,
+    merged,
 )
 from mertk.handover.impersonal import impersonal_config, impersonal_record, is_path, without_paths
 from mertk.handover.wishes import Wishes
@@ -67,7 +68,7 @@ def write_package(directory: Path, members: Sequence[Member], wishes: Wishes) ->
 
     package = Package()
     for member in progress(members, len(members), "export", show=len(members) > 1):
-        saved = open_model(member.directory, wishes.trusted, wishes.places)
+        saved = merged(open_model(member.directory, wishes.trusted, wishes.places))
         _check_class(saved, member.directory)
         if package.saved is None:
             package.saved = saved

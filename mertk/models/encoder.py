@@ -72,6 +72,10 @@ class PretrainedEncoder(Encoder, Protocol):
     A model directory holds its weights with those of the model, and beside them what `save_architecture` writes. From
     that the encoder is built again with `weights=FOLDER` and `random_weights=True`, which reads no weights.
 
+    It may have two methods more. `layers_above() -> dict[str, int]` says how many layers stand above each of its
+    parameters, for `optimizer.layer_decay`. `names_in_weights() -> list[str]` names what of its state is, and stays, as
+    `weights` has it: checkpoints and the model directory leave that out, and the encoder is built from `weights` again.
+
     Attributes:
         is_miniature: the weights were never trained.
     """

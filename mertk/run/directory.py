@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: settings that say what the state of optimizer and schedule is made of: what was saved does not fit others
 STATE = (
     *("optimizer.name", "optimizer.component", "optimizer.arguments", "optimizer.groups"),
+    "optimizer.layer_decay",
     *("schedule.name", "schedule.component", "schedule.reduce_at"),
 )
 #: settings by which results call a run, or tell it from a control: one that was half another has no name

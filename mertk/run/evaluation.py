@@ -234,8 +234,8 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
     from mertk.data.parts import open_part
     from mertk.run.compatibility import check_data, check_features, check_metrics, check_same_run
     from mertk.run.given_objects import was_given_rows
+    from mertk.run.saved_model import open_model
     from mertk.tasks import find_task
-    from mertk.training.model_directory import load_model
 
     config = load_config([run_dir / "config.yaml"])
     if config.data.test is None and part_name == "test" and is_trial(run_dir):
@@ -248,7 +248,7 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
             f"{run_dir} was trained on rows of Python code, which are not in it; "
             "mertk.train(..., test=..., resume=True) scores it on test rows."
         )
-    saved = load_model(run_dir / "best", trusted)
+    saved = open_model(run_dir / "best", trusted)
     check_same_run(config, saved.config, run_dir)
     info, seed = saved.info, config.training.seed
     task, normalization = find_task(info["task"]), info.get("normalization", {})

@@ -73,12 +73,13 @@ class Given:
     def load(self, directory: Path) -> SavedModel:
         """The model that was trained on these, as it was saved: built anew, or where it cannot be, the given one."""
         from mertk.config import load_config
+        from mertk.run.saved_model import open_model
         from mertk.training.checkpoint import load_weights
-        from mertk.training.model_directory import SavedModel, load_model, read_usable_info
+        from mertk.training.model_directory import SavedModel, read_usable_info
 
         config = load_config([directory / "config.yaml"])
         if self.model is None or find_problem(self.model) is None:
-            return load_model(directory, [config.model["component"]])  # whatever it is, it has just been trained here
+            return open_model(directory, [config.model["component"]])  # whatever it is, it has just been trained here
         load_weights(self.model, directory / "model.safetensors")
         return SavedModel(self.model.eval(), config, read_usable_info(directory))
 

@@ -1,4 +1,4 @@
-"""A model with its encoders, those too that were frozen and handed on by name alone."""
+"""A model with its encoders, those too whose weights it does not have, since training left them as they were."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from mertk.features import Places
 from mertk.features.extractor import PLACE_OPTIONS
 
 if TYPE_CHECKING:
+    import torch
+
+    from mertk.config import Config
     from mertk.training.model_directory import EncoderReference, SavedModel
 
 
@@ -57,4 +60,21 @@ def find_encoders(references: Mapping[str, EncoderReference], places: Places) ->
                 f"(fingerprint {here[:12]}, expected {expected[:12]}, then called {reference['weights']}).{option}"
             )
         found[name] = folder
+    return found
+
+
+def refer_to_encoders(model: torch.nn.Module, config: Config) -> dict[str, EncoderReference]:
+    """What model.json says of encoders whose weights are left out, since adapters alone are trained; mostly nothing.
+
+    Raises:
+        MertkError: the weights are gone since the model was built.
+    """
+    from mertk.training.model_directory import encoders_of, names_in_weights
+
+    found: dict[str, EncoderReference] = {}
+    for name, described in encoders_of(config):
+        if names_in_weights(getattr(model, name, None)):
+            folder, place = find_weights(described["weights"]), Path(described["weights"]).expanduser()
+            called = str(place.absolute()) if place.is_dir() else described["weights"]
+            found[name] = {"weights": called, "fingerprint": fingerprint(folder)}
     return found

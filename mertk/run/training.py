@@ -204,6 +204,8 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
         check_equal_everywhere(model)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise MertkError(f"model: {type(model).__name__} has no parameter that is trained (requires_grad).")
+    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    log.info("%s parameters, %s of them trained", f"{sum(one.numel() for one in model.parameters()):,}", f"{trained:,}")
     # Dropout and masks differ between processes from here on.
     seed_process(config.training.seed, rank())
     return model
@@ -233,7 +235,7 @@ def _make_trainer(
     }
     scoring = place | {"in_step": engine_name(accelerator) != "ddp"}
     validation = parts.get("validation")
-    info = _model_info(parts["train"], model)
+    info = _model_info(parts["train"], model, config)
     return Trainer(
         accelerator,
         model,
@@ -254,11 +256,13 @@ def _make_trainer(
     )
 
 
-def _model_info(part: Part, model: Model) -> dict[str, Any]:
+def _model_info(part: Part, model: Model, config: Config) -> dict[str, Any]:
     from mertk.provenance import code_version
     from mertk.run.data_origin import find_invented
+    from mertk.run.saved_model import refer_to_encoders
 
     invented = find_invented(part, model)
+    references = refer_to_encoders(model, config)
     return {
         "task": part.task.name,
         "classes": part.classes,
@@ -270,4 +274,5 @@ def _model_info(part: Part, model: Model) -> dict[str, Any]:
         "miniature": bool(invented),
         "invented": invented,
         "commit": code_version(),
+        **({"references": references} if references else {}),
     }

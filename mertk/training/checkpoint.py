@@ -13,7 +13,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -244,11 +244,11 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         raise MertkError(f"{path}: damaged or not a safetensors file ({error}); restore it or train again.") from error
 
 
-def load_weights(model: torch.nn.Module, path: Path, elsewhere: Sequence[str] = ()) -> None:
+def load_weights(model: torch.nn.Module, path: Path, elsewhere: Collection[str] = ()) -> None:
     """Load safetensors into `model`, name by name.
 
     Args:
-        elsewhere: beginnings of names that `path` lacks and the model has its weights of already.
+        elsewhere: names that `path` lacks, and whose weights the model has already.
 
     Raises:
         MertkError: the file is absent or damaged, its names or shapes are not the model's, or it holds NaN.
@@ -256,7 +256,7 @@ def load_weights(model: torch.nn.Module, path: Path, elsewhere: Sequence[str] = 
     weights = read_weights(path)
     refuse_not_finite(weights, path)
     try:
-        held = {name: one for name, one in model.state_dict().items() if name.startswith(tuple(elsewhere))}
+        held = {name: one for name, one in model.state_dict().items() if name in elsewhere}
         model.load_state_dict(held | weights)
     except RuntimeError as error:
         raise MertkError(f"{path}: does not fit the model its configuration describes: {error}") from error

@@ -6,7 +6,8 @@ model.json          classes, widths, feature records, code version, where the be
 encoders/NAME/      configuration of each pretrained encoder (its weights are in model.safetensors)
 
 An encoder that was frozen may have been left out when the model was handed on: `references` of model.json has its name
-and the fingerprint of its weights.
+and the fingerprint of its weights. Of one whose adapters were trained, these alone are in model.safetensors, and the
+rest is referred to likewise.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Spread(TypedDict):
 
 
 class EncoderReference(TypedDict):
-    """An encoder that was frozen and left out: a hub id, or what its folder was called, and its digest."""
+    """An encoder that was left out, for it stayed as it was: a hub id, or its folder, and its digest."""
 
     weights: str
     fingerprint: str
@@ -156,8 +157,20 @@ def load_model(
     except Exception as error:  # what torch says of a width of -1 is nearly anything
         told = first_line(error)
         raise MertkError(f"{directory}: no model can be built of its config.yaml ({told}); {_REMEDY}.") from error
-    load_weights(model, directory / "model.safetensors", elsewhere=[f"{name}." for name in encoders])
+    elsewhere = {f"{name}.{inner}" for name in encoders for inner in _left_out_of(getattr(model, name))}
+    load_weights(model, directory / "model.safetensors", elsewhere)
     return SavedModel(model.eval(), config, info)
+
+
+def _left_out_of(encoder: torch.nn.Module) -> list[str]:
+    """What a model directory lacks of an encoder that it refers to: all of it, or what adapters stand beside."""
+    return names_in_weights(encoder) or list(encoder.state_dict())
+
+
+def names_in_weights(encoder: torch.nn.Module | None) -> list[str]:
+    """What of an encoder's state is, and stays, as its `weights` have it (`mertk.models.encoder.PretrainedEncoder`)."""
+    tell = getattr(encoder, "names_in_weights", None)
+    return tell() if callable(tell) else []
 
 
 def read_info(directory: Path) -> dict[str, Any]:

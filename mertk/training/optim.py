@@ -1,4 +1,13 @@
-"""Optimizers, of any class, with learning-rate groups by name pattern."""
+"""Optimizers, of any class, with learning-rate groups by name pattern, and by layer of pretrained encoders.
+
+With `layer_decay` d, a parameter of an encoder with N layers of its transformer above it learns at
+
+    rate * d ** N,        0 <= d <= 1,
+
+and so the last layer, what stands behind it and the method at the full rate, the first of 12 layers at d ** 11, and
+what stands before the layers at d ** 12 (Clark et al., "ELECTRA", ICLR 2020; Bao et al., "BEiT", ICLR 2022, which count
+the head as a layer: their rates are these times d).
+"""
 
 from __future__ import annotations
 
@@ -34,6 +43,11 @@ def parameter_groups(model: torch.nn.Module, config: OptimizerConfig) -> list[di
             raise MertkError(f"optimizer.groups: {group.pattern!r} is not a regular expression ({error}).") from error
     members: list[list[torch.nn.Parameter]] = [[] for _ in range(len(patterns) + 1)]
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    above: dict[torch.nn.Parameter, int] = {}
+    decays = [config.layer_decay if group.layer_decay is None else group.layer_decay for group in config.groups]
+    decays.append(config.layer_decay)
+    if any(decay is not None for decay in decays):
+        above = _layers_above(model)
     for name in names:
         index = next((i for i, pattern in enumerate(patterns) if pattern.search(name)), len(patterns))
         members[index].append(model.get_parameter(name))
@@ -50,10 +64,37 @@ def parameter_groups(model: torch.nn.Module, config: OptimizerConfig) -> list[di
             "weight_decay": config.weight_decay if group.weight_decay is None else group.weight_decay,
         }
         for group, parameters in zip(config.groups, members, strict=False)
-        if parameters
     ]
-    rest = {"params": members[-1], "lr": config.learning_rate, "weight_decay": config.weight_decay}
-    return groups + [rest] if rest["params"] else groups
+    groups.append({"params": members[-1], "lr": config.learning_rate, "weight_decay": config.weight_decay})
+    divided = [_by_layer(group, above, decay) for group, decay in zip(groups, decays, strict=True)]
+    return [group for group in sum(divided, []) if group["params"]]
+
+
+def _layers_above(model: torch.nn.Module) -> dict[torch.nn.Parameter, int]:
+    """How many layers of its transformer stand above each parameter of an encoder (`layers_above` of the encoder).
+
+    Raises:
+        MertkError: no encoder says it.
+    """
+    found = {}
+    for module in model.modules():
+        if callable(tell := getattr(module, "layers_above", None)):
+            found |= {module.get_parameter(name): count for name, count in tell().items()}
+    if not found:
+        raise MertkError(
+            "optimizer.layer_decay: the model has no pretrained encoder whose layers could learn at rates of their own "
+            "(mertk.models.encoder says what such a one offers); leave it out."
+        )
+    return found
+
+
+def _by_layer(group: dict, above: dict[torch.nn.Parameter, int], decay: float | None) -> list[dict]:
+    """A group as one a rate, the highest first; the group itself where nothing decays."""
+    if decay is None:
+        return [group]
+    counts = sorted({above.get(parameter, 0) for parameter in group["params"]})
+    chosen = {count: [one for one in group["params"] if above.get(one, 0) == count] for count in counts}
+    return [{**group, "params": members, "lr": group["lr"] * decay**count} for count, members in chosen.items()]
 
 
 def find_optimizer(config: OptimizerConfig) -> type[torch.optim.Optimizer]:

@@ -32,10 +32,11 @@ log = logging.getLogger("mertk.train")
 
 @dataclass(kw_only=True)
 class SavedProgress(Progress):
-    """state.json: where the run was, and how many processes of which engine it had."""
+    """state.json: where the run was, how many processes of which engine it had, and the digest of what was left out."""
 
     num_processes: Positive
     engine: str = "ddp"
+    left_out: str = ""
 
 
 class TrainingState:
@@ -44,16 +45,20 @@ class TrainingState:
     Args:
         engine: has the model and its optimizer; the model's buffers are the method's state.
         seed: of the run, for processes that the checkpoint knows nothing of.
+        left_out: digest of what is not saved (`mertk.training.left_out`).
     """
 
-    def __init__(self, accelerator: Accelerator, engine: Engine, schedule: Schedule, seed: int) -> None:
+    def __init__(
+        self, accelerator: Accelerator, engine: Engine, schedule: Schedule, seed: int, left_out: str = ""
+    ) -> None:
         self.accelerator = accelerator
         self.engine = engine
         self.schedule = schedule
         self.seed = seed
+        self.left_out = left_out
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """Whole weights and buffers, names as the plain module has them. Every process calls it."""
+        """Weights and buffers but those left out, names as the plain module has them. Every process calls it."""
         return self.engine.weights()
 
     def files(self, progress: Progress) -> dict[str, Any]:
@@ -72,6 +77,7 @@ class TrainingState:
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
         about = asdict(progress) | {"num_processes": self.accelerator.num_processes, "engine": self.engine.name}
+        about["left_out"] = self.left_out
         return {"model.safetensors": weights, "optimizer.pt": states, "state.json": about} | own
 
     def read(self, directory: Path) -> Progress:
@@ -83,6 +89,8 @@ class TrainingState:
         saved = read_json(directory / "state.json", SavedProgress, "it is damaged")
         before = saved.num_processes
         self._check_engine(saved.engine, before)
+        if saved.left_out != self.left_out:
+            raise MertkError("the pretrained weights of an encoder, which it leaves out, are others now")
         self.engine.load_weights(read_weights(directory / "model.safetensors"))
         states = torch.load(directory / "optimizer.pt", map_location="cpu", weights_only=True)
         if self.engine.has_parts:

@@ -21,6 +21,7 @@ from mertk.training.cached_accumulation import CachedBatch, cache_step, check_ca
 from mertk.training.engines import autocast, make_engine
 from mertk.training.epoch_terms import EpochTerms, mean_over_processes
 from mertk.training.finite_check import FiniteCheck
+from mertk.training.left_out import find_left_out
 from mertk.training.optim import make_optimizer
 from mertk.training.progress import Progress
 from mertk.training.saving import SaveBest, Saver
@@ -70,6 +71,7 @@ class Trainer:
         self.measure = measure
         self.weights = {name: weight for name, weight in config.loss_weights.items() if weight is not None}
         self.progress = Progress()
+        left_out = find_left_out(model, config)
         model.to(accelerator.device)
         share_batch_norm(model, accelerator.num_processes, accelerator.device)
         # Accelerate cannot tell the steps that fp16's scaler skips from others when the optimizer is fused.
@@ -91,10 +93,10 @@ class Trainer:
         if self.is_cached:
             check_cached(accelerator, model, training.compile)
         check_engine(accelerator, self.turns)
-        self.engine = make_engine(accelerator, model, optimizer, config.optimizer, training.compile)
+        self.engine = make_engine(accelerator, model, optimizer, config.optimizer, training.compile, left_out.names)
         self.model = self.engine.model
         self.schedule = Schedule(self.engine.optimizer, config.schedule, self.total_steps, self.minimizes)
-        state = TrainingState(accelerator, self.engine, self.schedule, training.seed)
+        state = TrainingState(accelerator, self.engine, self.schedule, training.seed, left_out.digest)
         self.saver = Saver(run_dir, state, save_best, training.keep_checkpoints)
         self.agreement = Agreement(accelerator, asked_to_stop, training.checkpoint_minutes)
         self.tracking = Tracking(accelerator, run_dir, as_dict(config), self.total_steps)

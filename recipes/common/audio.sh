@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
-# What a model hears, in place of what its configuration says: the layers of a speech encoder that stays as it is.
+# What a model hears, in place of what its configuration says: the layers of a speech encoder that stays as it is, or one
+# whose adapters are trained.
 #   heard_seconds   of an utterance, from its start
 audio='' layers='' speech='' heard_seconds=6 default_speech=microsoft/wavlm-large
 options+=" audio layers speech"
@@ -8,6 +9,7 @@ options+=" audio layers speech"
 audio_help() {
     cat <<EOF
   --audio KIND         frozen: the layers of a speech encoder, made once and kept, as a mean whose weights are learnt;
+                       lora: an encoder by adapters beside its weights, which stay as they are (pip install peft);
                        finetuned: an encoder that is trained with the model, which Foal-Net has by itself
   --layers all|N,...   of frozen: all (default), or 0 (what enters the first layer), 1, ..., last, as in 6,last
 EOF
@@ -17,7 +19,7 @@ EOF
 }
 
 check_audio() {
-    [[ -z $audio ]] || one_of audio frozen finetuned
+    [[ -z $audio ]] || one_of audio frozen finetuned lora
     [[ -z $layers || $audio == frozen ]] || usage_error "--layers goes with --audio frozen"
     [[ -z $layers || $layers =~ ^(all|last|[0-9]+(,[0-9]+)*(,last)?)$ ]] ||
         usage_error "--layers $layers: expected all, or numbers and last with commas between them, such as 6,9,last"
@@ -25,11 +27,11 @@ check_audio() {
     absolute_folder speech
 }
 
-# add_frozen_audio : its configuration, where sound is among the modalities.
-add_frozen_audio() {
-    [[ $audio == frozen && (-z $modalities || " $modalities " == *" audio "*) ]] || return 0
-    configs+=("$shared/frozen_audio.yaml")
-    add_config frozen_audio
+# add_audio : its configuration, where sound is among the modalities.
+add_audio() {
+    [[ $audio =~ ^(frozen|lora)$ && (-z $modalities || " $modalities " == *" audio "*) ]] || return 0
+    configs+=("$shared/${audio}_audio.yaml")
+    add_config "${audio}_audio"
 }
 
 # plan_audio : set `kept_layers`, where the layers go, if the configuration uses them; refuse what would have no effect.
@@ -37,7 +39,16 @@ plan_audio() {
     kept_layers=''
     [[ -v used[audio] ]] || return 0
     [[ $audio != finetuned || -v used[model.audio_encoder.weights] ]] || usage_error \
-        "--audio finetuned: $base --variant $variant trains no pretrained speech encoder; leave it out, or give frozen"
+        "--audio finetuned: $base --variant $variant trains no pretrained speech encoder; give frozen or lora"
+    [[ ! $audio =~ ^(frozen|lora)$ || $kind != sentiment || $is_raw == yes ]] ||
+        usage_error "--audio $audio is made of recordings; give their folder by --corpus"
+    # One's own corpus has --max_seconds for all of its inputs.
+    [[ $audio != lora || ($kind == own && -n $max_seconds) ]] ||
+        placing+=("data.inputs.audio.max_seconds=$heard_seconds")
+    # A miniature has an encoder of its own.
+    local made_for=${made:-$(corpus_folder)}/models/wavlm
+    [[ ! $audio =~ ^(frozen|lora)$ || $kind == own || $miniature == no || (-z $made && ! -d $made_for) ]] ||
+        speech=${speech:-$made_for}
     if [[ $audio != frozen ]]; then
         [[ $kind != own && -n $speech ]] || return 0
         [[ -v used[model.audio_encoder.weights] ]] ||
@@ -45,12 +56,8 @@ plan_audio() {
         give_weights audio_encoder "$speech"
         return
     fi
-    [[ $kind != sentiment || $is_raw == yes ]] ||
-        usage_error "--audio frozen is made of recordings; give their folder by --corpus"
     # One's own corpus plans all of its features by itself.
     [[ $kind != own && ${used[audio]} == features ]] || return 0
-    local made_for=${made:-$(corpus_folder)}/models/wavlm
-    [[ $miniature == no || (-z $made && ! -d $made_for) ]] || speech=${speech:-$made_for}
     speech=${speech:-$default_speech}
     kept_layers=speech-$(slug "$speech")-layers-$(slug "$layers")
     placing+=("data.inputs.audio.directory=$(yaml_text "$data/features/$kept_layers")")

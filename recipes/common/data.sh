@@ -83,11 +83,11 @@ give_weights() {
     [[ ! -v used[model.$1.weights] ]] || settings=("model.$1.weights=$(yaml_text "$2")" "${settings[@]}")
 }
 
-# experiment_name : what tells experiments of one recipe apart: variant, modalities, frozen audio, ablation, --config, settings.
+# experiment_name : what tells experiments of one recipe apart: variant, modalities, --audio, ablation, --config, settings.
 experiment_name() {
     local name=$variant file words=()
     [[ -z $modalities ]] || name+=_${modalities// /_}
-    [[ $audio != frozen ]] || name+=_frozen_audio
+    [[ ! $audio =~ ^(frozen|lora)$ ]] || name+=_${audio}_audio
     [[ $layers == all ]] || name+=_layers_$layers
     [[ $ablation == full ]] || name+=_$ablation
     for file in "${config[@]}"; do

@@ -104,7 +104,7 @@ done
 [[ -z $modalities ]] || add_config "modalities/${modalities// /_}"
 for overlay in $fitting; do add_config "$overlay"; done
 [[ $is_raw == no ]] || configs+=("$shared/recordings.yaml")
-add_frozen_audio
+add_audio
 [[ $miniature == no ]] || add_config miniature
 configs+=("${config[@]}")
 add_config "ablation/$ablation"

@@ -38,6 +38,7 @@ def combinations():
 def frozen_combinations():
     """What --audio frozen lays over methods, with sound and without: one that takes an encoder itself, others."""
     shared = RECIPES / "common/conf"
+    yield as_case([shared / f"{name}.yaml" for name in ("foal", "lora_audio", "foal/lora_audio")])
     over = [shared / "frozen_audio.yaml"]
     yield as_case([shared / "foal.yaml", *over, shared / "foal/frozen_audio.yaml"])
     yield as_case([shared / "foal.yaml", *over, shared / "foal/frozen_audio.yaml", shared / "foal/ablation/video.yaml"])
@@ -52,7 +53,7 @@ def methods_of(script):
 
 def is_overlay(file):
     """Whether it lies over the method's file by itself."""
-    return file.parent.name != "task" and file.name not in ("space.yaml", "frozen_audio.yaml")
+    return file.parent.name != "task" and file.name not in ("space.yaml", "frozen_audio.yaml", "lora_audio.yaml")
 
 
 def baseline_combinations(script, corpus):

@@ -29,13 +29,12 @@ def write_weights(folder, kind: str, do_normalize: bool = True, **options):
     family, arguments = KINDS[kind]
     config = getattr(transformers, f"{family}Config")(
         hidden_size=32,
-        num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=48,
         conv_dim=(16,) * 7,
         num_conv_pos_embeddings=16,
         num_conv_pos_embedding_groups=4,
-        **{"mask_time_prob": 0.3, "mask_time_length": 5} | arguments | options,
+        **{"num_hidden_layers": 2, "mask_time_prob": 0.3, "mask_time_length": 5} | arguments | options,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,6 +27,7 @@ def make_engine(
     optimizer: torch.optim.Optimizer,
     limits: OptimizerConfig,
     compile: bool = False,
+    left_out: Collection[str] = (),
 ) -> Engine:
     """The engine that Accelerate was started for, with the model and its optimizer in it.
 
@@ -33,8 +35,11 @@ def make_engine(
         model: on the accelerator's device, with equal weights on all processes.
         limits: of the gradient.
         compile: whether the model is to be compiled.
+        left_out: names in the model's state that are not saved (`mertk.training.left_out`).
     """
-    return ENGINES[engine_name(accelerator)](accelerator, model, optimizer, limits, compile)
+    engine = ENGINES[engine_name(accelerator)](accelerator, model, optimizer, limits, compile)
+    engine.left_out = frozenset(left_out)
+    return engine
 
 
 def engine_name(accelerator: Accelerator) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,6 +26,7 @@ class Engine:
         model: as it is called in training.
         plain: the same for scoring, where no gradient is exchanged.
         optimizer: the optimizer whose `param_groups` hold the rates.
+        left_out: names in the model's state that are neither saved nor read.
         held: parameters that a step leaves as they are, though their gradients count where the norm is limited.
         name: in checkpoints; another engine cannot go on from them.
         has_parts: whether `optimizer_state` is that of this process alone, to be kept in a file of its own, and fits
@@ -34,6 +35,7 @@ class Engine:
 
     name = "ddp"
     has_parts = False
+    left_out: frozenset[str] = frozenset()
     held: Sequence[torch.nn.Parameter] = ()
     _limits_batches = False
 
@@ -110,8 +112,8 @@ class Engine:
         return self.accelerator.optimizer_step_was_skipped
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """All weights and buffers, named as the model has them; only the first process need get them."""
-        return dict(self.method.state_dict())
+        """Weights and buffers but those left out, as the model names them; only the first process need get them."""
+        return self.kept(self.method.state_dict())
 
     def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
         """Put what `weights` gave back; the same on all processes.
@@ -119,7 +121,22 @@ class Engine:
         Raises:
             RuntimeError: names or shapes that are not the model's.
         """
-        self.method.load_state_dict(weights)
+        own = self.method.state_dict()
+        self.check_names(own, weights)
+        self.method.load_state_dict(own | weights)
+
+    def kept(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Of a state what is saved."""
+        return {name: value for name, value in state.items() if name not in self.left_out}
+
+    def check_names(self, own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> None:
+        """Refuse weights that are not, by their names, what is saved of the model's own state.
+
+        Raises:
+            RuntimeError: tells some of the names.
+        """
+        if different := sorted(self.kept(own).keys() ^ weights.keys()):
+            raise RuntimeError(f"names that differ: {', '.join(different[:3])}, ...")
 
     def optimizer_state(self) -> dict[str, Any]:
         """What the optimizer keeps between steps; see `has_parts`."""

@@ -51,9 +51,10 @@ class ShardedEngine(Engine):
         return super().step()
 
     def weights(self) -> dict[str, torch.Tensor]:
-        return whole_weights(self.method)
+        return self.kept(whole_weights(self.method))
 
     def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
+        self.check_names(self.method.state_dict(), weights)
         load_whole_weights(self.method, weights)
 
     def optimizer_state(self) -> dict[str, Any]:

@@ -89,13 +89,13 @@ class ZeroEngine(Engine):
 
     def weights(self) -> dict[str, torch.Tensor]:
         if not self._has_parts_of_weights:
-            return dict(self.method.state_dict())
+            return self.kept(self.method.state_dict())
         # DeepSpeed's own way to put them together sends them too, see `_scalars_kept`.
         import deepspeed
 
         weights = {}
         with self._at_rest():
-            for name, value in self.method.state_dict(keep_vars=True).items():
+            for name, value in self.kept(self.method.state_dict(keep_vars=True)).items():
                 with deepspeed.zero.GatheredParameters([value] if hasattr(value, "ds_id") else []):
                     if self.accelerator.is_main_process:
                         weights[name] = value.detach().to("cpu", copy=True)
@@ -103,15 +103,14 @@ class ZeroEngine(Engine):
 
     def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
         if not self._has_parts_of_weights:
-            self.method.load_state_dict(weights)
+            super().load_weights(weights)
             # The parts that the optimizer moves are copies.
             self.model.optimizer.refresh_fp32_params()
             return
         own = self.method.state_dict(keep_vars=True)
-        if own.keys() != weights.keys():
-            raise RuntimeError(f"names that differ: {', '.join(sorted(own.keys() ^ weights.keys())[:3])}, ...")
+        self.check_names(own, weights)
         with self._at_rest(), torch.no_grad():
-            for name, value in own.items():
+            for name, value in self.kept(own).items():
                 if hasattr(value, "ds_id"):
                     value.all_gather()
                     value.data.copy_(weights[name])

@@ -3,7 +3,7 @@
 # A corpus of one's own: a table of files and labels, or a data directory. Task, classes, modalities and folds are those of
 # the data; what is chosen by them is told (own_method.sh).
 cv=auto cvs="auto official speaker session dialogue video recording utterance" protocols="clean clean-refit published"
-seeds=1234 features='' is_raw=no
+seeds=1234 features='' is_raw=no heard_seconds=10
 csv='' door='' prepare='' crop='' clip='' bert='' max_tokens='' max_seconds=''
 options+=" csv door prepare method modalities crop clip bert max_tokens max_seconds"
 # shellcheck source=recipes/common/corpora/own_method.sh

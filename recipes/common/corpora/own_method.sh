@@ -12,7 +12,7 @@ methods_folder=$recipe/conf
 list_methods() {
     local file found=()
     for file in "$methods_folder"/*.yaml; do
-        [[ $file == */frozen_audio.yaml ]] || ! grep -q '^model:' "$file" || found+=("$(basename "$file" .yaml)")
+        [[ $file == */@(frozen|lora)_audio.yaml ]] || ! grep -q '^model:' "$file" || found+=("$(basename "$file" .yaml)")
     done
     printf %s "${found[*]}"
 }
@@ -32,7 +32,7 @@ find_method() {
     ! grep -q 'variant: paper' "$shared/$base.yaml" || variants+="paper "
     for file in "$shared/$base"/*.yaml; do
         word=$(basename "$file" .yaml)
-        [[ ! -f $file || " $variants miniature own space frozen_audio " == *" $word "* ]] || variants+="$word "
+        [[ ! -f $file || " $variants miniature own space frozen_audio lora_audio " == *" $word "* ]] || variants+="$word "
     done
     method=NAME/$base variants=${variants% } variants=${variants:-plain} variant=${variants%% *}
 }

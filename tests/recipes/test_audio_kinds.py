@@ -1,4 +1,4 @@
-"""--audio frozen: what is extracted, and what a model is configured to make of it; nothing is trained here."""
+"""--audio: what is extracted, and what a model is configured to make of it; nothing is trained here."""
 
 from __future__ import annotations
 
@@ -59,10 +59,29 @@ def test_without_the_option_everything_is_as_it_was(recipe, tmp_path):
     assert f"model.audio_encoder.weights='{tmp_path}/mine'" in recipe(*given, "--speech", tmp_path / "mine")["3 train"]
 
 
+@pytest.mark.parametrize("name", [FOAL, "ravdess/audio", "cremad/foal", "meld/hscl"])
+def test_adapters_are_trained_in_front_of_any_method(recipe, tmp_path, name):
+    miniature(tmp_path / "corpus")
+    (tmp_path / "corpus/models/wavlm").mkdir()
+    stages = recipe(name, "--corpus", tmp_path / "corpus", "--audio", "lora")
+    assert not any(key.startswith(STAGE) or key == "2 audio" for key in stages)
+    train = next(words for key, words in stages.items() if key.startswith("3 "))
+    assert "_lora_audio" in option(train, "--exp") and config_names(train).count(
+        "lora_audio.yaml"
+    ) == 1 + name.endswith("foal")
+    config = settings_of({"3 train": train})
+    encoder, given = config.model["audio_encoder"], config.data.inputs["audio"]
+    assert (encoder["lora_rank"], encoder["weights"]) == (8, str(tmp_path / "corpus/models/wavlm"))
+    assert (given.kind, given.max_seconds) == ("waveform", 30 if name == "meld/hscl" else 6)
+    check_classes(config)
+
+
 @pytest.mark.parametrize(
     ("name", "words", "told"),
     [
-        (FOAL, ["--audio", "lora"], "--audio lora: expected one of frozen finetuned"),
+        (FOAL, ["--audio", "adapters"], "--audio adapters: expected one of frozen finetuned lora"),
+        (FOAL, ["--audio", "lora", "--layers", "3"], "--layers goes with --audio frozen"),
+        ("mosi/hscl", ["--audio", "lora"], "--audio lora is made of recordings"),
         (FOAL, ["--layers", "3"], "--layers goes with --audio frozen"),
         (FOAL, ["--audio", "frozen", "--layers", "first"], "--layers first: expected all, or numbers and last"),
         ("mosi/hscl", ["--audio", "frozen"], "--audio frozen is made of recordings"),
@@ -73,6 +92,17 @@ def test_without_the_option_everything_is_as_it_was(recipe, tmp_path):
 def test_what_would_have_no_effect_is_refused(recipe, name, words, told):
     code, error = recipe(name, *words)
     assert code == 2 and told in error
+
+
+@pytest.mark.parametrize("method", ["mult", "foal"])
+def test_ones_own_corpus_is_heard_through_adapters_too(recipe, tmp_path, method):
+    own_data(tmp_path / "data")
+    given = ["--data", "data", "--method", method, "--audio", "lora", "--speech", "some/encoder"]
+    for words, seconds in (([], 10), (["--max_seconds", "4"], 4)):
+        config = settings_of(recipe(OWN, *given, *words))
+        assert config.model["audio_encoder"]["weights"] == "some/encoder"
+        assert config.data.inputs["audio"].max_seconds == seconds
+        check_classes(config)
 
 
 @pytest.mark.parametrize(("method", "variant", "is_copy"), [("tfn", "small", False), ("foal", "paper", True)])
