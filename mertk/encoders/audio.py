@@ -68,7 +68,7 @@ class PretrainedAudioEncoder(nn.Module):
         folder = Path(weights) if random_weights else find_weights(weights)
         self.is_miniature = is_miniature(read_config(folder))
         self.family = find_family(folder, normalize)
-        self.model = self.family.load(random_weights)
+        self.model, _ = self.family.load(random_weights)
         config = self.model.config
         self.family.set_layerdrop(self.model, layerdrop)
         self.output_dim = config.hidden_size

@@ -106,10 +106,10 @@ class Data2Vec(Convolutions):
     Each has a bias and looks at what the one before left behind the last frame. So each is made blind to padding.
     """
 
-    def load(self, random_weights: bool) -> Any:
-        model = super().load(random_weights)
+    def load(self, random_weights: bool) -> tuple[Any, list[str]]:
+        model, lacking = super().load(random_weights)
         model.encoder.pos_conv_embed = _BlindPositions(model.encoder.pos_conv_embed)
-        return model
+        return model, lacking
 
     def encode(self, model: Any, prepared: Prepared, hide: Hiding | None = None) -> torch.Tensor:
         token = _real_frames.set(length_mask(prepared.lengths, prepared.num_frames))

@@ -58,8 +58,8 @@ class SpeechFamily(nn.Module):
         self.folder = folder
         self.normalize = normalize
 
-    def load(self, random_weights: bool) -> Any:
-        """The model without heads, in float32 whatever its file holds.
+    def load(self, random_weights: bool) -> tuple[Any, list[str]]:
+        """The model without heads, in float32 whatever its file holds, and which of its tensors the file lacks.
 
         Raises:
             MertkError: weights that cannot be read, or incomplete ones.
@@ -67,10 +67,10 @@ class SpeechFamily(nn.Module):
         from transformers import AutoModel
 
         if random_weights:
-            return make_untrained(self.folder)
+            return make_untrained(self.folder), []
         model, absent = load_pretrained(AutoModel, self.folder, dtype=torch.float32, local_files_only=True)
         refuse_absent(self.folder, absent - {"masked_spec_embed"})  # some published files lack the mask's
-        return model
+        return model, sorted(absent)
 
     def layers(self, model: Any) -> nn.ModuleList:
         """Its transformer layers, in their order."""

@@ -35,14 +35,14 @@ class Whisper(SpeechFamily):
         self.check_preprocessor({"feature_size": num_mels, "n_fft": WINDOW_SAMPLES, "hop_length": HOP_SAMPLES})
         self.mel = WhisperFrames(num_mels)
 
-    def load(self, random_weights: bool) -> Any:
+    def load(self, random_weights: bool) -> tuple[Any, list[str]]:
         from transformers import AutoModel
 
         if random_weights:
-            return make_untrained(self.folder).encoder
+            return make_untrained(self.folder).encoder, []
         model, absent = load_pretrained(AutoModel, self.folder, dtype=torch.float32, local_files_only=True)
         refuse_absent(self.folder, {name for name in absent if name.startswith("encoder.")})
-        return model.encoder
+        return model.encoder, []
 
     def layers(self, model: Any) -> nn.ModuleList:
         return model.layers
