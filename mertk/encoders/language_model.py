@@ -45,7 +45,7 @@ class LanguageModelEncoder(nn.Module):
         super().__init__()
         folder = Path(weights) if random_weights else find_weights(weights)
         self.is_miniature = is_miniature(read_config(folder))
-        self.model = _load(folder, random_weights).requires_grad_(False)
+        self.model = _load(folder, random_weights).requires_grad_(False).eval()
         config = self.model.config
         self.output_dim = config.hidden_size
         self.num_tokens = config.vocab_size
