@@ -44,8 +44,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with wav.scp")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
     add_extractor_argument(parser, "AudioExtractor", "librosa for hand-made features (the default)")
-    told = "speech encoder of transformers: local folder or hub id (owner/model[@revision])"
-    add("--speech", former="--weights", metavar="WEIGHTS", help=told)
+    told = "WavLM, Whisper or another speech encoder of transformers: local folder or hub id (owner/model[@revision])"
+    add("--speech", "--encoder", former="--weights", metavar="WEIGHTS", help=told)
     add(
         "--layer",
         type=int,

@@ -25,23 +25,29 @@ mertk extract text --data data/mosi_raw --bert bert-base-uncased \\
     --out data/mosi_raw/features/tokens
 mertk launch extract text --data data/sims_raw --bert bert-base-chinese --max_tokens 39 \\
     --out data/sims_raw/features/tokens --embeddings data/sims_raw/features/text
+mertk extract text --data data/mosi_raw --encoder Qwen/Qwen2.5-0.5B --last_token \\
+    --out data/mosi_raw/features/tokens --embeddings data/mosi_raw/features/vectors
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("bert", "embeddings", "max_tokens", "layers", "dtype")
+OPTIONS = ("bert", "embeddings", "max_tokens", "layers", "last_token", "dtype")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with text")
-    told = "BERT of transformers: local folder or hub id; for tokens its tokenizer will do"
-    add("--bert", former="--weights", metavar="WEIGHTS", help=told)
+    told = (
+        "BERT and its like, or a language model of transformers: local folder or hub id; for tokens a tokenizer will do"
+    )
+    add("--bert", "--encoder", former="--weights", metavar="WEIGHTS", help=told)
     add_extractor_argument(parser, "TextExtractor")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write the tokens to")
     add("--embeddings", type=Path, metavar="DIR", help="feature directory to write the encoder's last states to")
     add("--max_tokens", type=positive_int, help="most tokens of a text, both ends included (default: 50)")
     add_layers_argument(parser)
+    told = "of a language model: keep the state of the last token alone, which has read all others"
+    add("--last_token", action="store_const", const=True, help=told)
     add("--dtype", choices=("float32", "float16"), help="of the states on disk (default: float32)")
     add_extraction_arguments(parser)
     arguments = parser.parse_args(argv)
@@ -51,6 +57,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         parser.error("expected --bert or --extractor")
     if not arguments.embeddings and (arguments.layers or arguments.dtype):
         parser.error("--layers and --dtype go with --embeddings")
+    if not arguments.embeddings and arguments.last_token:
+        parser.error("--last_token goes with --embeddings")
     return arguments
 
 
@@ -79,10 +87,8 @@ def main(argv: list[str] | None = None) -> int:
     else:
         done = extract(lambda: Tokenizer(weights, max_tokens), arguments.out)
         if arguments.embeddings is not None:
-            layers = arguments.layers
-            extract(
-                lambda: TextStates(weights, max_tokens, processes.device, layers), arguments.embeddings, arguments.dtype
-            )
+            given = (weights, max_tokens, processes.device, arguments.layers, arguments.last_token)
+            extract(lambda: TextStates(*given), arguments.embeddings, arguments.dtype)
     if done.told_of_lengths:
         say(done.told_of_lengths)
     leave_group()

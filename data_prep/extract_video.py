@@ -1,4 +1,4 @@
-"""Features of the speakers' faces: frames through CLIP, small grey pictures, or what an extractor of your own makes.
+"""Features of the speakers' faces: frames through a pretrained encoder, small grey pictures, or your own features.
 
 Several processes share the dialogues; each writes a part of its own, and the first joins them at the end. Run again
 after an interruption, on any number of processes, only what is missing is made. Utterances whose video cannot be used
@@ -31,6 +31,8 @@ mertk launch extract video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
     --clip openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
 mertk extract video --data data/iemocap --side 48 --rate_hz 10 \\
     --out data/iemocap/features/pictures
+mertk extract video --data data/mine --encoder MCG-NJU/videomae-base --rate_hz 8 \\
+    --max_seconds 20 --out data/mine/features/movement
 mertk extract video --data data/mine --crop face \\
     --clip openai/clip-vit-large-patch14 --out data/mine/features/faces
 """
@@ -46,12 +48,16 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with video.scp and video_segments")
-    told = "CLIP model of transformers: local folder or hub id (owner/model[@revision])"
-    add("--clip", former="--weights", metavar="WEIGHTS", help=told)
+    told = "CLIP, SigLIP, DINOv2 or VideoMAE of transformers: local folder or hub id (owner/model[@revision])"
+    add("--clip", "--encoder", former="--weights", metavar="WEIGHTS", help=told)
     add("--side", type=positive_int, metavar="P", help="instead of --clip: grey pictures of P by P pixels")
     add_extractor_argument(parser, "VideoExtractor")
     add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
-    add("--output", help="of CLIP: projected, penultimate or hidden_N (default: projected)")
+    told = (
+        "of the encoder: projected (of CLIP and SigLIP), penultimate, tubelets or clips (of VideoMAE), or hidden_N "
+        "(default: the first of these that it has)"
+    )
+    add("--output", help=told)
     add_layers_argument(parser)
     add("--max_seconds", type=positive_float, help="longest part of an utterance, from its start (default: 6)")
     add(
@@ -63,7 +69,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--batch_frames", type=positive_int, help="most frames encoded at once (default: 256)")
     add("--dtype", choices=("float32", "float16"), default="float32", help="of the file (default: %(default)s)")
-    add("--precision", choices=("float32", "bfloat16", "float16"), help="of CLIP (default: float32)")
+    add("--precision", choices=("float32", "bfloat16", "float16"), help="of the encoder (default: float32)")
     told = "show the extractor the largest, most central face alone (pip install 'mertk[face]')"
     add("--crop", choices=("face",), help=told)
     add("--face_side", type=positive_int, metavar="P", help="pixels of what is cut out, P by P (default: 224)")
@@ -110,10 +116,11 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
     """What builds the extractor that the options describe.
 
     Raises:
-        MertkError: an output that CLIP does not have, or no extractor of one's own.
+        MertkError: an output that no encoder has, or no extractor of one's own.
     """
-    from mertk.features.clip_frame_encoder import ClipFrameEncoder, check_output
     from mertk.features.modalities import VideoExtractor
+    from mertk.features.picture_families import open_extractor
+    from mertk.features.picture_states import check_output
     from mertk.features.small_pictures import SmallPictures
 
     if arguments.extractor:
@@ -121,10 +128,11 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
     taken = (arguments.max_seconds or 6.0, arguments.rate_hz, arguments.batch_frames or 256)
     if arguments.side:
         return lambda: SmallPictures(arguments.side, *taken, device)
-    output = f"layers_{arguments.layers}" if arguments.layers else arguments.output or "projected"
+    output = f"layers_{arguments.layers}" if arguments.layers else arguments.output
     precision = arguments.precision or "float32"
-    check_output(output)
-    return lambda: ClipFrameEncoder(arguments.clip, output, *taken, precision, device)
+    if output is not None:
+        check_output(output)
+    return lambda: open_extractor(arguments.clip, output, *taken, precision, device)
 
 
 def crop_faces(arguments: argparse.Namespace, make: Callable[[], VideoExtractor]) -> Callable[[], VideoExtractor]:

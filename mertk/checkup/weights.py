@@ -10,8 +10,8 @@ from mertk.errors import MertkError
 
 
 def check_clip(name: str) -> Finding:
-    """Whether there are weights of a CLIP model."""
-    from mertk.features.clip_frame_encoder import check_model_type
+    """Whether there are weights of an encoder of pictures."""
+    from mertk.features.picture_states import check_model_type
 
     finding = check_weights(name)
     if finding.status == "ok" and Path(name).expanduser().is_dir():

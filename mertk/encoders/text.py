@@ -1,4 +1,4 @@
-"""Pretrained text encoders of the BERT family, fine-tuned with the model around them.
+"""Pretrained text encoders, BERT and its like, fine-tuned with the model around them.
 
 Legend: `B` utterances, `T` tokens, `D` features.
 """
@@ -6,6 +6,7 @@ Legend: `B` utterances, `T` tokens, `D` features.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,10 @@ import torch
 from mertk.batch import length_mask
 from mertk.encoders.fine_tuning import FineTunedEncoder
 from mertk.encoders.loading import load_pretrained, make_untrained, refuse_absent
+from mertk.encoders.text_families import FAMILIES, is_language_model
 from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
 from mertk.nn.exporting import is_exporting
-
-#: Model types with word, position and segment embeddings that give one state a token.
-MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "electra")
-
-#: Of these, those that count positions from behind the number of the padding token.
-_COUNTING_FROM_PADDING = ("roberta", "xlm-roberta")
 
 
 class PretrainedTextEncoder(FineTunedEncoder):
@@ -32,8 +28,8 @@ class PretrainedTextEncoder(FineTunedEncoder):
     Padding is hidden from attention and never changes a result.
 
     Args:
-        weights: local folder or hub id of BERT, RoBERTa, XLM-RoBERTa or ELECTRA in the format of transformers; its
-            tokenizer must be the one that made the tokens.
+        weights: local folder or hub id of BERT, RoBERTa, XLM-RoBERTa, ELECTRA or DeBERTa (v1 to v3) in the format of
+            transformers; its tokenizer must be the one that made the tokens.
         freeze: keep the weights as they are, compute without gradient and without dropout.
         gradient_checkpointing: recompute the layers in the backward pass, to save memory.
         random_weights: build the model that config.json describes without reading weights; for a saved model, whose
@@ -44,6 +40,7 @@ class PretrainedTextEncoder(FineTunedEncoder):
         output_dim: D.
         num_positions: most tokens of a text, the special ones included.
         num_tokens: different tokens that there are.
+        layers: of the transformer.
         is_miniature: the weights were never trained.
 
     Raises:
@@ -79,6 +76,10 @@ class PretrainedTextEncoder(FineTunedEncoder):
             self.model.requires_grad_(False)
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        return self.model.encoder.layer
 
     def train(self, mode: bool = True) -> PretrainedTextEncoder:
         super().train(mode)
@@ -148,7 +149,9 @@ class PretrainedTextEncoder(FineTunedEncoder):
                 "positions; make the tokens again with mertk extract text --max_tokens N."
             )
         if tokens.device.type == "cpu":
-            for name, column, count in (("token", 0, config.vocab_size), ("segment", 1, config.type_vocab_size)):
+            # Whatever knows of no segments takes any.
+            segments = config.type_vocab_size or math.inf
+            for name, column, count in (("token", 0, config.vocab_size), ("segment", 1, segments)):
                 largest = int(tokens[..., column].max())
                 if largest >= count:
                     raise MertkError(
@@ -159,7 +162,7 @@ class PretrainedTextEncoder(FineTunedEncoder):
 
 def _num_positions(config: Any) -> int:
     """Tokens that a model has positions for; 512 of the 514 that RoBERTa's configuration names."""
-    unused = config.pad_token_id + 1 if config.model_type in _COUNTING_FROM_PADDING else 0
+    unused = config.pad_token_id + 1 if FAMILIES[config.model_type].counts_from_padding else 0
     return config.max_position_embeddings - unused
 
 
@@ -167,16 +170,21 @@ def _load(folder: Path, random_weights: bool, pooler: bool) -> Any:
     """The model without heads, in float32 whatever its file holds."""
     from transformers import AutoModel
 
-    kind = read_config(folder).get("model_type")
-    if kind not in MODEL_TYPES:
+    config = read_config(folder)
+    kind = config.get("model_type")
+    if kind not in FAMILIES:
+        remedy = ""
+        if is_language_model(config):
+            remedy = " It is a language model, which gives features as it is: mertk extract text --embeddings."
         raise MertkError(
             f"{folder / 'config.json'}: model_type {kind!r} is no text encoder that can be used here; expected "
-            f"{', '.join(MODEL_TYPES)}."
+            f"{', '.join(FAMILIES)}.{remedy}"
         )
-    if pooler and kind == "electra":
-        raise MertkError(f"{folder / 'config.json'}: ELECTRA has no pooler; take BERT or RoBERTa.")
+    has_pooler = FAMILIES[kind].has_pooler
+    if pooler and not has_pooler:
+        raise MertkError(f"{folder / 'config.json'}: {kind} has no pooler; take BERT or RoBERTa.")
     # Where nothing asks for it, the pooling layer of a sentence pair would wait for a gradient that never comes.
-    options = {} if kind == "electra" else {"add_pooling_layer": pooler}
+    options = {"add_pooling_layer": pooler} if has_pooler else {}
     if random_weights:
         return make_untrained(folder, **options)
     model, absent = load_pretrained(AutoModel, folder, dtype=torch.float32, local_files_only=True, **options)

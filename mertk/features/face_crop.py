@@ -69,7 +69,7 @@ class FaceCrop(VideoExtractor):
         self.detector = FaceDetector()
         self.dimension, self.dtype, self.device = extractor.dimension, extractor.dtype, extractor.device
         self.max_seconds, self.rate_hz = extractor.max_seconds, extractor.rate_hz
-        self.corpus_rate_hz = extractor.corpus_rate_hz
+        self.corpus_rate_hz, self.step_frames = extractor.corpus_rate_hz, extractor.step_frames
 
     def preparing(self) -> Callable[[np.ndarray], np.ndarray]:
         return FaceTrack(self.detector, self.settings.side, self.settings.margin)
@@ -104,7 +104,7 @@ class FaceCrop(VideoExtractor):
         told = asdict(_Recorded(**asdict(self.settings), **found_by))
         record = self.extractor.record()
         rate = self.rate_hz or self.corpus_rate_hz
-        return replace(record, rate_hz=rate, options=record.options | {FACES: told})
+        return replace(record, rate_hz=rate and rate / self.step_frames, options=record.options | {FACES: told})
 
 
 def open_face_crop(kind: type[VideoExtractor], record: FeatureRecord, place: str | None, device: Any) -> VideoExtractor:

@@ -1,10 +1,11 @@
-"""Frames as a CLIP model wants them: what transformers' image processor does to a picture, done to a batch.
+"""Frames as a pretrained model wants them: what transformers' image processor does to a picture, done to a batch.
 
 Legend: `T` frames, `H` height, `W` width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,15 @@ def _resize_floats(pictures: torch.Tensor, size: tuple[int, int], filter_name: s
     return pictures
 
 
-def read_preprocessing(folder: str | Path, image_size: int) -> FramePreprocessing:
+def read_preprocessing(
+    folder: str | Path, image_size: int, patch: int | None = None, defaults: Mapping[str, Any] | None = None
+) -> FramePreprocessing:
     """Preprocessing from a model folder's preprocessor_config.json.
 
     Args:
         image_size: side of the square pictures that the model takes.
+        patch: where the model takes squares of any size, how much of it must be whole.
+        defaults: what the file means where it leaves something out and that is not what CLIP's would mean.
 
     Raises:
         MertkError: no such file, something in it that is not supported, or pictures of another size than the model's.
@@ -127,12 +132,16 @@ def read_preprocessing(folder: str | Path, image_size: int) -> FramePreprocessin
         raise MertkError(
             f"{path} not found: it says how pictures are prepared for the model; copy the whole model folder."
         )
-    content = read_json(path)
+    content = {**(defaults or {}), **read_json(path)}
     try:
         preprocessing = _parse(content)
     except (KeyError, TypeError, ValueError) as error:
-        raise MertkError(f"{path}: not the settings of a CLIP image processor ({error!r}); copy it again.") from error
+        raise MertkError(
+            f"{path}: not the settings of an image processor such as CLIP's ({error!r}); copy it again."
+        ) from error
     final = preprocessing.crop or preprocessing.size
+    if patch is not None and final is not None and final[0] == final[1] and final[0] % patch == 0:
+        image_size = final[0]
     if final != (image_size, image_size):
         raise MertkError(
             f"{path} makes pictures of {final or 'any'} (height, width), the model takes {image_size} x {image_size}; "

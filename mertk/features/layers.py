@@ -124,5 +124,8 @@ class LayerStates:
         """
         import torch
 
-        states = self._caught.__dict__.pop("states", {}) | {LAST: last}
+        rows, num_frames, dimension = last.shape
+        caught = self._caught.__dict__.pop("states", {})
+        # What an encoder computes in windows are rows of their own, and the last one is longer than what is real.
+        states = {name: one.reshape(rows, -1, dimension)[:, :num_frames] for name, one in caught.items()} | {LAST: last}
         return torch.cat([states[name] for name in self.names], dim=2)

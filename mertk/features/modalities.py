@@ -96,11 +96,13 @@ class VideoExtractor(Extractor):
         rate_hz: frames per second to take; None for those of the videos.
         corpus_rate_hz: frames per second of the videos of the corpus, when all were taken; a recording of another
             rate is then taken at this one. None while that is unknown.
+        step_frames: frames taken for each row of the features; a record's rate is that of the rows.
     """
 
     modality = "video"
     max_seconds: float | None = None
     corpus_rate_hz: float | None = None
+    step_frames: int = 1
 
     @property
     def options(self) -> dict[str, Any]:
@@ -123,12 +125,13 @@ class VideoExtractor(Extractor):
         """Features (T, D) of the prepared frames (T, h, w, 3) uint8 of one utterance."""
 
     def record(self) -> FeatureRecord:
-        return replace(super().record(), rate_hz=self.rate_hz or self.corpus_rate_hz)
+        rate = self.rate_hz or self.corpus_rate_hz
+        return replace(super().record(), rate_hz=rate and rate / self.step_frames)
 
     @classmethod
     def from_record(cls: type[Kind], record: FeatureRecord, place: str | None = None, device: Any = "cpu") -> Kind:
         made = super().from_record(record, place, device)
-        made.corpus_rate_hz = record.rate_hz
+        made.corpus_rate_hz = record.rate_hz and record.rate_hz * made.step_frames
         return made
 
 

@@ -13,6 +13,8 @@ BUILT_IN = {
     "LibrosaFeatures": "librosa_features",
     "SpeechStates": "speech_states",
     "ClipFrameEncoder": "clip_frame_encoder",
+    "PictureStates": "picture_states",
+    "VideoStates": "video_states",
     "SmallPictures": "small_pictures",
     "Tokenizer": "tokenizer",
     "TextStates": "text_states",

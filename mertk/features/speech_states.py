@@ -56,8 +56,8 @@ class SpeechStates(AudioExtractor):
         self.device = torch.device(device)
         self.sample_rate_hz = SAMPLE_RATE_HZ
         self.is_miniature = self.encoder.is_miniature
-        self.rate_hz = SAMPLE_RATE_HZ / float(np.prod(self.encoder.model.config.conv_stride)) / average
-        layers = self.encoder.model.encoder.layers
+        self.rate_hz = self.encoder.rate_hz / average
+        layers = self.encoder.layers
         names = _names(layer, len(layers))
         self.layer = f"layer_{layer}" if isinstance(layer, int) else name_layers(names)
         self.dimension = self.encoder.output_dim * len(names)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mertk.encoders.weights import find_weights, read_config
+from mertk.errors import MertkError
 from mertk.features.layers import LAST, LayerStates, choose_layers, given_layers, name_layers
 from mertk.features.modalities import TextExtractor
 from mertk.features.tokenizer import Tokenizer
@@ -18,29 +20,38 @@ if TYPE_CHECKING:
 
 
 class TextStates(TextExtractor):
-    """Hidden states of a text encoder, one text at a time: no padding, no gradient.
+    """Hidden states of a text encoder or a language model, one text at a time: no padding, no gradient.
 
     Args:
-        weights: as for `mertk.encoders.text.PretrainedTextEncoder`, with its tokenizer in the same place.
+        weights: as for `mertk.encoders.text.PretrainedTextEncoder` or `mertk.encoders.language_model`, with its
+            tokenizer in the same place.
         max_tokens: most tokens of a text, the special ones included.
         device: where the encoder runs.
         layer: None for the last states; several layers as text (`mertk.features.layers`).
+        last_token: give the state of the last token alone, (1, D). Of a language model, which reads from left to right,
+            it is the one that has read all others.
 
     Raises:
-        MertkError: weights or tokenizer missing, or of no text encoder.
+        MertkError: weights or tokenizer missing, or of no text encoder; `last_token` of another than a language model.
     """
 
-    def __init__(self, weights: str, max_tokens: int = 50, device: str = "cpu", layer: str | None = None) -> None:
+    def __init__(
+        self,
+        weights: str,
+        max_tokens: int = 50,
+        device: str = "cpu",
+        layer: str | None = None,
+        last_token: bool | None = None,
+    ) -> None:
         import torch
-
-        from mertk.encoders.text import PretrainedTextEncoder
 
         self.weights = weights
         self.tokenizer = Tokenizer(weights, max_tokens)
         self.device = torch.device(device)
-        self.encoder = PretrainedTextEncoder(weights, freeze=True).eval().to(self.device)
+        self.last_token = last_token or None
+        self.encoder = _open_encoder(weights, bool(last_token)).eval().to(self.device)
         self.most_tokens = self.encoder.num_positions
-        layers = self.encoder.model.encoder.layer
+        layers = self.encoder.layers
         names = choose_layers(layer or LAST, len(layers))
         self.layer = name_layers(names)
         self.dimension = self.encoder.output_dim * len(names)
@@ -53,10 +64,10 @@ class TextStates(TextExtractor):
 
     @property
     def options(self) -> dict[str, Any]:
-        return self.tokenizer.options
+        return self.tokenizer.options | self._present("last_token")
 
     def encode(self, words: str) -> np.ndarray:
-        """States (T, D) float32 of a text.
+        """States (T, D) float32 of a text, or the last of them.
 
         Raises:
             MertkError: more tokens than the encoder has positions for, or tokens it does not know.
@@ -66,4 +77,17 @@ class TextStates(TextExtractor):
         tokens = torch.from_numpy(self.tokenizer.encode(words).astype(np.int64))[None].to(self.device)
         with torch.inference_mode():
             last, _ = self.encoder(tokens, torch.tensor([tokens.shape[1]], device=self.device))
-            return self._states.side_by_side(last)[0].float().cpu().numpy()
+            states = self._states.side_by_side(last)[0].float().cpu().numpy()
+        return states[-1:] if self.last_token else states
+
+
+def _open_encoder(weights: str, last_token: bool) -> Any:
+    from mertk.encoders.language_model import LanguageModelEncoder
+    from mertk.encoders.text import PretrainedTextEncoder
+    from mertk.encoders.text_families import is_language_model
+
+    if is_language_model(read_config(find_weights(weights))):
+        return LanguageModelEncoder(weights)
+    if last_token:
+        raise MertkError(f"last_token: {weights} is no language model; the last token of a text encoder tells no more.")
+    return PretrainedTextEncoder(weights, freeze=True)

@@ -1,10 +1,11 @@
-"""Texts as tokens: what a text encoder of the BERT family reads.
+"""Texts as tokens: what a text encoder or a language model reads.
 
 Legend: `T` tokens.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -26,7 +27,10 @@ _NOT_NAMED = 10**9
 
 
 class Tokenizer(TextExtractor):
-    """Tokens of any BERT tokenizer of transformers, `[CLS] ... [SEP]`, cut off behind `max_tokens`.
+    """Tokens of a tokenizer of transformers, `[CLS] ... [SEP]`, cut off behind `max_tokens`.
+
+    Language models have a special token on one side, or none: theirs is what their tokenizer puts there. A text of
+    which there would be no token at all has one, that which the model knows as the end of a text or as its beginning.
 
     Args:
         weights: folder with the files of a tokenizer (the folder of its model, or one without weights), or hub id,
@@ -38,7 +42,7 @@ class Tokenizer(TextExtractor):
         fingerprint: digest of the vocabulary and of how it is applied; where the files lie does not matter.
 
     Raises:
-        MertkError: no tokenizer there, or one without the special tokens at both ends.
+        MertkError: no tokenizer there, or one of an encoder without the special tokens at both ends.
     """
 
     dimension = 2
@@ -53,7 +57,8 @@ class Tokenizer(TextExtractor):
         self._tokenizer = _load(self.weights)
         named = self._tokenizer.model_max_length
         self.most_tokens = named if named < _NOT_NAMED else math.inf
-        if len(self._encode("")["input_ids"]) != 2:
+        self._special, self._num_behind = self._find_special()
+        if len(self._special) != 2 and not _is_of_language_model(self.weights):
             raise MertkError(
                 f"tokenizer {weights}: expected one that puts a token before a text and one behind it, as BERT's do."
             )
@@ -82,13 +87,32 @@ class Tokenizer(TextExtractor):
     def whole(self, text: str) -> np.ndarray:
         """All tokens (T, 2) int32 of a text, whatever `max_tokens` is."""
         encoded = self._encode(text)
+        if not encoded["input_ids"]:
+            encoded = {"input_ids": [self._lone_token()], "token_type_ids": [0]}
         return np.array([encoded["input_ids"], encoded["token_type_ids"]], dtype=np.int32).T
 
     def cut(self, tokens: np.ndarray) -> np.ndarray:
-        """At most `max_tokens` of the tokens (T, 2) of a whole text: its beginning and the last, special one."""
+        """At most `max_tokens` of the tokens (T, 2) of a whole text: its beginning and the special ones behind it."""
         if len(tokens) <= self.max_tokens:
             return tokens
-        return np.concatenate([tokens[: self.max_tokens - 1], tokens[-1:]])
+        behind = self._num_behind
+        return np.concatenate([tokens[: self.max_tokens - behind], tokens[len(tokens) - behind :]])
+
+    def _find_special(self) -> tuple[list[int], int]:
+        """The special tokens around a text, and how many of them stand behind it."""
+        special, around = self._encode("")["input_ids"], self._encode("a")["input_ids"]
+        before = 0
+        while before < len(special) and special[before] == around[before]:
+            before += 1
+        return special, len(special) - before
+
+    def _lone_token(self) -> int:
+        known = self._tokenizer
+        numbers = (known.eos_token_id, known.bos_token_id, known.pad_token_id, known.unk_token_id)
+        found = next((number for number in numbers if number is not None), None)
+        if found is None:
+            raise MertkError(f"tokenizer {self.weights}: makes no token of an empty text, and has none for its end.")
+        return found
 
     def _encode(self, text: str) -> dict[str, list[int]]:
         # `verbose` would warn of texts longer than the model has positions for; they are cut afterwards.
@@ -102,22 +126,44 @@ class Tokenizer(TextExtractor):
         return hashlib.sha256(described.encode()).hexdigest()
 
 
+def _is_of_language_model(source: str) -> bool:
+    """Whether config.json beside a tokenizer is that of a language model."""
+    from transformers import AutoConfig
+
+    from mertk.encoders.text_families import is_language_model
+
+    name, revision, places = _places(source)
+    for local_only in places:
+        # Nothing there, nothing that can be read, or an architecture that transformers does not know.
+        with contextlib.suppress(Exception):
+            found = AutoConfig.from_pretrained(name, local_files_only=local_only, trust_remote_code=False, **revision)
+            return is_language_model(found.to_dict())
+    return False
+
+
+def _places(source: str) -> tuple[str, dict[str, str], tuple[bool, ...]]:
+    """Folder or id on the hub, its revision as an option, and whether to look only here, in the order of looking."""
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return str(folder), {}, (True,)
+    name, _, revision = source.partition("@")
+    return name, {"revision": revision} if revision else {}, (True, False)
+
+
 def _load(source: str) -> Any:
     """The tokenizer of a folder or of the hub, of whose local copy, if there is one, nobody asks the network."""
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
-    folder = Path(source).expanduser()
-    name, _, revision = (str(folder), "", "") if folder.is_dir() else source.partition("@")
-    options = {"revision": revision} if revision else {}
+    name, revision, places = _places(source)
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     failure: BaseException | None = None
     try:
-        for local_only in (True,) if folder.is_dir() else (True, False):
+        for local_only in places:
             try:
                 return AutoTokenizer.from_pretrained(
-                    name, local_files_only=local_only, trust_remote_code=False, **options
+                    name, local_files_only=local_only, trust_remote_code=False, **revision
                 )
             # A damaged tokenizer.json raises a plain Exception, a missing library ImportError.
             except Exception as error:

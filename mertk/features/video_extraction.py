@@ -82,7 +82,7 @@ class VideoExtraction(CorpusExtraction["VideoExtractor"]):
     ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
         from mertk.features.video_pipeline import extract, num_threads
 
-        rate = None if extractor.rate_hz else Fraction(record.rate_hz)
+        rate = None if extractor.rate_hz else Fraction(record.rate_hz * extractor.step_frames)
         threads = num_threads(self.processes, self.decoders)
         with closing(extract(list(items), extractor, rate, *threads)) as results:
             for segment, features in results:

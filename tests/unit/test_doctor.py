@@ -160,7 +160,7 @@ def test_weights_that_are_not_all_there(tmp_path):
 def test_weights_of_another_kind(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
     (tmp_path / "model.safetensors").touch()
-    assert "model_type 'bert' is no CLIP model" in weights.check_clip(str(tmp_path)).told
+    assert "model_type 'bert' is no encoder of pictures" in weights.check_clip(str(tmp_path)).told
     (tmp_path / "config.json").write_text('{"model_type": "clip"}', encoding="utf-8")
     assert weights.check_clip(str(tmp_path)).status == "ok"
 
