@@ -177,7 +177,7 @@ def figures_of(
         for kind in KINDS:
             ratios = over_slowest(seconds[kind], batch_sizes, name)
             what = f"{name}: {kind}, time over the slowest straightforward form"
-            figures.append(figure(what, ratios, "x", at_most=MOST_RATIO, digits=3))
+            figures.append(figure(what, ratios, "x", at_most=MOST_RATIO, digits=5))
         figures += [figure(f"{name}: {kind}, memory", memory[name][kind], "MB", digits=0) for kind in KINDS]
     return figures
 

@@ -84,7 +84,8 @@ def test_of_iemocap_foal_net_stands_beside_them(compare):
     assert calls == [
         "mosi/foal/run.sh --exp exp/foal --stop_stage 4 --audio frozen",
         "mosi/baselines/run.sh --method floor --exp exp/floor --stop_stage 4 --audio frozen",
-        "-m mertk summarize exp/foal exp/floor --out exp --published mosi/baselines/published.yaml mosi/foal/published.yaml",
+        "-m mertk summarize exp/foal exp/floor --out exp --published "
+        "mosi/baselines/published.yaml mosi/foal/published.yaml",
     ]
 
 
