@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # variables are shared with compare.sh
 # Methods of a corpus beside each other: each by its own recipe, then one table. Sourced by compare.sh of a corpus, which says
 # before
 #   recipes   its folder
@@ -7,7 +8,6 @@ common=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=recipes/common/init.sh
 source "$common/init.sh"
 corpus_name=$(basename "$recipes")
-# shellcheck disable=SC2154  # said by compare.sh
 baselines=$(sed -n 's/^methods="\(.*\)"$/\1/p' "$recipes/baselines/run.sh")
 available="$baselines $others" methods='' exp='' passed=() detach=no rank=0
 while (($#)); do
