@@ -1,8 +1,8 @@
 """Write the figures of benchmarks into documents, between their markers, from the JSON that the benchmarks printed.
 
 The JSON files are kept in benchmarks/results, so that every figure can be traced and drawn up again. docs/scaling.md,
-docs/foal.md and docs/robustness.md name the benchmark, and the section of its figures, of each of their blocks;
-docs/benchmarks.md has all others in one.
+docs/foal.md, docs/robustness.md and docs/benchmarks.md name the benchmark, and the section of its figures, of each of
+their blocks; docs/benchmarks.md has all others in one.
 With `--check` nothing is written: exit code 1 when a document is not what the files say.
 """
 
@@ -29,7 +29,7 @@ BLOCK = re.compile(
 )
 DOCUMENT = ROOT / "docs/benchmarks.md"
 #: documents of named blocks
-BLOCK_DOCUMENTS = (ROOT / "docs/scaling.md", ROOT / "docs/foal.md", ROOT / "docs/robustness.md")
+BLOCK_DOCUMENTS = (ROOT / "docs/scaling.md", ROOT / "docs/foal.md", ROOT / "docs/robustness.md", DOCUMENT)
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -173,7 +173,8 @@ def main(argv: list[str] | None = None) -> int:
     own = [report for name, report in reports.items() if not any(name in names for names in blocks.values())]
     texts = {document: replace_figures(document.read_text(encoding="utf-8"), render(own), document)}
     for path in filter(blocks.get, blocks):
-        texts[path] = fill_blocks(path.read_text(encoding="utf-8"), reports, path)
+        text = texts.get(path) or path.read_text(encoding="utf-8")
+        texts[path] = fill_blocks(text, reports, path)
     outdated = [path for path, text in texts.items() if text != path.read_text(encoding="utf-8")]
     if arguments.check:
         print(

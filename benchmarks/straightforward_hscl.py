@@ -86,7 +86,7 @@ class StraightforwardHSCL(HSCL):
 
 def last(steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """Of steps (B, T, D) the last real ones, (B, D)."""
-    return steps[torch.arange(len(steps)), lengths - 1]
+    return steps[torch.arange(len(steps), device=steps.device), lengths - 1]
 
 
 def run(
@@ -99,11 +99,12 @@ def run(
     """All steps (B, Q, D) of a transformer; context (B, K, D), or none for attention among the steps."""
     keys = values = None
     num_keys, longest = (lengths, steps.shape[1]) if context is None else (context_lengths, context.shape[1])
-    seen = torch.arange(steps.shape[1]) + 1 + (lengths - num_keys).abs()[:, None]  # (B, Q)
-    is_hidden = torch.arange(longest) >= torch.minimum(seen, num_keys[:, None])[:, :, None]
+    places = torch.arange(max(longest, steps.shape[1]), device=steps.device)
+    seen = places[: steps.shape[1]] + 1 + (lengths - num_keys).abs()[:, None]  # (B, Q)
+    is_hidden = places[:longest] >= torch.minimum(seen, num_keys[:, None])[:, :, None]
     if network.padding == "fixed":
         is_hidden = is_hidden[:1]  # the same for all
-    hidden = torch.zeros(is_hidden.shape).masked_fill(is_hidden, -math.inf)
+    hidden = steps.new_zeros(is_hidden.shape).masked_fill(is_hidden, -math.inf)
     if context is not None:
         keys, values = embed(network, context, context_lengths), embed(network, context, context_lengths)
     steps = embed(network, steps, lengths)
@@ -122,6 +123,8 @@ def run(
 def embed(network: Transformer, steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """Steps (B, T, D), scaled, with positions, dropped."""
     is_real = steps[:, :, 0] != 0 if network.padding == "fixed" else length_mask(lengths, steps.shape[1])
+    if not network.positions:
+        return network.embedding_dropout(math.sqrt(steps.shape[2]) * steps)
     positions = sinusoidal_positions(steps.shape[1], steps.shape[2]).to(steps) * is_real[:, :, None]
     return network.embedding_dropout(math.sqrt(steps.shape[2]) * steps + positions)
 

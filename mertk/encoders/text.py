@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from mertk.batch import length_mask
 from mertk.encoders.fine_tuning import FineTunedEncoder

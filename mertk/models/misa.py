@@ -208,7 +208,7 @@ class SequenceReader(nn.Module):
     def forward(self, steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Map (B, T, D), finite behind the lengths too, with lengths (B,), at least 1."""
         states, lower = self.lower(steps, lengths)
-        _, upper = self.upper(self.norm(states), lengths)
+        upper = self.upper.last_states(self.norm(states), lengths)
         halves = [last.unflatten(1, (2, -1)) for last in (lower, upper)]
         return torch.stack(halves, dim=2).flatten(1)
 

@@ -143,8 +143,7 @@ class MMIM(Baseline):
         """Of the steps (B, T, D) of a modality, of which so many count (B,): (B, W)."""
         if one == "text":
             return steps[:, 0]
-        _, last = self.readers[one](steps, lengths)
-        return self.projections[one](last)
+        return self.projections[one](self.readers[one].last_states(steps, lengths))
 
     def losses(self, output: Output, batch: Batch) -> dict[str, torch.Tensor]:
         """All terms; in evaluation what the prediction costs alone, as `task`."""

@@ -73,6 +73,17 @@ class BidirectionalLSTM(nn.Module):
             states (B, T, 2 H), those of both directions side by side, which mean nothing behind the lengths; and the
             last that each direction came to, (B, 2 H).
         """
+        ahead, back, turned, last = self._read(sequences, lengths)
+        return torch.cat([ahead, back[turned]], dim=2), last
+
+    def last_states(self, sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """The last states (B, 2 H) alone, for which those of the other direction need not be turned round again."""
+        return self._read(sequences, lengths)[-1]
+
+    def _read(
+        self, sequences: torch.Tensor, lengths: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """States of each direction in the order that it reads, the places that turn them, and the last of both."""
         rows = torch.arange(sequences.shape[0], device=sequences.device)
         turned = rows[:, None], _turned(lengths, sequences.shape[1])
         with torch.autocast(sequences.device.type, enabled=False):  # as above
@@ -80,7 +91,7 @@ class BidirectionalLSTM(nn.Module):
             ahead = lstm_states(self.ahead, sequences)
             back = lstm_states(self.back, sequences[turned])
         last = torch.cat([ahead[rows, lengths - 1], back[rows, lengths - 1]], dim=1)
-        return torch.cat([ahead, back[turned]], dim=2), last
+        return ahead, back, turned, last
 
 
 def _turned(lengths: torch.Tensor, num_steps: int) -> torch.Tensor:

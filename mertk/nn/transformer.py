@@ -62,6 +62,7 @@ class TransformerLayer(nn.Module):
         keys: torch.Tensor,
         values: torch.Tensor,
         num_visible: torch.Tensor,
+        is_causal: bool = False,
     ) -> torch.Tensor:
         """Attend and transform.
 
@@ -70,6 +71,7 @@ class TransformerLayer(nn.Module):
             queries: the steps, standardised over W.
             keys, values: (B, K, W), standardised over W.
             num_visible: (B, Q), how many of the first keys each step sees; at least 1.
+            is_causal: whether each step that matters sees those up to itself (`mertk.nn.visible_attention.attend`).
 
         Returns:
             (B, Q, W).
@@ -77,7 +79,7 @@ class TransformerLayer(nn.Module):
         weights = (self.projection.weight * self.attention_norm.weight).chunk(3)
         biases = (self.projection.weight @ self.attention_norm.bias + self.projection.bias).chunk(3)
         heads = (self._heads(*each) for each in zip((queries, keys, values), weights, biases, strict=True))
-        attended = attend(*heads, num_visible, self.attention_dropout if self.training else 0.0)
+        attended = attend(*heads, num_visible, self.attention_dropout if self.training else 0.0, is_causal)
         attended = attended.flatten(1, 2).transpose(1, 2)  # (B, Q, W), a view
         if is_exporting():
             output = self.output(attended)
@@ -188,10 +190,11 @@ class Transformer(nn.Module):
             queries = _standardised(steps)
             if context is None:
                 keys = values = queries
-            if last_only and number == len(self.layers):
+            is_last = last_only and number == len(self.layers)
+            if is_last:
                 last = torch.arange(steps.shape[0], device=steps.device), lengths - 1
                 steps, queries, num_visible = (found[last][:, None] for found in (steps, queries, num_visible))
-            steps = layer(steps, queries, keys, values, num_visible)
+            steps = layer(steps, queries, keys, values, num_visible, is_causal=context is None and not is_last)
         steps = self.norm(steps)
         return steps[:, 0] if last_only else steps
 

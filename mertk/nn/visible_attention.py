@@ -18,7 +18,12 @@ _ALIGNMENT = 8
 
 
 def attend(
-    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, num_visible: torch.Tensor, dropout: float = 0.0
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    num_visible: torch.Tensor,
+    dropout: float = 0.0,
+    is_causal: bool = False,
 ) -> torch.Tensor:
     """Scaled dot-product attention, without all scores in memory at once.
 
@@ -29,6 +34,8 @@ def attend(
         keys, values: (B, H, E, K).
         num_visible: (B, Q), how many of the first keys a query sees; at least 1.
         dropout: probability to drop an attention weight; on a processor rounded to a multiple of 1/256.
+        is_causal: whether query i of all that matter sees i + 1 keys, so that an accelerator needs no mask; others,
+            behind the end of an utterance, may then see more than `num_visible` says.
 
     Returns:
         (B, H, E, Q).
@@ -43,11 +50,16 @@ def attend(
         dtype = torch.promote_types(queries.dtype, torch.float32)
         attended = blocked_attention(queries.to(dtype), keys.to(dtype), values.to(dtype), num_visible, dropout)
         return attended.to(queries.dtype)
-    return fused_attention(queries, keys, values, num_visible, dropout)
+    return fused_attention(queries, keys, values, num_visible, dropout, is_causal)
 
 
 def fused_attention(
-    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, num_visible: torch.Tensor, dropout: float = 0.0
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    num_visible: torch.Tensor,
+    dropout: float = 0.0,
+    is_causal: bool = False,
 ) -> torch.Tensor:
     """Attend through torch's fused attention, whose kernels need no memory for scores; as `attend` on accelerators.
 
@@ -56,10 +68,12 @@ def fused_attention(
     torch.Size([2, 3, 4, 5])
     """
     width = queries.shape[2]
-    is_seen = torch.arange(keys.shape[3], device=keys.device) < num_visible[:, None, :, None]
+    is_seen = None
+    if not is_causal:  # the fastest kernels take no mask, and leave out half of the products where they know the order
+        is_seen = torch.arange(keys.shape[3], device=keys.device) < num_visible[:, None, :, None]
     heads = map(_side_by_side, (queries, keys, values))
     attended = functional.scaled_dot_product_attention(
-        *heads, attn_mask=is_seen, dropout_p=dropout, scale=1 / math.sqrt(width)
+        *heads, attn_mask=is_seen, dropout_p=dropout, is_causal=is_causal, scale=1 / math.sqrt(width)
     )
     return attended[..., :width].transpose(2, 3)
 

@@ -16,7 +16,7 @@ source "$common/cmd.sh"
 corpus_name=${name%/*} method=${name#*/} marked=''
 corpus='' stage=0 stop_stage=5 data='' exp='' folds='' variant=${variants%% *} ablation=full protocol=clean
 modalities='' # of an experiment that takes others than its method by itself (modalities.sh)
-num_processes=auto max_lost='' config=() shared='' fitting=''
+num_processes=auto max_lost='' config=() shared='' fitting='' not_offered='^$'
 options+=" corpus stage stop_stage data exp folds protocol cv seeds num_processes max_lost" lists+=" config"
 if [[ -n ${methods-} ]]; then
     # shellcheck source=recipes/common/methods.sh
@@ -38,7 +38,7 @@ home=$recipe
 ablations=()
 for file in "$shared/$base"/ablation/*.yaml "$recipe"/conf/{"$base"/,}ablation/*.yaml; do
     word=$(basename "$file" .yaml)
-    [[ ! -f $file || " full ${ablations[*]} " == *" $word "* ]] || ablations+=("$word")
+    [[ ! -f $file || " full ${ablations[*]} " == *" $word "* || $word =~ $not_offered ]] || ablations+=("$word")
 done
 ((${#ablations[@]} == 0)) || ablations=(full "${ablations[@]}")
 [[ $variants != *' '* && -z ${methods-} ]] || options+=" variant"

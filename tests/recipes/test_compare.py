@@ -22,12 +22,16 @@ PYTHON = """\
 
 
 @pytest.fixture
-def compare(checkout, tmp_path):
-    """Call it; gives the exit code, what it printed, and the calls with their folders left out."""
-    for name in ("baselines", "hscl", "tam_ulag", "bin", "codes"):
+def compare(request, checkout, tmp_path):
+    """Call it; gives the exit code, what it printed, and the calls with their folders left out.
+
+    Its folder is called mosi; its own corpus may be another, with recipes of other names.
+    """
+    corpus, *others = getattr(request, "param", ("mosi", "hscl", "tam_ulag"))
+    for name in ("baselines", *others, "bin", "codes"):
         (tmp_path / "mosi" / name).mkdir(parents=True)
-    scripts = {f"{name}/run.sh": RECIPE for name in ("baselines", "hscl", "tam_ulag")} | {"bin/python3": PYTHON}
-    scripts["compare.sh"] = (checkout / "recipes/mosi/compare.sh").read_text(encoding="utf-8")
+    scripts = {f"{name}/run.sh": RECIPE for name in ("baselines", *others)} | {"bin/python3": PYTHON}
+    scripts["compare.sh"] = (checkout / f"recipes/{corpus}/compare.sh").read_text(encoding="utf-8")
     for name, text in scripts.items():
         (tmp_path / "mosi" / name).write_text(text, encoding="utf-8")
         (tmp_path / "mosi" / name).chmod(0o755)
@@ -65,6 +69,24 @@ def test_a_method_that_fails_keeps_no_other_from_running(compare):
     code, printed, calls = compare("--methods", "floor mult", floor=1)
     assert code == 1 and "failed: floor" in printed
     assert calls[-1] == "-m mertk summarize exp/mult --out exp --published mosi/baselines/published.yaml"
+
+
+def test_what_the_first_refuses_is_wrong_usage_and_later_it_is_the_method(compare):
+    assert compare("--methods", "floor mult", "--seed", floor=2)[0] == 2
+    code, printed, calls = compare("--methods", "mult floor", "--seed")
+    assert code == 1 and "failed: floor" in printed and "summarize exp/mult --out" in calls[-1]
+
+
+@pytest.mark.parametrize("compare", [("iemocap", "foal")], indirect=True)
+def test_of_iemocap_foal_net_stands_beside_them(compare):
+    code, printed, calls = compare("--methods", "foal floor", "--audio", "frozen")
+    assert code == 0, printed
+    assert calls == [
+        "mosi/foal/run.sh --exp exp/foal --stop_stage 4 --audio frozen",
+        "mosi/baselines/run.sh --method floor --exp exp/floor --stop_stage 4 --audio frozen",
+        "-m mertk summarize exp/foal exp/floor --out exp --published "
+        "mosi/baselines/published.yaml mosi/foal/published.yaml",
+    ]
 
 
 @pytest.mark.parametrize(("words", "num_calls"), [(["--cmd", "slurm", "--detach"], 2), ([], 1)])

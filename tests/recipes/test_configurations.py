@@ -60,12 +60,24 @@ def baseline_combinations(script, corpus):
     """What the recipe of all baselines merges for each; what they share on one corpus alone."""
     own, shared = script.parent / "conf", RECIPES / "common/conf"
     for method in methods_of(script):
-        always = [shared / f"{method}.yaml", own / method / f"{corpus}.yaml"]
+        always = [shared / f"{method}.yaml", *own.glob(f"{corpus}.yaml"), *(own / method).glob(f"{corpus}.yaml")]
+        if corpus == "iemocap":
+            yield from iemocap_combinations(method, always, own, shared)
+            continue
         beside = sorted((own / method).glob("*.yaml"))
         if corpus == "mosi":
             beside += [path for path in sorted((shared / method).rglob("*.yaml")) if is_overlay(path)]
         for files in [always, *([*always, overlay] for overlay in beside if overlay not in always)]:
             yield as_case(files)
+
+
+def iemocap_combinations(method, always, own, shared):
+    """Of classes; with audio and video, on frozen layers, or with all; with text in the place of one."""
+    always = [*always, shared / method / "task/classification.yaml"]
+    frozen = [shared / "frozen_audio.yaml", *(own / method).glob("frozen_audio.yaml")]
+    for chosen in ("audio_video", "audio_text"):
+        yield as_case([*always, *(shared / method).glob(f"ablation/{chosen}.yaml"), *frozen])
+    yield as_case([*always, shared / method / "ablation/video_text.yaml"])
 
 
 def own_combinations():

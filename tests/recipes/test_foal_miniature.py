@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import mertk
+from mertk.bin import cross_validate, train
+from mertk.data_prep import extract_audio
+from mertk.report.experiments import collect
 from tests.programs import call
+from tests.recipes.stages import FOAL, StagedRecipe
 
 pytestmark = pytest.mark.recipe
 
@@ -105,6 +110,27 @@ def test_clean_refit_trains_as_many_steps_as_clean_chose(finished, recipe):
     refit = json.loads((exp / "session-clean-refit/fold_1/seed_1234/trained.json").read_text())
     assert refit["step"] == clean["best_step"]
     assert "clean-refit" in (exp / "RESULTS.md").read_text()
+
+
+def test_the_floor_takes_the_same_data_and_the_layers_of_a_frozen_encoder(
+    finished, recipe, known, tmp_path, monkeypatch
+):
+    """Its stages are written down; those that Foal-Net has not done are done in this process."""
+    staged, exp = StagedRecipe(tmp_path, known), tmp_path / "exp"
+    words = ("--data", recipe.data, "--num_processes", "1", "--folds", "1")
+    before = staged(FOAL, *words, *SHORT)
+    stages = staged("iemocap/baselines", *words, "--exp", exp, "--method", "late_fusion", *SHORT)
+    assert all(stages[name] == before[name] for name in ("1 manifests", "2 features"))  # so that they are done
+    (layers,) = [words for name, words in stages.items() if name.startswith("2 speech")]
+    assert extract_audio.main(layers[layers.index("audio") + 1 :]) == 0
+    child = "mertk.run.cross_validation.run_child"
+    monkeypatch.setattr(child, lambda words: train.main(words[words.index("train") + 1 :]))
+    words = stages["3 train"]
+    assert cross_validate.main(words[words.index("cross-validate") + 1 :]) == 0
+    mertk.evaluate(exp)
+    [found] = collect([exp])
+    assert found.record["pooled"]["ua"] > 0.4  # chance is 0.25
+    assert (found.record["recipe"], found.record["variant"]) == ("iemocap/baselines", "late_fusion")
 
 
 def test_small_encoders_are_trained_from_nothing(finished, recipe, tmp_path):

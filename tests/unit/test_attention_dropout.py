@@ -9,6 +9,7 @@ import torch
 
 from mertk.nn import blocked_attention
 from mertk.nn.blocked_attention import _BlockedAttention
+from mertk.nn.transformer import Transformer
 from mertk.nn.visible_attention import attend, fused_attention
 
 
@@ -56,6 +57,32 @@ def test_blocks_give_the_result_and_gradients_of_all_scores_at_once(block_sizes,
 def test_accelerators_get_the_same_from_the_fused_kernel():
     inputs = make_inputs()
     torch.testing.assert_close(fused_attention(*inputs), attend(*inputs), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("padding", ["masked", "fixed"])
+@pytest.mark.parametrize("last_only", [False, True])
+def test_where_steps_see_what_was_before_them_accelerators_get_no_mask(padding, last_only, monkeypatch):
+    torch.manual_seed(0)
+    transformer = Transformer(8, num_heads=2, num_layers=2, padding=padding).double().eval()
+    lengths = torch.tensor([6, 3, 1])
+    is_real = torch.arange(6) < lengths[:, None]
+    steps = torch.randn(3, 6, 8, dtype=torch.float64) * is_real[:, :, None]
+    expected = transformer(steps, lengths, last_only=last_only)
+    masks, attention = [], torch.nn.functional.scaled_dot_product_attention
+
+    def seen(*heads, attn_mask, **options):
+        masks.append(attn_mask is not None)
+        return attention(*heads, attn_mask=attn_mask, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", seen)
+    monkeypatch.setattr("mertk.nn.transformer.attend", fused_attention)
+    found = transformer(steps, lengths, last_only=last_only)
+    kept = slice(None) if last_only or padding == "fixed" else is_real
+    torch.testing.assert_close(found[kept], expected[kept], rtol=1e-12, atol=1e-12)
+    assert masks == [False, last_only]
+    # Steps that look at another sequence need one.
+    transformer(steps, lengths, steps, lengths)
+    assert masks[2:] == [True, True]
 
 
 @pytest.mark.parametrize("num_queries", [None, 1], ids=["many", "one"])

@@ -13,7 +13,7 @@ def test_the_recipes_are_listed_by_what_they_are_about(capsys):
     assert main([]) == 0
     told = capsys.readouterr().out.splitlines()
     assert len(told) == len(find_recipes()) == len(list(RECIPES.glob("**/run.sh")))
-    assert "mosi/hscl        HSCL on CMU-MOSI" in told
+    assert "mosi/hscl          HSCL on CMU-MOSI" in told
 
 
 def test_the_folder_of_the_recipes_is_told(capsys):

@@ -1,8 +1,15 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154  # variables are shared with recipe.sh
 # IEMOCAP: sessions of recorded dialogues, four classes or six; features of the speakers' faces, tokens of what they say.
-# shellcheck source=recipes/common/modalities.sh
-source "$common/modalities.sh"
+if [[ -n ${methods-} ]]; then
+    # Published for intensities: labels are classes here.
+    fitting=task/classification
+    # shellcheck source=recipes/common/modalities_of_methods.sh
+    source "$common/modalities_of_methods.sh"
+else
+    # shellcheck source=recipes/common/modalities.sh
+    source "$common/modalities.sh"
+fi
 cv=session cvs="session speaker" protocols="clean clean-refit published" seeds=1234
 clip='' bert='' sessions='' classes='' ignore_malformed_lines=no features='' is_raw=no
 options+=" clip bert sessions classes" flags+=" ignore_malformed_lines"
