@@ -9,7 +9,7 @@ import pytest
 
 from tests.programs import call
 
-pytestmark = pytest.mark.recipe
+pytestmark = [pytest.mark.recipe, pytest.mark.slow]
 
 SHORT = ("training.epochs=4", "data.num_workers=0")
 
