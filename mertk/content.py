@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, is_typeddict
 
 import msgspec
 
+import mertk
 from mertk.errors import MertkError, first_line
 from mertk.veiling import unveil, veil
 
@@ -126,6 +127,25 @@ def parse_json(text: str, kind: type[Kind], where: str, remedy: str, has_nan: bo
     except ValueError as error:
         raise MertkError(f"{where}: not valid JSON, damaged ({error}); {remedy}.") from error
     return convert(content, kind, where, remedy, has_nan)
+
+
+def check_format(found: Any, known: int, where: Path | str) -> None:
+    """Refuse a file whose format this version does not know; those of earlier versions are read.
+
+    Args:
+        found: what stands in it under `format`; files of before there were any count as 1.
+        known: the newest that is known.
+
+    Raises:
+        MertkError: it is newer, or no number of a format.
+    """
+    if type(found) is not int or found < 1:
+        raise MertkError(f"{where}: format {found!r:.40}, expected a number from 1 to {known}; restore it.")
+    if found > known:
+        raise MertkError(
+            f"{where}: format {found}, but mertk {mertk.__version__} knows formats up to {known}: a newer mertk wrote "
+            "it. Update mertk (pip install --upgrade), or use the version that wrote it."
+        )
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not torch.cuda.is_available():
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+#: by marker, what a test that did not run would have needed
+NEEDS = {"gpu": "a GPU", "slurm": "Slurm", "corpus": "licensed data", "onnx": "time (MERTK_TEST_ONNX=1)"}
+
+
+def needed(report: pytest.TestReport, reason: str) -> str:
+    """What a test that was left out lacked, in a word or two; else what it says itself."""
+    for marker, words in NEEDS.items():
+        if marker in report.keywords:
+            return words
+    if reason.startswith("Python 3"):
+        return "another Python, with packages"
+    return "network" if "network" in reason else reason
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests ran in each folder, and how many did not for want of what."""
+    ran, left_out, wants = Counter(), Counter(), Counter()
+    for outcome, reports in terminalreporter.stats.items():
+        for report in reports:
+            if not isinstance(report, pytest.TestReport):
+                continue
+            folder = "/".join(report.nodeid.split("::")[0].split("/")[:-1]).partition("mertk/")[0] or "mertk"
+            if outcome == "skipped":
+                left_out[folder] += 1
+                reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+                wants[needed(report, reason.removeprefix("Skipped: "))] += 1
+            elif report.when == "call" or report.failed:
+                ran[folder] += 1
+    if not ran and not left_out:
+        return
+    terminalreporter.section("what ran where", sep="=")
+    width = max(map(len, {*ran, *left_out}))
+    for folder in sorted({*ran, *left_out}):
+        terminalreporter.line(f"{folder:{width}}  {ran[folder]:5} ran  {left_out[folder]:4} did not")
+    if wants:
+        terminalreporter.line("DID NOT RUN, for want of:")
+    for want, count in wants.most_common():
+        terminalreporter.line(f"{count:5}  {want}")
+    if unchosen := len(terminalreporter.stats.get("deselected", ())):
+        terminalreporter.line(f"{unchosen:5}  tests were not chosen")

@@ -8,6 +8,7 @@
 #
 # Examples: bash tests/run.sh
 #           bash tests/run.sh tests/unit -k marks
+#           bash tests/run.sh -m "not slow"      # what a developer waits for; leaves whole trainings out
 set -euo pipefail
 
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -45,7 +46,9 @@ fi
 printf '== pytest\n'
 # The longest files first, each in one worker, so that what it made is made once.
 everything=(tests/recipes tests/distributed tests/parity tests/unit tests/slurm mertk)
-(($#)) || set -- "${everything[@]}"
+# Options alone (-m "not slow") choose among all of them.
+for word; do [[ -e ${word%%::*} ]] && everything=(); done
+set -- ${everything[@]+"${everything[@]}"} "$@"
 status=0
 "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 "$@" || status=$?
 if ((${#failed[@]})); then

@@ -23,7 +23,7 @@ from mertk.data.destination import check_destination
 from mertk.data.folding import TooFewGroups, make_folds
 from mertk.data.folds import OFFICIAL_PROTOCOLS, PROTOCOLS, Fold, check_parts, make_official_fold, write_folds
 from mertk.data.ledger import Ledger
-from mertk.data.manifest import Manifest, load_manifest, write_manifest
+from mertk.data.manifest import CORPUS_FORMAT, Manifest, load_manifest, write_manifest
 from mertk.data.manifest_writer import write_corpus
 from mertk.file_names import printable
 from mertk.screen import tell
@@ -41,7 +41,13 @@ def describe_corpus(name: str, source: Path, **more: Any) -> dict[str, Any]:
         source: folder or file that the corpus is; it is a miniature where a MINIATURE.json says so.
         more: what else there is to say, in this order.
     """
-    return {"format": 1, "corpus": name, "source": printable(str(source)), "miniature": is_miniature(source), **more}
+    return {
+        "format": CORPUS_FORMAT,
+        "corpus": name,
+        "source": printable(str(source)),
+        "miniature": is_miniature(source),
+        **more,
+    }
 
 
 def is_miniature(source: Path) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import xxhash
 from msgspec import Meta
 
-from mertk.content import AbsentError, Count, read_json
+from mertk.content import AbsentError, Count, check_format, read_json
 from mertk.errors import MertkError
 
 #: directories of the first format, which can be read and continued, have no checksums
@@ -114,13 +114,12 @@ def read_record(directory: str | Path) -> FeatureRecord:
         raise MertkError(
             f"{path} not found: {directory} is no feature directory; extract the features first."
         ) from error
-    for key, known in (("format", FORMATS), ("dtype", DTYPES)):
-        if getattr(record, key) not in known:
-            told = " or ".join(map(str, known))
-            raise MertkError(
-                f"{path}: {key} is {getattr(record, key)!r:.40}, expected {told}; another version made the features, "
-                "extract them again."
-            )
+    check_format(record.format, FORMATS[-1], path)
+    if record.dtype not in DTYPES:
+        raise MertkError(
+            f"{path}: dtype is {record.dtype!r:.40}, expected {' or '.join(DTYPES)}; another version made the "
+            "features, extract them again."
+        )
     if record.dimension % record.num_layers:
         raise MertkError(
             f"{path}: {record.dimension} values a frame cannot be those of {record.num_layers} layers (layer is "

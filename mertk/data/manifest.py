@@ -22,7 +22,7 @@ from operator import eq, itemgetter
 from pathlib import Path
 from typing import Any, TypedDict
 
-from mertk.content import read_json
+from mertk.content import check_format, read_json
 from mertk.data.columns import COLUMN_NAMES, Problem, read_column
 from mertk.data.labels import one_spelling, twin_of
 from mertk.data.manifest_writer import check_same_ids, write_manifest
@@ -44,6 +44,10 @@ __all__ = [
     "write_manifest",
     "write_three_column_scp",
 ]
+
+
+#: of corpus.json and the files beside it
+CORPUS_FORMAT = 1
 
 
 class Corpus(TypedDict, total=False):
@@ -229,6 +233,7 @@ def read_corpus(directory: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     corpus = read_json(path, Corpus, "run stage 1 again")
+    check_format(corpus.get("format", 1), CORPUS_FORMAT, path)
     if corpus.get("task") is not None:
         find_task(corpus["task"], f"{path}: task")
     return corpus

@@ -9,10 +9,10 @@ from typing import Annotated, Any, TypedDict
 
 from msgspec import Meta
 
-from mertk.content import Count, convert, read_json
+from mertk.content import Count, check_format, convert, read_json
 from mertk.errors import MertkError
 from mertk.report.formatting import short_setting
-from mertk.run.files import find_run_directories
+from mertk.run.files import RESULTS_FORMAT, find_run_directories
 from mertk.tasks import FIRST_TASK, TASKS
 
 #: what all runs of one record have in common
@@ -178,6 +178,8 @@ def read_run(directory: Path, name: str = "results.json") -> ScoredRun:
     path = directory / name
     remedy = "score again with mertk evaluate --again"
     results = read_json(path, Any, remedy, has_nan=True)  # recalls of before they were null
+    if isinstance(results, dict):
+        check_format(results.get("format", 1), RESULTS_FORMAT, path)
     problem = _problem(results)
     if problem:
         raise MertkError(f"{path}: {problem}; {remedy}.")

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
-from mertk.run.files import check_place, is_run, is_used, read_object, remove_run, set_scores_aside
+from mertk.run.files import (
+    RUN_FORMAT,
+    check_place,
+    check_run_format,
+    is_run,
+    is_used,
+    read_object,
+    remove_run,
+    set_scores_aside,
+)
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -50,6 +59,8 @@ def claim(run_dir: Path, config: Config, resume: bool, overwrite: bool, force: b
     """
     check_place(run_dir)
     changes: dict[str, str] = {}
+    if not overwrite:
+        check_run_format(run_dir)
     if overwrite and is_run(run_dir):
         remove_run(run_dir)
     elif is_used(run_dir) and not resume:
@@ -143,7 +154,7 @@ def record_run(
         "device": str(accelerator.device),
     }
     sessions = [*_sessions_before(run_dir, step), session | {"step": step, "changed": changed}]
-    record = session | describe_data(config, parts, model) | {"sessions": sessions}
+    record = {"format": RUN_FORMAT} | session | describe_data(config, parts, model) | {"sessions": sessions}
     write_text(run_dir / "environment.json", json.dumps(record, indent=2) + "\n")
     write_mark(run_dir / MARK, run_dependencies(config, read_mark(run_dir / MARK)))
     save_config(config, run_dir / "config.yaml")
@@ -160,7 +171,7 @@ def _sessions_before(run_dir: Path, step: int) -> list[dict[str, Any]]:
 
     before = read_object(run_dir / "environment.json")
     # Earlier versions kept the last session alone.
-    session = {key: value for key, value in before.items() if key not in (*DATA_KEYS, "sessions")}
+    session = {key: value for key, value in before.items() if key not in (*DATA_KEYS, "format", "sessions")}
     sessions = before.get("sessions")
     if not isinstance(sessions, list):
         sessions = [session | {"step": 0}] if session else []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError
-from mertk.run.files import is_object, is_trial
+from mertk.run.files import RESULTS_FORMAT, check_run_format, is_object, is_trial
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -237,6 +237,7 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
     from mertk.run.saved_model import open_model
     from mertk.tasks import find_task
 
+    check_run_format(run_dir)
     config = load_config([run_dir / "config.yaml"])
     if config.data.test is None and part_name == "test" and is_trial(run_dir):
         raise MertkError(
@@ -266,7 +267,7 @@ def describe(scores: Any, info: dict[str, Any], part: str, lost: list[str]) -> d
     task, metric_set = find_task(info["task"]), info.get("metrics")
     measured = task.measure(scores.labels, scores.logits, metric_set)
     return {
-        "format": 1,
+        "format": RESULTS_FORMAT,
         "part": part,
         "task": task.name,
         "count": len(scores.ids),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from mertk.batch import MODALITIES
-from mertk.content import Count, read_json
+from mertk.content import Count, check_format, read_json
 from mertk.digests import digest_of
 from mertk.errors import MertkError
 
@@ -127,8 +127,7 @@ def read_exported(directory: Path) -> Exported:
     """
     path = directory / FILE
     content = read_json(path, _Content, _REMEDY)
-    if content["format"] != FORMAT:
-        raise MertkError(f"{path}: format {content['format']!r}, expected {FORMAT}; use a newer mertk.")
+    check_format(content["format"], FORMAT, path)
     wrong = _problem(content)
     if wrong:
         raise MertkError(f"{path}: {wrong}; {_REMEDY}.")

@@ -9,8 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from mertk.content import check_format
 from mertk.errors import MertkError
 
+#: of environment.json and all that stands beside it, checkpoints too; and of results.json
+RUN_FORMAT, RESULTS_FORMAT = 1, 1
 PARTS = ("train", "validation", "test")
 #: files that training and scoring write; those of TensorBoard are EVENTS
 FILES = (
@@ -58,6 +61,15 @@ def check_place(run_dir: Path) -> None:
             f"run.output_dir: {run_dir} is no run directory of mertk, but holds {', '.join(found)}, which a run would "
             "replace; give another directory, or move them away."
         )
+
+
+def check_run_format(run_dir: Path) -> None:
+    """Refuse a run of a newer version, before anything of it is read further.
+
+    Raises:
+        MertkError: its environment.json says so.
+    """
+    check_format(read_object(run_dir / "environment.json").get("format", 1), RUN_FORMAT, run_dir / "environment.json")
 
 
 def is_run(run_dir: Path) -> bool:

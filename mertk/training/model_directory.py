@@ -23,7 +23,7 @@ from mertk.atomic.directories import standing
 from mertk.components import CLASS_KEY
 from mertk.config import Config, load_config, save_config
 from mertk.config.merging import is_component
-from mertk.content import AbsentError, Count, Positive, convert, read_json
+from mertk.content import AbsentError, Count, Positive, check_format, convert, read_json
 from mertk.data.feature_record import FeatureRecord
 from mertk.errors import MertkError, first_line
 from mertk.tasks import find_task
@@ -187,8 +187,7 @@ def read_info(directory: Path) -> dict[str, Any]:
         raise MertkError(
             f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best{meant}"
         ) from error
-    if info["format"] != FORMAT:
-        raise MertkError(f"{path}: format {info['format']!r}, expected {FORMAT}; use the mertk that wrote it.")
+    check_format(info["format"], FORMAT, path)
     return info
 
 

@@ -10,7 +10,7 @@ from mertk.cli import PREEMPTED
 from tests.reliability.endings import DEATHS, ask_to_stop, let_a_process_die
 from tests.reliability.kills import SETTINGS, compare, resumption, start, what_it_did
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("how", DEATHS)

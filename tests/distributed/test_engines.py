@@ -16,7 +16,7 @@ from tests.foal_training import train_foal
 from tests.processes import run_processes
 
 pytest.importorskip("deepspeed", reason="DeepSpeed is not installed: pip install -c constraints.txt '.[deepspeed]'")
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 def train_with_zero(stage, run_dir, settings=(), resume=False):

@@ -13,7 +13,7 @@ from mertk.data_prep import extract_audio, raw_video
 from tests.raw_corpus import IDS, write_corpus, write_wavlm
 from tests.video_corpus import read_features
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 def test_two_processes_give_the_bits_of_one(tmp_path, checkout):

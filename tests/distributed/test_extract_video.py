@@ -17,7 +17,7 @@ from mertk.data.feature_store import FeatureWriter, finished_entries
 from mertk.data_prep import extract_video
 from tests.video_corpus import NUM_UTTERANCES, read_features, write_clip, write_corpus
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 class Interrupted(Exception):

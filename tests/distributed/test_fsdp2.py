@@ -31,7 +31,7 @@ from mertk.training.engines.sharded import (
 from tests import foal_training
 from tests.processes import run_processes
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 class Encoder(nn.Module):

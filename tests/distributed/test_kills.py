@@ -4,7 +4,7 @@ import pytest
 
 from tests.reliability.kills import WORK, prove
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 @pytest.mark.parametrize(("num_processes", "kills"), [(1, 3), (2, 3)])

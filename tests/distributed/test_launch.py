@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TRAIN = ["mertk.bin.train", "--config", str(ROOT / "recipes/common/conf/foal.yaml")]
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 def run(*command, cwd):

@@ -10,7 +10,7 @@ from mertk.training.checkpoint import all_checkpoints
 from tests.processes import run_processes
 from tests.toy import make_trainer
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 SETTINGS = ("sampler.batch_size=11", "schedule.name=warmup_cosine", "schedule.total_steps=15")
 

@@ -12,7 +12,7 @@ from mertk.training.epoch_terms import mean_over_processes
 from tests.processes import run_processes
 from tests.toy import make_trainer
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 SETTINGS = ("training.epochs=3", "sampler.batch_size=11", "schedule.name=warmup_cosine")
 

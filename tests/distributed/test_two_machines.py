@@ -18,7 +18,7 @@ from tests.small_run import SETTINGS, write_data
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.distributed
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 
 
 def start(folder, *options):

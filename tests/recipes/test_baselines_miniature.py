@@ -10,7 +10,7 @@ from mertk.report.experiments import collect
 from tests.programs import call
 from tests.recipes.stages import option
 
-pytestmark = pytest.mark.recipe
+pytestmark = [pytest.mark.recipe, pytest.mark.slow]
 
 
 RECIPE = "mosi/baselines"

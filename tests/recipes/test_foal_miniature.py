@@ -14,7 +14,7 @@ from mertk.report.experiments import collect
 from tests.programs import call
 from tests.recipes.stages import FOAL, StagedRecipe
 
-pytestmark = pytest.mark.recipe
+pytestmark = [pytest.mark.recipe, pytest.mark.slow]
 
 SHORT = ("training.epochs=4", "data.num_workers=0")
 

@@ -15,7 +15,7 @@ from tests.own_corpus import NUM_CLIPS, write_clip, write_corpus
 from tests.programs import call
 from tests.recipes.stages import ROOT
 
-pytestmark = pytest.mark.recipe
+pytestmark = [pytest.mark.recipe, pytest.mark.slow]
 
 #: so that it is fast, and writes nowhere but here
 SHORT = ("--stage", "1", "--folds", "1", "--num_processes", "1", "training.epochs=8", "data.num_workers=0")

@@ -11,6 +11,7 @@ CORPUS = Path(__file__).resolve().parents[3] / "shared" / "data" / "ravdess"
 
 pytestmark = [
     pytest.mark.recipe,
+    pytest.mark.slow,
     pytest.mark.corpus,
     pytest.mark.skipif(not CORPUS.is_dir(), reason="no RAVDESS recordings in ../shared/data/ravdess"),
 ]

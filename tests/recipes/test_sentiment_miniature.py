@@ -7,7 +7,7 @@ import pytest
 
 from tests.programs import call
 
-pytestmark = pytest.mark.recipe
+pytestmark = [pytest.mark.recipe, pytest.mark.slow]
 
 RECIPES = {"mosi/tam_ulag": 8, "sims/hscl": 5}
 

@@ -194,7 +194,7 @@ def test_what_is_damaged_or_added_is_told(exported, tmp_path):
         ("features", {"smell": "fold_1-seed_1"}, "features has 'smell', expected audio or video or text"),
         ("files", {**content["files"], "a/../../b.json": {"bytes": 1, "sha256": ""}}, "names inside the directory"),
         ("files", {**content["files"], "code.py": {"bytes": 1, "sha256": ""}}, "names inside the directory"),
-        ("format", 2, "use a newer mertk"),
+        ("format", 2, "a newer mertk wrote it"),
         ("kind", "onnx", "exported for ONNX Runtime"),
     ):
         (tmp_path / "odd").mkdir(exist_ok=True)
