@@ -10,11 +10,13 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from mertk.cli import make_parser, positive_int, program
+from mertk.cli import count, make_parser, positive_int, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
     add_layers_argument,
+    add_pool_argument,
+    add_precision_argument,
     named_extractor,
     refuse_options,
 )
@@ -28,7 +30,7 @@ mertk launch extract text --data data/sims_raw --bert bert-base-chinese --max_to
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("bert", "embeddings", "max_tokens", "layers", "dtype")
+OPTIONS = ("bert", "embeddings", "max_tokens", "layers", "dtype", "precision")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -42,15 +44,21 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--embeddings", type=Path, metavar="DIR", help="feature directory to write the encoder's last states to")
     add("--max_tokens", type=positive_int, help="most tokens of a text, both ends included (default: 50)")
     add_layers_argument(parser)
+    add_pool_argument(parser)
     add("--dtype", choices=("float32", "float16"), help="of the states on disk (default: float32)")
+    add_precision_argument(parser)
+    told = "most tokens in a batch, padding included; 0: one text at a time (default: 8192 on a GPU, 0 elsewhere)"
+    add("--batch_tokens", type=count, metavar="N", help=told)
     add_extraction_arguments(parser)
     arguments = parser.parse_args(argv)
     if arguments.extractor:
         refuse_options(parser, arguments, OPTIONS)
     elif not arguments.bert:
         parser.error("expected --bert or --extractor")
-    if not arguments.embeddings and (arguments.layers or arguments.dtype):
-        parser.error("--layers and --dtype go with --embeddings")
+    if not arguments.embeddings and (arguments.layers or arguments.dtype or arguments.precision):
+        parser.error("--layers, --dtype and --precision go with --embeddings")
+    if arguments.pool and not (arguments.embeddings or arguments.extractor):
+        parser.error("--pool goes with --embeddings or --extractor: tokens have no mean")
     return arguments
 
 
@@ -69,20 +77,22 @@ def main(argv: list[str] | None = None) -> int:
     manifest = load_manifest(arguments.data, need=("text",))
     weights, max_tokens = arguments.bert, arguments.max_tokens or 50
 
-    def extract(make: Callable[[], TextExtractor], out: Path, dtype: str | None = None) -> TextExtraction:
-        extraction = TextExtraction(make, manifest, out, processes, dtype, arguments.max_lost, arguments.overwrite)
+    def extract(
+        make: Callable[[], TextExtractor], out: Path, dtype: str | None = None, pool: str | None = None
+    ) -> TextExtraction:
+        given = (dtype, arguments.max_lost, arguments.overwrite, pool, arguments.batch_tokens)
+        extraction = TextExtraction(make, manifest, out, processes, *given)
         extraction.run()
         return extraction
 
     if arguments.extractor:
-        done = extract(named_extractor(arguments.extractor, TextExtractor, processes.device), arguments.out)
+        make = named_extractor(arguments.extractor, TextExtractor, processes.device)
+        done = extract(make, arguments.out, pool=arguments.pool)
     else:
         done = extract(lambda: Tokenizer(weights, max_tokens), arguments.out)
         if arguments.embeddings is not None:
-            layers = arguments.layers
-            extract(
-                lambda: TextStates(weights, max_tokens, processes.device, layers), arguments.embeddings, arguments.dtype
-            )
+            given = (weights, max_tokens, processes.device, arguments.layers, arguments.precision)
+            extract(lambda: TextStates(*given), arguments.embeddings, arguments.dtype, arguments.pool)
     if done.told_of_lengths:
         say(done.told_of_lengths)
     leave_group()

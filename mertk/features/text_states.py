@@ -5,12 +5,14 @@ Legend: `T` tokens, `D` features.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mertk.features.layers import LAST, LayerStates, choose_layers, given_layers, name_layers
 from mertk.features.modalities import TextExtractor
+from mertk.features.precision import check_precision, computing_in
 from mertk.features.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -18,19 +20,27 @@ if TYPE_CHECKING:
 
 
 class TextStates(TextExtractor):
-    """Hidden states of a text encoder, one text at a time: no padding, no gradient.
+    """Hidden states of a text encoder, without gradient.
 
     Args:
         weights: as for `mertk.encoders.text.PretrainedTextEncoder`, with its tokenizer in the same place.
         max_tokens: most tokens of a text, the special ones included.
         device: where the encoder runs.
         layer: None for the last states; several layers as text (`mertk.features.layers`).
+        precision: None for float32; `bfloat16` computes products in it. States come back as float32.
 
     Raises:
         MertkError: weights or tokenizer missing, or of no text encoder.
     """
 
-    def __init__(self, weights: str, max_tokens: int = 50, device: str = "cpu", layer: str | None = None) -> None:
+    def __init__(
+        self,
+        weights: str,
+        max_tokens: int = 50,
+        device: str = "cpu",
+        layer: str | None = None,
+        precision: str | None = None,
+    ) -> None:
         import torch
 
         from mertk.encoders.text import PretrainedTextEncoder
@@ -38,6 +48,7 @@ class TextStates(TextExtractor):
         self.weights = weights
         self.tokenizer = Tokenizer(weights, max_tokens)
         self.device = torch.device(device)
+        self.precision = check_precision(precision)
         self.encoder = PretrainedTextEncoder(weights, freeze=True).eval().to(self.device)
         self.most_tokens = self.encoder.num_positions
         layers = self.encoder.model.encoder.layer
@@ -53,7 +64,7 @@ class TextStates(TextExtractor):
 
     @property
     def options(self) -> dict[str, Any]:
-        return self.tokenizer.options
+        return self.tokenizer.options | self._present("precision")
 
     def encode(self, words: str) -> np.ndarray:
         """States (T, D) float32 of a text.
@@ -61,9 +72,21 @@ class TextStates(TextExtractor):
         Raises:
             MertkError: more tokens than the encoder has positions for, or tokens it does not know.
         """
+        return self.encode_together([words])[0]
+
+    def encode_together(self, given: Sequence[str]) -> list[np.ndarray]:
+        """States (T, D) float32 of each of several texts; padding never changes more than the last digits.
+
+        Raises:
+            MertkError: as `encode`, of any of them.
+        """
         import torch
 
-        tokens = torch.from_numpy(self.tokenizer.encode(words).astype(np.int64))[None].to(self.device)
-        with torch.inference_mode():
-            last, _ = self.encoder(tokens, torch.tensor([tokens.shape[1]], device=self.device))
-            return self._states.side_by_side(last)[0].float().cpu().numpy()
+        from mertk.batch import pad_sequences
+
+        sequences = [torch.from_numpy(self.tokenizer.encode(words).astype(np.int64)) for words in given]
+        tokens, lengths = pad_sequences(sequences)
+        with torch.inference_mode(), computing_in(self.precision, self.device):
+            last, _ = self.encoder(tokens.to(self.device), lengths.to(self.device))
+            states = self._states.side_by_side(last).float().cpu().numpy()
+        return [own[:count] for own, count in zip(states, lengths.tolist(), strict=True)]
