@@ -36,8 +36,9 @@ mertk launch extract audio --data data/mosi_raw --speech microsoft/wavlm-large -
     --out data/mosi_raw/features/audio
 mertk launch extract audio --data data/iemocap --speech microsoft/wavlm-large \\
     --layers all --dtype float16 --max_seconds 6 --out data/iemocap/features/layers
-mertk extract audio --data data/iemocap --speech microsoft/wavlm-large facebook/hubert-large-ll60k \\
-    --pool statistics --out data/iemocap/features/wavlm data/iemocap/features/hubert
+mertk extract audio --data data/iemocap --pool statistics \\
+    --speech microsoft/wavlm-large facebook/hubert-large-ll60k \\
+    --out data/iemocap/features/wavlm data/iemocap/features/hubert
 mertk extract audio --data data/mosi_raw --extractor my_voice.Loudness window_samples=160 \\
     --out data/mosi_raw/features/loudness
 """

@@ -55,8 +55,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         refuse_options(parser, arguments, OPTIONS)
     elif not arguments.bert:
         parser.error("expected --bert or --extractor")
-    if not arguments.embeddings and (arguments.layers or arguments.dtype or arguments.precision):
-        parser.error("--layers, --dtype and --precision go with --embeddings")
+    if not arguments.embeddings and (arguments.layers or arguments.dtype):
+        parser.error("--layers and --dtype go with --embeddings")
+    if not arguments.embeddings and arguments.precision:
+        parser.error("--precision goes with --embeddings")
     if arguments.pool and not (arguments.embeddings or arguments.extractor):
         parser.error("--pool goes with --embeddings or --extractor: tokens have no mean")
     return arguments

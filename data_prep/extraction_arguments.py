@@ -42,17 +42,17 @@ def add_extractor_argument(
 
 
 def split_extractors(words: Sequence[str]) -> list[list[str]]:
-    """Each extractor of `--extractor` with its arguments: what has no `=` is the next one.
+    """Each extractor of `--extractor` with its arguments: the next one begins with the name of a class.
 
     >>> split_extractors(["my.Loudness", "window_samples=160", "my.Pitch"])
     [['my.Loudness', 'window_samples=160'], ['my.Pitch']]
     """
     found: list[list[str]] = []
     for word in words:
-        if "=" in word and found:
-            found[-1].append(word)
-        else:
+        if not found or ("=" not in word and ("." in word or word[:1].isupper())):
             found.append([word])
+        else:
+            found[-1].append(word)
     return found
 
 
