@@ -78,7 +78,11 @@ class Extractor(ABC):
         return type(self).encode_together is not Extractor.encode_together
 
     def finish(self, features: np.ndarray) -> np.ndarray:
-        """What stands on disk of features (T, D) of an utterance: themselves, or their vector, as `pool` says."""
+        """What stands on disk of features (T, D) of an utterance: themselves, or their vector, as `pool` says.
+
+        One vector (D,) is one frame.
+        """
+        features = features[None] if features.ndim == 1 else features
         if self.pool is None:
             return features
         from mertk.data.feature_record import count_layers

@@ -97,7 +97,7 @@ class FaceCrop(VideoExtractor):
         if not has_face.any() and self.settings.no_face == "drop":
             raise RecordingError(f"no face is found in any of its {len(frames)} frames.", "no_face")
         prepare = self.extractor.preparing()
-        features = np.asarray(self.extractor.encode(np.stack([prepare(frame) for frame in frames])))
+        features = np.atleast_2d(self.extractor.encode(np.stack([prepare(frame) for frame in frames])))
         return np.where(of_rows(has_face, len(features))[:, None], features, features.dtype.type(0))
 
     @property

@@ -79,7 +79,7 @@ class AudioExtractor(Extractor):
     def finish(self, features: np.ndarray) -> np.ndarray:
         from mertk.data.averaging import average_frames
 
-        return super().finish(average_frames(features, self.average))
+        return super().finish(features if features.ndim == 1 else average_frames(features, self.average))
 
     @abstractmethod
     def encode(self, samples: np.ndarray) -> np.ndarray:
