@@ -1,9 +1,9 @@
 """How much sound a speech encoder encodes an hour: one utterance at a time, in batches of like lengths, in bfloat16.
 
 Invented recordings of IEMOCAP's lengths go through an encoder of WavLM-base's sizes and random weights, from sound
-files to a feature directory, as `mertk extract audio` does it, in turns, on whatever device there is. bfloat16 is tried on a
-GPU alone. Processors gain little from batches, which is why one utterance at a time is their default: its features are
-equal to the last bit whatever else is extracted.
+files to a feature directory, as `mertk extract audio` does it, in turns, on whatever device there is; bfloat16 on a
+GPU alone. Processors gain little from batches, which is why one utterance at a time is their default: its features
+are equal to the last bit whatever else is extracted.
 """
 
 from __future__ import annotations
