@@ -106,13 +106,15 @@ def extract_all(encoder: Any, dialogues: list[Any], folder: Path, threads: tuple
     from fractions import Fraction
 
     from mertk.data.feature_store import FeatureRecord, FeatureWriter
+    from mertk.features.extraction import Maker
     from mertk.features.video_pipeline import extract
 
     record = FeatureRecord("video", "benchmark", "random", "none", "projected", 29.97, encoder.dimension)
+    maker = Maker(encoder, record, {segment.utterance for dialogue in dialogues for segment in dialogue.segments})
     start, processor = time.perf_counter(), time.process_time()
     with FeatureWriter(folder, record) as writer:
-        for segment, features in extract(dialogues, encoder, Fraction(30000, 1001), *threads):
-            writer.write(segment.utterance, features)
+        for _, utterance, features in extract(dialogues, [maker], Fraction(30000, 1001), *threads):
+            writer.write(utterance, features)
     return time.perf_counter() - start, time.process_time() - processor
 
 

@@ -49,7 +49,7 @@ def as_published(model: FoalNet) -> FoalNet:
 
     plain = model.attend_pairs
 
-    def attend(stack: Any, asking: Any, looked_into: Any, taken: Any) -> tuple[torch.Tensor, Callable]:
+    def attend(stack: Any, asking: Any, looked_into: Any, taken: Any, *_: Any) -> tuple[torch.Tensor, Callable]:
         for_classifier, looked_at = plain(stack, asking, looked_into, None)
         if taken is None:
             return for_classifier, looked_at

@@ -10,11 +10,13 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from mertk.cli import make_parser, positive_int, program
+from mertk.cli import count, make_parser, positive_int, program
 from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
     add_layers_argument,
+    add_pool_argument,
+    add_precision_argument,
     named_extractor,
     refuse_options,
 )
@@ -30,7 +32,7 @@ mertk extract text --data data/mosi_raw --encoder Qwen/Qwen2.5-0.5B --last_token
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("bert", "embeddings", "max_tokens", "layers", "last_token", "dtype")
+OPTIONS = ("bert", "embeddings", "max_tokens", "layers", "last_token", "dtype", "precision")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -48,7 +50,11 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add_layers_argument(parser)
     told = "of a language model: keep the state of the last token alone, which has read all others"
     add("--last_token", action="store_const", const=True, help=told)
+    add_pool_argument(parser)
     add("--dtype", choices=("float32", "float16"), help="of the states on disk (default: float32)")
+    add_precision_argument(parser)
+    told = "most tokens in a batch, padding included; 0: one text at a time (default: 8192 on a GPU, 0 elsewhere)"
+    add("--batch_tokens", type=count, metavar="N", help=told)
     add_extraction_arguments(parser)
     arguments = parser.parse_args(argv)
     if arguments.extractor:
@@ -59,6 +65,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--layers and --dtype go with --embeddings")
     if not arguments.embeddings and arguments.last_token:
         parser.error("--last_token goes with --embeddings")
+    if not arguments.embeddings and arguments.precision:
+        parser.error("--precision goes with --embeddings")
+    if arguments.pool and not (arguments.embeddings or arguments.extractor):
+        parser.error("--pool goes with --embeddings or --extractor: tokens have no mean")
+    if arguments.pool and arguments.last_token:
+        parser.error("--pool and --last_token: give one of them")
     return arguments
 
 
@@ -77,18 +89,23 @@ def main(argv: list[str] | None = None) -> int:
     manifest = load_manifest(arguments.data, need=("text",))
     weights, max_tokens = arguments.bert, arguments.max_tokens or 50
 
-    def extract(make: Callable[[], TextExtractor], out: Path, dtype: str | None = None) -> TextExtraction:
-        extraction = TextExtraction(make, manifest, out, processes, dtype, arguments.max_lost, arguments.overwrite)
+    def extract(
+        make: Callable[[], TextExtractor], out: Path, dtype: str | None = None, pool: str | None = None
+    ) -> TextExtraction:
+        given = (dtype, arguments.max_lost, arguments.overwrite, pool, arguments.batch_tokens)
+        extraction = TextExtraction(make, manifest, out, processes, *given)
         extraction.run()
         return extraction
 
     if arguments.extractor:
-        done = extract(named_extractor(arguments.extractor, TextExtractor, processes.device), arguments.out)
+        make = named_extractor(arguments.extractor, TextExtractor, processes.device)
+        done = extract(make, arguments.out, pool=arguments.pool)
     else:
         done = extract(lambda: Tokenizer(weights, max_tokens), arguments.out)
         if arguments.embeddings is not None:
-            given = (weights, max_tokens, processes.device, arguments.layers, arguments.last_token)
-            extract(lambda: TextStates(*given), arguments.embeddings, arguments.dtype)
+            places = (weights, max_tokens, processes.device)
+            given = (*places, arguments.layers, arguments.last_token, arguments.precision)
+            extract(lambda: TextStates(*given), arguments.embeddings, arguments.dtype, arguments.pool)
     if done.told_of_lengths:
         say(done.told_of_lengths)
     leave_group()

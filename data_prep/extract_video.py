@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,12 @@ from mertk.data_prep.extraction_arguments import (
     add_extraction_arguments,
     add_extractor_argument,
     add_layers_argument,
+    add_out_argument,
+    add_pool_argument,
+    check_places,
     named_extractor,
     refuse_options,
+    split_extractors,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +40,9 @@ mertk extract video --data data/mine --encoder MCG-NJU/videomae-base --rate_hz 8
     --max_seconds 20 --out data/mine/features/movement
 mertk extract video --data data/mine --crop face \\
     --clip openai/clip-vit-large-patch14 --out data/mine/features/faces
+mertk extract video --data data/mine --crop face --pool mean \\
+    --clip openai/clip-vit-base-patch16 openai/clip-vit-large-patch14 \\
+    --out data/mine/features/base data/mine/features/large
 """
 
 #: options that say how mertk's own extractors work
@@ -48,11 +56,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, EXAMPLE)
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with video.scp and video_segments")
-    told = "CLIP, SigLIP, DINOv2 or VideoMAE of transformers: local folder or hub id (owner/model[@revision])"
-    add("--clip", "--encoder", former="--weights", metavar="WEIGHTS", help=told)
+    told = (
+        "CLIP, SigLIP, DINOv2 or VideoMAE of transformers: local folder or hub id (owner/model[@revision]); several "
+        "see every video in one pass"
+    )
+    add("--clip", "--encoder", former="--weights", nargs="+", metavar="WEIGHTS", help=told)
     add("--side", type=positive_int, metavar="P", help="instead of --clip: grey pictures of P by P pixels")
-    add_extractor_argument(parser, "VideoExtractor")
-    add("--out", type=Path, required=True, metavar="DIR", help="feature directory to write")
+    add_extractor_argument(parser, "VideoExtractor", several=True)
+    add_out_argument(parser)
     told = (
         "of the encoder: projected (of CLIP and SigLIP), penultimate, tubelets or clips (of VideoMAE), or hidden_N "
         "(default: the first of these that it has)"
@@ -68,6 +79,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "(default: every frame, of videos of one rate)",
     )
     add("--batch_frames", type=positive_int, help="most frames encoded at once (default: 256)")
+    add_pool_argument(parser)
     add("--dtype", choices=("float32", "float16"), default="float32", help="of the file (default: %(default)s)")
     add("--precision", choices=("float32", "bfloat16", "float16"), help="of the encoder (default: float32)")
     told = "show the extractor the largest, most central face alone (pip install 'mertk[face]')"
@@ -82,6 +94,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     ways = [name for name in ("clip", "side", "extractor") if getattr(arguments, name) is not None]
     if len(ways) != 1:
         parser.error("expected one of --clip, --side and --extractor")
+    num_extractors = len(arguments.clip or split_extractors(arguments.extractor or ["side"]))
+    check_places(parser, num_extractors, arguments.out)
     if arguments.extractor:
         refuse_options(parser, arguments, OPTIONS)
     if not arguments.crop:
@@ -100,20 +114,22 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
 
     from mertk.data.manifest import load_manifest
+    from mertk.features.extraction_pass import extract_together
     from mertk.features.video_extraction import VideoExtraction
     from mertk.processes import leave_group, start_processes
 
     processes = start_processes(arguments.num_processes)
-    make = crop_faces(arguments, choose_extractor(arguments, processes.device))
+    makes = [crop_faces(arguments, make) for make in choose_extractors(arguments, processes.device)]
     manifest = load_manifest(arguments.data, need=("video.scp", "video_segments"))
-    given = (arguments.dtype, arguments.max_lost, arguments.overwrite, arguments.decoders)
-    VideoExtraction(make, manifest, arguments.out, processes, *given).run()
+    given = (arguments.dtype, arguments.max_lost, arguments.overwrite, arguments.pool, arguments.decoders)
+    pairs = zip(makes, arguments.out, strict=True)
+    extract_together([VideoExtraction(make, manifest, out, processes, *given) for make, out in pairs])
     leave_group()
     return 0
 
 
-def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[], VideoExtractor]:
-    """What builds the extractor that the options describe.
+def choose_extractors(arguments: argparse.Namespace, device: str) -> list[Callable[[], VideoExtractor]]:
+    """What builds the extractors that the options describe.
 
     Raises:
         MertkError: an output that no encoder has, or no extractor of one's own.
@@ -124,15 +140,15 @@ def choose_extractor(arguments: argparse.Namespace, device: str) -> Callable[[],
     from mertk.features.small_pictures import SmallPictures
 
     if arguments.extractor:
-        return named_extractor(arguments.extractor, VideoExtractor, device)
+        return [named_extractor(words, VideoExtractor, device) for words in split_extractors(arguments.extractor)]
     taken = (arguments.max_seconds or 6.0, arguments.rate_hz, arguments.batch_frames or 256)
     if arguments.side:
-        return lambda: SmallPictures(arguments.side, *taken, device)
+        return [partial(SmallPictures, arguments.side, *taken, device)]
     output = f"layers_{arguments.layers}" if arguments.layers else arguments.output
     precision = arguments.precision or "float32"
     if output is not None:
         check_output(output)
-    return lambda: open_extractor(arguments.clip, output, *taken, precision, device)
+    return [partial(open_extractor, weights, output, *taken, precision, device) for weights in arguments.clip]
 
 
 def crop_faces(arguments: argparse.Namespace, make: Callable[[], VideoExtractor]) -> Callable[[], VideoExtractor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mertk.cli import positive_int, share
@@ -23,15 +24,36 @@ def add_extraction_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="throw features away that are there and were made differently")
 
 
-def add_extractor_argument(parser: argparse.ArgumentParser, base: str, short_name: str | None = None) -> None:
-    """`--extractor`: `short_name`, or the dotted path of a class of one's own, which inherits from `base`."""
+def add_extractor_argument(
+    parser: argparse.ArgumentParser, base: str, short_name: str | None = None, several: bool = False
+) -> None:
+    """`--extractor`: `short_name`, or the dotted path of a class of one's own, which inherits from `base`.
+
+    Args:
+        several: whether more of them may follow (`split_extractors`).
+    """
     parser.add_argument(
         "--extractor",
         nargs="+",
         metavar=("PATH", "key=value"),
         help=f"{short_name + ', or ' if short_name else ''}a class of your own, which inherits from "
-        f"mertk.features.{base}, by its dotted path, and its arguments",
+        f"mertk.features.{base}, by its dotted path, and its arguments{'; others may follow' if several else ''}",
     )
+
+
+def split_extractors(words: Sequence[str]) -> list[list[str]]:
+    """Each extractor of `--extractor` with its arguments: the next one begins with the name of a class.
+
+    >>> split_extractors(["my.Loudness", "window_samples=160", "my.Pitch"])
+    [['my.Loudness', 'window_samples=160'], ['my.Pitch']]
+    """
+    found: list[list[str]] = []
+    for word in words:
+        if not found or ("=" not in word and ("." in word or word[:1].isupper())):
+            found.append([word])
+        else:
+            found[-1].append(word)
+    return found
 
 
 def add_layers_argument(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +72,43 @@ def add_layers_argument(parser: argparse.ArgumentParser) -> None:
         "6,9,last; a model weighs them as it learns (default: features of one)"
     )
     parser.add_argument("--layers", type=layers, help=told)
+
+
+def add_out_argument(parser: argparse.ArgumentParser) -> None:
+    """`--out`, a directory for each extractor."""
+    told = "feature directory to write; of several encoders or extractors one for each, in their order"
+    parser.add_argument("--out", type=Path, nargs="+", required=True, metavar="DIR", help=told)
+
+
+def add_pool_argument(parser: argparse.ArgumentParser) -> None:
+    """`--pool`: one vector of each utterance in place of its frames."""
+    told = (
+        "keep one vector of each utterance: the mean of its frames, or statistics, mean and standard deviation side by "
+        "side (default: all frames)"
+    )
+    parser.add_argument("--pool", choices=("mean", "statistics"), help=told)
+
+
+def add_precision_argument(parser: argparse.ArgumentParser) -> None:
+    """`--precision` of a pretrained encoder."""
+    told = "of the encoder's products; bf16 is twice as fast on most GPUs (default: float32)"
+    parser.add_argument("--precision", type=precision, metavar="{float32,bfloat16}", help=told)
+
+
+def precision(text: str) -> str:
+    """Type of `--precision`, which has short names."""
+    name = {"bf16": "bfloat16", "fp32": "float32"}.get(text, text)
+    if name not in ("float32", "bfloat16"):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected float32 or bfloat16 (bf16)")
+    return name
+
+
+def check_places(parser: argparse.ArgumentParser, num_extractors: int, places: Sequence[Path]) -> None:
+    """End with wrong usage where extractors and directories are not equally many."""
+    if num_extractors != len(places):
+        parser.error(
+            f"--out: got {len(places)} for {num_extractors} encoders or extractors; give each a directory of its own"
+        )
 
 
 def refuse_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace, names: Sequence[str]) -> None:

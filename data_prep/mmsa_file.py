@@ -187,7 +187,11 @@ def _read_part(name: str, content: Any, where: str, metrics: str) -> Part:
     if not ids:
         raise MertkError(f"{where}: no utterance.")
     texts = read_transcripts(content["raw_text"], f"{where}: raw_text", ids)
-    arrays = {ours: read_array(content[key], f"{where}: {key}", ids) for ours, key in KEYS.items() if key in content}
+    arrays = {
+        ours: read_array(content[key], f"{where}: {key}", ids, has_vectors=ours != "tokens")
+        for ours, key in KEYS.items()
+        if key in content
+    }
     given = {ours: key for ours, key in LENGTH_KEYS.items() if key in content}
     lengths = {ours: read_numbers(content[key], f"{where}: {key}", ids) for ours, key in given.items()}
     starts = {}

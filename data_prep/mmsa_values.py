@@ -52,8 +52,11 @@ def counted(values: Any, where: str, ids: list[str]) -> Any:
     return values
 
 
-def read_array(values: Any, where: str, ids: list[str]) -> np.ndarray:
+def read_array(values: Any, where: str, ids: list[str], has_vectors: bool = False) -> np.ndarray:
     """Numbers of three dimensions, utterances first, without a copy where they are an array already.
+
+    Args:
+        has_vectors: whether numbers of two dimensions are understood, too: one frame an utterance.
 
     Raises:
         MertkError: anything else, or another number of utterances.
@@ -64,6 +67,8 @@ def read_array(values: Any, where: str, ids: list[str]) -> np.ndarray:
         array = np.asarray(values) if arrays or isinstance(values, np.ndarray) else np.asarray(values, np.float64)
     except (TypeError, ValueError, OverflowError):
         raise MertkError(f"{where}: expected one array, got rows of unequal shape or no numbers.") from None
+    if has_vectors and array.ndim == 2:
+        array = array[:, None]
     if array.ndim != 3 or array.dtype.kind not in "fiu" or 0 in array.shape[1:]:
         shape = f"shape {array.shape} of {array.dtype}"
         raise MertkError(f"{where}: {shape}, expected numbers of three dimensions, utterances first.")

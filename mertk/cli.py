@@ -124,6 +124,14 @@ def positive_float(text: str) -> float:
     raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number")
 
 
+def float_from_zero(text: str) -> float:
+    """A number from 0."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from 0")
+
+
 def positive_or_auto(text: str) -> int:
     """`auto` as 0, or a positive number."""
     if text == "auto":

@@ -24,7 +24,7 @@ import numpy as np
 
 from mertk.data.shown_picture import Screen, VideoError
 from mertk.data.video_pictures import VideoPictures, open_video, picture_stream
-from mertk.data.video_segment import HALVES, Segment, SegmentFrames
+from mertk.data.video_segment import HALVES, Pictures, Segment, SegmentFrames
 from mertk.data.video_timing import VideoTiming, pictures_end, read_timing
 
 __all__ = [
@@ -90,8 +90,8 @@ def read_segments(
     expected_rate: Fraction | None = None,
     num_threads: int = 1,
     rate_hz: float | None = None,
-    preparing: Callable[[], Callable[[np.ndarray], np.ndarray]] | None = None,
-) -> Iterator[tuple[Segment, np.ndarray | VideoError]]:
+    preparing: Callable[[], Callable[[np.ndarray], Pictures]] | None = None,
+) -> Iterator[tuple[Segment, Pictures | VideoError]]:
     """Frames (T, H, W, 3) uint8 RGB of each segment, as soon as it is complete, or the reason why there are none.
 
     Segments may overlap; the file is decoded once, gaps of more than ten seconds are jumped over.
@@ -104,8 +104,8 @@ def read_segments(
         num_threads: of the decoder.
         rate_hz: frames per second to give; None gives those of the file.
         preparing: gives, for each segment, what is done to each of its pictures (H, W, 3), in their order, when it is
-            decoded, so that only the result (H', W', 3), of one size for all, is held; None keeps pictures as they are
-            shown.
+            decoded, so that only the result (H', W', 3), of one size for all, is held, or several results, in a tuple;
+            None keeps pictures as they are shown.
     """
     path, waiting = Path(path), {segment.utterance: segment for segment in segments}
     try:
@@ -169,7 +169,7 @@ def _check_rate(path: Path, rate: Fraction, expected: Fraction | None) -> None:
 
 def _read_open(
     path: Path, pictures: VideoPictures, rate: Fraction, requests: list[SegmentFrames]
-) -> Iterator[tuple[Segment, np.ndarray | VideoError]]:
+) -> Iterator[tuple[Segment, Pictures | VideoError]]:
     waiting = sorted(requests, key=lambda request: (request.next, request.segment.utterance))
     active: list[SegmentFrames] = []
     screen = Screen(pictures.stream.sample_aspect_ratio)

@@ -18,6 +18,9 @@ from mertk.data.shown_picture import VideoError
 from mertk.data.video_pictures import Shown
 from mertk.errors import MertkError
 
+#: one array, or several of the same pictures
+Pictures = np.ndarray | tuple[np.ndarray, ...]
+
 #: largest share of a segment's frames that may be lost to damage, or lie behind the last picture
 MAX_LOST_SHARE = 0.1
 
@@ -78,12 +81,15 @@ class Segment:
 
 @dataclass
 class SegmentFrames:
-    """A segment while its frames come in; `numbers` are those of the frames wanted, ascending."""
+    """A segment while its frames come in; `numbers` are those of the frames wanted, ascending.
+
+    `prepare` may make several pictures of each (a tuple); then there are as many arrays of frames.
+    """
 
     segment: Segment
     numbers: np.ndarray
-    prepare: Callable[[np.ndarray], np.ndarray] | None
-    frames: np.ndarray | None = None
+    prepare: Callable[[np.ndarray], Pictures] | None
+    frames: Pictures | None = None
     filled: int = 0
     lost: int = 0
     early: int = 0
@@ -118,15 +124,17 @@ class SegmentFrames:
         bounds = {"left": (0, width // 2), "right": (width - width // 2, width), "whole": (0, width)}
         picture = picture[:, slice(*bounds[self.segment.half])]
         picture = picture if self.prepare is None else self.prepare(picture)
+        pictures = _arrays(picture)
         if self.frames is None:
-            self.frames = np.empty((self.count, *picture.shape), dtype=np.uint8)
-        if picture.shape != self.frames.shape[1:]:
-            picture = _resize(picture, *self.frames.shape[1:3])
-        self.frames[self.filled : stop] = picture
+            frames = tuple(np.empty((self.count, *one.shape), dtype=np.uint8) for one in pictures)
+            self.frames = frames if isinstance(picture, tuple) else frames[0]
+        for frames, one in zip(_arrays(self.frames), pictures, strict=True):
+            fits = one.shape == frames.shape[1:]
+            frames[self.filled : stop] = one if fits else _resize(one, *frames.shape[1:3])
         self.lost += stop - max(lost, self.filled)
         self.filled = stop
 
-    def result(self, path: Path, num_file_frames: int, rate: Fraction) -> np.ndarray | VideoError:
+    def result(self, path: Path, num_file_frames: int, rate: Fraction) -> Pictures | VideoError:
         """The frames, if enough of them were there."""
         where = f"utterance {self.segment.utterance}: video {path}"
         times = f"[{float(self.segment.start):.3f}, {float(self.segment.end):.3f}) s"
@@ -148,7 +156,13 @@ class SegmentFrames:
                 f"{float(num_file_frames / rate):.3f} s; copy the file again, or mend the times.",
                 "truncated_video" if is_cut else "unreadable_video",
             )
+        if isinstance(self.frames, tuple):
+            return tuple(frames[: self.filled] for frames in self.frames)
         return self.frames[: self.filled]
+
+
+def _arrays(pictures: Pictures) -> tuple[np.ndarray, ...]:
+    return pictures if isinstance(pictures, tuple) else (pictures,)
 
 
 def _resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -24,6 +24,7 @@ class CorpusExtraction(Extraction, Generic[Kind]):
     Args:
         make: builds the extractor, on the device of its process.
         dtype: of the features on disk; None for what the extractor says.
+        pool: keep one vector of each utterance (`mertk.features.vectors`); None keeps the frames.
     """
 
     def __init__(
@@ -35,17 +36,23 @@ class CorpusExtraction(Extraction, Generic[Kind]):
         dtype: str | None = None,
         max_lost: float = 0.01,
         overwrite: bool = False,
+        pool: str | None = None,
     ) -> None:
         super().__init__(manifest, out, processes, max_lost, overwrite)
         self.make = make
         self.dtype = dtype
+        self.pool = pool
 
     def load_extractor(self) -> Kind:
         compute_exactly()
-        return self.make()
+        extractor = self.make()
+        extractor.pool = self.pool
+        return extractor
 
     def describe(self, extractor: Kind) -> FeatureRecord:
-        record = extractor.record()
+        from mertk.features.vectors import record_of_vectors
+
+        record = extractor.record() if self.pool is None else record_of_vectors(extractor.record(), self.pool)
         miniature = bool(self.manifest.corpus.get("miniature")) or record.miniature
         return replace(record, dtype=self.dtype or record.dtype, miniature=miniature)
 

@@ -1,16 +1,13 @@
-"""What every extraction of features has in common: sharing out, going on after an interruption, naming what was lost.
+"""What every extraction of features has in common: what is missing in its directory, and naming what was lost.
 
-Several processes share the recordings; each writes a part of its own, and the first joins them at the end. Run again
-after an interruption, on any number of processes, only what is missing is made. Utterances that cannot be used are
-named in OUT/excluded.tsv.
+`mertk.features.extraction_pass` runs it, alone or with others. Run again after an interruption, on any number of
+processes, only what is missing is made. Utterances that cannot be used are named in OUT/excluded.tsv.
 """
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from mertk.features.extraction_plan import Item
     from mertk.processes import Processes
 
-    Result = tuple[str, "np.ndarray | RecordingError"]
+    Result = tuple[int, str, "np.ndarray | RecordingError"]
 
 #: in the feature directory: stack trace of the first error that nobody foresaw
 TRACE_FILE = "traceback.txt"
@@ -45,12 +42,13 @@ class Failure:
     trace: str
 
 
-@dataclass
-class Plan:
-    """What the main process tells the others."""
+@dataclass(frozen=True)
+class Maker:
+    """What one process makes for one feature directory: of which utterances, and by which extractor."""
 
+    extractor: Any
     record: FeatureRecord
-    shares: list[list[str]]
+    missing: set[str]
 
 
 class Extraction(ABC):
@@ -94,8 +92,19 @@ class Extraction(ABC):
         """Record of the features; main process only."""
 
     @abstractmethod
-    def extract(self, items: Sequence[Item], extractor: Any, record: FeatureRecord) -> Iterator[Result]:
-        """Features (T, D) of every utterance of the items, or why there are none, in any order."""
+    def extract(self, items: Sequence[Item], makers: Sequence[Maker]) -> Iterator[Result]:
+        """Features (T, D) of every utterance of the items by every maker that misses it, or why there are none.
+
+        The makers are those of several extractions of this class, of one corpus, whose recordings are read once; each
+        result has its maker's number in front. They come in any order.
+        """
+
+    def check_company(self, extractors: Sequence[Any]) -> None:  # noqa: B027  (most go together)
+        """Refuse extractors that cannot go through the recordings together.
+
+        Raises:
+            MertkError: says why.
+        """
 
     def run(self) -> None:
         """Extract what is missing.
@@ -103,46 +112,45 @@ class Extraction(ABC):
         Raises:
             MertkError: features of another kind are there already, or too many utterances are lost.
         """
-        from mertk.distributed import broadcast_object, gather_objects
+        from mertk.features.extraction_pass import extract_together
 
-        started = time.monotonic()
-        extractor = self.load_extractor() if self.processes.is_main else None
-        plan: Plan = broadcast_object(self._plan(extractor) if self.processes.is_main else None)
-        mine = set(plan.shares[self.processes.rank])
-        items = [item for item in self.read_items(self._finished()) if item.path in mine]
-        # Nobody writes before everybody has seen what is there.
-        gather_objects(None)
-        if items and extractor is None:
-            extractor = self.load_extractor()
-        reports = gather_objects(self._write(items, extractor, plan.record) if items else (0, []))
-        if self.processes.is_main:
-            seconds = time.monotonic() - started
-            self._finish(sum(count for count, _ in reports), [item for _, found in reports for item in found], seconds)
+        extract_together([self])
 
-    def _finished(self) -> set[tuple[str, str]]:
+    def finished(self) -> set[tuple[str, str]]:
+        """Utterances whose features are there, each with what they were made from."""
         from mertk.data.feature_store import finished_entries
 
         return set(finished_entries(self.out))
 
-    def _plan(self, extractor: Any) -> Plan:
-        """Prepare the directory and share out what is missing; main process only."""
-        from mertk.data.feature_record import INDEX_FILE
+    def prepare(self, extractor: Any) -> FeatureRecord:
+        """Make the directory ready; main process only."""
         from mertk.data.feature_store import prepare_directory
-        from mertk.features.extraction_plan import share_out, sources_of
 
         record = self.describe(extractor)
         prepare_directory(self.out, record, self.overwrite)
-        missing = self.read_items(self._finished())
+        return record
+
+    def announce(self, items: Sequence[Item], maker: Maker, name: str = "") -> None:
+        """Say what will be done, before it is; main process only.
+
+        Args:
+            items: that lack features.
+            name: of the directory, where there are several.
+        """
+        from mertk.data.feature_record import INDEX_FILE
+        from mertk.features.extraction_plan import sources_of
+
+        missing = [item for item in items if any(utterance in maker.missing for utterance in item.sources)]
         if missing:
             # The directory counts as whole only while its index is there.
             (self.out / INDEX_FILE).unlink(missing_ok=True)
+        num_utterances = sum(utterance in maker.missing for utterance in sources_of(missing))
         count = self.processes.count
         say(
-            f"{len(sources_of(missing))} of {len(self.manifest)} utterances to extract, {len(missing)} {self.kind}, "
-            f"{count} process{'es' if count > 1 else ''} on {self.processes.device.partition(':')[0]}"
-            f"{self._expected_size(missing, record)}"
+            f"{name and name + ': '}{num_utterances} of {len(self.manifest)} utterances to extract, {len(missing)} "
+            f"{self.kind}, {count} process{'es' if count > 1 else ''} on {self.processes.device.partition(':')[0]}"
+            f"{self._expected_size(missing, maker.record)}"
         )
-        return Plan(record, share_out(missing, self.processes.count, record.options.get("max_seconds")))
 
     def _expected_size(self, items: Sequence[Item], record: FeatureRecord) -> str:
         """What the features will take on disk, where that is much and can be told."""
@@ -159,38 +167,17 @@ class Extraction(ABC):
         free = shutil.disk_usage(self.out).free
         return f"; about {tell_bytes(size)}" + (f", but only {tell_bytes(free)} are free" if size > free else "")
 
-    def _write(self, items: Sequence[Item], extractor: Any, record: FeatureRecord) -> tuple[int, list[Failure]]:
-        """Write this process' part; number of frames, and what failed."""
-        from mertk.data.feature_store import FeatureWriter
-        from mertk.features.extraction_plan import sources_of
-        from mertk.progress_bar import progress
+    def finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
+        """Write the ledger and, if not too much was lost, the index; main process only.
 
-        sources = sources_of(items)
-        results = self.extract(items, extractor, record)
-        num_frames, is_told = 0, False
-        failures: list[Failure] = []
-        rank, count = self.processes.rank, self.processes.count
-        with closing(results), FeatureWriter(self.out, record, rank, count) as writer:
-            description = f"{record.modality} features" + (", first process" if count > 1 else "")
-            for utterance, features in progress(results, len(sources), description, self.processes.is_main):
-                try:
-                    if isinstance(features, RecordingError):
-                        raise features
-                    writer.write(utterance, features, sources[utterance])
-                    num_frames += len(features)
-                except RecordingError as error:
-                    trace = "" if is_told else error.trace
-                    is_told = is_told or bool(trace)
-                    failures.append(Failure(utterance, error.reason, str(error), trace))
-        return num_frames, failures
-
-    def _finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
-        """Write the ledger and, if not too much was lost, the index."""
+        Raises:
+            MertkError: too many utterances are lost.
+        """
         from mertk.data.feature_store import merge_parts
         from mertk.features.extraction_plan import sources_of
 
-        self._write_ledger(failures)
-        lost = {failure.utterance for failure in failures}
+        lost = {failure.utterance: failure for failure in failures}
+        self._write_ledger([lost[name] for name in self.manifest.ids if name in lost])
         kept = [name for name in self.manifest.ids if name not in lost]
         record = merge_parts(self.out, kept, sources_of(self.read_items()))
         layers, own = record.num_layers, record.dimension // record.num_layers

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +42,8 @@ class Extractor(ABC):
         weights: folder or hub id of pretrained weights; empty where there are none.
         is_miniature: the weights were never trained.
         device: where it computes.
+        pool: how frames become one vector of an utterance (`mertk.features.vectors`); None leaves them. It is set from
+            outside, and what is said here and in `record` is of the frames.
     """
 
     modality: str
@@ -51,6 +54,7 @@ class Extractor(ABC):
     weights: Any = ""
     is_miniature: bool = False
     device: Any = "cpu"
+    pool: str | None = None
 
     @abstractmethod
     def __call__(self, recording: Any) -> np.ndarray:
@@ -63,6 +67,28 @@ class Extractor(ABC):
     @abstractmethod
     def encode(self, given: Any) -> np.ndarray:
         """Features (T, D) of what was read of a recording: samples (S,), frames (T, h, w, 3), or words."""
+
+    def encode_together(self, given: Sequence[Any]) -> list[np.ndarray]:
+        """Features (T, D) of each of several: what `encode` gives, but for rounding; whoever can, computes a batch."""
+        return [self.encode(one) for one in given]
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether several are computed faster together."""
+        return type(self).encode_together is not Extractor.encode_together
+
+    def finish(self, features: np.ndarray) -> np.ndarray:
+        """What stands on disk of features (T, D) of an utterance: themselves, or their vector, as `pool` says.
+
+        One vector (D,) is one frame.
+        """
+        features = features[None] if features.ndim == 1 else features
+        if self.pool is None:
+            return features
+        from mertk.data.feature_record import count_layers
+        from mertk.features.vectors import pool_frames
+
+        return pool_frames(features, self.pool, count_layers(self.layer))
 
     def notes(self, recording: Any) -> list[str]:
         """What a reader of an answer must know: what of a recording the features do not hold, in words."""

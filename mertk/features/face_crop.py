@@ -8,7 +8,7 @@ Legend: `T` frames, `P` side of what is cut out, `R` rows, `D` features.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -68,6 +68,7 @@ class FaceCrop(VideoExtractor):
         self.settings = settings
         self.detector = FaceDetector()
         self.dimension, self.dtype, self.device = extractor.dimension, extractor.dtype, extractor.device
+        self.layer = extractor.layer
         self.max_seconds, self.rate_hz = extractor.max_seconds, extractor.rate_hz
         self.corpus_rate_hz, self.step_frames = extractor.corpus_rate_hz, extractor.step_frames
 
@@ -77,7 +78,7 @@ class FaceCrop(VideoExtractor):
     def __call__(self, recording: HasPicture) -> np.ndarray:
         with computing_on_one_core():
             frames = recording.frames(self.max_seconds, self.rate_hz, self.corpus_rate_hz, self.preparing)
-        features = self.encode(frames)
+        features = self.finish(self.encode(frames))
         num_faceless = int((~shows_face(frames)).sum())
         if num_faceless:
             recording.notes.append(f"no face is found in {num_faceless} of its {len(frames)} frames")
@@ -96,8 +97,17 @@ class FaceCrop(VideoExtractor):
         if not has_face.any() and self.settings.no_face == "drop":
             raise RecordingError(f"no face is found in any of its {len(frames)} frames.", "no_face")
         prepare = self.extractor.preparing()
-        features = np.asarray(self.extractor.encode(np.stack([prepare(frame) for frame in frames])))
+        features = np.atleast_2d(self.extractor.encode(np.stack([prepare(frame) for frame in frames])))
         return np.where(of_rows(has_face, len(features))[:, None], features, features.dtype.type(0))
+
+    @property
+    def preparation(self) -> Hashable:
+        return self.settings
+
+    def finish(self, features: np.ndarray) -> np.ndarray:
+        """A vector is one of the frames that show a face, where there are any."""
+        has_face = features.any(axis=1)
+        return super().finish(features[has_face] if self.pool and has_face.any() else features)
 
     def record(self) -> FeatureRecord:
         found_by = {"method": METHOD, "detector": package_version(), "fingerprint": FINGERPRINT}

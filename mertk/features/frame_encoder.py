@@ -6,6 +6,7 @@ Legend: `T` frames, `H` height, `W` width, `h` and `w` those of prepared frames,
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,10 @@ class FrameEncoder(VideoExtractor):
             "precision": self.precision,
             "preprocessing": self.preprocessing.as_dict(),
         }
+
+    @property
+    def preparation(self) -> Hashable:
+        return type(self).prepare, self.preprocessing.shrinking
 
     def prepare(self, picture: np.ndarray) -> np.ndarray:
         """A picture (H, W, 3) uint8 in the size that is encoded, (h, w, 3) uint8."""

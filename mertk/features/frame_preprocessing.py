@@ -6,7 +6,7 @@ Legend: `T` frames, `H` height, `W` width.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,11 @@ class FramePreprocessing:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as they come back from JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @property
+    def shrinking(self) -> FramePreprocessing:
+        """The part of it that `shrink` does: equal for models whose pictures are shrunk alike."""
+        return replace(self, scale=1.0, mean=(0.0, 0.0, 0.0), spread=(1.0, 1.0, 1.0))
 
     def target_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of a picture after resizing, before the crop.

@@ -117,10 +117,10 @@ class LayerStates:
         found[str(number)] = states[0] if isinstance(states, tuple) else states
 
     def side_by_side(self, last: torch.Tensor) -> torch.Tensor:
-        """States (1, T, L D) of the utterance that this thread has just given to the encoder.
+        """States (B, T, L D) of the utterances that this thread has just given to the encoder.
 
         Args:
-            last: (1, T, D), what the encoder gave.
+            last: (B, T, D), what the encoder gave.
         """
         import torch
 

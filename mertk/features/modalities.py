@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -74,10 +74,12 @@ class AudioExtractor(Extractor):
         return self._present("sample_rate_hz", "average", "max_seconds") | super().options
 
     def __call__(self, recording: HasSound) -> np.ndarray:
+        return self.finish(self.encode(recording.sound(self.sample_rate_hz, self.max_seconds)))
+
+    def finish(self, features: np.ndarray) -> np.ndarray:
         from mertk.data.averaging import average_frames
 
-        samples = recording.sound(self.sample_rate_hz, self.max_seconds)
-        return average_frames(self.encode(samples), self.average)
+        return super().finish(features if features.ndim == 1 else average_frames(features, self.average))
 
     @abstractmethod
     def encode(self, samples: np.ndarray) -> np.ndarray:
@@ -110,7 +112,12 @@ class VideoExtractor(Extractor):
 
     def __call__(self, recording: HasPicture) -> np.ndarray:
         frames = recording.frames(self.max_seconds, self.rate_hz, self.corpus_rate_hz, self.preparing)
-        return self.encode(frames)
+        return self.finish(self.encode(frames))
+
+    @property
+    def preparation(self) -> Hashable:
+        """What is equal for extractors that prepare pictures alike; each for itself, where nothing else is known."""
+        return id(self)
 
     def prepare(self, picture: np.ndarray) -> np.ndarray:
         """A picture (H, W, 3) uint8 as `encode` takes it, (h, w, 3) uint8, of one size for all; by default as it is."""
@@ -148,7 +155,7 @@ class TextExtractor(Extractor):
     most_tokens: float = math.inf
 
     def __call__(self, recording: HasWords) -> np.ndarray:
-        return self.encode(recording.words)
+        return self.finish(self.encode(recording.words))
 
     @abstractmethod
     def encode(self, words: str) -> np.ndarray:

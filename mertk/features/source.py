@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from mertk.config import InputConfig
+    from mertk.data.feature_record import FeatureRecord
     from mertk.features.extractor import Extractor
 
 #: makes an array (S,), (T, D) or (T, 2) of a recording
@@ -90,16 +91,16 @@ def _open_extractor(
     from mertk.content import convert
     from mertk.data.feature_record import FeatureRecord
     from mertk.data.recording_error import is_of_machine
+    from mertk.features.vectors import record_of_frames
 
     where = f"the {modality} features of this model"
     described = convert(record, FeatureRecord, where, "restore the model, or train again")
     kind = find_extractor(described.extractor, f"features.{modality}", trusted)
     try:
-        if FACES in described.options:
-            from mertk.features.face_crop import open_face_crop
-
-            return open_face_crop(kind, described, place, device)
-        return kind.from_record(described, place, device)
+        described, pool = record_of_frames(described)
+        extractor = _open_described(kind, described, place, device)
+        extractor.pool = pool
+        return extractor
     except MertkError:
         raise
     except Exception as error:  # options that no program wrote raise anything
@@ -108,3 +109,13 @@ def _open_extractor(
         raise MertkError(
             f"{where}: no {kind.__name__} can be made of their record ({first_line(error)}); restore the model."
         ) from error
+
+
+def _open_described(
+    kind: type[Extractor], described: FeatureRecord, place: str | None, device: torch.device
+) -> Extractor:
+    if FACES in described.options:
+        from mertk.features.face_crop import open_face_crop
+
+        return open_face_crop(kind, described, place, device)
+    return kind.from_record(described, place, device)

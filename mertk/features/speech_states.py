@@ -5,6 +5,7 @@ Legend: `S` waveform samples, `T` frames, `D` features.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from mertk.data.feature_record import SEVERAL_LAYERS
 from mertk.errors import MertkError
 from mertk.features.layers import LAST, LayerStates, choose_layers, name_layers
 from mertk.features.modalities import AudioExtractor
+from mertk.features.precision import check_precision, computing_in
 
 if TYPE_CHECKING:
     from mertk.data.feature_record import FeatureRecord
 
 
 class SpeechStates(AudioExtractor):
-    """Hidden states of a speech encoder, one utterance at a time: no padding, no gradient.
+    """Hidden states of a speech encoder, without gradient.
 
     Args:
         weights: as for `mertk.encoders.audio.PretrainedAudioEncoder`.
@@ -29,6 +31,7 @@ class SpeechStates(AudioExtractor):
         average: frames that are averaged to one.
         max_seconds: longest part of an utterance, from its start; None for all of it.
         device: where the encoder runs.
+        precision: None for float32; `bfloat16` computes products in it. States come back as float32.
 
     Attributes:
         layer: `output`, `layer_N`, or `layers_` and several names; their states stand side by side.
@@ -44,6 +47,7 @@ class SpeechStates(AudioExtractor):
         average: int = 1,
         max_seconds: float | None = None,
         device: str = "cpu",
+        precision: str | None = None,
     ) -> None:
         import torch
 
@@ -52,6 +56,7 @@ class SpeechStates(AudioExtractor):
         self.weights = weights
         self.average = average
         self.max_seconds = max_seconds
+        self.precision = check_precision(precision)
         self.encoder = PretrainedAudioEncoder(weights).eval().requires_grad_(False)
         self.device = torch.device(device)
         self.sample_rate_hz = SAMPLE_RATE_HZ
@@ -73,13 +78,19 @@ class SpeechStates(AudioExtractor):
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
         """States (T, D) float32 of samples (S,) at 16 kHz."""
+        return self.encode_together([samples])[0]
+
+    def encode_together(self, given: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """States (T, D) float32 of each of several samples (S,); padding never changes more than the last digits."""
         import torch
 
-        with torch.inference_mode():
-            waveform = torch.from_numpy(np.ascontiguousarray(samples))[None].to(self.device)
-            last, lengths = self.encoder(waveform, torch.tensor([len(samples)], device=self.device))
-            states = self._states.side_by_side(last)
-            return states[0, : int(lengths[0])].float().cpu().numpy()
+        from mertk.batch import pad_sequences
+
+        waveforms, lengths = pad_sequences([torch.from_numpy(np.ascontiguousarray(samples)) for samples in given])
+        with torch.inference_mode(), computing_in(self.precision, self.device):
+            last, num_frames = self.encoder(waveforms.to(self.device), lengths.to(self.device))
+            states = self._states.side_by_side(last).float().cpu().numpy()
+        return [own[:count] for own, count in zip(states, num_frames.tolist(), strict=True)]
 
 
 def _names(layer: int | str | None, count: int) -> list[str]:

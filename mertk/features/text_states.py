@@ -5,6 +5,7 @@ Legend: `T` tokens, `D` features.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mertk.encoders.weights import find_weights, read_config
 from mertk.errors import MertkError
 from mertk.features.layers import LAST, LayerStates, choose_layers, given_layers, name_layers
 from mertk.features.modalities import TextExtractor
+from mertk.features.precision import check_precision, computing_in
 from mertk.features.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class TextStates(TextExtractor):
-    """Hidden states of a text encoder or a language model, one text at a time: no padding, no gradient.
+    """Hidden states of a text encoder or a language model, without gradient.
 
     Args:
         weights: as for `mertk.encoders.text.PretrainedTextEncoder` or `mertk.encoders.language_model`, with its
@@ -30,6 +32,7 @@ class TextStates(TextExtractor):
         layer: None for the last states; several layers as text (`mertk.features.layers`).
         last_token: give the state of the last token alone, (1, D). Of a language model, which reads from left to right,
             it is the one that has read all others.
+        precision: None for float32; `bfloat16` computes products in it. States come back as float32.
 
     Raises:
         MertkError: weights or tokenizer missing, or of no text encoder; `last_token` of another than a language model.
@@ -42,12 +45,14 @@ class TextStates(TextExtractor):
         device: str = "cpu",
         layer: str | None = None,
         last_token: bool | None = None,
+        precision: str | None = None,
     ) -> None:
         import torch
 
         self.weights = weights
         self.tokenizer = Tokenizer(weights, max_tokens)
         self.device = torch.device(device)
+        self.precision = check_precision(precision)
         self.last_token = last_token or None
         self.encoder = _open_encoder(weights, bool(last_token)).eval().to(self.device)
         self.most_tokens = self.encoder.num_positions
@@ -64,7 +69,7 @@ class TextStates(TextExtractor):
 
     @property
     def options(self) -> dict[str, Any]:
-        return self.tokenizer.options | self._present("last_token")
+        return self.tokenizer.options | self._present("last_token", "precision")
 
     def encode(self, words: str) -> np.ndarray:
         """States (T, D) float32 of a text, or the last of them.
@@ -72,13 +77,27 @@ class TextStates(TextExtractor):
         Raises:
             MertkError: more tokens than the encoder has positions for, or tokens it does not know.
         """
+        return self.encode_together([words])[0]
+
+    def encode_together(self, given: Sequence[str]) -> list[np.ndarray]:
+        """States (T, D) float32 of each of several texts, or the last of them.
+
+        Padding never changes more than the last digits.
+
+        Raises:
+            MertkError: as `encode`, of any of them.
+        """
         import torch
 
-        tokens = torch.from_numpy(self.tokenizer.encode(words).astype(np.int64))[None].to(self.device)
-        with torch.inference_mode():
-            last, _ = self.encoder(tokens, torch.tensor([tokens.shape[1]], device=self.device))
-            states = self._states.side_by_side(last)[0].float().cpu().numpy()
-        return states[-1:] if self.last_token else states
+        from mertk.batch import pad_sequences
+
+        sequences = [torch.from_numpy(self.tokenizer.encode(words).astype(np.int64)) for words in given]
+        tokens, lengths = pad_sequences(sequences)
+        with torch.inference_mode(), computing_in(self.precision, self.device):
+            last, _ = self.encoder(tokens.to(self.device), lengths.to(self.device))
+            states = self._states.side_by_side(last).float().cpu().numpy()
+        first = lengths - 1 if self.last_token else torch.zeros_like(lengths)
+        return [own[start:end] for own, start, end in zip(states, first.tolist(), lengths.tolist(), strict=True)]
 
 
 def _open_encoder(weights: str, last_token: bool) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,9 @@ from mertk.errors import MertkError
 from mertk.features.corpus_extraction import CorpusExtraction
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
-    from mertk.data.recording_error import RecordingError
-    from mertk.features.extraction import Failure
+    from mertk.features.extraction import Failure, Maker, Result
     from mertk.features.extraction_plan import Dialogue
     from mertk.features.modalities import VideoExtractor
     from mertk.processes import Processes
@@ -43,9 +39,10 @@ class VideoExtraction(CorpusExtraction["VideoExtractor"]):
         dtype: str | None = None,
         max_lost: float = 0.01,
         overwrite: bool = False,
+        pool: str | None = None,
         decoders: int | None = None,
     ) -> None:
-        super().__init__(make, manifest, out, processes, dtype, max_lost, overwrite)
+        super().__init__(make, manifest, out, processes, dtype, max_lost, overwrite, pool)
         self.decoders = decoders
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Dialogue]:
@@ -71,19 +68,30 @@ class VideoExtraction(CorpusExtraction["VideoExtractor"]):
             first = first or rate
         raise MertkError(f"{self.manifest.source / 'video.scp'}: no video can be opened. The first: {first}")
 
-    def _finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
+    def check_company(self, extractors: Sequence[VideoExtractor]) -> None:
+        taken = {(extractor.rate_hz, extractor.max_seconds) for extractor in extractors}
+        if len(taken) > 1:
+            told = " and ".join(
+                f"{'all frames' if rate is None else f'{rate:g} frames a second'} of "
+                f"{'all' if seconds is None else f'{seconds:g} s'}"
+                for rate, seconds in sorted(taken, key=str)
+            )
+            raise MertkError(
+                f"the extractors want {told} of an utterance, but one pass over the videos takes the same frames for "
+                "all. Give them the same rate_hz and max_seconds, or extract one after the other."
+            )
+
+    def finish(self, num_frames: int, failures: list[Failure], seconds: float) -> None:
         from mertk.features.face_counts import count_faceless
 
-        super()._finish(num_frames, failures, seconds)
+        super().finish(num_frames, failures, seconds)
         count_faceless(self.out)
 
-    def extract(
-        self, items: Sequence[Dialogue], extractor: VideoExtractor, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
+    def extract(self, items: Sequence[Dialogue], makers: Sequence[Maker]) -> Iterator[Result]:
+        from mertk.features.vectors import record_of_frames
         from mertk.features.video_pipeline import extract, num_threads
 
-        rate = None if extractor.rate_hz else Fraction(record.rate_hz * extractor.step_frames)
-        threads = num_threads(self.processes, self.decoders)
-        with closing(extract(list(items), extractor, rate, *threads)) as results:
-            for segment, features in results:
-                yield segment.utterance, features
+        first = makers[0].extractor
+        shown, _ = record_of_frames(makers[0].record)
+        rate = None if first.rate_hz else Fraction(shown.rate_hz * first.step_frames)
+        return extract(list(items), makers, rate, *num_threads(self.processes, self.decoders))

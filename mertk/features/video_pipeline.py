@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,12 @@ from mertk.features.worker_threads import compute_on_one_core
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from mertk.data.video_segment import Pictures
+    from mertk.features.extraction import Maker
     from mertk.features.modalities import VideoExtractor
     from mertk.processes import Processes
 
-Result = tuple[Segment, "np.ndarray | RecordingError"]
+Result = tuple[Segment, "Pictures | RecordingError"]
 
 #: most bytes of frames that wait to be encoded, unless those of one segment are more
 WAITING_BYTES = 2**30
@@ -39,7 +41,7 @@ def read_dialogue(
     rate: Fraction | None,
     max_seconds: float | None,
     rate_hz: float | None,
-    preparing: Callable[[], Callable[[np.ndarray], np.ndarray]] | None = None,
+    preparing: Callable[[], Callable[[np.ndarray], Pictures]] | None = None,
 ) -> Iterator[Result]:
     """Frames of every segment of a video file; whatever goes wrong is told of those that are not yet there.
 
@@ -60,19 +62,22 @@ def read_dialogue(
 
 def extract(
     dialogues: list[Dialogue],
-    extractor: VideoExtractor,
+    makers: Sequence[Maker],
     rate: Fraction | None,
     num_decoders: int,
     num_encoders: int,
-) -> Iterator[Result]:
-    """Features (T, D) of every segment, or why there are none, in the order in which they get done.
+) -> Iterator[tuple[int, str, np.ndarray | RecordingError]]:
+    """Features (T, D) of every segment by every maker that misses it, or why there are none, in the order of getting
+    done: number of the maker, utterance, features.
 
     Args:
+        makers: whose extractors take the same frames; a file is decoded once for all of them.
         rate: frames per second that each file must have, within one per cent; None for any.
         num_decoders: threads that decode, each its own files.
         num_encoders: threads that encode.
     """
     file_of = {segment.utterance: dialogue.path for dialogue in dialogues for segment in dialogue.segments}
+    pictures = SharedPictures([maker.extractor for maker in makers])
     work: queue.SimpleQueue[Dialogue] = queue.SimpleQueue()
     for dialogue in dialogues:
         work.put(dialogue)
@@ -82,24 +87,28 @@ def extract(
 
     def decode() -> None:
         compute_on_one_core()
+        first = makers[0].extractor
         while True:
             try:
                 dialogue = work.get_nowait()
             except queue.Empty:
                 return
-            given = (rate, extractor.max_seconds, extractor.rate_hz, extractor.preparing)
-            for result in read_dialogue(dialogue, *given):
+            for result in read_dialogue(dialogue, rate, first.max_seconds, first.rate_hz, pictures.preparing):
                 decoded.put(result)
 
     def encode() -> None:
-        with computing_place(extractor.device):
+        with computing_place(makers[0].extractor.device):
             for segment, result in decoded:
-                if isinstance(result, RecordingError):
-                    encoded.put((segment, result))
-                    continue
                 name = segment.utterance
-                features = attempt(lambda frames=result: extractor.encode(frames), file_of[name], name)
-                encoded.put((segment, features))
+                for number, maker in enumerate(makers):
+                    if name in maker.missing:
+                        encoded.put((number, name, _encode(maker.extractor, number, result, name)))
+
+    def _encode(extractor: VideoExtractor, number: int, result: Any, name: str) -> np.ndarray | RecordingError:
+        if isinstance(result, RecordingError):
+            return result
+        frames = pictures.of(result, number)
+        return attempt(lambda: extractor.finish(extractor.encode(frames)), file_of[name], name)
 
     threads = [threading.Thread(target=decoded.feed, args=(decode, encoded), daemon=True) for _ in range(num_decoders)]
     threads += [threading.Thread(target=encoded.feed, args=(encode, encoded), daemon=True) for _ in range(num_encoders)]
@@ -112,6 +121,27 @@ def extract(
         encoded.cancel()
         for thread in threads:
             thread.join()
+
+
+class SharedPictures:
+    """Pictures for several extractors: what some of them prepare alike, a face that is cut out say, is made once."""
+
+    def __init__(self, extractors: Sequence[VideoExtractor]) -> None:
+        ways = {extractor.preparation: extractor for extractor in reversed(extractors)}
+        self._preparing = [extractor.preparing for extractor in ways.values()]
+        order = list(ways)
+        self._places = [order.index(extractor.preparation) for extractor in extractors]
+
+    def preparing(self) -> Callable[[np.ndarray], Pictures]:
+        """What prepares the pictures of one utterance: into one picture each, or a tuple of those that are wanted."""
+        prepare = [preparing() for preparing in self._preparing]
+        if len(prepare) == 1:
+            return prepare[0]
+        return lambda picture: tuple(one(picture) for one in prepare)
+
+    def of(self, frames: Pictures, number: int) -> np.ndarray:
+        """Frames (T, h, w, 3) for one of the extractors."""
+        return frames[self._places[number]] if isinstance(frames, tuple) else frames
 
 
 def computing_place(device: Any) -> Any:
@@ -158,7 +188,7 @@ class _Channel:
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        waiting = sum(getattr(value, "nbytes", 0) for _, value in self._items)
+        waiting = sum(_num_bytes(item[-1]) for item in self._items)
         return len(self._items) < self._size and waiting < self._max_bytes
 
     def __iter__(self) -> Iterator[Any]:
@@ -195,3 +225,7 @@ class _Channel:
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
+
+
+def _num_bytes(value: Any) -> int:
+    return sum(map(_num_bytes, value)) if isinstance(value, tuple) else getattr(value, "nbytes", 0)

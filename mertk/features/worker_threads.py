@@ -20,27 +20,36 @@ def map_in_threads(
     items: Iterable[Given],
     num_threads: int,
     initializer: Callable[[], Any] | None = None,
+    cost: Callable[[Given], float] = lambda _: 1.0,
+    most_ahead: float | None = None,
 ) -> Iterator[Result]:
     """Results in the order of the items, a few of which are worked on ahead; an error is raised in its result's place.
 
     Args:
         initializer: called once in each thread.
+        cost: what an item counts for among those that are worked on ahead.
+        most_ahead: sum of their costs from which on a result is waited for; None for four items a thread.
     """
+    most = 4 * num_threads if most_ahead is None else most_ahead
     pool = ThreadPoolExecutor(num_threads, initializer=initializer)
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[tuple[Future[Result], float]] = deque()
+    ahead = 0.0
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= 4 * num_threads:
-                yield waiting.popleft().result()
+            waiting.append((pool.submit(function, item), cost(item)))
+            ahead += waiting[-1][1]
+            while waiting and ahead >= most:
+                result, spent = waiting.popleft()
+                ahead -= spent
+                yield result.result()
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[0].result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def encode_in_threads(
-    function: Callable[[Given], Result], items: Iterable[Given], processes: Processes
+    function: Callable[[Given], Result], items: Iterable[Given], processes: Processes, most_ahead: float | None = None
 ) -> Iterator[Result]:
     """`map_in_threads` for what computes with torch: on CPU a thread for each core, on a GPU two.
 
@@ -48,8 +57,9 @@ def encode_in_threads(
     makes results the same bits whatever else is computed beside them.
     """
     if processes.device != "cpu":
-        return map_in_threads(function, items, 2)
-    return map_in_threads(function, items, min(processes.num_cores(), 16), compute_on_one_core)
+        return map_in_threads(function, items, 2, most_ahead=most_ahead)
+    num_threads = min(processes.num_cores(), 16)
+    return map_in_threads(function, items, num_threads, compute_on_one_core, most_ahead=most_ahead)
 
 
 def compute_on_one_core() -> None:

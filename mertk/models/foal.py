@@ -27,10 +27,10 @@ from mertk.losses.matching import matching_accuracy, matching_loss
 from mertk.losses.rows import check_rows, over_rows
 from mertk.models.base import Model, choose, feature_widths
 from mertk.models.foal_interaction import InteractionHead
-from mertk.models.foal_pairs import attend_pairs, draw_negatives
+from mertk.models.foal_pairs import Pool, attend_pairs, draw_negatives
 from mertk.models.foal_projection import ProjectionHead
 from mertk.nn.attention import CrossAttentionStack
-from mertk.nn.pooling import masked_mean, zero_padding
+from mertk.nn.pooling import Pooling, masked_mean, pooled_width, zero_padding
 
 #: Similarities are never divided by less: cosines reach 100 then, beyond which softmax saturates and training blows up.
 MIN_TEMPERATURE = 0.01
@@ -77,6 +77,7 @@ class FoalNet(Model):
         projection_dropout: in the projections to the common space.
         attention_dropout: on what a cross-attention layer adds to its input.
         classifier_dropout: before the classifier.
+        pooling: from frames to a vector: `mean`, as published, `attention` or `statistics` (`mertk.nn.pooling`).
 
     Raises:
         MertkError: arguments that do not fit together.
@@ -111,6 +112,7 @@ class FoalNet(Model):
         projection_dropout: float = 0.5,
         attention_dropout: float = 0.1,
         classifier_dropout: float = 0.0,
+        pooling: str = "mean",
     ) -> None:
         super().__init__()
         self.task = task
@@ -142,21 +144,27 @@ class FoalNet(Model):
             hidden_dropout = getattr(audio_encoder, "final_dropout", 0.0)
         self.hidden_dropout = nn.Dropout(hidden_dropout)
         self.classifier_dropout = nn.Dropout(classifier_dropout)
+        pools_inputs = self.has_alignment or (self.has_matching and self.has_interaction) or not self.is_fused
+        for name in self.modalities if pools_inputs else ():
+            self.add_module(f"{name}_pooling", Pooling(widths[name], pooling))
+        for asking, other in self.directions:
+            self.add_module(f"{asking}_to_{other}_pooling", Pooling(widths[asking], pooling))
+        pooled = {name: pooled_width(widths[name], pooling) for name in self.modalities}
         vectors = [asking for asking, _ in self.directions] or self.modalities
-        self.classifier = nn.Linear(sum(widths[name] for name in vectors), self.num_outputs)
+        self.classifier = nn.Linear(sum(pooled[name] for name in vectors), self.num_outputs)
         for asking, other in self.directions:
             stack = CrossAttentionStack(widths[asking], widths[other], num_heads, num_layers, attention_dropout)
             self.add_module(f"{asking}_to_{other}", stack)
         if self.has_alignment:
             for name in self.modalities:
-                projection = ProjectionHead(widths[name], projection_dim, projection_dropout)
+                projection = ProjectionHead(pooled[name], projection_dim, projection_dropout)
                 self.add_module(f"{name}_projection", projection)
             self.temperature = nn.Parameter(torch.tensor(float(temperature)))
         for asking, other in self.directions if self.has_matching else ():
             head = (
-                InteractionHead(widths[asking], widths[other], projection_dim, 2)
+                InteractionHead(pooled[asking], pooled[other], projection_dim, 2)
                 if self.has_interaction
-                else nn.Linear(widths[asking], 2)
+                else nn.Linear(pooled[asking], 2)
             )
             self.add_module(self._matching_name(asking, other), head)
 
@@ -192,7 +200,7 @@ class FoalNet(Model):
     def _forward(self, batch: Batch) -> Output:
         inputs = {modality: self._frames(batch, modality) for modality in self.modalities}
         if not self.is_fused:
-            (pooled,) = (masked_mean(frames, lengths) for frames, lengths in inputs.values())
+            (pooled,) = (self._pool(name)(*given) for name, given in inputs.items())
             return {"logits": self.classifier(self.classifier_dropout(pooled))}
         output = self._align(inputs) if "labels" in batch and self.has_alignment else {}
         negatives: list[torch.Tensor | None] = [None] * len(self.directions)
@@ -200,7 +208,14 @@ class FoalNet(Model):
             counts = distributed.row_counts(len(batch["labels"]), batch["labels"].device)
             *negatives, output["has_negative"] = self.draw_negatives(batch, output, counts)
         attended = [
-            self.attend_pairs(getattr(self, f"{asking}_to_{other}"), inputs[asking], inputs[other], mismatched)
+            self.attend_pairs(
+                getattr(self, f"{asking}_to_{other}"),
+                inputs[asking],
+                inputs[other],
+                mismatched,
+                self._pool(f"{asking}_to_{other}"),
+                self._pool(other),
+            )
             for (asking, other), mismatched in zip(self.directions, negatives, strict=True)
         ]
         if "has_negative" in output:
@@ -219,12 +234,18 @@ class FoalNet(Model):
             frames, lengths = encoder(frames, lengths)
         return zero_padding(self.hidden_dropout(frames), lengths), lengths
 
+    def _pool(self, name: str) -> Pool:
+        """What makes vectors of a modality's frames, or of those of a direction; their mean where no loss asks."""
+        return getattr(self, f"{name}_pooling", masked_mean)
+
     def embed(self, batch: Batch) -> Output:
         """What AVEL contrasts: unit vectors, such as `audio_embedding` (B, E), of each modality; `temperature` ()."""
         return self._align({modality: self._frames(batch, modality) for modality in self.modalities})
 
     def _align(self, inputs: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> Output:
-        vectors = {name: getattr(self, f"{name}_projection")(masked_mean(*inputs[name])) for name in self.modalities}
+        vectors = {
+            name: getattr(self, f"{name}_projection")(self._pool(name)(*inputs[name])) for name in self.modalities
+        }
         return {
             **{f"{name}_embedding": functional.normalize(vector, dim=1) for name, vector in vectors.items()},
             # The parameter is the divisor itself, as published. The guard adds a constant, so that a temperature below

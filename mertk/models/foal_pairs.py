@@ -18,6 +18,8 @@ from mertk.losses.matching import hard_negatives, shared_uniforms
 from mertk.nn.attention import CrossAttentionStack
 from mertk.nn.pooling import masked_mean
 
+Pool = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
 
 @torch.no_grad()
 def draw_negatives(
@@ -60,6 +62,8 @@ def attend_pairs(
     asking: tuple[torch.Tensor, torch.Tensor],
     context: tuple[torch.Tensor, torch.Tensor],
     negatives: torch.Tensor | None,
+    pool: Pool = masked_mean,
+    pool_looked_at: Pool = masked_mean,
 ) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
     """Pooled frames of one modality that attended to the other: (B, D), or (2 B, D) with the mismatched pairs.
 
@@ -71,6 +75,8 @@ def attend_pairs(
         asking: frames (B, T, D) and their lengths (B,).
         context: frames (B, F, E) of the other modality and their lengths (B,).
         negatives: (B,) global rows of the contexts to mismatch with; None for true pairs alone.
+        pool, pool_looked_at: from frames and lengths to vectors (`mertk.nn.pooling.Pooling`): of what attended, and of
+            what was looked at.
     """
     frames, lengths = asking
     looked_at, looked_at_lengths = context
@@ -86,7 +92,7 @@ def attend_pairs(
         rows = torch.arange(2 * len(frames), device=frames.device)
 
     def pool_context() -> torch.Tensor:
-        pooled = masked_mean(looked_at, looked_at_lengths)
+        pooled = pool_looked_at(looked_at, looked_at_lengths)
         return pooled if rows is None else pooled.index_select(0, rows)
 
-    return masked_mean(stack(frames, looked_at, looked_at_lengths, rows), lengths), pool_context
+    return pool(stack(frames, looked_at, looked_at_lengths, rows), lengths), pool_context

@@ -14,11 +14,11 @@ from torch import nn
 from mertk.batch import MODALITIES, Batch, Output
 from mertk.models.baseline import Baseline
 from mertk.nn.normalization import MaskedBatchNorm
-from mertk.nn.pooling import masked_mean
+from mertk.nn.pooling import Pooling
 
 
 class LateFusion(Baseline):
-    """Each modality votes by a linear map of the mean of its features, and the votes are added.
+    """Each modality votes by a linear map of the mean of its features (or of `pooling`), and the votes are added.
 
         output = sum_m W_m dropout((mean_t x_mt - mu_m) / sigma_m) + b_m        m audio, video, text
 
@@ -37,6 +37,7 @@ class LateFusion(Baseline):
         padding: `masked`: padding never changes a result. `fixed`: all sequences are filled up with zeros to
             the longest, and the zeros are read like any step.
         dropout: on the vectors.
+        pooling: from steps to a vector: `mean`, `attention` or `statistics` (`mertk.nn.pooling`).
 
     Raises:
         MertkError: arguments that do not fit together.
@@ -57,13 +58,16 @@ class LateFusion(Baseline):
         modalities: Sequence[str] = MODALITIES,
         padding: str = "masked",
         dropout: float = 0.0,
+        pooling: str = "mean",
     ) -> None:
         dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
         steps = {"audio": audio_steps, "video": video_steps, "text": text_steps}
         super().__init__(num_classes, task, criterion, dims, steps, text_encoder, modalities, padding)
-        self.norms = nn.ModuleDict({one: MaskedBatchNorm(width) for one, width in self.dims.items()})
+        self.poolings = nn.ModuleDict({one: Pooling(width, pooling) for one, width in self.dims.items()})
+        widths = {one: pooling.output_dim for one, pooling in self.poolings.items()}
+        self.norms = nn.ModuleDict({one: MaskedBatchNorm(width) for one, width in widths.items()})
         self.dropout = nn.Dropout(dropout)
-        self.votes = nn.ModuleDict({one: nn.Linear(width, self.num_outputs) for one, width in self.dims.items()})
+        self.votes = nn.ModuleDict({one: nn.Linear(width, self.num_outputs) for one, width in widths.items()})
 
     def forward(self, batch: Batch) -> Output:
         """Predict.
@@ -73,5 +77,5 @@ class LateFusion(Baseline):
         """
         logits: torch.Tensor | float = 0.0
         for one, steps in self.sequences(batch).items():
-            logits = logits + self.votes[one](self.dropout(self.norms[one](masked_mean(*steps))))
+            logits = logits + self.votes[one](self.dropout(self.norms[one](self.poolings[one](*steps))))
         return {"logits": logits}

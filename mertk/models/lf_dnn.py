@@ -42,6 +42,8 @@ class LfDnn(Baseline):
         post_fusion_dim: width of the layers behind the fusion.
         audio_dropout, video_dropout: in the subnets, behind the normalisation.
         post_fusion_dropout: on f.
+        pooling: from the frames of sound and picture to a vector: `mean`, as published, `attention` or `statistics`
+            (`mertk.nn.pooling`).
 
     Raises:
         MertkError: arguments that do not fit together.
@@ -69,13 +71,14 @@ class LfDnn(Baseline):
         audio_dropout: float = 0.2,
         video_dropout: float = 0.2,
         post_fusion_dropout: float = 0.2,
+        pooling: str = "mean",
     ) -> None:
         dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
         steps = {"audio": audio_steps, "video": video_steps, "text": text_steps}
         super().__init__(num_classes, task, criterion, dims, steps, text_encoder, modalities, padding)
         hidden = {"audio": audio_hidden_dim, "video": video_hidden_dim, "text": text_hidden_dim}
         dropouts = {"audio": audio_dropout, "video": video_dropout}
-        self.subnets, widths = make_subnets(self, hidden, dropouts, text_output_dim)
+        self.subnets, widths = make_subnets(self, hidden, dropouts, text_output_dim, pooling)
         self.dropout = nn.Dropout(post_fusion_dropout)
         self.layer_1 = nn.Linear(sum(widths.values()), post_fusion_dim)
         self.layer_2 = nn.Linear(post_fusion_dim, post_fusion_dim)

@@ -45,6 +45,8 @@ class LMF(Baseline):
         rank: of the factors, R.
         fusion_weights: of w and b: `trained`, or `fixed` as they were drawn, as released.
         audio_dropout, video_dropout: in the subnets, behind the normalisation.
+        pooling: from the frames of sound and picture to a vector: `mean`, as published, `attention` or `statistics`
+            (`mertk.nn.pooling`).
 
     Raises:
         MertkError: arguments that do not fit together.
@@ -72,6 +74,7 @@ class LMF(Baseline):
         fusion_weights: str = "trained",
         audio_dropout: float = 0.3,
         video_dropout: float = 0.3,
+        pooling: str = "mean",
     ) -> None:
         dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
         steps = {"audio": audio_steps, "video": video_steps, "text": text_steps}
@@ -82,7 +85,7 @@ class LMF(Baseline):
             raise MertkError(f"rank: got {rank}, expected at least 1.")
         hidden = {"audio": audio_hidden_dim, "video": video_hidden_dim, "text": text_hidden_dim}
         dropouts = {"audio": audio_dropout, "video": video_dropout}
-        self.subnets, widths = make_subnets(self, hidden, dropouts, text_output_dim)
+        self.subnets, widths = make_subnets(self, hidden, dropouts, text_output_dim, pooling)
         self.factors = nn.ParameterDict(
             {one: nn.Parameter(torch.empty(rank, width + 1, self.num_outputs)) for one, width in widths.items()}
         )

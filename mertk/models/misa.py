@@ -22,7 +22,7 @@ from mertk.losses.criterion import SquaredError
 from mertk.losses.precision import at_least_float32
 from mertk.losses.subspaces import difference_loss, similarity_loss
 from mertk.models.baseline import Baseline
-from mertk.nn.pooling import masked_mean
+from mertk.nn.pooling import Pooling
 from mertk.nn.recurrence import BidirectionalLSTM
 
 #: The order in which the released code joins the modalities' vectors.
@@ -60,6 +60,8 @@ class Misa(Baseline):
         feed_forward_dim: width of the hidden layer of the attention.
         attention_dropout: of its weights, in its hidden layer and on what is added.
         fusion_dropout: behind W1.
+        pooling: from the states of the text to a vector: `mean`, as published, `attention` or `statistics`
+            (`mertk.nn.pooling`).
 
     Raises:
         MertkError: arguments that do not fit together.
@@ -82,6 +84,7 @@ class Misa(Baseline):
         feed_forward_dim: int = 2048,
         attention_dropout: float = 0.1,
         fusion_dropout: float = 0.2,
+        pooling: str = "mean",
     ) -> None:
         if criterion is None and task == "regression":
             criterion = SquaredError()
@@ -96,7 +99,11 @@ class Misa(Baseline):
         self.readers = nn.ModuleDict(
             {one: SequenceReader(self.dims[one], orthogonal_start) for one in self.modalities if one != "text"}
         )
-        self.projections = self._for_each(lambda one: nn.Linear(self.dims[one] * (1 if one == "text" else 4), width))
+        widths = {one: 4 * self.dims[one] for one in self.modalities}
+        if "text" in self.modalities:
+            self.pooling = Pooling(self.dims["text"], pooling)
+            widths["text"] = self.pooling.output_dim
+        self.projections = self._for_each(lambda one: nn.Linear(widths[one], width))
         self.norms = self._for_each(lambda one: nn.LayerNorm(width))
         self.private = self._for_each(lambda one: nn.Linear(width, width))
         self.shared = nn.Linear(width, width)
@@ -169,7 +176,7 @@ class Misa(Baseline):
         for one in self.joined:
             steps, lengths = sequences[one]
             if one == "text":
-                vector = masked_mean(steps, lengths)
+                vector = self.pooling(steps, lengths)
             elif self.frames == "text" and "text" in sequences:
                 text, num_tokens = sequences["text"]
                 missing = max(text.shape[1] - steps.shape[1], 0)

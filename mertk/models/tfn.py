@@ -44,6 +44,8 @@ class TFN(Baseline):
         audio_dropout, video_dropout: in the subnets, behind the normalisation.
         post_fusion_dropout: on F.
         label_limit: largest absolute value of an intensity.
+        pooling: from the frames of sound and picture to a vector: `mean`, as published, `attention` or `statistics`
+            (`mertk.nn.pooling`).
 
     Raises:
         MertkError: arguments that do not fit together.
@@ -72,6 +74,7 @@ class TFN(Baseline):
         video_dropout: float = 0.3,
         post_fusion_dropout: float = 0.5,
         label_limit: float = 3.0,
+        pooling: str = "mean",
     ) -> None:
         dims = {"audio": audio_dim, "video": video_dim, "text": text_dim}
         steps = {"audio": audio_steps, "video": video_steps, "text": text_steps}
@@ -81,7 +84,7 @@ class TFN(Baseline):
         self.label_limit = label_limit
         hidden = {"audio": audio_hidden_dim, "video": video_hidden_dim, "text": text_hidden_dim}
         dropouts = {"audio": audio_dropout, "video": video_dropout}
-        self.subnets, widths = make_subnets(self, hidden, dropouts, text_output_dim)
+        self.subnets, widths = make_subnets(self, hidden, dropouts, text_output_dim, pooling)
         num_products = 1
         for width in widths.values():
             num_products *= width + 1

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from mertk.batch import length_mask
+from mertk.errors import MertkError
 from mertk.nn.exporting import is_exporting
+
+#: ways from a sequence to a vector
+POOLINGS = ("mean", "attention", "statistics")
 
 
 def zero_padding(sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -37,6 +42,87 @@ def masked_mean(sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """
     total = zero_padding(sequences, lengths).sum(dim=1)
     return total / lengths.clamp(min=1).to(total.dtype)[:, None]
+
+
+class Pooling(nn.Module):
+    """Sequences to one vector each; padding never changes a result.
+
+    - `mean` of the frames; it has no weights.
+    - `attention`: a mean of the frames whose weights are the softmax of one learned linear map of them, which starts at
+      zero, and so at the mean.
+    - `statistics`: mean and standard deviation, side by side (Snyder et al., Interspeech 2017); of one frame the
+      deviation is 0.
+
+    Args:
+        dim: D.
+        kind: one of these.
+
+    Attributes:
+        output_dim: width of the vectors, D or 2 D.
+
+    Raises:
+        MertkError: another kind.
+
+    >>> Pooling(4, "statistics")(torch.ones(2, 7, 4), torch.tensor([7, 3])).shape
+    torch.Size([2, 8])
+    """
+
+    def __init__(self, dim: int, kind: str = "mean") -> None:
+        super().__init__()
+        self.kind = kind
+        self.output_dim = pooled_width(dim, kind)
+        if kind == "attention":
+            self.score = nn.Linear(dim, 1, bias=False)
+            nn.init.zeros_(self.score.weight)
+
+    def forward(self, sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Map (B, T, D), which may hold anything behind their lengths (B,), to (B, `output_dim`)."""
+        if self.kind == "attention":
+            return self._weigh(zero_padding(sequences, lengths), lengths)
+        if self.kind == "statistics":
+            return masked_statistics(sequences, lengths)
+        return masked_mean(sequences, lengths)
+
+    def _weigh(self, sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        mask = length_mask(lengths.clamp(min=1), sequences.shape[1])
+        scores = self.score(sequences)[..., 0].float().masked_fill(~mask, -torch.inf)
+        weights = scores.softmax(dim=1).to(sequences.dtype)
+        return (weights[..., None] * sequences).sum(dim=1)
+
+
+def pooled_width(dim: int, kind: str) -> int:
+    """Width of the vectors of sequences of D features, as a `Pooling` of this kind makes them.
+
+    Raises:
+        MertkError: another kind.
+    """
+    if kind not in POOLINGS:
+        raise MertkError(f"pooling: got {kind!r}, expected one of {', '.join(POOLINGS)}.")
+    return 2 * dim if kind == "statistics" else dim
+
+
+def masked_statistics(sequences: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Mean and standard deviation over the real frames, side by side, computed in float32 at least.
+
+    The root has no slope at 0, where its gradient is taken to be 0: that of one frame, or of equal ones, stays finite.
+
+    Args:
+        sequences: (B, T, D); frames past the length may hold anything.
+        lengths: (B,) real frames.
+
+    Returns:
+        (B, 2 D); zeros for a sequence without frames.
+
+    >>> masked_statistics(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([2])).tolist()
+    [[2.0, 1.0]]
+    """
+    with torch.autocast(sequences.device.type, enabled=False):
+        exact = sequences.to(torch.promote_types(sequences.dtype, torch.float32))
+        mean = masked_mean(exact, lengths)
+        variance = masked_mean((exact - mean[:, None]).square(), lengths)
+        is_spread = variance > 0
+        deviation = torch.where(is_spread, torch.where(is_spread, variance, 1.0).sqrt(), 0.0)
+        return torch.cat([mean, deviation], dim=1).to(sequences.dtype)
 
 
 def pool_to_steps(frames: torch.Tensor, num_frames: torch.Tensor, num_steps: torch.Tensor, steps: int) -> torch.Tensor:

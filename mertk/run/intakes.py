@@ -121,6 +121,8 @@ class Intake:
         kind, rate_hz = self.given.kind, self.given.sample_rate_hz
         width = {"waveform": None, "tokens": 2}.get(kind, self.width)
         array = as_numpy(value)
+        if kind == "features" and array.ndim == 1:
+            array = array[None]  # the vector of an utterance is one frame
         has_type = array.dtype.kind in ("iu" if kind == "tokens" else "f")
         has_shape = array.ndim == (1 if kind == "waveform" else 2) and width in (None, array.shape[-1])
         if not (has_type and has_shape and array.size):
