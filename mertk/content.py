@@ -129,12 +129,13 @@ def parse_json(text: str, kind: type[Kind], where: str, remedy: str, has_nan: bo
     return convert(content, kind, where, remedy, has_nan)
 
 
-def check_format(found: Any, known: int, where: Path | str) -> None:
+def check_format(found: Any, known: int, where: Path | str, otherwise: str = "use the version that wrote it") -> None:
     """Refuse a file whose format this version does not know; those of earlier versions are read.
 
     Args:
         found: what stands in it under `format`; files of before there were any count as 1.
         known: the newest that is known.
+        otherwise: what to do where mertk cannot be updated.
 
     Raises:
         MertkError: it is newer, or no number of a format.
@@ -143,8 +144,8 @@ def check_format(found: Any, known: int, where: Path | str) -> None:
         raise MertkError(f"{where}: format {found!r:.40}, expected a number from 1 to {known}; restore it.")
     if found > known:
         raise MertkError(
-            f"{where}: format {found}, but mertk {mertk.__version__} knows formats up to {known}: a newer mertk wrote "
-            "it. Update mertk (pip install --upgrade), or use the version that wrote it."
+            f"{where}: format {found}, expected at most {known}, the newest that mertk {mertk.__version__} knows: "
+            f"a newer mertk wrote it. Update mertk (pip install --upgrade), or {otherwise}."
         )
 
 

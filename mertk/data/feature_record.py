@@ -114,7 +114,7 @@ def read_record(directory: str | Path) -> FeatureRecord:
         raise MertkError(
             f"{path} not found: {directory} is no feature directory; extract the features first."
         ) from error
-    check_format(record.format, FORMATS[-1], path)
+    check_format(record.format, FORMATS[-1], path, "extract the features again")
     if record.dtype not in DTYPES:
         raise MertkError(
             f"{path}: dtype is {record.dtype!r:.40}, expected {' or '.join(DTYPES)}; another version made the "
