@@ -1,0 +1,88 @@
+"""Links of documents that lead out of docs/: the site has a page of its own for each file that they lead to."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = "docs"
+#: folder of the site for what does not lie in docs/
+OUTSIDE = "source"
+PICTURES = (".png", ".svg")
+#: a link or a picture of Markdown to a file: its place and, perhaps, a heading in it
+LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(#[^)\s]*)?(?=\))")
+#: how the lines of a file are coloured
+LANGUAGES = {".py": "python", ".sh": "bash", ".yaml": "yaml", ".cfg": "ini", ".toml": "toml", ".json": "json"}
+
+
+def relink(markdown: str, uri: str) -> str:
+    """The text of a page with its links as the site has them."""
+    home = _folder(uri)
+
+    def replaced(link: re.Match) -> str:
+        target = posixpath.normpath(posixpath.join(home, link[1]))
+        if not (ROOT / target).exists():
+            return link[0]  # for mkdocs to complain of
+        return posixpath.relpath(_uri(target), posixpath.dirname(uri) or ".") + (link[2] or "")
+
+    return LINK.sub(replaced, markdown)
+
+
+def find_outside_files() -> dict[str, Path]:
+    """By its place on the site, every file or folder outside docs/ that documents lead to, and what these lead to."""
+    found: dict[str, Path] = {}
+    waiting = [(path.read_text(encoding="utf-8"), DOCS) for path in sorted((ROOT / DOCS).glob("*.md"))]
+    while waiting:
+        text, home = waiting.pop()
+        for link in LINK.finditer(text):
+            target = posixpath.normpath(posixpath.join(home, link[1]))
+            file, uri = ROOT / target, _uri(target)
+            if uri in found or target.startswith(("../", f"{DOCS}/")) or not file.exists():
+                continue
+            found[uri] = file
+            if file.is_dir():
+                waiting.append((_listing(file), target))
+            elif file.suffix == ".md":
+                waiting.append((file.read_text(encoding="utf-8"), posixpath.dirname(target)))
+    return found
+
+
+def page_of(file: Path) -> str:
+    """A page that shows a file, or what is in a folder; searches are not led to it."""
+    head = "---\nsearch: {exclude: true}\n---\n\n"
+    if file.suffix == ".md":
+        return head + file.read_text(encoding="utf-8")
+    title = f"# {file.relative_to(ROOT)}\n\n"
+    if file.is_dir():
+        return head + title + _listing(file)
+    text = file.read_text(encoding="utf-8").rstrip("\n")
+    return f"{head}{title}``````{LANGUAGES.get(file.suffix, 'text')}\n{text}\n``````\n"
+
+
+@cache
+def _listing(folder: Path) -> str:
+    """Links to the files of a folder."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in (*LANGUAGES, ".md"))
+    return "".join(f"- [{path.name}]({path.name})\n" for path in files)
+
+
+def _uri(target: str) -> str:
+    """Where the site has a file, whose place is that from the root of the checkout."""
+    if target.startswith(f"{DOCS}/"):
+        return target.removeprefix(f"{DOCS}/")
+    is_whole = Path(target).suffix in (".md", *PICTURES)
+    return f"{OUTSIDE}/{target}" + ("" if is_whole else ".md")
+
+
+def _folder(uri: str) -> str:
+    """The folder, from the root of the checkout, of the document that is a page of the site."""
+    folder, name = posixpath.split(uri)
+    if folder.split("/")[0] != OUTSIDE:
+        return posixpath.join(DOCS, folder)
+    home = posixpath.relpath(folder, OUTSIDE)
+    # The page of a folder stands beside it and lists what is in it.
+    inside = posixpath.normpath(posixpath.join(home, name.removesuffix(".md")))
+    return inside if (ROOT / inside).is_dir() else home
