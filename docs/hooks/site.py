@@ -38,4 +38,4 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    return site_links.relink(site_marks.fill(markdown), page.file.src_uri)
+    return site_links.relink(site_marks.fill(markdown), page.file.src_uri, site_links.titles_of(config.nav))

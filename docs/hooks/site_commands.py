@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import subprocess
+import textwrap
 from html import escape
 from pathlib import Path
 
@@ -34,13 +35,20 @@ def _describe(name: str, command: Command, level: int) -> str:
     with called_as(name):
         parser = parser_of(importlib.import_module(command.module).main)
     lines = [f"{'#' * level} {name}", "", _sentence(command.line), ""]
+    example = textwrap.dedent((parser.epilog or "").partition("example:\n")[2])
+    lines += ["```bash", example, "```", "", *_paragraphs(parser.description or ""), ""]
     for action in parser.added:
-        if action.help != argparse.SUPPRESS:
-            lines += [f"{_spelling(action)}", f":   {_help_of(action, parser)}", ""]
-    example = (parser.epilog or "").partition("example:\n")[2]
-    more = escape(parser.description or "")
-    lines += [*("" if not example else "".join(f"  {line}\n" for line in example.splitlines())).splitlines(), ""]
-    return "\n".join([*lines, f'<details markdown="0"><summary>In full</summary><pre>{more}</pre></details>', ""])
+        if action.dest != "help" and action.help != argparse.SUPPRESS:
+            lines += [_spelling(action), f":   {_help_of(action, parser)}", ""]
+    return "\n".join(lines)
+
+
+def _paragraphs(description: str) -> list[str]:
+    """What a program says of itself, folded away; the first paragraph, where there are others, stays in sight."""
+    return [
+        "<details class='program' markdown='0'><summary>In its own words</summary>"
+        f"<pre>{escape(description)}</pre></details>"
+    ]
 
 
 def _spelling(action: argparse.Action) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = "docs"
@@ -14,13 +16,24 @@ OUTSIDE = "source"
 PICTURES = (".png", ".svg")
 #: a link or a picture of Markdown to a file: its place and, perhaps, a heading in it
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(#[^)\s]*)?(?=\))")
+#: a link that is called as the document that it leads to
+NAMED = re.compile(r"\[[\w./-]+\.md\]\((?=([\w./-]+\.md)[)#])")
 #: how the lines of a file are coloured
 LANGUAGES = {".py": "python", ".sh": "bash", ".yaml": "yaml", ".cfg": "ini", ".toml": "toml", ".json": "json"}
 
 
-def relink(markdown: str, uri: str) -> str:
-    """The text of a page with its links as the site has them."""
+def relink(markdown: str, uri: str, titles: Mapping[str, str]) -> str:
+    """The text of a page with its links as the site has them.
+
+    Args:
+        uri: of the page.
+        titles: by the place of a document, how the navigation calls its page.
+    """
     home = _folder(uri)
+
+    def titled(link: re.Match) -> str:
+        title = titles.get(_uri(posixpath.normpath(posixpath.join(home, link[1]))))
+        return f"[{title}](" if title else link[0]
 
     def replaced(link: re.Match) -> str:
         target = posixpath.normpath(posixpath.join(home, link[1]))
@@ -28,7 +41,16 @@ def relink(markdown: str, uri: str) -> str:
             return link[0]  # for mkdocs to complain of
         return posixpath.relpath(_uri(target), posixpath.dirname(uri) or ".") + (link[2] or "")
 
-    return LINK.sub(replaced, markdown)
+    return LINK.sub(replaced, NAMED.sub(titled, markdown))
+
+
+def titles_of(nav: Any) -> dict[str, str]:
+    """By the place of a document, how a navigation, as mkdocs.yml has it, calls its page."""
+    found: dict[str, str] = {}
+    for entry in nav:
+        for title, inner in entry.items() if isinstance(entry, dict) else ():
+            found |= {inner: title} if isinstance(inner, str) else titles_of(inner)
+    return found
 
 
 def find_outside_files() -> dict[str, Path]:

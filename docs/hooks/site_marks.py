@@ -26,4 +26,6 @@ def fill(markdown: str) -> str:
     Raises:
         KeyError: nothing is called so.
     """
-    return MARK.sub(lambda mark: WRITERS[mark[1]](*filter(None, [mark[2]])), markdown)
+    filled = MARK.sub(lambda mark: WRITERS[mark[1]](*filter(None, [mark[2]])), markdown)
+    # GitHub wants a stroke in the code of a table escaped, and mkdocs shows it so.
+    return re.sub(r"`[^`\n]*`", lambda code: code[0].replace("\\|", "|"), filled)
