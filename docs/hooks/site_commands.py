@@ -36,19 +36,17 @@ def _describe(name: str, command: Command, level: int) -> str:
         parser = parser_of(importlib.import_module(command.module).main)
     lines = [f"{'#' * level} {name}", "", _sentence(command.line), ""]
     example = textwrap.dedent((parser.epilog or "").partition("example:\n")[2])
-    lines += ["```bash", example, "```", "", *_paragraphs(parser.description or ""), ""]
+    lines += ["```bash", example, "```", "", _in_full(parser.description or ""), ""]
     for action in parser.added:
         if action.dest != "help" and action.help != argparse.SUPPRESS:
             lines += [_spelling(action), f":   {_help_of(action, parser)}", ""]
     return "\n".join(lines)
 
 
-def _paragraphs(description: str) -> list[str]:
-    """What a program says of itself, folded away; the first paragraph, where there are others, stays in sight."""
-    return [
-        "<details class='program' markdown='0'><summary>In its own words</summary>"
-        f"<pre>{escape(description)}</pre></details>"
-    ]
+def _in_full(description: str) -> str:
+    """What a program says of itself, folded away."""
+    head = "<details class='program' markdown='0'><summary>In its own words</summary>"
+    return f"{head}<pre>{escape(description)}</pre></details>"
 
 
 def _spelling(action: argparse.Action) -> str:
@@ -71,7 +69,9 @@ def _help_of(action: argparse.Action, parser: Parser) -> str:
 
 def _describe_recipe() -> str:
     told = subprocess.run(["bash", ROOT / RECIPE, "--help"], capture_output=True, text=True, check=True).stdout
-    return f"## run.sh of a recipe\n\nThat of `{RECIPE}`; others have the same but for the corpus.\n\n```text\n{told}```\n"
+    return (
+        f"## run.sh of a recipe\n\nThat of `{RECIPE}`; others have the same but for the corpus.\n\n```text\n{told}```\n"
+    )
 
 
 def _sentence(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +64,7 @@ def find_outside_files() -> dict[str, Path]:
             if uri in found or target.startswith(("../", f"{DOCS}/")) or not file.exists():
                 continue
             found[uri] = file
-            if file.is_dir():
-                waiting.append((_listing(file), target))
-            elif file.suffix == ".md":
+            if file.suffix == ".md":
                 waiting.append((file.read_text(encoding="utf-8"), posixpath.dirname(target)))
     return found
 
@@ -84,11 +81,14 @@ def page_of(file: Path) -> str:
     return f"{head}{title}``````{LANGUAGES.get(file.suffix, 'text')}\n{text}\n``````\n"
 
 
-@cache
 def _listing(folder: Path) -> str:
-    """Links to the files of a folder."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in (*LANGUAGES, ".md"))
-    return "".join(f"- [{path.name}]({path.name})\n" for path in files)
+    """The files of a folder, each with the first line of what it says of itself."""
+    lines = []
+    for path in sorted(path for path in folder.iterdir() if path.suffix in LANGUAGES):
+        text = path.read_text(encoding="utf-8")
+        told = re.match(r'(?:#!.*\n)?(?:"""|# )(.+?)\.?(?:"""|\n)', text)
+        lines.append(f"- `{path.name}`" + (f": {told[1]}" if told and told[1].strip() else "") + "\n")
+    return "".join(lines)
 
 
 def _uri(target: str) -> str:
@@ -101,10 +101,7 @@ def _uri(target: str) -> str:
 
 def _folder(uri: str) -> str:
     """The folder, from the root of the checkout, of the document that is a page of the site."""
-    folder, name = posixpath.split(uri)
+    folder = posixpath.dirname(uri)
     if folder.split("/")[0] != OUTSIDE:
         return posixpath.join(DOCS, folder)
-    home = posixpath.relpath(folder, OUTSIDE)
-    # The page of a folder stands beside it and lists what is in it.
-    inside = posixpath.normpath(posixpath.join(home, name.removesuffix(".md")))
-    return inside if (ROOT / inside).is_dir() else home
+    return posixpath.relpath(folder, OUTSIDE)
