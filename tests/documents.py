@@ -10,7 +10,19 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: first words of command lines
 PROGRAMS = (
-    *("mertk", "python", "python3", "bash", "pip", "git", "accelerate", "tensorboard", "sbatch", "pytest", "pre-commit"),
+    *(
+        "mertk",
+        "python",
+        "python3",
+        "bash",
+        "pip",
+        "git",
+        "accelerate",
+        "tensorboard",
+        "sbatch",
+        "pytest",
+        "pre-commit",
+    ),
     *("run.sh", "cd", ".", "mkdocs", "docker", "uv"),
 )
 _FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
