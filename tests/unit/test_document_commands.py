@@ -1,15 +1,14 @@
 """Every command line and block of Python in the documents: run where a tiny model suffices, else parsed in full.
 
 Which it is stands here: pages of `RUN` are called in order, line by line, in a folder that has what they name; Python
-that defines something is run by the tests in `ELSEWHERE`. Of what is left, command lines are parsed, options and values,
-and the arguments of calls are held against what the functions take.
+that defines something is run by the tests in `ELSEWHERE`. Of what is left, command lines are parsed, options and
+values, and arguments of calls are held against what the functions take.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
-import glob
 import importlib
 import inspect
 import io
@@ -31,11 +30,17 @@ from mertk.data_prep.corpora import describe_corpora
 from mertk.parser import parser_of
 from tests.documents import DOCUMENTS, ROOT, Block, read_blocks
 from tests.listening_model import save_listener
+from tests.scored_runs import write_run
+from tests.small_run import write_data
 
 #: pages whose commands and Python are run here, each in a folder of its own
-RUN = ("predict.md", "settings.md")
+RUN = ("predict.md", "report.md", "settings.md", "splits.md", "statistics.md")
 #: command lines of these pages that are parsed alone, by a part of them, and why
-NOT_RUN = {"--segments vad": "tests/unit/test_timeline.py runs it, with a stand-in for the package"}
+NOT_RUN = {
+    "--segments vad": "tests/unit/test_timeline.py runs it, with a stand-in for the package",
+    "--metrics mae": "tests/unit/test_compare.py runs it, on intensities",
+    "--train train.jsonl": "tests/unit/test_audit.py runs it, on lists of its own",
+}
 #: pages with classes and functions of one's own, and the tests that run these
 ELSEWHERE = {
     "adding.md": "test_architecture_document.py",
@@ -77,6 +82,10 @@ def world(tmp_path_factory):
     for name in ("interview.mp4", "greeting.wav", "lecture.wav"):  # a file is what it holds, not what it is called
         sound = np.random.default_rng(len(name)).normal(0, 0.1, 5 * 16000)
         soundfile.write(folder / name, sound, 16000, format="WAV")
+    for name, right in (("paper", 0.7), ("paper_baseline", 0.5)):
+        for fold in (1, 2):
+            write_run(folder / "exp/iemocap/foal" / name, fold, right=right)
+    write_data(folder / "data/iemocap")
     (folder / "recipes").symlink_to(ROOT / "recipes")
     (folder / "mine.yaml").write_text("model: {component: mertk.models.foal.FoalNet}\nloss_weights: {ce: 1.0}\n")
     return folder
@@ -94,10 +103,9 @@ def test_a_page_runs_from_its_first_block_to_its_last(name, world, monkeypatch, 
         for line in block.commands() if block.kind == "commands" else ():
             if not re.match(PRINTED.get(name, "$."), line) and not any(part in line for part in NOT_RUN):
                 words = shlex.split(line, comments=True)[1:]
-                words = [found for word in words for found in (sorted(glob.glob(word)) or [word])]
                 assert main(words) == 0, (block.place, line, capsys.readouterr().err)
                 done += 1
-    assert done >= 2 and capsys.readouterr().out
+    assert done and capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("block", "line"), LINES, ids=[f"{block.place}-{n}" for n, (block, _) in enumerate(LINES)])
