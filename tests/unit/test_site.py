@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import mertk
 from mertk.command import COMMANDS
 from mertk.config import Config
 from mertk.config.legend import of_fields
@@ -74,6 +75,15 @@ def test_settings_and_commands_are_those_there_are(site):
     ] == []
     assert "--window SECONDS" in commands and "--protocol NAME" in commands
     assert 'id="mertk.models.hscl.HSCL.margin"' in page(site, "arguments")
+
+
+def test_python_and_contracts_are_those_there_are(site):
+    shown = words(page(site, "api"))
+    names = set(mertk.__all__) - {"__version__", "Model"}  # a contract
+    assert [name for name in sorted(names) if f"mertk.{name}" not in shown] == []
+    contracts = page(site, "contracts")
+    for name in ("models.base.Model", "features.modalities.TextExtractor", "tasks.base.Task", "models.encoder.Encoder"):
+        assert f'id="mertk.{name}"' in contracts, name
 
 
 def test_figures_and_licences_are_those_that_were_recorded(site):
