@@ -1,7 +1,7 @@
 """Write the figures of benchmarks into documents, between their markers, from the JSON that the benchmarks printed.
 
 The JSON files are kept in benchmarks/results, so that every figure can be traced and drawn up again. docs/scaling.md,
-docs/foal.md, docs/robustness.md and docs/benchmarks.md name the benchmark, and the section of its figures, of each of
+docs/matching.md, docs/robustness.md and docs/benchmarks.md name the benchmark, and the section of its figures, of each of
 their blocks; docs/benchmarks.md has all others in one.
 With `--check` nothing is written: exit code 1 when a document is not what the files say.
 """
@@ -29,7 +29,7 @@ BLOCK = re.compile(
 )
 DOCUMENT = ROOT / "docs/benchmarks.md"
 #: documents of named blocks
-BLOCK_DOCUMENTS = (ROOT / "docs/scaling.md", ROOT / "docs/foal.md", ROOT / "docs/robustness.md", DOCUMENT)
+BLOCK_DOCUMENTS = (ROOT / "docs/scaling.md", ROOT / "docs/matching.md", ROOT / "docs/robustness.md", DOCUMENT)
 
 
 def read_report(path: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _absent(entries: Mapping[str, Any], legend: Mapping[str, Meaning]) -> list[s
     lines = []
     for name, meaning in legend.items():
         if name not in entries:
-            told = "" if meaning.default is NEEDED else _flow(meaning.default)
+            told = "" if meaning.default is NEEDED else flow(meaning.default)
             lines += [*_comment(meaning), f"#{name}: {told}".rstrip()]
     return lines
 
@@ -102,7 +102,7 @@ def _comment(meaning: Meaning) -> list[str]:
     if meaning is COMPONENT or kind_of(meaning.hint).startswith("mapping"):
         told = meaning.text or inspect.getdoc(meaning.hint) or ""
     else:
-        default = "no default" if meaning.default is NEEDED else f"default {_flow(meaning.default)}"
+        default = "no default" if meaning.default is NEEDED else f"default {flow(meaning.default)}"
         told = f"{meaning.text} [{kind_of(meaning.hint)}; {default}]"
     return [f"# {line}" for line in textwrap.wrap(told.strip(), WIDTH, break_long_words=False)]
 
@@ -123,7 +123,7 @@ def _of_entries(hint: Any) -> Any:
     return (inner[0] if len(inner) == 1 else kinds[-1]) if kinds else Any
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value in one line of YAML."""
     import yaml
 

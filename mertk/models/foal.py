@@ -66,7 +66,7 @@ class FoalNet(Model):
             built.
         alignment, matching: whether there is AVEL, MEM (the paper's ablations). Only with two modalities or more.
         matching_head: what tells true pairs from mismatched ones: `pooled`, as published, is linear in the pooled
-            attended vector; `interaction` also sees its products with the pooled context (docs/foal.md says why).
+            attended vector; `interaction` also sees its products with the pooled context (docs/matching.md says why).
         positives: `mean` or `sum` over the positives of AVEL.
         contrast_rows: how processes share AVEL, with the same result (`mertk.losses.rows`): `local` or `all`.
         temperature: initial value of the learned divisor of the similarities.

@@ -1,4 +1,4 @@
-"""docs/architecture.md: its examples run together, its folders and modules are those there are."""
+"""docs/architecture.md names the folders and modules there are; the examples of docs/adding.md run together."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from tests.unit.test_import_rules import ROOT
 from tests.video_corpus import read_features
 
 TEXT = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+ADDING = (ROOT / "docs/adding.md").read_text(encoding="utf-8")
 WORDS = {"u1": "well", "u2": "not at all", "u3": "I see", "u4": "oh no", "u5": "good", "u6": "bad day"}
 
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
     """The examples as one module."""
-    code = "\n\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
+    code = "\n\n".join(re.findall(r"```python\n(.*?)```", ADDING, re.DOTALL))
     (tmp_path / "mine.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     module = importlib.import_module("mine")
@@ -37,7 +38,7 @@ def mine(tmp_path, monkeypatch):
 
 
 def test_method_task_schedule_and_tracker_train(mine, tmp_path):
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", ADDING, re.DOTALL)
     (tmp_path / "mine.yaml").write_text(yaml)
     write_data(tmp_path / "data")
     config = small_config(

@@ -13,6 +13,7 @@ INSTALLED_AS = {"sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml
 #: asked for and not imported
 EXCUSED = {
     "mtcnn": "holds the weights that find faces, which are read without its code",
+    "latex2mathml": "draws formulas for the pages of docs/, whose hooks are no package",
     "mkdocs-material": "a program: builds the pages of docs/, with the look that mkdocs.yml names",
     "mkdocstrings-python": "a plugin that mkdocs finds: pages of the interface, from docstrings",
     "setuptools": "builds the package (pyproject.toml), which a test does without a network",
