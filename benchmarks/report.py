@@ -1,8 +1,8 @@
 """Write the figures of benchmarks into documents, between their markers, from the JSON that the benchmarks printed.
 
 The JSON files are kept in benchmarks/results, so that every figure can be traced and drawn up again. docs/scaling.md,
-docs/matching.md, docs/robustness.md and docs/benchmarks.md name the benchmark, and the section of its figures, of each of
-their blocks; docs/benchmarks.md has all others in one.
+docs/matching.md, docs/robustness.md and docs/benchmarks.md name the benchmark, and the section of its figures, of each
+of their blocks; docs/benchmarks.md has all others in one.
 With `--check` nothing is written: exit code 1 when a document is not what the files say.
 """
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mertk.run.prediction import Predictor
     from mertk.tasks.answer import Answer, TimedAnswer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Answer",

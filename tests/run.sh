@@ -45,7 +45,7 @@ fi
 
 printf '== pytest\n'
 # The longest files first, each in one worker, so that what it made is made once.
-everything=(tests/recipes tests/distributed tests/parity tests/unit tests/slurm mertk)
+everything=(tests/recipes tests/distributed tests/parity tests/unit tests/slurm tests/gpu mertk)
 # Options alone (-m "not slow") choose among all of them.
 for word; do [[ -e ${word%%::*} ]] && everything=(); done
 set -- ${everything[@]+"${everything[@]}"} "$@"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mertk.data.manifest import read_corpus
+from mertk.data.manifest import load_manifest, read_corpus
+from mertk.errors import MertkError
 
 if TYPE_CHECKING:
     from mertk.config import Config
@@ -44,8 +46,30 @@ def corpus_of(manifest: Manifest) -> dict[str, Any]:
     """Content of corpus.json, that of lists of files too where they lie in the folds of a data directory."""
     if manifest.corpus or not manifest.source.is_file():
         return manifest.corpus
-    folders = manifest.source.absolute().parents
-    return next((read_corpus(folder.parent) for folder in folders if folder.name == "folds"), {})
+    folder = _directory_of(manifest)
+    return read_corpus(folder) if folder else {}
+
+
+def with_all_columns(manifest: Manifest) -> Manifest:
+    """A list of files that lies in the folds of a data directory as that has it: with who speaks, and all else.
+
+    Another manifest is given back as it is, and a list of utterances or files that the directory does not have.
+    """
+    folder = _directory_of(manifest)
+    if folder is None:
+        return manifest
+    try:
+        known = load_manifest(folder, need=("wav.scp",)).subset(manifest.ids)
+    except MertkError:
+        return manifest
+    return known if known.column("wav.scp") == manifest.column("wav.scp") else manifest
+
+
+def _directory_of(manifest: Manifest) -> Path | None:
+    """The data directory in whose folds a list of files lies."""
+    if not manifest.source.is_file():
+        return None
+    return next((one.parent for one in manifest.source.absolute().parents if one.name == "folds"), None)
 
 
 def describe_encoders(config: Config, model: Model) -> dict[str, dict[str, Any]]:

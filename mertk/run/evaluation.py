@@ -159,6 +159,7 @@ def score_part(
 ) -> dict[str, Any] | None:
     """Score the model of a run on a part; the main process writes the files and gets the results."""
     from mertk.run.clusters import CLUSTERS_FILE, clusters_text
+    from mertk.run.data_origin import with_all_columns
     from mertk.run.group_columns import GROUPS_FILE, groups_text
     from mertk.training.epoch_line import tell_figure
 
@@ -166,10 +167,8 @@ def score_part(
     if not accelerator.is_main_process:
         return None
     results, rows = tell_scores(accelerator, run_dir, config, saved, part, part_name, scores)
-    beside = {
-        CLUSTERS_FILE: clusters_text(part.manifest, scores.ids),
-        GROUPS_FILE: groups_text(part.manifest, scores.ids, tell),
-    }
+    known = with_all_columns(part.manifest)
+    beside = {CLUSTERS_FILE: clusters_text(known, scores.ids), GROUPS_FILE: groups_text(known, scores.ids, tell)}
     write_results(run_dir, part_name, results, rows, beside)
     shown = ", ".join(tell_figure(name, value) for name, value in results["metrics"].items() if value is not None)
     tell(f"{run_dir}: {part_name}, {results['count']} utterances: {shown}")

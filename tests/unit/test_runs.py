@@ -13,7 +13,7 @@ from mertk.data.feature_store import FeatureRecord, FeatureWriter, merge_parts
 from mertk.data.inputs import FeatureInput
 from mertk.data.manifest import load_manifest
 from mertk.errors import MertkError
-from mertk.run.data_origin import corpus_of, find_invented
+from mertk.run.data_origin import corpus_of, find_invented, with_all_columns
 from mertk.run.description import read_record
 from mertk.run.device import open_device
 from mertk.run.evaluation import find_finished_runs
@@ -51,6 +51,22 @@ def test_lists_of_files_in_a_data_directory_are_of_its_corpus(tmp_path):
     elsewhere = tmp_path / "train.scp"
     elsewhere.write_text("a /wav/a.wav sad\n")
     assert corpus_of(load_manifest(elsewhere)) == {}
+
+
+@pytest.mark.parametrize("known", ["b speech/b.wav", "b elsewhere/b.wav", ""])
+def test_lists_of_files_are_told_who_speaks_by_the_data_directory_that_they_are_of(tmp_path, known):
+    source = tmp_path / "data/folds/speaker-clean/1/test.scp"
+    source.parent.mkdir(parents=True)
+    source.write_text("b speech/b.wav sad\n")
+    (tmp_path / "data/wav.scp").write_text(f"a speech/a.wav\n{known}\n" if known else "a speech/a.wav\n")
+    (tmp_path / "data/utt2spk").write_text("a Ada\nb Bo\n" if known else "a Ada\n")
+    listed = load_manifest(source)
+    told = with_all_columns(listed)
+    if known == "b speech/b.wav":
+        assert (told.ids, told.column("utt2spk")) == (["b"], ["Bo"])
+        assert with_all_columns(told) is told
+    else:
+        assert told is listed
 
 
 def test_finished_runs_are_found_once(tmp_path):
