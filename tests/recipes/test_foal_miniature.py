@@ -251,11 +251,10 @@ def test_a_missing_corpus_is_one_message(checkout, tmp_path):
     assert not list(Path(tmp_path / "data").glob("wav.scp"))
 
 
-def test_adapters_of_the_speech_encoder_are_trained_and_scored(finished, recipe, tmp_path):
+def test_adapters_of_the_speech_encoder_are_trained(finished, recipe, tmp_path):
     exp, words = tmp_path / "exp", ("--folds", "1", "--num_processes", "1", "--audio", "lora", "--ablation", "audio")
-    recipe(exp, *words, "--stage", "3", "--stop_stage", "4", "training.epochs=1", "data.num_workers=0")
+    recipe(exp, *words, "--stage", "3", "--stop_stage", "3", "training.epochs=1", "data.num_workers=0")
     run = exp / "session-clean/fold_1/seed_1234"
-    assert json.loads((run / "results.json").read_text())["count"] == 49
     references = json.loads((run / "best/model.json").read_text())["references"]
     assert references["audio_encoder"]["weights"] == str(recipe.data / "corpus/models/wavlm")
     assert (run / "best/model.safetensors").stat().st_size < 100_000

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 
 import mertk
 from mertk.bin import export
-from mertk.checkup.examination import examine
+from mertk.checkup.needs import has_adapters
+from mertk.checkup.software import check_adapters
 from mertk.config import load_config
 from mertk.errors import MertkError
 from mertk.run.plan import Run, run_settings
@@ -118,9 +119,9 @@ def test_it_is_handed_on_merged_and_needs_neither_peft_nor_the_weights(trained, 
 
 
 def test_the_doctor_looks_for_peft(trained, monkeypatch):
-    config = [str(run_of(trained) / "config.yaml")]
-    told = {one.what: one for one in examine(config)}
-    assert told["adapters"].status == "ok" and told["adapters"].told.startswith("peft ")
+    description = load_config([run_of(trained) / "config.yaml"]).model
+    assert has_adapters(description) and not has_adapters(description | {"audio_encoder": None})
+    found = check_adapters()
+    assert found.status == "ok" and found.told.startswith("peft ")
     monkeypatch.setitem(sys.modules, "peft", None)
-    assert {one.what: one for one in examine(config)}["adapters"].status == "FAIL"
-    assert "adapters" not in {one.what for one in examine([])}
+    assert check_adapters().status == "FAIL"
