@@ -19,7 +19,7 @@ WINDOW_SAMPLES, HOP_SAMPLES = 400, 160
 
 
 class WhisperFrames(nn.Module):
-    """Frames of one window of Whisper: natural silence is far below speech, so a loudest band less 80 dB is the floor.
+    """Frames of windows of Whisper: logarithms of energies, none more than 80 dB below the loudest of its window.
 
     >>> WhisperFrames(num_mels=80)(torch.zeros(2, 16000)).shape
     torch.Size([2, 80, 100])
@@ -70,7 +70,9 @@ class KaldiFrames(nn.Module):
         return (_energies(windowed, self.FFT_SAMPLES) @ self.bands).clamp(min=self.FLOOR).log()
 
 
-def _bands(num_frequencies: int, num_mels: int, lowest_hz: float, norm: str | None, scale: str, **options: bool):
+def _bands(
+    num_frequencies: int, num_mels: int, lowest_hz: float, norm: str | None, scale: str, **options: bool
+) -> torch.Tensor:
     """(F, M) as transformers' own preprocessors have them."""
     from transformers.audio_utils import mel_filter_bank
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from mertk.data.feature_store import read_record
+from mertk.data_prep import extract_text, extract_video
 from mertk.encoders.audio import PretrainedAudioEncoder
 from mertk.encoders.language_model import LanguageModelEncoder
 from mertk.encoders.loading import load_pretrained
@@ -23,6 +25,7 @@ from mertk.features.text_states import TextStates
 from mertk.features.tokenizer import Tokenizer
 from mertk.nn.exporting import exporting
 from tests.tiny_encoders import AUDIO, LANGUAGE_MODELS, NUM_TOKENS, SIDE, TEXT, write_encoder
+from tests.video_corpus import RATE, read_features, write_corpus
 
 #: samples: two windows of Whisper and a part, an odd number of mel frames, less than a frame
 LENGTHS = (37000, 9160, 150)
@@ -322,3 +325,23 @@ def test_tokens_of_any_tokenizer_keep_what_stands_behind(folder):
 def test_language_models_are_those_without_an_encoder():
     kinds = {"gpt2": True, "llama": True, "gemma2": True, "opt": True, "bert": False, "roberta": False, "bart": False}
     assert {kind: is_language_model({"model_type": kind}) for kind in kinds} == kinds
+
+
+def test_a_corpus_of_videos_is_extracted_in_rows_of_two_frames(folder, tmp_path):
+    data = write_corpus(tmp_path / "data", only={"s0", "t1"})
+    options = ["--data", str(data), "--encoder", str(folder("videomae")), "--out", str(data / "movement")]
+    assert extract_video.main(options) == 0
+    record, features = read_record(data / "movement"), read_features(data / "movement")
+    assert record.rate_hz == pytest.approx(float(RATE) / 2) and record.layer == "tubelets"
+    assert {len(rows) for rows in features.values()} == {1, len(features["t1"])}  # s0 has two frames
+
+
+def test_a_corpus_of_texts_is_extracted_to_vectors_of_a_language_model(folder, tmp_path):
+    (tmp_path / "text").write_text("a good day\nb\n", encoding="utf-8")
+    options = ["--data", str(tmp_path), "--encoder", str(folder("qwen2")), "--out", str(tmp_path / "tokens")]
+    with pytest.raises(SystemExit):
+        extract_text.main([*options, "--last_token"])
+    assert extract_text.main([*options, "--embeddings", str(tmp_path / "vectors"), "--last_token"]) == 0
+    vectors = read_features(tmp_path / "vectors")
+    assert vectors["a"].shape == vectors["b"].shape == (1, 16)
+    assert read_features(tmp_path / "tokens")["b"].tolist() == [[0, 0]]

@@ -31,8 +31,10 @@ Of the data it is chosen, and told: the task, its classes, the modalities, the f
   --seeds "1 2 3"      every fold is trained with each of them (1234)
   --speech WEIGHTS     speech encoder, of --audio frozen, the variant frozen and those that train one, hub id or folder;
                        of frozen ones $default_speech
-  --clip WEIGHTS       CLIP model for pictures, of all variants but small ($default_clip)
-  --bert WEIGHTS       text encoder, where text is used ($default_bert)
+  --clip WEIGHTS       encoder of pictures or clips (docs/encoders.md), of all variants but small
+                       ($default_clip)
+  --bert WEIGHTS       text encoder, where text is used, frozen a language model too
+                       ($default_bert)
   --crop face          cut the largest, most central face out of each frame, for clips that show more than a face
   --max_tokens N       most tokens of a text (50)
   --max_seconds S      of an utterance what is heard and seen, from its start (10)

@@ -142,7 +142,7 @@ check_encoders() {
     [[ -z $speech || ${used[audio]-}:$variant:$audio =~ ^features:(frozen:|.*:frozen$) || -v used[model.audio_encoder.weights] ]] ||
         usage_error "--speech: no speech encoder is used by --method $base --variant $variant here; try --variant frozen"
     [[ -z $clip || (${used[video]-} == features && $variant != small) ]] ||
-        usage_error "--clip: no CLIP is used by --method $base --variant $variant here; try --variant frozen"
+        usage_error "--clip: no encoder of pictures is used by --method $base --variant $variant here; try --variant frozen"
     [[ -z $crop || ${used[video]-} == features ]] || usage_error "--crop: no picture is used here; see --modalities"
     [[ -z $bert || ${used[text]-} =~ ^(features|tokens)$ ]] ||
         usage_error "--bert: no text is used by --method $base here; see --modalities"
