@@ -178,7 +178,7 @@ def test_videos_of_which_other_frames_are_wanted_are_refused(tmp_path, capsys):
     assert "takes the same frames for all" in capsys.readouterr().err
 
 
-def test_a_vector_is_one_frame_to_writers_files_and_arrays_that_are_given(tmp_path):
+def test_a_vector_is_one_frame_to_published_files_and_arrays_that_are_given():
     from mertk.config import InputConfig
     from mertk.data.feature_record import FeatureRecord
     from mertk.data_prep.mmsa_values import read_array
@@ -186,12 +186,6 @@ def test_a_vector_is_one_frame_to_writers_files_and_arrays_that_are_given(tmp_pa
 
     record = FeatureRecord("audio", "E", "w", "f", "output", None, 3)
     vector = np.arange(3, dtype=np.float32)
-    with FeatureWriter(tmp_path / "vectors", record) as writer:
-        writer.write("a", vector)
-    from mertk.data.feature_store import FeatureStore, merge_parts
-
-    merge_parts(tmp_path / "vectors", ["a"])
-    np.testing.assert_array_equal(FeatureStore(tmp_path / "vectors").read("a"), vector[None])
     assert read_array(np.ones((2, 3)), "file", ["a", "b"], has_vectors=True).shape == (2, 1, 3)
     intake = Intake("audio", InputConfig(), record.as_dict(), 3, None)
     np.testing.assert_array_equal(intake.check(vector), vector[None])
