@@ -124,7 +124,7 @@ def measure(arguments: Any, folder: Path) -> tuple[list[dict[str, Any]], dict[st
     from mertk.processes import start_processes
 
     processes = start_processes()
-    on_cpu = processes.device == "cpu"
+    on_cpu = processes.computes_on_cpu
     size = "tiny" if arguments.tiny else arguments.model
     count = arguments.utterances or (6 if arguments.tiny else 12 if on_cpu else 1000)
     random = np.random.default_rng(arguments.seed)

@@ -36,6 +36,11 @@ class Processes:
     def is_main(self) -> bool:
         return self.rank == 0
 
+    @property
+    def computes_on_cpu(self) -> bool:
+        """Of several processes on CPU the device has a number, too."""
+        return self.device.partition(":")[0] == "cpu"
+
     def num_cores(self) -> int:
         """Processor cores for this process, its share of those that this job may use on this machine."""
         return max(1, available_cores() // self.local_count)

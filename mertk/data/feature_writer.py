@@ -132,7 +132,7 @@ class FeatureWriter:
         return {utterance for utterance, _ in self._keys}
 
     def write(self, utterance: str, features: np.ndarray, source: str = "-") -> None:
-        """Append the features (T, D) of an utterance, or its vector (D,) as one frame.
+        """Append the features (T, D) of an utterance; a vector is a matrix of one row.
 
         Args:
             source: a digest of what they were made from.
@@ -143,7 +143,7 @@ class FeatureWriter:
             OSError: the disk is full; what was complete before stays so.
         """
         self._check_name(utterance, source)
-        features = self._checked(utterance, features)  # (T, D)
+        features = self._checked(utterance, features)
         header = npy_header(*features.shape, self.record.dtype)
         padding = bytes(-(len(header) + features.nbytes) % ALIGNMENT)
         try:
@@ -170,7 +170,6 @@ class FeatureWriter:
 
     def _checked(self, utterance: str, features: np.ndarray) -> np.ndarray:
         where = f"utterance {utterance} ({self.directory}): {self.record.modality} features"
-        features = features[None] if features.ndim == 1 else features
         if features.ndim != 2 or features.shape[1] != self.record.dimension:
             raise MertkError(f"{where} have shape {features.shape}, the record says (T, {self.record.dimension}).")
         if len(features) == 0:

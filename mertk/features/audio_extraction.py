@@ -108,7 +108,7 @@ class AudioExtraction(CorpusExtraction["AudioExtractor"]):
     ) -> None:
         super().__init__(make, manifest, out, processes, dtype, max_lost, overwrite, pool)
         if batch_seconds is None:
-            batch_seconds = 0.0 if processes.device == "cpu" else BATCH_SECONDS
+            batch_seconds = 0.0 if processes.computes_on_cpu else BATCH_SECONDS
         self.batch_seconds = batch_seconds
 
     @cached_property
@@ -184,7 +184,7 @@ class AudioExtraction(CorpusExtraction["AudioExtractor"]):
         seconds = self._expected_seconds(items, makers)
         ordered = sorted(items, key=lambda item: (-seconds[item.path], item.path))
         limit = BatchLimit(self.batch_seconds, "s of sound", "--batch_seconds")
-        readers = 1 if self.processes.device == "cpu" else min(self.processes.num_cores(), 16)
+        readers = 1 if self.processes.computes_on_cpu else min(self.processes.num_cores(), 16)
         # The next batch is read while one is computed; of what is computed no more waits than is being written.
         heard = map_in_threads(
             lambda item: self._hear(item, makers),

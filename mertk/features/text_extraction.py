@@ -67,7 +67,7 @@ class TextExtraction(CorpusExtraction["TextExtractor"]):
     ) -> None:
         super().__init__(make, manifest, out, processes, dtype, max_lost, overwrite, pool)
         if batch_tokens is None:
-            batch_tokens = 0 if processes.device == "cpu" else BATCH_TOKENS
+            batch_tokens = 0 if processes.computes_on_cpu else BATCH_TOKENS
         self.batch_tokens = batch_tokens
 
     def read_items(self, skip: Container[tuple[str, str]] = ()) -> list[Utterance]:

@@ -158,7 +158,7 @@ def computing_place(device: Any) -> Any:
 def num_threads(processes: Processes, decoders: int | None = None) -> tuple[int, int]:
     """Decoders and encoders: on CPU an encoder for each core, on a GPU two, one of which copies while one computes."""
     cores = processes.num_cores()
-    if processes.device == "cpu":
+    if processes.computes_on_cpu:
         return decoders or 1, min(cores, 16)  # each holds a batch of activations
     return decoders or min(cores, 16), 2
 

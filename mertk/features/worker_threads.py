@@ -56,7 +56,7 @@ def encode_in_threads(
     The last bits of a product of matrices depend on the number of threads that compute it; one thread for each item
     makes results the same bits whatever else is computed beside them.
     """
-    if processes.device != "cpu":
+    if not processes.computes_on_cpu:
         return map_in_threads(function, items, 2, most_ahead=most_ahead)
     num_threads = min(processes.num_cores(), 16)
     return map_in_threads(function, items, num_threads, compute_on_one_core, most_ahead=most_ahead)

@@ -176,3 +176,16 @@ def test_videos_of_which_other_frames_are_wanted_are_refused(tmp_path, capsys):
     given = ["--extractor", "SmallPictures", "side=8", "SmallPictures", "side=8", "rate_hz=5"]
     assert extract_video.main(["--data", str(data), *given, "--out", str(data / "a"), str(data / "b")]) == 1
     assert "takes the same frames for all" in capsys.readouterr().err
+
+
+def test_a_vector_is_one_frame_to_published_files_and_arrays_that_are_given():
+    from mertk.config import InputConfig
+    from mertk.data.feature_record import FeatureRecord
+    from mertk.data_prep.mmsa_values import read_array
+    from mertk.run.intakes import Intake
+
+    record = FeatureRecord("audio", "E", "w", "f", "output", None, 3)
+    vector = np.arange(3, dtype=np.float32)
+    assert read_array(np.ones((2, 3)), "file", ["a", "b"], has_vectors=True).shape == (2, 1, 3)
+    intake = Intake("audio", InputConfig(), record.as_dict(), 3, None)
+    np.testing.assert_array_equal(intake.check(vector), vector[None])
