@@ -1,13 +1,15 @@
 """Foal-Net with WavLM-large on a CUDA device: utterances per second, share of the card's peak arithmetic, peak memory.
 
 One training step (forward, losses, backward, AdamW) under bfloat16 autocast, on random weights of the real sizes and
-utterances as long as IEMOCAP's, grouped by length. Four forms, with and without torch.compile and gradient
-checkpointing, each with `--batch_size` and with the largest batch that fits: doubled until memory runs out on
-utterances of 6 s. Each form runs in a process of its own, so that one that fails takes no other with it. The peak is
-measured by a large matrix product in the same run; the data sheet's figure stands beside it where the card is known.
+utterances as long as IEMOCAP's, grouped by length. Six forms: all of WavLM trained, with and without torch.compile and
+gradient checkpointing; adapters of rank 8 (LoRA); the last four layers alone. Each with `--batch_size` and with the
+largest batch that fits: doubled until memory runs out on utterances of 6 s. Each form runs in a process of its own, so
+that one that fails takes no other with it. The peak is measured by a large matrix product in the same run; the data
+sheet's figure stands beside it where the card is known.
 
-The work of a step (matrix products, convolutions, attention, forward and backward) is counted on the plain form and is
-the same for all: arithmetic done twice to save memory does not count, that done on padding does.
+The work of a step (matrix products, convolutions, attention, forward and backward) is counted on the plain form, for
+the forms that train all of WavLM: arithmetic done twice to save memory does not count, that done on padding does. Where
+a part is trained, it is counted on that form.
 
 Where there is no CUDA device it says so and ends with 0; `--device cpu --tiny` runs the same code on anything.
 """
@@ -43,7 +45,7 @@ DATA_SHEET = {
     "RTX 4090": 165.0,
     "RTX 3090": 71.0,
 }
-FORMS = ("plain", "checkpointed", "compiled", "compiled_checkpointed")
+FORMS = ("plain", "checkpointed", "lora", "last_layers", "compiled", "compiled_checkpointed")
 
 
 @program

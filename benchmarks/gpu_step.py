@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from mertk.batch import Batch
 
 WEIGHTS = {"ce": 1.0, "avel": 1.0, "mem": 0.1}
+#: forms that train a part of the speech encoder
+PARTLY_TRAINED = ("lora", "last_layers")
+
+
+def encoder_settings(form: str, num_layers: int) -> dict[str, Any]:
+    """Of the speech encoder in a form: adapters of rank 8, or the last sixth of its layers."""
+    if form.endswith("checkpointed"):
+        return {"gradient_checkpointing": True}
+    return {"lora": {"lora_rank": 8}, "last_layers": {"trained_layers": max(1, num_layers // 6)}}.get(form, {})
 
 
 def synchronize(device: str) -> None:
@@ -47,9 +56,8 @@ def matmul_teraflops(device: str, size: int, rounds: int = 5) -> float:
 
 def measure_form(arguments: Namespace) -> Iterator[dict[str, Any]]:
     """Rate, arithmetic and memory with `--batch_size` and the largest batch; gives what it knows after each part."""
-    plain = Step(Namespace(**{**vars(arguments), "form": "plain"}))
-    work = plain.count_work()
-    del plain
+    counted = arguments.form if arguments.form in PARTLY_TRAINED else "plain"
+    work = Step(Namespace(**{**vars(arguments), "form": counted})).count_work()
     step = Step(arguments)
     found: dict[str, Any] = {"batches": {}}
     found["batches"][str(arguments.batch_size)] = step.try_to_measure(arguments.batch_size, arguments.batches, work)
@@ -79,12 +87,13 @@ class Step:
         self.sizes = scaled(16, 2) if arguments.tiny else LARGE
         torch.manual_seed(arguments.seed)
         torch.set_float32_matmul_precision("high")
-        self.model = make_foal(self.sizes, gradient_checkpointing=arguments.form.endswith("checkpointed"))
+        self.model = make_foal(self.sizes, encoder_settings=encoder_settings(arguments.form, self.sizes["layers"]))
         self.model.to(self.device).train()
         # On CPU this only tries the program; there, making code would take minutes and tell nothing.
         backend = "inductor" if self.device == "cuda" else "aot_eager"
         self.compiled = torch.compile(self.model, dynamic=True, backend=backend) if self.is_compiled else self.model
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5, fused=self.device == "cuda")
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, lr=1e-5, fused=self.device == "cuda")
 
     def take(self, batch: Batch) -> None:
         """Forward, losses, backward, optimizer."""

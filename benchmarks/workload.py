@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,13 +101,14 @@ def scaled(divisor: int, num_layers: int) -> dict[str, int]:
 
 
 def make_foal(
-    sizes: dict[str, int], dropout: bool = True, gradient_checkpointing: bool = False, **arguments: Any
+    sizes: dict[str, int], dropout: bool = True, encoder_settings: Mapping[str, Any] | None = None, **arguments: Any
 ) -> FoalNet:
     """Foal-Net on a WavLM of the real architecture (seven convolutions, layer norm first) with random weights.
 
     Args:
         sizes: `conv`, `hidden`, `layers`, `heads`, `video`, as in LARGE.
         dropout: whether anything is random in training (SpecAugment too), as in WavLM-large.
+        encoder_settings: of `PretrainedAudioEncoder`, such as `gradient_checkpointing` or `lora_rank`.
         arguments: of FoalNet.
     """
     from torch.nn import Dropout
@@ -136,9 +137,7 @@ def make_foal(
     )
     with tempfile.TemporaryDirectory() as folder:
         config.save_pretrained(folder)
-        encoder = PretrainedAudioEncoder(
-            folder, gradient_checkpointing=gradient_checkpointing, normalize=True, random_weights=True
-        )
+        encoder = PretrainedAudioEncoder(folder, normalize=True, random_weights=True, **encoder_settings or {})
     model = FoalNet(NUM_CLASSES, audio_encoder=encoder, video_dim=sizes["video"], **arguments)
     if not dropout:
         for module in model.modules():
