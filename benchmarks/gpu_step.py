@@ -80,6 +80,7 @@ class Step:
         import torch
 
         from benchmarks.workload import LARGE, make_foal, scaled
+        from mertk.numerics import attend_at_any_length
 
         self.arguments = arguments
         self.device = arguments.device
@@ -87,6 +88,7 @@ class Step:
         self.sizes = scaled(16, 2) if arguments.tiny else LARGE
         torch.manual_seed(arguments.seed)
         torch.set_float32_matmul_precision("high")
+        attend_at_any_length()
         self.model = make_foal(self.sizes, encoder_settings=encoder_settings(arguments.form, self.sizes["layers"]))
         self.model.to(self.device).train()
         # On CPU this only tries the program; there, making code would take minutes and tell nothing.

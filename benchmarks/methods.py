@@ -78,11 +78,15 @@ def missing_device(device: str) -> str:
 
 
 def run_memory(arguments: argparse.Namespace, name: str) -> dict[str, float]:
-    """What `measure_memory` finds, in a process of its own.
+    """What `measure_memory` finds, on a processor in a process of its own.
 
     Raises:
         MertkError: it fails.
     """
+    if arguments.device == "cuda":
+        found = measure_memory(argparse.Namespace(**vars(arguments) | {"memory_of": name}))
+        say(f"{name}: " + ", ".join(f"{kind} {found[kind]:.0f} MB" for kind in KINDS))
+        return found
     words = ["--device", arguments.device, "--seed", str(arguments.seed)] + ["--tiny"] * arguments.tiny
     words += ["--threads", str(arguments.threads)] if arguments.threads else []
     command = [sys.executable, "-m", "benchmarks.methods", "--memory_of", name, *words]

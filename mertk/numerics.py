@@ -38,23 +38,33 @@ def compute_the_same_each_time() -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
+def attend_at_any_length() -> None:
+    """Have a GPU attend by kernels that take any length: cuDNN's are built anew for each, in a second or so."""
+    import torch
+
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 @contextmanager
 def keeping_algorithms() -> Iterator[None]:
-    """Within, algorithms may be asked for that give the same each time; afterwards it is as it was before."""
+    """Within, other algorithms may be asked for; afterwards it is as it was before."""
     import torch
 
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    with_cudnn = torch.backends.cuda.cudnn_sdp_enabled()
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cuda.enable_cudnn_sdp(with_cudnn)
 
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Within, TF32 is off; afterwards it is as whoever called had it."""
-    with keeping_precision():
+    """Within, TF32 is off, and attention takes any length; afterwards it is as whoever called had it."""
+    with keeping_precision(), keeping_algorithms():
         compute_in_full_float32()
+        attend_at_any_length()
         yield
 
 

@@ -1,4 +1,4 @@
-"""The convolutions in front of a speech encoder, computed as matrix products on processors.
+"""The convolutions in front of a speech encoder, over frames whose channels lie side by side in memory.
 
 Legend: `B` utterances, `T` frames, `C` channels in, `E` channels out.
 """
@@ -14,9 +14,9 @@ from mertk.nn.exporting import is_exporting
 class FrameConvolution(nn.Conv1d):
     """Convolution over time of frames (B, T, C) instead of (B, C, T).
 
-    Where the stride is s, every s frames lie one behind the other as a row of a matrix, so that a kernel of k frames is
-    ceil(k / s) matrix products, without a copy; on processors they are faster than convolutions, and a layer
-    normalisation behind needs no transposition.
+    A layer normalisation behind then needs no transposition. On a processor, where the stride is s, every s frames lie
+    one behind the other as a row of a matrix, so that a kernel of k frames is ceil(k / s) matrix products, without a
+    copy, which are faster than convolutions there. On a GPU frames are pictures of one row.
 
     >>> FrameConvolution(4, 6, kernel_size=3, stride=2)(torch.zeros(2, 9, 4)).shape
     torch.Size([2, 4, 6])
@@ -24,15 +24,23 @@ class FrameConvolution(nn.Conv1d):
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Map frames (B, T, C), T at least the kernel's, to (B, T', E)."""
-        if frames.device.type != "cpu" or is_exporting():
+        if is_exporting():
             return super().forward(frames.transpose(1, 2)).transpose(1, 2)
         (size,), (stride,) = self.kernel_size, self.stride
+        if frames.device.type != "cpu" and self.in_channels > 1:
+            return self.over_pictures(frames)
         kernel = self.weight.permute(2, 1, 0).reshape(size * self.in_channels, self.out_channels)
         if self.in_channels == 1:  # so thin that one product of copied rows is better than two of thinner ones
             found = frames[..., 0].unfold(1, size, stride) @ kernel
         else:
             found = self._products(frames.contiguous(), kernel)
         return found if self.bias is None else found + self.bias
+
+    def over_pictures(self, frames: torch.Tensor) -> torch.Tensor:
+        """What `forward` does, by a convolution of pictures (B, C, 1, T) whose channels come last in memory."""
+        pictures = frames[:, None].permute(0, 3, 1, 2)
+        found = nn.functional.conv2d(pictures, self.weight[:, :, None], self.bias, stride=(1, *self.stride))
+        return found.permute(0, 2, 3, 1)[:, 0]
 
     def _products(self, frames: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
         (size,), (stride,) = self.kernel_size, self.stride

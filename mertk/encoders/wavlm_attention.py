@@ -99,15 +99,19 @@ class FusedAttention(WavLMAttention):
     ) -> tuple[torch.Tensor, None, torch.Tensor]:
         """What `forward` does, on any device."""
         num_rows, num_frames, width = frames.shape
+        if torch.is_autocast_enabled(frames.device.type):  # once, not at each of four linear layers
+            frames = frames.to(torch.get_autocast_dtype(frames.device.type))
         if position_bias is None:
             position_bias = self.distance_bias(num_frames, frames.device)
         shape = num_rows, num_frames, self.num_heads, self.head_dim
         projections = self.q_proj, self.k_proj, self.v_proj
         queries, keys, values = (project(frames).view(shape).transpose(1, 2) for project in projections)
-        bias = self._gates(frames.view(shape).transpose(1, 2)).to(queries.dtype) * position_bias.to(queries.dtype)
+        gates = self._gates(frames.view(shape).transpose(1, 2)).to(queries.dtype)
+        hidden = queries.new_zeros(num_rows, 1, 1, position_bias.shape[3])
         if mask is not None:
-            columns = functional.pad(mask, (0, bias.shape[3] - num_frames))
-            bias = bias.masked_fill_(~columns[:, None, None], -torch.inf)
+            hidden[..., :num_frames].masked_fill_(~mask[:, None, None], -torch.inf)
+        # One pass over what is as large as the scores.
+        bias = torch.addcmul(hidden, gates, position_bias.to(queries.dtype))
         attended = functional.scaled_dot_product_attention(
             queries, keys, values, bias[..., :num_frames], self.dropout if self.training else 0.0
         )

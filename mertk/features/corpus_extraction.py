@@ -61,7 +61,8 @@ def compute_exactly() -> None:
     """Have a GPU give equal features on every run, in full precision where nothing else is asked for."""
     import torch
 
-    from mertk.numerics import compute_in_full_float32
+    from mertk.numerics import attend_at_any_length, compute_in_full_float32
 
     compute_in_full_float32()
+    attend_at_any_length()
     torch.backends.cudnn.deterministic = True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
 from mertk.library_warnings import without_reports
-from mertk.numerics import compute_in_full_float32, compute_the_same_each_time
+from mertk.numerics import attend_at_any_length, compute_in_full_float32, compute_the_same_each_time
 from mertk.processes import check_process_count, is_on_cpu, is_told_to_use_cpu, leave_group, starting
 from mertk.training.launch_request import Request, read_request
 from mertk.training.trackers import check_trackers, trackers_of_accelerate
@@ -69,6 +69,7 @@ def start_accelerator(config: TrainingConfig, run_dir: Path | None = None) -> Ac
         raise MertkError(f"precision {precision} was asked for, but {engine_precision(accelerator)} came up.")
     if precision == "no":
         compute_in_full_float32()
+    attend_at_any_length()
     if config.deterministic:
         compute_the_same_each_time()
     return accelerator

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mertk.encoders.audio import PretrainedAudioEncoder
+from mertk.encoders.front_end import FrameConvolution
 from mertk.errors import MertkError
 from mertk.models.foal import FoalNet
 
@@ -227,3 +228,13 @@ def test_foal_net_drops_out_as_the_encoder_says(tmp_path):
     assert FoalNet(**arguments).hidden_dropout.p == 0.3
     assert FoalNet(**arguments, hidden_dropout=0.1).hidden_dropout.p == 0.1
     assert FoalNet(num_classes=4, video_dim=12, modalities=["video"]).hidden_dropout.p == 0.0
+
+
+@pytest.mark.parametrize(("size", "stride"), [(3, 2), (2, 2), (5, 1)])
+def test_frames_are_convolved_alike_as_pictures_of_one_row(size, stride):
+    torch.manual_seed(0)
+    convolution = FrameConvolution(4, 6, size, stride).double()
+    frames = torch.randn(2, 11, 4, dtype=torch.float64)
+    found = convolution.over_pictures(frames)
+    torch.testing.assert_close(found, convolution(frames), rtol=1e-12, atol=1e-12)
+    assert found.is_contiguous()  # the layer behind normalises over channels that lie side by side

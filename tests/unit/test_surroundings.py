@@ -37,8 +37,8 @@ def surroundings():
     """All that a call may not move, as plain values; draws from no generator."""
     name, keys, *rest = np.random.get_state()
     drawn = random.getstate(), keys.tolist(), rest, torch.get_rng_state().tolist()
-    switches = torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(), precisions()
-    return *drawn, *switches
+    algorithms = torch.are_deterministic_algorithms_enabled(), torch.backends.cuda.cudnn_sdp_enabled()
+    return *drawn, *algorithms, torch.is_grad_enabled(), precisions()
 
 
 @pytest.fixture
