@@ -9,7 +9,8 @@ import pytest
 import mertk
 from mertk.data.manifest import load_manifest, validate_directory
 from mertk.errors import MertkError
-from tests.fixtures.formats.write import FOAL, FORMATS, PLACE, replace_in_texts, tell
+from tests.fixtures.formats.write import FOAL, FORMATS, PLACE, SETTINGS, replace_in_texts, tell
+from tests.small_run import small_config
 
 VERSIONS = sorted(path.name for path in FORMATS.iterdir() if (path / "expected.json").is_file())
 
@@ -45,6 +46,20 @@ def test_what_a_version_wrote_answers_as_it_did(tmp_path, version):
     expected = leaves(json.loads((folder / "expected.json").read_text()))
     assert expected
     assert leaves(tell(folder)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_training_that_a_version_began_goes_on_to_the_end_of_one_that_was_not_stopped(tmp_path, version):
+    folder = copy_of(version, tmp_path / "written")
+    (checkpoint,) = (folder / "interrupted/checkpoints").iterdir()
+    assert checkpoint.name == "step_00000001"
+    mertk.train(small_config(folder / "data", folder / "interrupted", *SETTINGS), resume=True)
+    for name in ("step", "train", "validation"):
+        found, expected = (
+            [json.loads(line)[name] for line in (folder / run / "history.jsonl").read_text().splitlines()]
+            for run in ("interrupted", "run")
+        )
+        assert leaves(found) == pytest.approx(leaves(expected), abs=1e-6)
 
 
 def test_a_run_is_told_before_it_is_scored_again(written):
