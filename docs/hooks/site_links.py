@@ -15,6 +15,8 @@ OUTSIDE = "source"
 PICTURES = (".png", ".svg")
 #: a link or a picture of Markdown to a file: its place and, perhaps, a heading in it
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(#[^)\s]*)?(?=\))")
+#: a picture of HTML in Markdown, which mkdocs leaves as it is
+DRAWN = re.compile(r'\b(src|srcset)="([^":]+)"')
 #: a link that is called as the document that it leads to
 NAMED = re.compile(r"\[[\w./-]+\.md\]\((?=([\w./-]+\.md)[)#])")
 #: how the lines of a file are coloured
@@ -40,7 +42,11 @@ def relink(markdown: str, uri: str, titles: Mapping[str, str]) -> str:
             return link[0]  # for mkdocs to complain of
         return posixpath.relpath(_uri(target), posixpath.dirname(uri) or ".") + (link[2] or "")
 
-    return LINK.sub(replaced, NAMED.sub(titled, markdown))
+    def drawn(picture: re.Match) -> str:
+        target = posixpath.normpath(posixpath.join(home, picture[2]))
+        return f'{picture[1]}="{posixpath.relpath(_uri(target), _url(uri))}"'
+
+    return DRAWN.sub(drawn, LINK.sub(replaced, NAMED.sub(titled, markdown)))
 
 
 def titles_of(nav: Any) -> dict[str, str]:
@@ -97,6 +103,12 @@ def _uri(target: str) -> str:
         return target.removeprefix(f"{DOCS}/")
     is_whole = Path(target).suffix in (".md", *PICTURES)
     return f"{OUTSIDE}/{target}" + ("" if is_whole else ".md")
+
+
+def _url(uri: str) -> str:
+    """The folder that a browser sees a page in."""
+    path = Path(uri)
+    return str(path.parent if path.stem in ("index", "README") else path.with_suffix(""))
 
 
 def _folder(uri: str) -> str:

@@ -57,7 +57,7 @@ TIERS = (
         ),
         Box(
             "Encoders",
-            ("of voice, face and words:", "frozen, fine-tuned, or", "trained from nothing"),
+            ("of voice, face and words:", "frozen, LoRA, fine-tuned,", "or trained from nothing"),
             "mertk extract audio",
         ),
         Box(

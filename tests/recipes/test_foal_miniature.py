@@ -1,7 +1,12 @@
-"""The Foal-Net recipe, really launched on the miniature corpus: shortened, but every stage and every program."""
+"""The Foal-Net recipe, really launched on the miniature corpus: shortened, but every stage and every program.
+
+Its experiment is that of docs/start.md, with a second fold and one more epoch.
+"""
 
 import json
 import re
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,14 +14,23 @@ import pytest
 
 import mertk
 from mertk.bin import cross_validate, train
+from mertk.command import main
 from mertk.data_prep import extract_audio
 from mertk.report.experiments import collect
+from tests.documents import read_blocks
 from tests.programs import call
-from tests.recipes.stages import FOAL, StagedRecipe
+from tests.recipes.stages import FOAL, ROOT, StagedRecipe
 
 pytestmark = [pytest.mark.recipe, pytest.mark.slow]
 
 SHORT = ("training.epochs=4", "data.num_workers=0")
+#: the command lines of docs/start.md, up to those of one's own table, which are those of tests/recipes/test_own.py
+START = [
+    shlex.split(line)
+    for block in read_blocks(ROOT / "docs/start.md")[:2]
+    for line in block.commands()
+    if line.startswith(("bash ", "mertk "))
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +51,20 @@ def recipe(checkout, tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(recipe, tmp_path_factory):
     """Experiment of two folds, and what the recipe printed."""
-    exp = tmp_path_factory.mktemp("exp") / "full"
+    _, script, *options = START[0]
+    assert script == "recipes/iemocap/foal/run.sh"
+    exp = tmp_path_factory.mktemp("start") / options[options.index("--exp") + 1]
     return exp, recipe(exp, "--folds", "1 2", "--num_processes", "1", *SHORT)
+
+
+@pytest.fixture(scope="module")
+def clip(recipe, finished, tmp_path_factory):
+    """A video file with picture and sound, as a user would have it."""
+    dialogue = next(path for path in sorted((recipe.data / "corpus").glob("Session1/dialog/avi/DivX/Ses*.avi")))
+    wav = next(iter(sorted((recipe.data / "corpus/Session1/sentences/wav" / dialogue.stem).glob("*.wav"))))
+    path = tmp_path_factory.mktemp("clip") / "mine.avi"
+    add_sound(dialogue, wav, path)
+    return path
 
 
 def test_the_recipe_goes_from_nothing_to_a_table(finished):
@@ -176,7 +202,7 @@ def test_the_original_interface_takes_three_column_scp_files(finished, recipe, c
 
 
 def add_sound(video, wav, target):
-    """A video file with picture and sound, as a user would have it."""
+    """Write picture and sound into one file."""
     import av
     import soundfile
 
@@ -194,11 +220,19 @@ def add_sound(video, wav, target):
             out.mux(packet)
 
 
-def test_a_recording_of_ones_own_is_predicted(finished, recipe, checkout, tmp_path):
+def test_ten_minutes_end_with_an_answer(finished, clip, monkeypatch, capsys):
+    """What docs/start.md has behind the training, in the folder that it is in."""
+    folder = finished[0].parents[1]
+    monkeypatch.chdir(folder)
+    shutil.copy(clip, folder / START[-1][-1])
+    assert [main(words[1:]) for words in START[1:]] == [0, 0], capsys.readouterr()
+    header, row = capsys.readouterr().out.splitlines()[-2:]
+    assert header.split("\t")[:2] == ["file", "prediction"] and row.startswith("my_clip.mp4\t")
+
+
+def test_a_recording_of_ones_own_is_predicted(finished, clip, checkout, tmp_path):
     exp, _ = finished
-    dialogue = next(path for path in sorted((recipe.data / "corpus").glob("Session1/dialog/avi/DivX/Ses*.avi")))
-    wav = next(iter(sorted((recipe.data / "corpus/Session1/sentences/wav" / dialogue.stem).glob("*.wav"))))
-    add_sound(dialogue, wav, tmp_path / "mine.avi")
+    shutil.copy(clip, tmp_path / "mine.avi")
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     models = [str(exp / f"session-clean/fold_{fold}/seed_1234/best") for fold in (1, 2)]
     predict = (sys.executable, "-m", "mertk.bin.predict", "--model", *models, "--half", "left", "--out")

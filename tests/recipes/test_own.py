@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mertk.data_prep.synthetic import emotion, face, voice
+from tests.documents import read_blocks
 from tests.own_corpus import NUM_CLIPS, write_clip, write_corpus
 from tests.programs import call
 from tests.recipes.stages import ROOT
@@ -50,6 +51,15 @@ def example(checkout, tmp_path_factory):
         words[words.index("--model") + 1 : words.index("--model") + 1] = models
         printed.append(call(*mertk, *words, checkout=checkout))
     return folder, printed
+
+
+def test_ten_minutes_show_the_same_commands():
+    """Step 3 of docs/start.md: those of the example, without what its faulty table needs."""
+    *_, block = (block for block in read_blocks(ROOT / "docs/start.md") if block.kind == "commands")
+    look, train, predict = commands()
+    shown = [shlex.split(line) for line in block.commands()]
+    assert shown[:2] == [look, train[: train.index("--prepare")]]
+    assert shown[2][:-1] == predict[:-1]
 
 
 def test_all_faults_are_told_at_once_and_nothing_is_written(example):

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -57,6 +58,15 @@ def test_every_document_is_a_page_and_every_mark_filled(site):
     names = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
     assert [name for name in sorted(names) if not (site / name / "index.html").exists()] == []
     assert [path for path in site.rglob("*.html") if "<!-- site:" in path.read_text(encoding="utf-8")] == []
+
+
+def test_pictures_are_where_pages_look_for_them(site):
+    missing = []
+    for path in site.rglob("*.html"):
+        for place in re.findall(r'<(?:img|source)[^>]* (?:src|srcset)="?([^" >]+)', path.read_text(encoding="utf-8")):
+            if not place.startswith("data:") and not (path.parent / unquote(place)).exists():
+                missing.append((path.relative_to(site), place))
+    assert missing == []
 
 
 def test_links_out_of_the_documents_lead_to_pages_that_show_the_files(site):

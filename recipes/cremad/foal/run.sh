@@ -2,7 +2,7 @@
 # Foal-Net on CREMA-D, sound and picture of acted clips: from the corpus to a table of results, by five folds of actors.
 #
 #   --variant NAME       paper (default): as the paper describes it; released: as the published code computes it;
-#                        interaction: the paper's, with a head that matching can learn with (docs/foal.md);
+#                        interaction: the paper's, with a head that matching can learn with (docs/matching.md);
 #                        small: trained from nothing, on log-mel frames and small grey pictures; nothing is downloaded
 #   --ablation NAME      full (default), avel or mem (one of the two losses), baseline (neither), audio, video (one alone)
 #

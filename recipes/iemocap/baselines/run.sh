@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Baselines on IEMOCAP: the methods that others are compared with, on what Foal-Net's frozen encoders give: from the corpus
-# to a table of results, by cross-validation over its five sessions. Labels are classes.
+# Baselines on IEMOCAP: the methods that others are compared with, on what Foal-Net's frozen encoders give: from the
+# corpus to a table of results, by cross-validation over its five sessions. Labels are classes.
 #
 #   --method NAME        mult (default), misa, mag_bert, mmim, tfn, lmf, lf_dnn, ef_lstm; late_fusion: a linear map
 #                        of the mean features, the floor of every table (docs/baselines.md)

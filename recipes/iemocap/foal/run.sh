@@ -2,7 +2,7 @@
 # Foal-Net on IEMOCAP: from the corpus to a table of results, by cross-validation over its five sessions.
 #
 #   --variant NAME       paper (default): as the paper describes it; released: as the published code computes it;
-#                        interaction: the paper's, with a head that matching can learn with (docs/foal.md);
+#                        interaction: the paper's, with a head that matching can learn with (docs/matching.md);
 #                        small: trained from nothing, on log-mel frames and small grey pictures; nothing is downloaded
 #   --ablation NAME      full (default), avel or mem (one of the two losses), baseline (neither), audio, video (one alone)
 #   --modalities "NAME ..."
