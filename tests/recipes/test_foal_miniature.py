@@ -14,7 +14,7 @@ from mertk.report.experiments import collect
 from tests.programs import call
 from tests.recipes.stages import FOAL, StagedRecipe
 
-pytestmark = [pytest.mark.recipe, pytest.mark.slow]
+pytestmark = [pytest.mark.recipe, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 SHORT = ("training.epochs=4", "data.num_workers=0")
 
@@ -201,7 +201,7 @@ def test_a_recording_of_ones_own_is_predicted(finished, recipe, checkout, tmp_pa
     add_sound(dialogue, wav, tmp_path / "mine.avi")
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     models = [str(exp / f"session-clean/fold_{fold}/seed_1234/best") for fold in (1, 2)]
-    predict = (sys.executable, "-m", "mertk.bin.predict", "--model", *models, "--half", "left", "--out")
+    predict = ("python3", "-m", "mertk.bin.predict", "--model", *models, "--half", "left", "--out")
     call(*predict, str(tmp_path / "good.tsv"), "--", str(tmp_path / "mine.avi"), checkout=checkout)
     header, row = [line.split("\t") for line in (tmp_path / "good.tsv").read_text().splitlines()]
     assert header == ["file", "prediction", "neutral", "happy", "angry", "sad"]
@@ -222,16 +222,8 @@ def test_scoring_with_other_features_is_refused(finished, recipe, checkout):
     fingerprint = json.loads(before)["feature_records"]["video"]["weights_fingerprint"]
     model.write_text(before.replace(fingerprint, "0" * len(fingerprint)))
     try:
-        printed = call(
-            sys.executable,
-            "-m",
-            "mertk.bin.launch",
-            "mertk.bin.evaluate",
-            str(run),
-            "--again",
-            checkout=checkout,
-            code=1,
-        )
+        evaluate = ("python3", "-m", "mertk.bin.launch", "mertk.bin.evaluate", str(run), "--again")
+        printed = call(*evaluate, checkout=checkout, code=1)
     finally:
         model.write_text(before)
     assert "the video features are not those the model was trained on: weights_fingerprint" in printed
