@@ -130,6 +130,7 @@ def run(
     """Be an interpreter that was started with `-m` and these words, by the process `parent`."""
     import atexit
     import runpy
+    import tempfile
     import threading
     import traceback
 
@@ -146,6 +147,7 @@ def run(
     sys.stdout = sys.__stdout__ = open(1, "w", **reopened)  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(2, "w", **reopened)  # noqa: SIM115
     sys.path[:0] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(":"))]
+    tempfile.tempdir = None  # that of the environment
     sys.executable, own, getppid = python, os.getpid(), os.getppid
     os.getppid = lambda: parent if os.getpid() == own else getppid()
     module, *arguments = words
