@@ -157,13 +157,14 @@ def run(
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as error:
-        code = error.code
+        code = error.code or 0
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+            code = 1
     except KeyboardInterrupt:
         code = 130
     except BaseException:
         traceback.print_exc()
-    if code is None or isinstance(code, str):
-        code = int(bool(code and print(code, file=sys.stderr) is None))
     threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
