@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.warm_python import warm_python
 
 # Before anything imports numpy or torch: tests run side by side, need no network and draw no windows.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,6 +27,21 @@ def lines_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 def checkout() -> Path:
     """Folder that holds mertk/, recipes/, tests/."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def warm_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """For PATH: a `python3` that starts programs in a fork of a process that has packages."""
+    with warm_python(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def warm(warm_folder: Path) -> Iterator[None]:
+    """The `python3` of programs, and of what they start, has its packages already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{warm_folder}:{os.environ['PATH']}")
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

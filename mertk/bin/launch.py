@@ -1,4 +1,4 @@
-"""Run a command of mertk on one or several processes, through `accelerate launch`.
+"""Run a command of mertk on one or several processes, as `accelerate launch` would.
 
 Without --num_processes: one process for each visible GPU, or one on a machine without any; on several machines, as many
 on each as on this one, and the same command is started on each. Engines are single, ddp, fsdp2, deepspeed_zero2 and

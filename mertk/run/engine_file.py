@@ -18,6 +18,16 @@ from mertk.training.launch_request import KINDS, VARIABLE
 ENGINES = Path(__file__).parents[1] / "conf" / "engines"
 #: what is taken without `--engine`
 DEFAULT = ENGINES.with_name("accelerate_config.yaml")
+#: what `accelerate launch` sets for one process by `DEFAULT` or by the file of `single`
+ENVIRONMENT_ALONE = {
+    "ACCELERATE_USE_CPU": "False",
+    "ACCELERATE_MIXED_PRECISION": "no",
+    "ACCELERATE_DYNAMO_BACKEND": "NO",
+    "ACCELERATE_DYNAMO_MODE": "default",
+    "ACCELERATE_DYNAMO_USE_FULLGRAPH": "False",
+    "ACCELERATE_DYNAMO_USE_DYNAMIC": "False",
+    "ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION": "False",
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,22 @@ def accelerate_arguments(
     told = {"launcher": os.getpid(), "engine": kind, "num_processes": num_processes, "where": "mertk launch"}
     os.environ[VARIABLE] = json.dumps(told | {"precision": settings.get("mixed_precision", "no")})
     return [*words, "-m", module, *arguments]
+
+
+def environment_alone(words: list[str]) -> dict[str, str] | None:
+    """The environment of the only process, where it is known without Accelerate, which takes seconds to import torch.
+
+    Args:
+        words: of `accelerate_arguments`.
+
+    Returns:
+        None where Accelerate must decide: on several processes, and by files other than ours for one process.
+    """
+    ours = [["--config_file", str(file), "--num_processes", "1", "-m"] for file in (DEFAULT, ENGINES / "single.yaml")]
+    if words[:5] not in ours:
+        return None
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    return os.environ | ENVIRONMENT_ALONE | {"OMP_NUM_THREADS": threads}
 
 
 def _several(num_processes: int, num_machines: int) -> str:

@@ -1,4 +1,4 @@
-"""Start a program on one or several processes, through `accelerate launch`, and tell how it ended."""
+"""Start a program on one or several processes, as `accelerate launch` would, and tell how it ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 from mertk.cli import FIRST_ERROR, PREEMPTED, STOPPED
 from mertk.errors import MertkError
 from mertk.joining import call_on_signal, forget_other_launchers, watched
-from mertk.run.engine_file import ALONE, Machines, accelerate_arguments
+from mertk.run.engine_file import ALONE, Machines, accelerate_arguments, environment_alone
 from mertk.screen import tell
 
 
@@ -27,15 +28,25 @@ def launch(
     machines: Machines = ALONE,
     offload: bool = False,
 ) -> int:
-    """Call `accelerate launch` and return the exit code of the process that failed first, or 0.
-
-    Accelerate would end a failure in stack traces of its own, below the message of the program that failed.
+    """Start the processes and return the exit code of the one that failed first, or 0.
 
     Raises:
         MertkError: no such engine, or one that cannot start here.
     """
     forget_other_launchers()
     words = accelerate_arguments(module, arguments, num_processes, engine, machines, offload)
+    _outlive_the_program()
+    with tempfile.TemporaryDirectory(prefix="mertk_launch_") as folder:
+        os.environ[FIRST_ERROR] = str(Path(folder) / "first_error")
+        environment = environment_alone(words)
+        if environment is None:
+            return _launch_by_accelerate(module, words, folder)
+        code = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment).wait()
+        return _explain(0, module, code) if code else 0
+
+
+def _launch_by_accelerate(module: str, words: list[str], folder: str) -> int:
+    """Call `accelerate launch`, which would end a failure in stack traces of its own, below the program's message."""
     from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -43,21 +54,18 @@ def launch(
     told = launch_command_parser().parse_args(words)
     # An option of torch that Accelerate passes on: without it, torch takes the place of our handler of SIGTERM.
     told.signals_to_handle = "SIGINT,SIGHUP,SIGQUIT"
-    _outlive_the_program()
+    told.log_dir = folder  # else torch makes a folder for itself, and leaves it behind
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="mertk_launch_") as folder:
-        os.environ[FIRST_ERROR] = str(Path(folder) / "first_error")
-        told.log_dir = folder  # else torch makes a folder for itself, and leaves it behind
-        try:
-            with waiting_for_machines(words, folder):
-                launch_command(told)
-        except subprocess.CalledProcessError as error:
-            return _explain(0, module, error.returncode)
-        except SignalException as error:
-            return 128 + error.sigval
-        except ChildFailedError as error:
-            rank, failure = error.get_first_failure()
-            return _explain(rank, module, failure.exitcode)
+    try:
+        with waiting_for_machines(words, folder):
+            launch_command(told)
+    except subprocess.CalledProcessError as error:
+        return _explain(0, module, error.returncode)
+    except SignalException as error:
+        return 128 + error.sigval
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        return _explain(rank, module, failure.exitcode)
     return 0
 
 

@@ -53,8 +53,10 @@ make_environment() {
     rm -f "$venv/.ready"
     [[ $purpose != dev ]] || package+="[dev]"
     printf 'Installing mertk and what it needs into %s; the first time this takes minutes.\n' "$venv"
-    "$venv/bin/python" -m pip install --disable-pip-version-check -c "$root/constraints.txt" -e "$package" ||
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-compile -c "$root/constraints.txt" -e "$package" ||
         fail "installing into $venv failed (see above); run this again to go on with it."
+    # On all cores, what pip would compile file by file; some packages bring templates that are no Python yet.
+    "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" || true
     # Written last: an environment without it is not finished.
     printf '%s %s\n' "$purpose" "$state" >"$venv/.ready"
     exec 9>&-

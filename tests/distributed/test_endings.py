@@ -8,9 +8,9 @@ import pytest
 
 from mertk.cli import PREEMPTED
 from tests.reliability.endings import DEATHS, ask_to_stop, let_a_process_die
-from tests.reliability.kills import SETTINGS, compare, resumption, start, what_it_did
+from tests.reliability.kills import SETTINGS, compare, finish, resumption, start, what_it_did
 
-pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 @pytest.mark.parametrize("how", DEATHS)
@@ -26,7 +26,7 @@ def test_the_death_of_one_process_ends_the_launch_and_is_told_once(tmp_path, how
 def alone(tmp_path_factory):
     """A training of two processes that nobody interrupts."""
     run_dir = tmp_path_factory.mktemp("alone")
-    assert start(run_dir, 2, "--settings", *SETTINGS, "training.epochs=2").wait(timeout=300) == 0
+    finish(run_dir, 2, epochs=2, python="python3")
     return run_dir
 
 
@@ -36,7 +36,7 @@ def test_a_request_to_stop_saves_and_has_its_own_exit_code(tmp_path, alone, numb
     assert ending.code == PREEMPTED, ending.said
     assert "asked to stop: saved at step" in ending.said
     assert "Traceback" not in ending.said and "failed" not in ending.said
-    assert start(tmp_path, 2, "--settings", *SETTINGS, "training.epochs=2").wait(timeout=300) == 0
+    finish(tmp_path, 2, epochs=2, python="python3")
     assert resumption(tmp_path) >= 5
     compare(alone, tmp_path)
 

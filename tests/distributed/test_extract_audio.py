@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from mertk.data_prep import extract_audio, raw_video
 from tests.raw_corpus import IDS, write_corpus, write_wavlm
 from tests.video_corpus import read_features
 
-pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 def test_two_processes_give_the_bits_of_one(tmp_path, checkout):
@@ -22,7 +21,7 @@ def test_two_processes_give_the_bits_of_one(tmp_path, checkout):
     assert raw_video.main([*corpus, "--out", str(data)]) == 0
     given = ["--data", str(data), "--weights", str(wavlm), "--layer", "-2", "--out"]
     assert extract_audio.main([*given, str(tmp_path / "one")]) == 0
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    launch = ["python3", "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     program = ["--main_process_port", "0", "-m", "data_prep.extract_audio", *given, str(tmp_path / "two")]
     done = subprocess.run(
         [*launch, *program, "--num_processes", "2"],

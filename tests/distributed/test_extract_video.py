@@ -17,18 +17,18 @@ from mertk.data.feature_store import FeatureWriter, finished_entries
 from mertk.data_prep import extract_video
 from tests.video_corpus import NUM_UTTERANCES, read_features, write_clip, write_corpus
 
-pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 class Interrupted(Exception):
     pass
 
 
-def command(module, num_processes, arguments):
+def command(module, num_processes, arguments, python="python3"):
     """Command line of a program on some processes."""
     if num_processes == 1:
-        return [sys.executable, "-m", module, *arguments]
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(num_processes)]
+        return [python, "-m", module, *arguments]
+    launch = [python, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(num_processes)]
     return [*launch, "--main_process_port", "0", "-m", module, *arguments, "--num_processes", str(num_processes)]
 
 
@@ -116,7 +116,7 @@ def test_killed_while_writing_it_goes_on_with_other_processes_to_the_same_bits(t
     counts = []
     for num_processes in (1, 2, 1):
         process = subprocess.Popen(
-            command("tests.slow_extraction", num_processes, [*arguments, str(killed)]),
+            command("tests.slow_extraction", num_processes, [*arguments, str(killed)], sys.executable),
             cwd=checkout,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from tests.small_run import SETTINGS, write_data
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 def start(folder, *options):
@@ -26,7 +25,7 @@ def start(folder, *options):
     temporary.mkdir(exist_ok=True)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     environment["TMPDIR"] = str(temporary)
-    command = [sys.executable, "-m", "mertk.bin.launch", *options, "--num_processes", "4", "tests.two_machines"]
+    command = ["python3", "-m", "mertk.bin.launch", *options, "--num_processes", "4", "tests.two_machines"]
     return subprocess.Popen([*command, str(folder)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -94,7 +93,7 @@ def test_two_machines_cross_validate_with_one_of_them_in_charge(tmp_path, capsys
     words += ["--main_process_ip", "127.0.0.1", "--main_process_port", free_port()]
 
     def call(rank):
-        command = [sys.executable, "-m", "mertk", "cross-validate", *words, "--machine_rank", rank, "--", *SETTINGS]
+        command = ["python3", "-m", "mertk", "cross-validate", *words, "--machine_rank", rank, "--", *SETTINGS]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen([str(word) for word in command], cwd=ROOT, env=environment, **options)

@@ -7,7 +7,7 @@ import pytest
 from tests.acted_clips import write_video
 from tests.programs import call
 
-pytestmark = [pytest.mark.recipe, pytest.mark.slow]
+pytestmark = [pytest.mark.recipe, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 #: two actors of each of EmoBox's folds
 ACTORS = ("01", "11", "04", "10", "08", "09", "03", "05", "02", "15", "06", "13")

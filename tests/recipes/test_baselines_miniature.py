@@ -10,7 +10,7 @@ from mertk.report.experiments import collect
 from tests.programs import call
 from tests.recipes.stages import option
 
-pytestmark = [pytest.mark.recipe, pytest.mark.slow]
+pytestmark = [pytest.mark.recipe, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 RECIPE = "mosi/baselines"

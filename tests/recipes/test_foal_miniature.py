@@ -21,7 +21,7 @@ from tests.documents import read_blocks
 from tests.programs import call
 from tests.recipes.stages import FOAL, ROOT, StagedRecipe
 
-pytestmark = [pytest.mark.recipe, pytest.mark.slow]
+pytestmark = [pytest.mark.recipe, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 SHORT = ("training.epochs=4", "data.num_workers=0")
 #: the command lines of docs/start.md, up to those of one's own table, which are those of tests/recipes/test_own.py
@@ -235,7 +235,7 @@ def test_a_recording_of_ones_own_is_predicted(finished, clip, checkout, tmp_path
     shutil.copy(clip, tmp_path / "mine.avi")
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     models = [str(exp / f"session-clean/fold_{fold}/seed_1234/best") for fold in (1, 2)]
-    predict = (sys.executable, "-m", "mertk.bin.predict", "--model", *models, "--half", "left", "--out")
+    predict = ("python3", "-m", "mertk.bin.predict", "--model", *models, "--half", "left", "--out")
     call(*predict, str(tmp_path / "good.tsv"), "--", str(tmp_path / "mine.avi"), checkout=checkout)
     header, row = [line.split("\t") for line in (tmp_path / "good.tsv").read_text().splitlines()]
     assert header == ["file", "prediction", "neutral", "happy", "angry", "sad"]
@@ -256,16 +256,8 @@ def test_scoring_with_other_features_is_refused(finished, recipe, checkout):
     fingerprint = json.loads(before)["feature_records"]["video"]["weights_fingerprint"]
     model.write_text(before.replace(fingerprint, "0" * len(fingerprint)))
     try:
-        printed = call(
-            sys.executable,
-            "-m",
-            "mertk.bin.launch",
-            "mertk.bin.evaluate",
-            str(run),
-            "--again",
-            checkout=checkout,
-            code=1,
-        )
+        evaluate = ("python3", "-m", "mertk.bin.launch", "mertk.bin.evaluate", str(run), "--again")
+        printed = call(*evaluate, checkout=checkout, code=1)
     finally:
         model.write_text(before)
     assert "the video features are not those the model was trained on: weights_fingerprint" in printed

@@ -8,7 +8,7 @@ from mertk.data_prep.synthetic import conversation
 from mertk.data_prep.synthetic.meld import MIN_UTTERANCES, write_corpus
 from tests.programs import call
 
-pytestmark = [pytest.mark.recipe, pytest.mark.slow]
+pytestmark = [pytest.mark.recipe, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 def write_nothing(seed, cast, part, line, path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sys
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from tests.own_corpus import NUM_CLIPS, write_clip, write_corpus
 from tests.programs import call
 from tests.recipes.stages import ROOT
 
-pytestmark = [pytest.mark.recipe, pytest.mark.slow]
+pytestmark = [pytest.mark.recipe, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 #: so that it is fast, and writes nowhere but here
 SHORT = ("--stage", "1", "--folds", "1", "--num_processes", "1", "training.epochs=8", "data.num_workers=0")
@@ -38,7 +37,7 @@ def example(checkout, tmp_path_factory):
     shown = emotion.show(rng, "hap")
     write_clip(folder / "new.mp4", rng, face.draw_face(rng, "F"), voice.draw_voice(rng, "F"), shown)
     look, train, predict = commands()
-    mertk = (sys.executable, "-m", "mertk")
+    mertk = ("python3", "-m", "mertk")
     exp = folder / "exp/own/clips/foal/small"
     places = ("--data", "data/own/clips", "--exp", str(exp))
     with pytest.MonkeyPatch.context() as patch:

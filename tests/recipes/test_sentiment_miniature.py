@@ -1,13 +1,12 @@
 """The recipes on text, audio and video, really launched on a miniature feature file: one of each method, shortened."""
 
 import json
-import sys
 
 import pytest
 
 from tests.programs import call
 
-pytestmark = [pytest.mark.recipe, pytest.mark.slow]
+pytestmark = [pytest.mark.recipe, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 RECIPES = {"mosi/tam_ulag": 8, "sims/hscl": 5}
 
@@ -73,7 +72,7 @@ def test_another_seed_joins_the_table(finished):
 
 def report(checkout, folder, code=0):
     run = folder / "exp/official-clean/fold_1/seed_1111"
-    command = (sys.executable, "-m", "mertk.bin.plot", str(run), "--out", str(folder / "pictures"))
+    command = ("python3", "-m", "mertk.bin.plot", str(run), "--out", str(folder / "pictures"))
     return call(*command, checkout=checkout, code=code)
 
 

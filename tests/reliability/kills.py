@@ -70,34 +70,39 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def prove(folder: Path, num_processes: int, num_kills: int, epochs: int, seed: int) -> list[Kill]:
+def prove(
+    folder: Path, num_processes: int, num_kills: int, epochs: int, seed: int, python: str = sys.executable
+) -> list[Kill]:
     """Kill a training `num_kills` times, and compare it with one that was left alone.
+
+    Args:
+        python: starts what is not killed.
 
     Raises:
         AssertionError: something differs.
     """
     print(f"{num_processes} process(es): a training that is left alone", flush=True)
     alone, killed = folder / "alone", folder / "killed"
-    finish(alone, num_processes, epochs)
-    kills = kill_again_and_again(killed, num_processes, num_kills, epochs, random.Random(seed))
+    finish(alone, num_processes, epochs, python)
+    kills = kill_again_and_again(killed, num_processes, num_kills, epochs, random.Random(seed), python)
     compare(alone, killed)
     print(f"{num_processes} process(es): {len(kills)} kills, no bit differs", flush=True)
     return kills
 
 
-def command(run_dir: Path, num_processes: int, *arguments: str) -> list[str]:
+def command(run_dir: Path, num_processes: int, *arguments: str, python: str = sys.executable) -> list[str]:
     """A training; several processes need the launcher."""
     launcher = ["mertk.bin.launch", "--num_processes", str(num_processes)] if num_processes > 1 else []
-    return [sys.executable, "-m", *launcher, TRAINING, str(run_dir), *arguments]
+    return [python, "-m", *launcher, TRAINING, str(run_dir), *arguments]
 
 
-def start(run_dir: Path, num_processes: int, *arguments: str) -> subprocess.Popen:
+def start(run_dir: Path, num_processes: int, *arguments: str, python: str = sys.executable) -> subprocess.Popen:
     """Start a training in a session of its own; what it says goes to RUN/said.txt."""
     run_dir.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     with (run_dir / "said.txt").open("w") as said:
         return subprocess.Popen(
-            command(run_dir, num_processes, *arguments),
+            command(run_dir, num_processes, *arguments, python=python),
             cwd=ROOT,
             env=environment,
             stdout=said,
@@ -106,13 +111,14 @@ def start(run_dir: Path, num_processes: int, *arguments: str) -> subprocess.Pope
         )
 
 
-def finish(run_dir: Path, num_processes: int, epochs: int) -> None:
-    code = start(run_dir, num_processes, "--settings", *SETTINGS, f"training.epochs={epochs}").wait(timeout=600)
+def finish(run_dir: Path, num_processes: int, epochs: int, python: str = sys.executable) -> None:
+    settings = ("--settings", *SETTINGS, f"training.epochs={epochs}")
+    code = start(run_dir, num_processes, *settings, python=python).wait(timeout=600)
     assert code == 0, (run_dir / "said.txt").read_text()
 
 
 def kill_again_and_again(
-    run_dir: Path, num_processes: int, count: int, epochs: int, chance: random.Random
+    run_dir: Path, num_processes: int, count: int, epochs: int, chance: random.Random, python: str = sys.executable
 ) -> list[Kill]:
     """Kill the training in `run_dir` `count` times on its way, and let it end; what each kill hit."""
     moments = sorted(chance.uniform(0, 0.95 * epochs * STEPS_PER_EPOCH) for _ in range(count))
@@ -131,7 +137,7 @@ def kill_again_and_again(
             kills[-1] = Kill(**(vars(kills[-1]) | {"resumed_from": resumed_from}))
         kills.append(Kill(aim, step, doing, leftovers(run_dir), 0))
         print(f"  kill {number}: aimed at {aim} behind step {moment:.0f}, hit {doing} at step {step}", flush=True)
-    finish(run_dir, num_processes, epochs)
+    finish(run_dir, num_processes, epochs, python)
     kills[-1] = Kill(**(vars(kills[-1]) | {"resumed_from": resumption(run_dir)}))
     return kills
 

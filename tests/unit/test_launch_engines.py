@@ -8,9 +8,10 @@ import pytest
 import yaml
 from accelerate.commands.config.config_args import ClusterConfig
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils.launch import prepare_simple_launcher_cmd_env
 
 from mertk.errors import MertkError
-from mertk.run.engine_file import ENGINES, VARIABLE, Machines, accelerate_arguments, engine_file
+from mertk.run.engine_file import ENGINES, VARIABLE, Machines, accelerate_arguments, engine_file, environment_alone
 from mertk.training.launch_request import request_of
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,26 @@ def test_without_an_engine_any_number_of_processes_starts():
     assert "--multi_gpu" in accelerate_arguments("mertk.bin.train", [], 3)
     assert "--multi_gpu" not in accelerate_arguments("mertk.bin.train", [], 1)
     assert accelerate_arguments("mertk.bin.train", [])[3] == "2"
+
+
+@pytest.mark.parametrize("threads", [None, "3"])
+@pytest.mark.parametrize("engine", [None, "single"])
+def test_one_process_has_the_environment_that_accelerate_gives_it(engine, threads, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if threads:
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    words = accelerate_arguments("mertk.bin.train", ["--config", "x.yaml"], 1, engine)
+    told, *_ = _validate_launch_command(launch_command_parser().parse_args(words))
+    command, expected = prepare_simple_launcher_cmd_env(told)
+    assert environment_alone(words) == expected
+    assert command[1:] == ["-m", "mertk.bin.train", "--config", "x.yaml"]
+
+
+def test_accelerate_decides_of_several_processes_and_by_files_of_others(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text((ENGINES / "single.yaml").read_text())
+    for given in ((1, str(mine)), (1, "ddp"), (2, None), (2, None, HERE), (1, "deepspeed_zero2")):
+        assert environment_alone(accelerate_arguments("mertk.bin.train", [], *given)) is None
 
 
 def refuse(message, *arguments):
