@@ -77,6 +77,8 @@ class PretrainedAudioEncoder(FineTunedEncoder):
         is_partial = trained_layers is not None or lora_rank is not None
         if is_partial and not freeze_feature_encoder:
             raise MertkError("freeze_feature_encoder: false trains all; leave it out, or trained_layers and lora_rank.")
+        if layerdrop and trained_layers is not None:
+            raise MertkError("layerdrop skips layers that are not trained, too; leave it out, or trained_layers.")
         folder = Path(weights) if random_weights else find_weights(weights)
         self.is_miniature = is_miniature(read_config(folder))
         self.family = find_family(folder, normalize)
@@ -105,6 +107,8 @@ class PretrainedAudioEncoder(FineTunedEncoder):
             applied = False
         self.has_spec_augment = bool(applied and probability)
         self.choose_trained(trained_layers, lora_rank, lora_alpha, lora_dropout, lora_targets, lacking)
+        if trained_layers is not None:
+            self.family.still_front(self.model)
         # What is never used must not wait for a gradient.
         if hasattr(self.model, "masked_spec_embed"):
             self.model.masked_spec_embed.requires_grad_(self.has_spec_augment and trained_layers is None)
