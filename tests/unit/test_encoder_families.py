@@ -335,6 +335,7 @@ def test_of_several_encoders_it_is_told_which_has_no_such_layer(folder):
         ("wav2vec2-bert", "preprocessor_config", {"sampling_rate": 8000}, {}, "sampling_rate is 8000, expected 16000"),
         ("wav2vec2-bert", "config", {"add_adapter": True}, {}, "with an adapter is no encoder"),
         ("data2vec-audio", "config", {"add_adapter": True}, {}, "with an adapter is no encoder"),
+        ("hubert", "config", {"intermediate_size": 30}, {}, "(tensors of other sizes than config.json describes)"),
     ],
 )
 def test_what_an_encoder_of_sound_cannot_do_is_said(kind, file, changes, options, message, folder, tmp_path):
