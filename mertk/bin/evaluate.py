@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mertk.bin.model_arguments import add_base_arguments
+from mertk.bin.encoder_arguments import add_encoder_arguments
 from mertk.bin.robustness_arguments import add_robustness_arguments, find_wanted
 from mertk.cli import add_trust_argument, make_parser, positive_int, program
 
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to score")
     parser.add_argument("--num_processes", type=positive_int, metavar="N", help="stop unless this many processes run")
     parser.add_argument("--again", action="store_true", help="score what has been scored already")
-    add_base_arguments(parser, ", or of features under noise")
+    add_encoder_arguments(parser, ", or of features under noise")
     add_robustness_arguments(parser)
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)

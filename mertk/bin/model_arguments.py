@@ -29,13 +29,6 @@ def add_model_arguments(parser: Parser) -> None:
     add_trust_argument(parser)
 
 
-def add_base_arguments(parser: Parser, also: str = "") -> None:
-    """Where encoders are that adapters of a run stand beside; `also` says what else `--speech` is for."""
-    told = "the {} encoder of models whose adapters were trained{}, when it is not where it was"
-    parser.add_argument("--speech", metavar="WEIGHTS", help=told.format("speech", also))
-    parser.add_argument("--bert", metavar="WEIGHTS", help=told.format("text", ""))
-
-
 def open_predictor(arguments: argparse.Namespace, models: Sequence[Path]) -> Predictor:
     """The models with all that recordings need, loaded; tells what is to be known of their answers.
 

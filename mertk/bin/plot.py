@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mertk.bin.model_arguments import add_base_arguments
+from mertk.bin.encoder_arguments import add_encoder_arguments
 from mertk.cli import add_trust_argument, make_parser, program
 from mertk.screen import say
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     told = "principal components, or UMAP, which keeps neighbours near and says nothing of distances"
     parser.add_argument("--projection", default="pca", choices=("pca", "umap"), help=told)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (default: RUN_DIR)")
-    add_base_arguments(parser)
+    add_encoder_arguments(parser)
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 
