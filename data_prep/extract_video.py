@@ -20,6 +20,7 @@ from mertk.data_prep.extraction_arguments import (
     add_layers_argument,
     add_out_argument,
     add_pool_argument,
+    add_precision_argument,
     check_places,
     named_extractor,
     refuse_options,
@@ -81,7 +82,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--batch_frames", type=positive_int, help="most frames encoded at once (default: 256)")
     add_pool_argument(parser)
     add("--dtype", choices=("float32", "float16"), default="float32", help="of the file (default: %(default)s)")
-    add("--precision", choices=("float32", "bfloat16", "float16"), help="of the encoder (default: float32)")
+    add_precision_argument(parser, ["float16"])
     told = "show the extractor the largest, most central face alone (pip install 'mertk[face]')"
     add("--crop", choices=("face",), help=told)
     add("--face_side", type=positive_int, metavar="P", help="pixels of what is cut out, P by P (default: 224)")

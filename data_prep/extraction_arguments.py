@@ -89,18 +89,20 @@ def add_pool_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", choices=("mean", "statistics"), help=told)
 
 
-def add_precision_argument(parser: argparse.ArgumentParser) -> None:
-    """`--precision` of a pretrained encoder."""
-    told = "of the encoder's products; bf16 is twice as fast on most GPUs (default: float32)"
-    parser.add_argument("--precision", type=precision, metavar="{float32,bfloat16}", help=told)
+def add_precision_argument(parser: argparse.ArgumentParser, others: Sequence[str] = ()) -> None:
+    """`--precision` of a pretrained encoder, which has short names; `others` besides float32 and bfloat16."""
+    names = ("float32", "bfloat16", *others)
 
+    def precision(text: str) -> str:
+        name = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}.get(text, text)
+        if name not in names:
+            raise argparse.ArgumentTypeError(
+                f"got {text!r}, expected {' or '.join(names)} (bf16 is short for bfloat16)"
+            )
+        return name
 
-def precision(text: str) -> str:
-    """Type of `--precision`, which has short names."""
-    name = {"bf16": "bfloat16", "fp32": "float32"}.get(text, text)
-    if name not in ("float32", "bfloat16"):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected float32 or bfloat16 (bf16)")
-    return name
+    told = "of what the encoder computes; bf16 is twice as fast on most GPUs (default: float32)"
+    parser.add_argument("--precision", type=precision, metavar=f"{{{','.join(names)}}}", help=told)
 
 
 def check_places(parser: argparse.ArgumentParser, num_extractors: int, places: Sequence[Path]) -> None:

@@ -72,11 +72,7 @@ TEXT: dict[str, tuple[str, dict[str, Any], str]] = {
     "deberta-v2": ("DebertaV2", SIZE | WORDS | _DEBERTA_V3 | {"conv_kernel_size": 3}, "DebertaV2Tokenizer"),
 }
 LANGUAGE_MODELS: dict[str, tuple[str, dict[str, Any], str]] = {
-    "gpt2": (
-        "GPT2",
-        {"vocab_size": NUM_TOKENS, "n_positions": 24, "n_embd": 16, "n_layer": 2, "n_head": 2},
-        "GPT2Tokenizer",
-    ),
+    "gpt2": ("GPT2", _GPT2, "GPT2Tokenizer"),
     "llama": ("Llama", SIZE | WORDS | _LLAMA, "LlamaTokenizer"),
     "qwen2": ("Qwen2", SIZE | WORDS | _LLAMA, "Qwen2Tokenizer"),
 }

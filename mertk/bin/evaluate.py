@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mertk.bin.encoder_arguments import add_encoder_arguments
 from mertk.bin.robustness_arguments import add_robustness_arguments, find_wanted
 from mertk.cli import add_trust_argument, make_parser, positive_int, program
 
@@ -29,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--part", default="test", choices=("train", "validation", "test"), help="part to score")
     parser.add_argument("--num_processes", type=positive_int, metavar="N", help="stop unless this many processes run")
     parser.add_argument("--again", action="store_true", help="score what has been scored already")
+    add_encoder_arguments(parser, ", or of features under noise")
     add_robustness_arguments(parser)
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
@@ -36,16 +38,18 @@ def main(argv: list[str] | None = None) -> int:
 
     given = arguments.num_processes, arguments.again, arguments.trust
 
+    from mertk.features import Places
     from mertk.report.run_intervals import note_intervals
     from mertk.screen import columns, from_here, say
 
+    places = Places(audio=arguments.speech, text=arguments.bert)
     if wanted is None:
         from mertk.run.evaluation import evaluate
 
-        evaluate(arguments.directories, arguments.part, *given, tell=say, whole_process=True, finish=note_intervals)
+        done = {"finish": note_intervals, "places": places}
+        evaluate(arguments.directories, arguments.part, *given, tell=say, whole_process=True, **done)
         return 0
 
-    from mertk.features import Places
     from mertk.report.robustness_files import write_curves
     from mertk.report.terminal import fit_report
     from mertk.run.robustness import evaluate_conditions
@@ -55,7 +59,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\n{fit_report(from_here(told), columns())}", flush=True)
 
     done = {"finish": note_intervals, "summarize": summarize}
-    places = Places(audio=arguments.speech)
     evaluate_conditions(arguments.directories, wanted, *given, places, say, whole_process=True, **done)
     return 0
 

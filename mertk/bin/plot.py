@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mertk.bin.encoder_arguments import add_encoder_arguments
 from mertk.cli import add_trust_argument, make_parser, program
 from mertk.screen import say
 
@@ -27,9 +28,11 @@ def main(argv: list[str] | None = None) -> int:
     told = "principal components, or UMAP, which keeps neighbours near and says nothing of distances"
     parser.add_argument("--projection", default="pca", choices=("pca", "umap"), help=told)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the pictures go (default: RUN_DIR)")
+    add_encoder_arguments(parser)
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 
+    from mertk.features import Places
     from mertk.report.destination import check_destination
     from mertk.report.representations import write_pictures
     from mertk.run.evaluation import open_run
@@ -37,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
 
     out = arguments.out or arguments.run
     check_destination(out)
-    config, saved, part = open_run(arguments.run, arguments.part, arguments.trust)
+    places = Places(audio=arguments.speech, text=arguments.bert)
+    config, saved, part = open_run(arguments.run, arguments.part, arguments.trust, places)
     stages, labels = represent(config, saved.model, part)
     about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"
     given = (stages, labels, about, out, arguments.run, arguments.part, saved.info)

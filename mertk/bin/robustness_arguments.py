@@ -20,7 +20,6 @@ _NEEDS = {
     "missing_units": ("missing",),
     "block_frames": ("missing",),
     "noise_folder": ("noise_snr",),
-    "speech": ("noise_snr",),
 }
 
 
@@ -46,7 +45,6 @@ def add_robustness_arguments(parser: Parser) -> None:
     add("--block_frames", type=positive_int, metavar="N", help="frames of a block (default: 10; of sound 20 ms each)")
     add("--noise_snr", type=_levels, metavar="DB[,...]", help="with noise over the sound: 20,10,0; below 0: =-5")
     add("--noise_folder", type=Path, metavar="DIR", help="recordings of noise, in place of white noise")
-    add("--speech", metavar="WEIGHTS", help="of features under noise: their speech encoder, when not where it was")
     add("--seeds", type=positive_int, metavar="N", help="draws of what is missing and of noise (default: 1)")
 
 

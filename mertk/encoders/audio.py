@@ -29,8 +29,8 @@ class PretrainedAudioEncoder(FineTunedEncoder):
     SpecAugment hides spans of frames as the model's config.json says (`mask_time_prob`, `mask_time_length`,
     `mask_time_min_masks`), drawn from torch's generator where transformers draws from numpy's global one, so that it
     is restored with everything else on a resume, and utterances shorter than a span are no error. Masks over features
-    (off in these models) are not implemented. What stands in place of a hidden frame is trained where the first layer
-    is; where it is not, and the weights lack it, no frame is hidden.
+    (off in these models) are not implemented. What stands in place of a hidden frame is trained unless `trained_layers`
+    is given; then, where the weights lack it, no frame is hidden.
 
     Args:
         weights: local folder or hub id of WavLM, wav2vec 2.0, HuBERT, UniSpeech, data2vec-audio, w2v-BERT 2.0 or
@@ -38,7 +38,8 @@ class PretrainedAudioEncoder(FineTunedEncoder):
         freeze_feature_encoder: keep the convolutional front end, where there is one, as it is, and compute it without
             gradient.
         layerdrop: probability to skip a transformer layer in training. A skipped layer has no gradient, which
-            distributed training does not expect; so it is 0, whatever config.json says, unless set here.
+            distributed training does not expect; so it is 0, whatever config.json says, unless set here. Not with
+            `trained_layers`.
         spec_augment: whether frames are hidden in training; None for what config.json says.
         gradient_checkpointing: recompute the layers in the backward pass, to save memory.
         normalize: whether a waveform is brought to zero mean and unit variance; None for what
@@ -77,6 +78,8 @@ class PretrainedAudioEncoder(FineTunedEncoder):
         is_partial = trained_layers is not None or lora_rank is not None
         if is_partial and not freeze_feature_encoder:
             raise MertkError("freeze_feature_encoder: false trains all; leave it out, or trained_layers and lora_rank.")
+        if layerdrop and trained_layers is not None:
+            raise MertkError("layerdrop skips layers that are not trained, too; leave it out, or trained_layers.")
         folder = Path(weights) if random_weights else find_weights(weights)
         self.is_miniature = is_miniature(read_config(folder))
         self.family = find_family(folder, normalize)
@@ -105,6 +108,8 @@ class PretrainedAudioEncoder(FineTunedEncoder):
             applied = False
         self.has_spec_augment = bool(applied and probability)
         self.choose_trained(trained_layers, lora_rank, lora_alpha, lora_dropout, lora_targets, lacking)
+        if trained_layers is not None:
+            self.family.still_front(self.model)
         # What is never used must not wait for a gradient.
         if hasattr(self.model, "masked_spec_embed"):
             self.model.masked_spec_embed.requires_grad_(self.has_spec_augment and trained_layers is None)

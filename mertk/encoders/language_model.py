@@ -110,6 +110,11 @@ def _load(folder: Path, random_weights: bool) -> Any:
             f"{folder / 'config.json'}: model_type {config.get('model_type')!r} is no language model that reads from "
             "left to right, such as gpt2, llama or qwen2."
         )
+    if "text_config" in config:
+        raise MertkError(
+            f"{folder / 'config.json'}: {config['model_type']} reads more than text, and its language model cannot be "
+            "taken out of it here; take one of text alone, such as gemma3_text in place of gemma3."
+        )
     if random_weights:
         return make_untrained(folder)
     model, absent = load_pretrained(AutoModel, folder, dtype=torch.float32, local_files_only=True)

@@ -40,7 +40,10 @@ def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[An
             folder, output_loading_info=True, trust_remote_code=False, **options
         )
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
-        told = f"{folder}: the weights cannot be loaded ({error}); copy the model again."
+        # transformers refers to a report that it would have printed
+        has_other_sizes = "ignore_mismatched_sizes" in str(error)
+        reason = "tensors of other sizes than config.json describes" if has_other_sizes else error
+        told = f"{folder}: the weights cannot be loaded ({reason}); copy the model again."
         raise MertkError(told_of_foreign_code(folder, error) or told) from error
     finally:
         logging.set_verbosity(verbosity)

@@ -70,6 +70,7 @@ def find_targets(model: nn.Module, depth: Depth, targets: Sequence[str] | None =
     if targets is None:
         pairs = [pair for pair in _QUERY_AND_VALUE if all(_find(inside, name) for name in pair)]
         targets = pairs[0] if pairs else [name for name in inside if "att" in name]
+    targets = [targets] if isinstance(targets, str) else targets
     absent = [name for name in targets if not _find(inside, name)]
     if absent or not targets:
         told = f"got {', '.join(absent)}" if absent else "no names"

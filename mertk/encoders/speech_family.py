@@ -83,6 +83,9 @@ class SpeechFamily(nn.Module):
     def freeze_front(self, model: Any) -> None:
         """Keep what stands before the layers, but for a projection, as it is."""
 
+    def still_front(self, model: Any) -> None:
+        """Switch off what training changes before the layers and no module there does, where these are not trained."""
+
     @abstractmethod
     def rate_hz(self, model: Any) -> float:
         """Frames per second."""

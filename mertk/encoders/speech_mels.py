@@ -54,6 +54,9 @@ class Whisper(SpeechFamily):
         model.conv1.requires_grad_(False)
         model.conv2.requires_grad_(False)
 
+    def still_front(self, model: Any) -> None:
+        model.dropout = 0.0  # of what goes into the first layer; layers have their own
+
     def rate_hz(self, model: Any) -> float:
         return SAMPLE_RATE_HZ / _samples_of_frame(model)
 

@@ -82,6 +82,11 @@ class PretrainedTextEncoder(FineTunedEncoder):
     def layers(self) -> nn.ModuleList:
         return self.model.encoder.layer
 
+    @property
+    def behind_first(self) -> nn.Module | None:
+        """What some DeBERTa compute between the first layer and the second, a convolution."""
+        return getattr(self.model.encoder, "conv", None)
+
     def train(self, mode: bool = True) -> PretrainedTextEncoder:
         super().train(mode)
         if self.is_frozen:

@@ -32,11 +32,15 @@ FAMILIES = {
 }
 
 
+#: among the language models of transformers, but look at all of a text
+_LOOK_AHEAD = ("bert-generation", "xlnet")
+
+
 def is_language_model(config: Mapping[str, Any]) -> bool:
     """Whether a config.json is of a model that reads from left to right, of any that transformers has."""
     from transformers.models.auto import modeling_auto
 
     kind = config.get("model_type")
     has_encoder = kind in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES or config.get("is_encoder_decoder")
-    fills_gaps = kind in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    fills_gaps = kind in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES or kind in _LOOK_AHEAD
     return kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not has_encoder and not fills_gaps

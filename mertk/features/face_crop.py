@@ -98,7 +98,8 @@ class FaceCrop(VideoExtractor):
             raise RecordingError(f"no face is found in any of its {len(frames)} frames.", "no_face")
         prepare = self.extractor.preparing()
         features = np.atleast_2d(self.extractor.encode(np.stack([prepare(frame) for frame in frames])))
-        return np.where(of_rows(has_face, len(features))[:, None], features, features.dtype.type(0))
+        has_face = of_rows(has_face, len(features), self.step_frames)
+        return np.where(has_face[:, None], features, features.dtype.type(0))
 
     @property
     def preparation(self) -> Hashable:
@@ -145,12 +146,20 @@ def shows_face(frames: np.ndarray) -> np.ndarray:
     return frames.any(axis=(1, 2, 3))
 
 
-def of_rows(has_face: np.ndarray, num_rows: int) -> np.ndarray:
+def of_rows(has_face: np.ndarray, num_rows: int, step_frames: int = 1) -> np.ndarray:
     """Mask (R,) of rows that stand for frames (T,) one of which, at least, shows a face.
 
-    >>> of_rows(np.array([False, False, True, False]), 2).tolist()
-    [False, True]
+    Args:
+        step_frames: frames of a row, but for the last one; where so many rows cannot be made of so few frames, each
+            stands for its share of them.
+
+    >>> of_rows(np.array([False, False, True, False, False]), 3, step_frames=2).tolist()
+    [False, True, False]
     """
-    starts = np.arange(num_rows) * len(has_face) // num_rows
-    ends = -(-np.arange(1, num_rows + 1) * len(has_face) // num_rows)
+    if num_rows == -(-len(has_face) // step_frames):
+        starts = np.arange(num_rows) * step_frames
+        ends = starts + step_frames
+    else:
+        starts = np.arange(num_rows) * len(has_face) // num_rows
+        ends = -(-np.arange(1, num_rows + 1) * len(has_face) // num_rows)
     return np.array([has_face[start:end].any() for start, end in zip(starts, ends, strict=True)], dtype=bool)

@@ -37,8 +37,8 @@ def read_layers(text: str) -> str:
     return text
 
 
-def choose_layers(text: str, count: int) -> list[str]:
-    """Names of the layers, in their order, of an encoder that has `count` of them.
+def choose_layers(text: str, count: int, whose: Any = "the encoder") -> list[str]:
+    """Names of the layers, in their order, of an encoder that has `count` of them, and is called `whose` in messages.
 
     `all` are those that SUPERB weighs: what goes into each layer, and what the encoder gives at its end.
 
@@ -56,7 +56,7 @@ def choose_layers(text: str, count: int) -> list[str]:
         raise MertkError(f"layers {error}.") from error
     beyond = [name for name in names if name != LAST and int(name) > count]
     if beyond:
-        raise MertkError(f"layers {text}: the encoder has layers 1 to {count}, and no {beyond[0]}.")
+        raise MertkError(f"layers {text}: {whose} has layers 1 to {count}, and no {beyond[0]}.")
     return names
 
 
@@ -93,9 +93,13 @@ class LayerStates:
     Args:
         layers: of the encoder, called one after the other.
         names: of the layers.
+        behind_first: what the encoder computes between the first layer and the second, where there is such a thing; it
+            belongs to the first.
     """
 
-    def __init__(self, layers: torch.nn.ModuleList, names: list[str]) -> None:
+    def __init__(
+        self, layers: torch.nn.ModuleList, names: list[str], behind_first: torch.nn.Module | None = None
+    ) -> None:
         self.names = names
         self._caught = threading.local()
         numbers = [int(name) for name in names if name != LAST]
@@ -104,10 +108,9 @@ class LayerStates:
         for number in numbers:
             if number == 0:
                 layers[0].register_forward_pre_hook(self._keep_given)
-            else:
-                layers[number - 1].register_forward_hook(
-                    lambda _, __, result, number=number: self._keep(number, result)
-                )
+                continue
+            last = behind_first if number == 1 and behind_first is not None else layers[number - 1]
+            last.register_forward_hook(lambda _, __, result, number=number: self._keep(number, result))
 
     def _keep_given(self, _: Any, given: Any) -> None:
         self._keep(0, given)

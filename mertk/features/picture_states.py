@@ -74,7 +74,7 @@ class PictureStates(FrameEncoder):
         folder = find_weights(weights)
         self.family = self._find_family(folder)
         output = output or self.family.outputs[0]
-        check_output(output, self.family.outputs)
+        check_output(output, self.family.outputs, weights)
         self.weights = weights
         self.max_seconds = max_seconds
         self.rate_hz = rate_hz
@@ -92,12 +92,12 @@ class PictureStates(FrameEncoder):
         self.preprocessing = read_preprocessing(folder, config.image_size, patch, self.family.preprocessing)
         self._several: list[str] = []
         if output.startswith(SEVERAL_LAYERS):
-            self._several = choose_layers(output.removeprefix(SEVERAL_LAYERS), config.num_hidden_layers)
+            self._several = choose_layers(output.removeprefix(SEVERAL_LAYERS), config.num_hidden_layers, weights)
             output = SEVERAL_LAYERS + ",".join(self._several)
         self.output = self.layer = output
         width = config.projection_dim if output == "projected" and self.family.projecting else config.hidden_size
         self.dimension = width * max(len(self._several), 1)
-        self._layer = _layer_number(output, config.num_hidden_layers)
+        self._layer = _layer_number(output, config.num_hidden_layers, weights)
 
     @classmethod
     def _find_family(cls, folder: Path) -> PictureFamily:
@@ -151,8 +151,12 @@ class PictureStates(FrameEncoder):
         return states[:, 0] if self.family.has_token else states.mean(dim=1)
 
 
-def check_output(output: str, known: tuple[str, ...] = ("projected", "penultimate", "tubelets", "clips")) -> None:
-    """Refuse an `output` that no family, or this one, knows, before anything heavy is loaded.
+def check_output(
+    output: str,
+    known: tuple[str, ...] = ("projected", "penultimate", "tubelets", "clips"),
+    weights: str | Path | None = None,
+) -> None:
+    """Refuse an `output` that no family, or that of the weights, knows, before anything heavy is loaded.
 
     Raises:
         MertkError: unknown output.
@@ -164,8 +168,8 @@ def check_output(output: str, known: tuple[str, ...] = ("projected", "penultimat
             raise MertkError(f"output {output}: {error}.") from error
     elif output not in known and not re.fullmatch(r"hidden_-?\d+", output):
         raise MertkError(
-            f"output {output!r} is unknown; expected {', '.join(known)}, hidden_N such as hidden_-2, or layers_ "
-            "and several names such as layers_6,last."
+            f"output {output!r} is unknown{f' to {weights}' if weights else ''}; expected {', '.join(known)}, hidden_N "
+            "such as hidden_-2, or layers_ and several names such as layers_6,last."
         )
 
 
@@ -178,14 +182,14 @@ def check_model_type(folder: Path) -> None:
     find_family(folder)
 
 
-def _layer_number(output: str, num_layers: int) -> int | None:
+def _layer_number(output: str, num_layers: int, weights: str | Path) -> int | None:
     """Index into the hidden states of N layers and the embedding; None when the output is no hidden layer."""
     if not output.startswith("hidden_"):
         return None
     number = int(output.removeprefix("hidden_"))
     if not -num_layers - 1 <= number <= num_layers:
         raise MertkError(
-            f"output {output}: the model has layers 0 (embedding) to {num_layers}, or -1 to {-num_layers - 1}."
+            f"output {output}: {weights} has layers 0 (embedding) to {num_layers}, or -1 to {-num_layers - 1}."
         )
     return number
 

@@ -63,7 +63,7 @@ class SpeechStates(AudioExtractor):
         self.is_miniature = self.encoder.is_miniature
         self.rate_hz = self.encoder.rate_hz / average
         layers = self.encoder.layers
-        names = _names(layer, len(layers))
+        names = _names(layer, len(layers), weights)
         self.layer = f"layer_{layer}" if isinstance(layer, int) else name_layers(names)
         self.dimension = self.encoder.output_dim * len(names)
         self._states = LayerStates(layers, names)
@@ -93,13 +93,13 @@ class SpeechStates(AudioExtractor):
         return [own[:count] for own, count in zip(states, num_frames.tolist(), strict=True)]
 
 
-def _names(layer: int | str | None, count: int) -> list[str]:
+def _names(layer: int | str | None, count: int, weights: str) -> list[str]:
     """Names of the layers that are wanted of an encoder with so many."""
     if layer is None:
         return [LAST]
     if isinstance(layer, str):
-        return choose_layers(layer, count)
+        return choose_layers(layer, count, weights)
     number = layer if layer > 0 else count + 1 + layer
     if layer == 0 or not 1 <= number <= count:
-        raise MertkError(f"layer {layer}: the encoder has layers 1 to {count}, or -1 to {-count} from the end.")
+        raise MertkError(f"layer {layer}: {weights} has layers 1 to {count}, or -1 to {-count} from the end.")
     return [str(number)]

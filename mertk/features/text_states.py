@@ -57,10 +57,10 @@ class TextStates(TextExtractor):
         self.encoder = _open_encoder(weights, bool(last_token)).eval().to(self.device)
         self.most_tokens = self.encoder.num_positions
         layers = self.encoder.layers
-        names = choose_layers(layer or LAST, len(layers))
+        names = choose_layers(layer or LAST, len(layers), weights)
         self.layer = name_layers(names)
         self.dimension = self.encoder.output_dim * len(names)
-        self._states = LayerStates(layers, names)
+        self._states = LayerStates(layers, names, getattr(self.encoder, "behind_first", None))
         self.is_miniature = self.encoder.is_miniature
 
     @classmethod

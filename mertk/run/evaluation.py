@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mertk.config import Config
     from mertk.data.dataset import UtteranceDataset
     from mertk.data.parts import Part
+    from mertk.features import Places
     from mertk.run.given_objects import Given
     from mertk.training.model_directory import SavedModel
     from mertk.training.scoring import Scores
@@ -32,6 +33,7 @@ def evaluate(
     whole_process: bool = False,
     finish: Callable[[Path], object] | None = None,
     then: Callable[[Accelerator, list[Path]], object] | None = None,
+    places: Places | None = None,
 ) -> list[Path]:
     """Score every finished run at or below `directories`; the directories of all of them.
 
@@ -44,6 +46,7 @@ def evaluate(
         finish: gets the directory of every run whose test part was scored, on the main process.
         whole_process: the process is there for this alone, and what libraries log goes where our lines go.
         then: what is done with the runs once all are scored, on every process.
+        places: of encoders that stand beside adapters, when they are not where they were.
 
     Raises:
         MertkError: no finished run, another number of processes, or a run that cannot be scored (see `open_run`).
@@ -62,7 +65,7 @@ def evaluate(
         if len(todo) < len(runs) and accelerator.is_main_process:
             tell(f"{len(runs) - len(todo)} of {len(runs)} runs: {part} part scored before")
         for run_dir in todo:
-            results = evaluate_run(accelerator, run_dir, part, trusted, tell)
+            results = evaluate_run(accelerator, run_dir, part, trusted, tell, places)
             if results is not None and part == "test" and finish is not None:
                 finish(run_dir)
         if then is not None:
@@ -113,9 +116,10 @@ def evaluate_run(
     part_name: str,
     trusted: Sequence[str] = (),
     tell: Callable[[str], object] = print,
+    places: Places | None = None,
 ) -> dict[str, Any] | None:
     """Score one run; the main process writes the files and gets the results."""
-    config, saved, part = open_run(run_dir, part_name, trusted)
+    config, saved, part = open_run(run_dir, part_name, trusted, places)
     return score_part(accelerator, run_dir, config, saved, part, part_name, tell)
 
 
@@ -219,7 +223,9 @@ def tell_scores(
     return results, part.task.prediction_rows(scores.ids, scores.labels, scores.logits, saved.info["classes"])
 
 
-def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tuple[Config, SavedModel, Part]:
+def open_run(
+    run_dir: Path, part_name: str, trusted: Sequence[str] = (), places: Places | None = None
+) -> tuple[Config, SavedModel, Part]:
     """Configuration and best model of a run, and a part whose features are those the model was trained on.
 
     Args:
@@ -248,7 +254,7 @@ def open_run(run_dir: Path, part_name: str, trusted: Sequence[str] = ()) -> tupl
             f"{run_dir} was trained on rows of Python code, which are not in it; "
             "mertk.train(..., test=..., resume=True) scores it on test rows."
         )
-    saved = open_model(run_dir / "best", trusted)
+    saved = open_model(run_dir / "best", trusted, places)
     check_same_run(config, saved.config, run_dir)
     info, seed = saved.info, config.training.seed
     task, normalization = find_task(info["task"]), info.get("normalization", {})

@@ -48,7 +48,8 @@ def evaluate_conditions(
     What was scored before is kept, unless `again`; results.json and predictions.tsv of a run stay what they are.
 
     Args:
-        places: where the encoder of features is that are made of noisy recordings, if not where it was.
+        places: where encoders are that are not where they were: of features that are made of noisy recordings, and
+            those that stand beside adapters of a model.
         summarize: what is done with the runs at the end, on the main process.
 
     Others as `mertk.run.evaluation.evaluate` has them.
@@ -82,9 +83,8 @@ def evaluate_conditions(
             if summarize is not None:
                 summarize(runs)
 
-    return evaluate(
-        directories, "test", num_processes, again, trusted, tell, whole_process, finish=finish, then=score_conditions
-    )
+    done = {"finish": finish, "then": score_conditions, "places": places}
+    return evaluate(directories, "test", num_processes, again, trusted, tell, whole_process, **done)
 
 
 def modalities_of(run_dir: Path) -> list[str]:
@@ -116,7 +116,7 @@ class _Scoring:
         places: Places,
     ) -> None:
         self.accelerator, self.run_dir, self.noises = accelerator, run_dir, noises
-        self.config, self.saved, self.part = open_run(run_dir, "test", trusted)
+        self.config, self.saved, self.part = open_run(run_dir, "test", trusted, places)
         self._trusted, self._places = trusted, places
 
     def prepare_noise(self) -> None:

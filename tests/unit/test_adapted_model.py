@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import mertk
-from mertk.bin import export
+from mertk.bin import evaluate, export
 from mertk.checkup.needs import has_adapters
 from mertk.checkup.software import check_adapters
 from mertk.config import load_config
@@ -89,6 +89,17 @@ def test_other_weights_and_none_are_refused(trained, tmp_path):
     with pytest.raises(MertkError, match="was frozen and is not in this model: .*gone not found.* speech="):
         mertk.load(model)
     assert mertk.load(model, speech=trained / "wavlm").models[0].model.audio_encoder.has_adapters
+
+
+def test_a_run_is_scored_upon_weights_that_have_been_moved(trained, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(run_of(trained), run)
+    path = run / "best/model.json"
+    path.write_text(path.read_text().replace(str(trained / "wavlm"), str(tmp_path / "gone")))
+    assert evaluate.main([str(run), "--again"]) == 1 and "Give it with --speech" in capsys.readouterr().err
+    moved = ["--speech", str(trained / "wavlm")]
+    assert evaluate.main([str(run), "--again", *moved]) == 0
+    assert (run / "predictions.tsv").read_bytes() == (run_of(trained) / "predictions.tsv").read_bytes()
 
 
 def test_it_is_taken_up_to_the_last_bit_but_not_upon_other_weights(trained, tmp_path):

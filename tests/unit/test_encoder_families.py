@@ -130,6 +130,20 @@ def test_what_is_trained_of_an_encoder_of_sound_has_gradients_and_is_built_again
         assert torch.equal(again(*speech)[0], encoder(*speech)[0])
 
 
+@pytest.mark.parametrize("kind", AUDIO)
+def test_layers_that_are_not_trained_give_the_same_each_time(kind, speech, tmp_path):
+    folder = write_encoder(tmp_path, kind, **{"dropout" if kind == "whisper" else "hidden_dropout": 0.5})
+    encoder = PretrainedAudioEncoder(str(folder), trained_layers=1, spec_augment=None if kind == "whisper" else False)
+    entered = []
+    encoder.train().layers[1].register_forward_pre_hook(lambda _, given: entered.append(given[0]))
+    first, second = (encoder(*speech)[0] for _ in range(2))
+    assert torch.equal(*entered) and not torch.equal(first, second)
+    above = encoder.layers_above()
+    assert {above[name] for name, value in encoder.named_parameters() if value.requires_grad} == {0}
+    with pytest.raises(MertkError, match="layerdrop skips layers that are not trained"):
+        PretrainedAudioEncoder(str(folder), trained_layers=1, layerdrop=0.1)
+
+
 @pytest.mark.parametrize("kind", ["data2vec-audio", "wav2vec2-bert", "whisper"])
 def test_operators_that_are_written_down_give_the_same(kind, folder, speech):
     encoder = PretrainedAudioEncoder(str(folder(kind))).eval()
@@ -170,6 +184,16 @@ def test_texts_are_encoded_as_transformers_does_it(kind, folder):
         "max_tokens",
         "sequence_length",
     }
+
+
+@pytest.mark.parametrize("kind", TEXT)
+def test_layers_of_text_are_those_of_transformers(kind, folder):
+    extractor = TextStates(str(folder(kind)), 20, layer="0,1,2,last")
+    tokens = torch.from_numpy(extractor.tokenizer.encode("good day")[None, :, 0]).long()
+    with torch.inference_mode():
+        found = transformers_model(folder(kind))(input_ids=tokens, output_hidden_states=True)
+    expected = torch.cat([*found.hidden_states, found.last_hidden_state], dim=2)[0]
+    np.testing.assert_allclose(extractor.encode("good day"), expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", LANGUAGE_MODELS)
@@ -284,9 +308,21 @@ def test_what_is_of_no_family_is_refused_with_the_families(folder, tmp_path):
     assert "VideoMAE, whose features VideoStates makes" in refusal(
         lambda: type(open_extractor(folder("siglip")))(folder("videomae"))
     )
-    assert "'projected' is unknown; expected penultimate" in refusal(
+    assert f"'projected' is unknown to {folder('dinov2')}; expected penultimate" in refusal(
         lambda: open_extractor(folder("dinov2"), "projected")
     )
+
+
+def test_of_several_encoders_it_is_told_which_has_no_such_layer(folder):
+    speech, text, pictures = folder("whisper"), folder("roberta"), folder("videomae")
+    for make, weights in (
+        (lambda: SpeechStates(str(speech), 3), speech),
+        (lambda: SpeechStates(str(speech), "1,3"), speech),
+        (lambda: TextStates(str(text), 20, layer="3"), text),
+        (lambda: open_extractor(pictures, "layers_3,last"), pictures),
+        (lambda: open_extractor(pictures, "hidden_3"), pictures),
+    ):
+        assert f"{weights} has layers" in refusal(make)
 
 
 @pytest.mark.parametrize(
@@ -299,6 +335,7 @@ def test_what_is_of_no_family_is_refused_with_the_families(folder, tmp_path):
         ("wav2vec2-bert", "preprocessor_config", {"sampling_rate": 8000}, {}, "sampling_rate is 8000, expected 16000"),
         ("wav2vec2-bert", "config", {"add_adapter": True}, {}, "with an adapter is no encoder"),
         ("data2vec-audio", "config", {"add_adapter": True}, {}, "with an adapter is no encoder"),
+        ("hubert", "config", {"intermediate_size": 30}, {}, "(tensors of other sizes than config.json describes)"),
     ],
 )
 def test_what_an_encoder_of_sound_cannot_do_is_said(kind, file, changes, options, message, folder, tmp_path):
@@ -324,7 +361,14 @@ def test_tokens_of_any_tokenizer_keep_what_stands_behind(folder):
 
 def test_language_models_are_those_without_an_encoder():
     kinds = {"gpt2": True, "llama": True, "gemma2": True, "opt": True, "bert": False, "roberta": False, "bart": False}
+    kinds |= {"xlnet": False, "bert-generation": False}
     assert {kind: is_language_model({"model_type": kind}) for kind in kinds} == kinds
+
+
+def test_a_model_of_more_than_text_is_refused(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gemma3", "text_config": {"vocab_size": 4}}))
+    assert "gemma3 reads more than text" in refusal(lambda: LanguageModelEncoder(str(tmp_path)))
 
 
 def test_a_corpus_of_videos_is_extracted_in_rows_of_two_frames(folder, tmp_path):

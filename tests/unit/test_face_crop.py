@@ -200,6 +200,22 @@ def test_a_row_is_zero_where_none_of_its_frames_shows_a_face():
     assert of_rows(np.array([True, False]), 5).tolist() == [True, True, True, False, False]
 
 
+class Clips(Pairs):
+    """One row for four frames, and for those that are left."""
+
+    step_frames = 4
+
+    def encode(self, frames):
+        return np.ones((-(-len(frames) // 4), 1), np.float32)
+
+
+@pytest.mark.parametrize(("shown", "expected"), [(3, [[1.0], [0.0]]), (4, [[0.0], [1.0]])])
+def test_rows_of_clips_stand_for_their_own_frames_where_the_last_one_is_not_full(shown, expected):
+    frames = np.zeros((5, 8, 8, 3), np.uint8)
+    frames[shown] = 9
+    assert face_crop.FaceCrop(Clips(), face_crop.FaceSettings(side=8)).encode(frames).tolist() == expected
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

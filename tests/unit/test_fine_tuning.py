@@ -212,6 +212,7 @@ def test_frames_are_hidden_by_what_the_weights_have(speech, tmp_path):
             {"lora_rank": 2, "lora_targets": ["query", "values"]},
             r"lora_targets: got values; the linear layers of BertModel are attention.output.dense, attention.self.key",
         ),
+        ({"lora_rank": 2, "lora_targets": "values"}, "lora_targets: got values; the linear"),
         ({"lora_rank": 2, "freeze": True}, "freeze keeps all of the encoder as it is"),
     ],
 )

@@ -145,6 +145,15 @@ def test_wrong_usage_is_told_before_anything_is_read(program, words, told, capsy
     assert ended.value.code == 2 and told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("program", [extract_audio, extract_video])
+def test_precisions_have_short_names_in_every_program(program, capsys):
+    given = ["--data", "none", "--out", "none", "--encoder", "w", "--precision"]
+    assert program.parse_arguments([*given, "bf16"]).precision == "bfloat16"
+    with pytest.raises(SystemExit):
+        program.parse_arguments([*given, "half"])
+    assert "got 'half', expected float32 or bfloat16" in capsys.readouterr().err
+
+
 # On disk
 
 

@@ -72,7 +72,9 @@ def show(tmp_path, monkeypatch):
         )
         config = load_config([], ["data.num_workers=0", "training.evaluation_batch_size=7", "run.recipe=mosi/hscl"])
         saved = SimpleNamespace(model=model, info={"miniature": True})
-        monkeypatch.setattr("mertk.run.evaluation.open_run", lambda run_dir, part_name, trusted: (config, saved, part))
+        monkeypatch.setattr(
+            "mertk.run.evaluation.open_run", lambda run_dir, part_name, trusted, places: (config, saved, part)
+        )
         return main([str(tmp_path / "run"), *options])
 
     return run
