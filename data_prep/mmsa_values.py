@@ -70,8 +70,9 @@ def read_array(values: Any, where: str, ids: list[str], has_vectors: bool = Fals
     if has_vectors and array.ndim == 2:
         array = array[:, None]
     if array.ndim != 3 or array.dtype.kind not in "fiu" or 0 in array.shape[1:]:
+        dimensions = "two or three" if has_vectors else "three"
         shape = f"shape {array.shape} of {array.dtype}"
-        raise MertkError(f"{where}: {shape}, expected numbers of three dimensions, utterances first.")
+        raise MertkError(f"{where}: {shape}, expected numbers of {dimensions} dimensions, utterances first.")
     return counted(array, where, ids)
 
 

@@ -22,12 +22,10 @@ from mertk.features.extraction import Extraction
 from mertk.screen import say
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mertk.data.corpus_files import CorpusFiles
     from mertk.data.feature_store import FeatureRecord
     from mertk.data.manifest import Manifest
-    from mertk.data.recording_error import RecordingError
+    from mertk.features.extraction import Maker, Result
     from mertk.features.extraction_plan import Utterance
     from mertk.processes import Processes
 
@@ -153,17 +151,18 @@ class OpenFaceImport(Extraction):
             options={"average": self.average, "failed_frames": "dropped"},
         )
 
-    def extract(
-        self, items: Sequence[Utterance], extractor: None, record: FeatureRecord
-    ) -> Iterator[tuple[str, np.ndarray | RecordingError]]:
+    def extract(self, items: Sequence[Utterance], makers: Sequence[Maker]) -> Iterator[Result]:
         from mertk.data.averaging import average_frames
         from mertk.data.recording_error import RecordingError, attempt
         from mertk.data_prep.openface_table import OpenFaceError, OpenFaceTable, read_table
         from mertk.features.extraction_plan import digest
 
+        (maker,) = makers
+        fingerprint = maker.record.weights_fingerprint
+
         def read(path: str) -> OpenFaceTable:
             table = read_table(Path(path))
-            if digest(" ".join(table.names)) != record.weights_fingerprint:
+            if digest(" ".join(table.names)) != fingerprint:
                 raise OpenFaceError(
                     f"{path}: its columns are named otherwise than those of other files; run OpenFace with the same "
                     "options on all clips.",
@@ -175,12 +174,12 @@ class OpenFaceImport(Extraction):
         for item in items:
             table = attempt(lambda path=item.value: read(path), item.value)
             if isinstance(table, RecordingError):
-                yield item.path, table.of(item.path)
+                yield 0, item.path, table.of(item.path)
                 continue
             num_frames += len(table.features)
             num_failed += table.num_failed
             num_others += table.num_others
-            yield item.path, average_frames(table.features, self.average)
+            yield 0, item.path, average_frames(table.features, self.average)
         say(
             f"process {self.processes.rank}: {num_frames} frames with a face; dropped {num_failed} in which none was "
             f"found and {num_others} rows of further faces",
