@@ -41,11 +41,14 @@ def find_models(names: Sequence[str | Path]) -> FoundModels:
     A folder that is here comes before a model of the hub of the same name; `hub:owner/name` is always that of the hub.
 
     Raises:
-        MertkError: an exported directory that is not whole, or a model that the hub has not, or not for this user.
+        MertkError: an exported directory that is not whole, a model that the hub has not, or not for this user, or what
+            looks like a folder that was mistyped.
     """
     found = FoundModels()
     for given in names:
         name, path = str(given), standing(Path(given))
+        if not name.startswith(PREFIX) and not path.exists() and may_be_on_hub(name):
+            _refuse_mistyped(name, path)
         if name.startswith(PREFIX) or (not path.exists() and may_be_on_hub(name)):
             model = fetch_model(name.removeprefix(PREFIX))
             found.notes.append(f"{name} is commit {model.commit[:12]} of the hub")
@@ -63,3 +66,16 @@ def find_models(names: Sequence[str | Path]) -> FoundModels:
     if not found.directories:
         raise MertkError("no model is given; expected one or more model directories, such as RUN/best.")
     return found
+
+
+def _refuse_mistyped(name: str, path: Path) -> None:
+    """Refuse EXP/NAME where EXP is a folder here, before the hub is asked again and again for a model of EXP's.
+
+    Raises:
+        MertkError: says how to mean the hub's.
+    """
+    if path.parent.is_dir() and not is_in_cache(name):
+        raise MertkError(
+            f"{name}: the folder {path.parent} has no {path.name}; expected a model directory, such as RUN/best. The "
+            f"model of the hub of that name is {PREFIX}{name}."
+        )

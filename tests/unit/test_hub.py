@@ -189,6 +189,14 @@ def test_a_folder_of_that_name_comes_first_and_it_is_said(hub, model, other, tmp
     assert is_same("hub:owner/name", model)
 
 
+def test_what_is_lacking_in_a_folder_here_is_not_looked_for_on_the_hub(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exp").mkdir()
+    monkeypatch.setattr("mertk.run.model_search.fetch_model", lambda name: pytest.fail(f"the hub was asked for {name}"))
+    with pytest.raises(MertkError, match=r"exp/nothing: the folder .*exp has no nothing; .* is hub:exp/nothing\."):
+        mertk.load("exp/nothing")
+
+
 def test_without_a_network_the_cache_answers(hub, model, monkeypatch):
     export(model, "hub:owner/name")
     weights_of("owner/name")
