@@ -29,7 +29,6 @@ KNOWN = {
         r"Grad strides do not match bucket view strides",
         r"No device id is provided via `init_process_group` or `barrier",
         r"barrier\(\): using the device under current context",
-        r"Support for mismatched key_padding_mask and attn_mask is deprecated",
         r"`torch\.nn\.utils\.weight_norm` is deprecated",
     ),
     "accelerate": (r"`broadcast_buffers` is deprecated",),

@@ -5,7 +5,6 @@ Legend: `B` utterances, `S` waveform samples, `T` frames, `D` features.
 
 from __future__ import annotations
 
-import warnings
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -43,8 +42,6 @@ class Convolutions(SpeechFamily):
             raise MertkError(
                 f"{folder / 'config.json'}: batch normalisation of positions (conv_pos_batch_norm) cannot be used here."
             )
-        # WavLM gives its own mask and its position bias in different types, which torch remarks on.
-        warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
 
     def load(self, random_weights: bool) -> tuple[Any, list[str]]:
         model, absent = super().load(random_weights)
