@@ -47,9 +47,11 @@ def find_models(names: Sequence[str | Path]) -> FoundModels:
     found = FoundModels()
     for given in names:
         name, path = str(given), standing(Path(given))
-        if not name.startswith(PREFIX) and not path.exists() and may_be_on_hub(name):
+        is_on_hub = name.startswith(PREFIX)
+        if not is_on_hub and not path.exists() and may_be_on_hub(name):
             _refuse_mistyped(name, path)
-        if name.startswith(PREFIX) or (not path.exists() and may_be_on_hub(name)):
+            is_on_hub = True
+        if is_on_hub:
             model = fetch_model(name.removeprefix(PREFIX))
             found.notes.append(f"{name} is commit {model.commit[:12]} of the hub")
             found.add(model.directory, model.exported)
