@@ -85,17 +85,21 @@ def run_memory(arguments: argparse.Namespace, name: str) -> dict[str, float]:
     """
     if arguments.device == "cuda":
         found = measure_memory(argparse.Namespace(**vars(arguments) | {"memory_of": name}))
-        say(f"{name}: " + ", ".join(f"{kind} {found[kind]:.0f} MB" for kind in KINDS))
-        return found
+    else:
+        found = _measure_apart(arguments, name)
+    say(f"{name}: " + ", ".join(f"{kind} {found[kind]:.0f} MB" for kind in KINDS))
+    return found
+
+
+def _measure_apart(arguments: argparse.Namespace, name: str) -> dict[str, float]:
+    """What `measure_memory` finds in a process of its own."""
     words = ["--device", arguments.device, "--seed", str(arguments.seed)] + ["--tiny"] * arguments.tiny
     words += ["--threads", str(arguments.threads)] if arguments.threads else []
     command = [sys.executable, "-m", "benchmarks.methods", "--memory_of", name, *words]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     if ended.returncode != 0:
         raise MertkError(f"{name}: {ended.stderr.strip()[-300:]}")
-    found = json.loads(ended.stdout)
-    say(f"{name}: " + ", ".join(f"{kind} {found[kind]:.0f} MB" for kind in KINDS))
-    return found
+    return json.loads(ended.stdout)
 
 
 def measure_memory(arguments: argparse.Namespace) -> dict[str, float]:
