@@ -11,12 +11,12 @@ from mertk.errors import MertkError
 
 def check_clip(name: str) -> Finding:
     """Whether there are weights of an encoder of pictures."""
-    from mertk.features.picture_states import check_model_type
+    from mertk.features.picture_families import find_family
 
     finding = check_weights(name)
     if finding.status == "ok" and Path(name).expanduser().is_dir():
         try:
-            check_model_type(Path(name).expanduser())
+            find_family(Path(name).expanduser())
         except MertkError as error:
             return Finding("FAIL", "weights", str(error))
     return finding

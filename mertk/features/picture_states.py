@@ -173,15 +173,6 @@ def check_output(
         )
 
 
-def check_model_type(folder: Path) -> None:
-    """Refuse weights of another kind of model.
-
-    Raises:
-        MertkError: of no family of encoders of pictures.
-    """
-    find_family(folder)
-
-
 def _layer_number(output: str, num_layers: int, weights: str | Path) -> int | None:
     """Index into the hidden states of N layers and the embedding; None when the output is no hidden layer."""
     if not output.startswith("hidden_"):
