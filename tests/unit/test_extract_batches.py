@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from mertk.data.feature_store import read_record
@@ -15,6 +14,7 @@ from mertk.errors import MertkError
 from mertk.features.batches import BatchLimit
 from mertk.features.speech_states import SpeechStates
 from mertk.features.text_states import TextStates
+from tests.noisy_recordings import write_noise
 from tests.raw_corpus import write_bert, write_wavlm
 from tests.video_corpus import read_features
 
@@ -30,12 +30,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def data(tmp_path):
-    folder = tmp_path / "data"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for name, seconds in SECONDS.items():
-        soundfile.write(tmp_path / f"{name}.wav", 0.1 * random.standard_normal(round(seconds * 16000)), 16000)
-    (folder / "wav.scp").write_text("".join(f"{name} {tmp_path / name}.wav\n" for name in SECONDS))
+    folder = write_noise(tmp_path / "data", SECONDS)
     (folder / "utt2dur").write_text("".join(f"{name} {seconds:.5f}\n" for name, seconds in SECONDS.items()))
     (folder / "text").write_text("".join(f"{name} {text}".rstrip() + "\n" for name, text in TEXTS.items()))
     return folder

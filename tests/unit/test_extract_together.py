@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import soundfile
 
 from mertk.data import waveform
 from mertk.data.feature_store import FeatureWriter, read_record
@@ -13,6 +12,7 @@ from mertk.data_prep import extract_audio, extract_video
 from mertk.features import video_pipeline
 from mertk.features.modalities import AudioExtractor
 from mertk.features.source import Places, open_source
+from tests.noisy_recordings import write_noise
 from tests.raw_corpus import write_wavlm
 from tests.video_corpus import DIALOGUES, read_features, write_clip, write_corpus
 
@@ -27,13 +27,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def data(tmp_path):
-    folder = tmp_path / "data"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for name, seconds in SECONDS.items():
-        soundfile.write(tmp_path / f"{name}.wav", 0.1 * random.standard_normal(round(seconds * 16000)), 16000)
-    (folder / "wav.scp").write_text("".join(f"{name} {tmp_path / name}.wav\n" for name in SECONDS))
-    return folder
+    return write_noise(tmp_path / "data", SECONDS)
 
 
 def hear(data, weights, outs, *options):
