@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +30,6 @@ def compute_in_full_float32() -> None:
 
 def compute_the_same_each_time() -> None:
     """Have a GPU take algorithms that give the same bits on every run; torch warns where it has none."""
-    import os
-
     import torch
 
     # cuBLAS shares its memory between streams otherwise. Read when it is first used; what a user has set stays.
