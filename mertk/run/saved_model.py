@@ -51,8 +51,8 @@ def find_encoders(references: Mapping[str, EncoderReference], places: Places) ->
             folder = find_weights(place or reference["weights"])
         except MertkError as error:
             raise MertkError(
-                f"model.{name} was frozen and is not in this model: {error} It has the fingerprint {expected[:12]}."
-                f"{option}"
+                f"model.{name}: the weights that it was trained upon are not in this model: {error} They have the "
+                f"fingerprint {expected[:12]}.{option}"
             ) from error
         if (here := fingerprint(folder)) != expected:
             raise MertkError(

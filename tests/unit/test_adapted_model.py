@@ -86,7 +86,9 @@ def test_other_weights_and_none_are_refused(trained, tmp_path):
     info = json.loads((model / "model.json").read_text())
     info["references"]["audio_encoder"]["weights"] = str(tmp_path / "gone")
     (model / "model.json").write_text(json.dumps(info))
-    with pytest.raises(MertkError, match="was frozen and is not in this model: .*gone not found.* speech="):
+    with pytest.raises(
+        MertkError, match="the weights that it was trained upon are not in this model: .*gone not found.* speech="
+    ):
         mertk.load(model)
     assert mertk.load(model, speech=trained / "wavlm").models[0].model.audio_encoder.has_adapters
 
