@@ -81,7 +81,9 @@ def merge_into(base: Any, part: Any, where: str) -> None:
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
         told = str(error).splitlines()[0]
-        if isinstance(error, ConfigKeyError) and "Did you mean" not in told:
+        if isinstance(error, ConfigKeyError) and "." in str(error.key):
+            told = f"expected keys within keys, {_nested(str(error.key))}; with dots they are for a command line."
+        elif isinstance(error, ConfigKeyError) and "Did you mean" not in told:
             told += _elsewhere(base, str(error.key))
         if "is not a ListConfig" in told:
             told = "expected a list, such as [a, b]; on a command line in quotes."
@@ -96,6 +98,16 @@ def _elsewhere(base: Any, key: str) -> str:
     }
     found = get_close_matches(key, keys, n=1)
     return f". Did you mean: {keys[found[0]]!r}?" if found else ""
+
+
+def _nested(key: str) -> str:
+    """How a file has a key with dots.
+
+    >>> _nested("optimizer.arguments.lr")
+    '`optimizer: {arguments: {lr: ...}}`'
+    """
+    *sections, name = key.split(".")
+    return "`" + "".join(f"{section}: {{" for section in sections) + f"{name}: ..." + "}" * len(sections) + "`"
 
 
 def _as_meant(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,13 @@ def test_settings_behind_the_files_are_known_by_their_form(tmp_path):
         load_config([str(file), "training.epoch=5"])
 
 
+def test_a_key_with_dots_in_a_file_is_told_how_a_file_has_it(tmp_path):
+    file = tmp_path / "dotted.yaml"
+    file.write_text("optimizer.arguments.lr: 1\n")
+    with pytest.raises(MertkError, match=r"dotted\.yaml.*`optimizer: \{arguments: \{lr: \.\.\.\}\}`.*command line"):
+        load_config([file])
+
+
 def test_saved_configuration_reads_back_equal(tmp_path):
     settings = ["loss_weights.ce=1", "data.inputs.audio.kind=waveform", "model.component=x.Y", "model.sizes=[1,2]"]
     config = load_config([], settings)
