@@ -101,11 +101,11 @@ def main(argv: list[str] | None = None) -> int:
         make = named_extractor(arguments.extractor, TextExtractor, processes.device)
         done = extract(make, arguments.out, pool=arguments.pool)
     else:
-        done = extract(lambda: Tokenizer(weights, max_tokens), arguments.out)
-        if arguments.embeddings is not None:
+        if arguments.embeddings is not None:  # first: an encoder that will not do leaves nothing behind
             places = (weights, max_tokens, processes.device)
             given = (*places, arguments.layers, arguments.last_token, arguments.precision)
             extract(lambda: TextStates(*given), arguments.embeddings, arguments.dtype, arguments.pool)
+        done = extract(lambda: Tokenizer(weights, max_tokens), arguments.out)
     if done.told_of_lengths:
         say(done.told_of_lengths)
     leave_group()

@@ -389,3 +389,12 @@ def test_a_corpus_of_texts_is_extracted_to_vectors_of_a_language_model(folder, t
     vectors = read_features(tmp_path / "vectors")
     assert vectors["a"].shape == vectors["b"].shape == (1, 16)
     assert read_features(tmp_path / "tokens")["b"].tolist() == [[0, 0]]
+
+
+def test_an_encoder_that_will_not_do_leaves_no_features_behind(folder, tmp_path, capsys):
+    (tmp_path / "text").write_text("a good day\nb\n", encoding="utf-8")
+    options = ["--data", str(tmp_path), "--encoder", str(folder("roberta")), "--out", str(tmp_path / "tokens")]
+    for wrong, told in (["--last_token"], "no language model"), (["--layers", "99"], "99"):
+        assert extract_text.main([*options, "--embeddings", str(tmp_path / "vectors"), *wrong]) == 1
+        assert told in capsys.readouterr().err
+        assert [path.name for path in tmp_path.iterdir()] == ["text"]
