@@ -11,6 +11,8 @@ The work of a step (matrix products, convolutions, attention, forward and backwa
 the forms that train all of WavLM: arithmetic done twice to save memory does not count, that done on padding does. Where
 a part is trained, it is counted on that form.
 
+The report is written after each form, so that a run that is stopped keeps those that were done.
+
 Where there is no CUDA device it says so and ends with 0; `--device cpu --tiny` runs the same code on anything.
 """
 
@@ -26,7 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the checkout, installed or not
 
-from benchmarks.measuring import ROOT, benchmark_parser, figure, finish, say
+from benchmarks.measuring import ROOT, benchmark_parser, figure, finish, keep, say
 from mertk.cli import program
 
 #: dense bfloat16 with float32 sums, TFLOP/s by part of the card's name, longest name first where one holds another
@@ -101,6 +103,7 @@ def measure_all(arguments: argparse.Namespace) -> int:
     peak = matmul_teraflops(arguments.device, size)
     name, sheet = data_sheet(arguments.device)
     say(f"{name}: {peak:.1f} TFLOP/s by a product of {size} x {size} matrices")
+    card = {"device": name, "measured_teraflops": peak, "data_sheet_teraflops": sheet}
     found, largest = {}, {}
     for form in arguments.forms:
         # A compiled form starts its search at what fits uncompiled: every size is compiled anew.
@@ -108,13 +111,20 @@ def measure_all(arguments: argparse.Namespace) -> int:
         found[form] = run_form(arguments, form, start)
         largest[form] = found[form].get("largest_batch")
         say(f"{form}: {json.dumps(found[form])}")
+        figures, more = describe(found, card)
+        keep("gpu", arguments, figures, **more)
+    code = finish("gpu", arguments, figures, **more)
+    return code if len(figures) > 1 else 1  # nothing was measured, though there is a device
+
+
+def describe(found: dict[str, dict[str, Any]], card: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows of the report, and what else stands in it, of the forms that were measured so far."""
+    peak = card["measured_teraflops"]
     figures = [figure("bfloat16 matrix product", peak, "TFLOP/s", digits=1)]
     for form, measured in found.items():
-        figures += form_figures(form, measured, peak, sheet)
-    card = {"device": name, "measured_teraflops": peak, "data_sheet_teraflops": sheet}
+        figures += form_figures(form, measured, peak, card["data_sheet_teraflops"])
     failed = {form: measured["failed"] for form, measured in found.items() if "failed" in measured}
-    code = finish("gpu", arguments, figures, card=card, forms=found, failed=failed)
-    return code if len(figures) > 1 else 1  # nothing was measured, though there is a device
+    return figures, {"card": card, "forms": found, "failed": failed}
 
 
 def data_sheet(device: str) -> tuple[str, float | None]:

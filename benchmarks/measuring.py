@@ -57,6 +57,15 @@ def figure(
 
 def finish(name: str, arguments: Namespace, figures: list[dict[str, Any]], **more: Any) -> int:
     """Print the report and write it to `--out`; returns the exit code: 1 when a target is missed under `--check`."""
+    print(keep(name, arguments, figures, **more))
+    missed = [found["name"] for found in figures if found.get("met") is False]
+    for what in missed:
+        say(f"target missed: {what}")
+    return 1 if missed and arguments.check else 0
+
+
+def keep(name: str, arguments: Namespace, figures: list[dict[str, Any]], **more: Any) -> str:
+    """Write the report to `--out`, so that what is stopped later keeps what it has found; returns it."""
     from mertk.atomic import write_text
     from mertk.provenance import environment
 
@@ -71,13 +80,9 @@ def finish(name: str, arguments: Namespace, figures: list[dict[str, Any]], **mor
         **more,
     }
     text = json.dumps(report, indent=2)
-    print(text)
     if arguments.out:
         write_text(arguments.out, text + "\n")
-    missed = [found["name"] for found in figures if found.get("met") is False]
-    for what in missed:
-        say(f"target missed: {what}")
-    return 1 if missed and arguments.check else 0
+    return text
 
 
 def say(line: str) -> None:

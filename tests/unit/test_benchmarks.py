@@ -84,6 +84,22 @@ def test_gpu_benchmark_says_so_where_there_is_none(capsys):
     assert printed["figures"] == []
 
 
+def test_gpu_benchmark_that_is_stopped_keeps_the_forms_that_were_done(tmp_path, monkeypatch):
+    done = {"batches": {"4": {"utterances_per_second": [8.0], "teraflops": [0.1], "peak_gigabytes": 1.5}}}
+
+    def run_form(arguments, form, start):
+        if form == "lora":
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(gpu, "run_form", run_form)
+    out = tmp_path / "gpu.json"
+    stopped = gpu.main(["--device", "cpu", "--tiny", "--forms", "plain", "lora", "--out", str(out)])
+    assert stopped == 130
+    kept = json.loads(out.read_text(encoding="utf-8"))
+    assert kept["forms"] == {"plain": done} and kept["figures"][1]["name"] == "plain, batch 4: rate"
+
+
 def test_report_goes_between_the_markers(tmp_path):
     document, source = tmp_path / "benchmarks.md", tmp_path / "rate.json"
     document.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
