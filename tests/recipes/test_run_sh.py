@@ -265,7 +265,7 @@ def stop_while_it_runs(number, ending, tmp_path, to_group=False, times=1):
     assert shell.stdout.readline() == "ready\n"
     for _ in range(times):
         os.kill(-shell.pid if to_group else shell.pid, number)
-    told, _ = shell.communicate(timeout=20)
+    told, _ = shell.communicate(timeout=60)
     return shell.returncode, told
 
 

@@ -173,7 +173,7 @@ def kill_tree(process: subprocess.Popen) -> None:
         except psutil.NoSuchProcess:
             continue
     process.wait()
-    psutil.wait_procs(family, timeout=20)
+    psutil.wait_procs(family, timeout=60)
 
 
 def leftovers(run_dir: Path) -> str:

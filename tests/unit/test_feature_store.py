@@ -75,7 +75,7 @@ def test_store_works_in_another_process(tmp_path, method):
     queue = context.Queue()
     child = context.Process(target=_sum_in_child, args=(store, queue))
     child.start()
-    assert queue.get(timeout=30) == total
+    assert queue.get(timeout=60) == total
     child.join()
 
 

@@ -26,7 +26,7 @@ def running():
     yield batches, worker
     batches.close()
     loader.close()
-    worker.join(timeout=30)
+    worker.join(timeout=60)
     assert worker.exitcode is not None
 
 
@@ -41,5 +41,5 @@ def test_a_worker_outlives_a_request_to_stop_from_anybody(running, name):
 def test_a_worker_ends_when_its_own_loader_says_so(running):
     _, worker = running
     worker.terminate()
-    worker.join(timeout=30)
+    worker.join(timeout=60)
     assert worker.exitcode in (0, -signal.SIGTERM)

@@ -123,7 +123,7 @@ def test_a_killed_recipe_takes_its_stage_along(tmp_path):
     shell = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True)
     child = next(int(line) for line in shell.stdout if line.strip().isdigit())
     shell.terminate()
-    assert shell.wait(timeout=20) == -signal.SIGTERM
+    assert shell.wait(timeout=60) == -signal.SIGTERM
     assert shell.stdout.read().strip().startswith("stage 1: stopped on request")  # closed: nothing is left
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
