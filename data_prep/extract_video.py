@@ -83,7 +83,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add_pool_argument(parser)
     add("--dtype", choices=("float32", "float16"), default="float32", help="of the file (default: %(default)s)")
     add_precision_argument(parser, ["float16"])
-    told = "show the extractor the largest, most central face alone (pip install 'mertk[face]')"
+    told = "show the extractor the largest, most central face alone (the extra face)"
     add("--crop", choices=("face",), help=told)
     add("--face_side", type=positive_int, metavar="P", help="pixels of what is cut out, P by P (default: 224)")
     add("--face_margin", type=share, metavar="SHARE", help="room on each side of a face (default: 0.2)")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mertk.data.media_file import open_media
 from mertk.errors import MertkError
+from mertk.installing import installing
 
 
 def video_problem(path: Path) -> tuple[str, str] | None:
@@ -19,7 +20,7 @@ def video_problem(path: Path) -> tuple[str, str] | None:
     try:
         import av
     except ImportError as error:
-        raise MertkError(f"PyAV is needed to read {path} ({error}); pip install av.") from error
+        raise MertkError(f"PyAV is needed to read {path} ({error}); {installing('av')}") from error
     from mertk.data.media_file import played_stream
 
     try:

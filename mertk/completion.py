@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mertk.command import COMMANDS, Command, commands_below
 from mertk.errors import MertkError
+from mertk.installing import installing
 from mertk.parser import Parser, parser_of
 
 #: names of values that may be files, though they are read as text
@@ -25,7 +26,7 @@ def completion_script(shell: str) -> str:
     try:
         import shtab
     except ImportError as error:
-        raise MertkError("shtab, which writes the script, is not installed; pip install shtab.") from error
+        raise MertkError(f"shtab, which writes the script, is not installed; {installing('shtab')}") from error
     return shtab.complete(command_parser(), shell)
 
 

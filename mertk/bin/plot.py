@@ -2,7 +2,7 @@
 
 Models that have representations (HSCL: before and after features are decoupled; Foal-Net: sound and picture before and
 after they are aligned) give vectors for every utterance. Those of one stage are drawn together, by their principal
-components or UMAP (pip install 'mertk[umap]'), coloured by what they stand for and by label: pca_STAGE.png, and
+components or UMAP (the extra umap), coloured by what they stand for and by label: pca_STAGE.png, and
 pca.json with the share of the variance that the picture shows and how far apart the groups are in all dimensions
 (silhouette). `mertk report` shows the pictures of a run.
 """

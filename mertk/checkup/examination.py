@@ -19,6 +19,7 @@ from mertk.checkup.software import (
     missing_packages,
 )
 from mertk.checkup.weights import check_clip, check_tokenizer, check_weights
+from mertk.installing import installing_extra
 
 
 def examine(
@@ -49,7 +50,7 @@ def examine(
     yield check_python()
     missing = missing_packages("run")
     if missing:
-        yield Finding("FAIL", "packages", f"missing: {', '.join(missing)}; pip install -c constraints.txt -e .")
+        yield Finding("FAIL", "packages", f"missing: {', '.join(missing)}; {installing_extra()}")
         return
     yield check_versions()
     for directory in writable:

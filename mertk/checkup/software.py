@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mertk.checkup.finding import Finding
 from mertk.errors import MertkError, first_line
+from mertk.installing import CONSTRAINTS, installing
 
 ROOT = Path(__file__).resolve().parents[2]
 OLDEST_PYTHON = (3, 10)
@@ -55,11 +56,8 @@ def check_versions() -> Finding:
     """Installed versions against constraints.txt."""
     from packaging.requirements import Requirement
 
-    path = ROOT / "constraints.txt"
-    if not path.is_file():
-        return Finding("warn", "packages", "no constraints.txt beside the package; versions were not compared")
     differing = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
         pin = Requirement(line)
@@ -81,9 +79,7 @@ def check_codecs() -> Finding:
         for codec in ("mpeg4", "rawvideo"):
             av.codec.Codec(codec, "r")
     except Exception as error:  # a broken shared library raises anything
-        return Finding(
-            "FAIL", "sound, video", f"{error!r}; pip install -c constraints.txt --force-reinstall av soundfile"
-        )
+        return Finding("FAIL", "sound, video", f"{error!r}; {installing('--force-reinstall', 'av', 'soundfile')}")
     return Finding("ok", "sound, video", f"soundfile {soundfile.__version__}, PyAV {av.__version__} with MPEG-4")
 
 
@@ -94,7 +90,8 @@ def check_devices(num_processes: int) -> Iterator[Finding]:
         import torch
         import transformers
     except Exception as error:  # a broken installation raises anything
-        yield Finding("FAIL", "libraries", f"{error!r}; pip install -c constraints.txt --force-reinstall -e .")
+        mend = installing("--force-reinstall", "torch", "accelerate", "transformers")
+        yield Finding("FAIL", "libraries", f"{error!r}; {mend}")
         return
     versions = [f"{module.__name__} {module.__version__}" for module in (torch, accelerate, transformers)]
     yield Finding("ok", "libraries", ", ".join(versions))

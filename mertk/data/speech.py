@@ -14,6 +14,7 @@ from mertk.data.samples import check_samples
 from mertk.data.sound_stream import SoundStream
 from mertk.data.sound_track import SOUND_HZ
 from mertk.errors import MertkError
+from mertk.installing import installing_extra
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,8 +67,8 @@ def _open_detector() -> tuple[Any, Any]:
         from silero_vad import get_speech_timestamps_from_probs, load_silero_vad
     except ImportError as error:
         raise MertkError(
-            "speech is found by the package silero-vad, which is not installed; pip install 'mertk[vad]', or cut the "
-            "recording into windows (--window 3)."
+            "speech is found by the package silero-vad, which is not installed; take windows of one length, "
+            f"or {installing_extra('vad')}"
         ) from error
     finally:
         torch.set_num_threads(threads)  # the package takes all but one away when it is imported

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.demo.turns import Turns
 from mertk.errors import MertkError
+from mertk.installing import installing_extra
 from mertk.screen import tell
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def check_gradio() -> None:
         MertkError: the package that makes the page is not installed.
     """
     if find_spec("gradio") is None:
-        raise MertkError("the page is made by the package gradio, which is not installed; pip install 'mertk[demo]'.")
+        raise MertkError(f"the page is made by the package gradio, which is not installed; {installing_extra('demo')}")
 
 
 def serve(build: Callable[[Turns], Blocks], style: str, place: Place, most_megabytes: int) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from mertk.encoders.depth import Depth
 from mertk.errors import MertkError, first_line
+from mertk.installing import installing_extra
 
 #: what the families of transformers call the maps to query and value; the first pair that is there is adapted
 _QUERY_AND_VALUE = (
@@ -106,7 +107,7 @@ def find_peft() -> Any:
     except ImportError as error:
         raise MertkError(
             f"lora_rank: adapters are those of peft, which cannot be imported ({first_line(error)}); "
-            "pip install 'mertk[lora]', or train the whole encoder (leave lora_rank out)."
+            f"train the whole encoder (leave lora_rank out), or {installing_extra('lora')}"
         ) from error
     return peft
 

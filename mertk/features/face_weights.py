@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mertk.errors import MertkError
+from mertk.installing import installing, installing_extra
 
 PACKAGE = "mtcnn"
 
@@ -58,12 +59,12 @@ def _read(network: str, digest: str) -> list[np.ndarray]:
     if found != digest:
         raise MertkError(
             f"{path}: weights of {PACKAGE} {distribution.version} with the digest {found[:12]}, expected "
-            f"{digest[:12]}; pip install --force-reinstall {PACKAGE}==1.0.0."
+            f"{digest[:12]}; {installing('--force-reinstall', PACKAGE + '==1.0.0')}"
         )
     try:
         return joblib.load(io.BytesIO(content))
     except (ImportError, ValueError) as error:
-        raise MertkError(f"{path} cannot be read ({error}); pip install 'mertk[face]'.") from error
+        raise MertkError(f"{path} cannot be read ({error}); {installing_extra('face')}") from error
 
 
 def _distribution() -> metadata.Distribution:
@@ -71,6 +72,6 @@ def _distribution() -> metadata.Distribution:
         return metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError as error:
         raise MertkError(
-            f"faces are found by the networks in the package {PACKAGE}, which is not installed; pip install "
-            "'mertk[face]'."
+            f"faces are found by the networks in the package {PACKAGE}, which is not installed; "
+            f"{installing_extra('face')}"
         ) from error

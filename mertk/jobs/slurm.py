@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from mertk.atomic import write_text
 from mertk.cli import PREEMPTED
 from mertk.content import read_json
 from mertk.errors import MertkError
+from mertk.installing import installing_extra
 from mertk.jobs.job import Ended, Job, tell_failures
 from mertk.jobs.slurm_options import SlurmOptions
 from mertk.jobs.slurm_task import WARNING_SIGNAL, Task, job_state
@@ -134,8 +134,7 @@ def check_installed() -> None:
     if missing:
         raise MertkError(f"Slurm's {', '.join(missing)} not found on this machine; run where jobs can be submitted.")
     if importlib.util.find_spec("submitit") is None:
-        constraints = Path(__file__).parents[2] / "constraints.txt"
-        raise MertkError(f"submitit is not installed: {sys.executable} -m pip install -c {constraints} submitit")
+        raise MertkError(f"submitit is not installed; {installing_extra('slurm')}")
 
 
 def submit(jobs: Sequence[Job], folder: Path, options: SlurmOptions) -> dict[str, Submitted]:

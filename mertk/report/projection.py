@@ -105,12 +105,13 @@ def _umap(vectors: np.ndarray, title: str) -> Projected:
 
     from mertk.caches import compiling_alone
     from mertk.errors import MertkError
+    from mertk.installing import installing_extra
 
     found = find_spec("umap")
     if found is None or not found.submodule_search_locations:
         raise MertkError(
-            "UMAP needs the package umap-learn, which is not installed; pip install 'mertk[umap]', or draw principal "
-            "components (--projection pca)."
+            "UMAP needs the package umap-learn, which is not installed; draw principal components, or "
+            f"{installing_extra('umap')}"
         )
     if len(vectors) < LEAST_OF_UMAP:
         raise MertkError(f"{title}: {len(vectors)} vectors are too few for UMAP; look at a part of more utterances.")

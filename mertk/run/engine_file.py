@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mertk.errors import MertkError
+from mertk.installing import installing_extra
 from mertk.training.launch_request import KINDS, VARIABLE
 
 #: one file for each engine
@@ -195,9 +196,7 @@ def read_engine(file: Path) -> dict[str, Any]:
     settings = _read(file)
     kind = settings["distributed_type"]
     if kind == "DEEPSPEED" and find_spec("deepspeed") is None:
-        raise MertkError(
-            f'{file} needs DeepSpeed, which is not installed: pip install -c constraints.txt ".[deepspeed]"'
-        )
+        raise MertkError(f"{file} needs DeepSpeed, which is not installed; {installing_extra('deepspeed')}")
     if kind == "FSDP" and not count_gpus():
         raise MertkError(f"{file} is FSDP, which needs GPUs, and there is none; take --engine ddp or deepspeed_zero3.")
     return settings

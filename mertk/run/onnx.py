@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.atomic import building
 from mertk.errors import MertkError, first_line
+from mertk.installing import installing_extra
 from mertk.numerics import keeping_precision
 from mertk.run.onnx_facts import OnnxFacts, describe_inputs, describe_outputs, tell_inside, tell_outside
 
@@ -88,7 +89,7 @@ def _check_packages() -> None:
     except ImportError as error:
         raise MertkError(
             f"a model is written as ONNX by packages that are not all there ({first_line(error)}); "
-            "pip install 'mertk[onnx]'."
+            f"{installing_extra('onnx')}"
         ) from error
 
 

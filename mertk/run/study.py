@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mertk.errors import MertkError, first_line
+from mertk.installing import installing_extra
 from mertk.run.study_terms import Terms
 
 if TYPE_CHECKING:
@@ -218,4 +219,4 @@ def check_installed() -> None:
     import importlib.util
 
     if importlib.util.find_spec("optuna") is None:
-        raise MertkError("a study needs Optuna, which is not installed; pip install 'mertk[tune]'.")
+        raise MertkError(f"a study needs Optuna, which is not installed; {installing_extra('tune')}")

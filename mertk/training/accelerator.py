@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mertk.config import TrainingConfig
 from mertk.errors import MertkError
+from mertk.installing import installing_extra
 from mertk.library_warnings import without_reports
 from mertk.numerics import attend_at_any_length, compute_in_full_float32, compute_the_same_each_time
 from mertk.processes import check_process_count, is_on_cpu, is_told_to_use_cpu, leave_group, starting
@@ -135,9 +136,7 @@ def check_engine_fits(engine: str | None, on_cpu: bool) -> None:
             "instead; leave it out. On a machine without a GPU DeepSpeed runs on CPU anyway."
         )
     if engine == "deepspeed" and find_spec("deepspeed") is None:
-        raise MertkError(
-            'DeepSpeed was asked for, but is not installed; `pip install -c constraints.txt ".[deepspeed]"`.'
-        )
+        raise MertkError(f"DeepSpeed was asked for, but is not installed; {installing_extra('deepspeed')}")
 
 
 def check_started(accelerator: Accelerator, request: Request, num_processes: int | None = None) -> None:

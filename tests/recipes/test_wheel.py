@@ -94,7 +94,11 @@ def test_the_wheel_is_whole_and_mertk_is_all_it_puts_on_top(wheel, checkout):
     code = {path.relative_to(checkout).as_posix() for path in (checkout / "mertk").glob("**/*.py")}
     assert code <= names
     engines = {f"mertk/conf/engines/{path.name}" for path in (checkout / "mertk/conf/engines").iterdir()}
-    assert engines | {"mertk/py.typed", "mertk/conf/slurm.yaml", "mertk/conf/accelerate_config.yaml"} <= names
+    assert (
+        engines
+        | {"mertk/constraints.txt", "mertk/py.typed", "mertk/conf/slurm.yaml", "mertk/conf/accelerate_config.yaml"}
+        <= names
+    )
     assert {f"mertk/report/templates/page.{kind}" for kind in ("html", "css")} <= names
     assert "mertk/handover/templates/model_card.jinja" in names
     assert not [name for name in names if name.endswith((".png", ".json", ".md"))]
@@ -108,6 +112,15 @@ def test_the_source_archive_has_files_for_links_and_gives_the_same_wheel(tree, w
         packed.extractall(tmp_path / "source", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     again = build("wheel", next((tmp_path / "source").iterdir()), tmp_path / "wheel")
     assert contents(again) == contents(wheel)
+
+
+def test_what_is_said_to_install_an_extra_can_be_called(installed):
+    code = "from mertk.installing import installing_extra; print(installing_extra('lora'))"
+    command = installed("python", "-c", code).strip()
+    assert "mertk[lora]" in command
+    told = installed("sh", "-c", f"{command} --no-index --dry-run")  # nothing is fetched: its packages are there
+    assert "peft" in told and "does not provide the extra" not in told
+    assert "FAIL  packages" not in installed("mertk", "doctor")
 
 
 def test_the_package_lists_its_recipes_and_copies_one(installed):

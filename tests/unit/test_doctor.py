@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -31,7 +32,7 @@ def test_missing_packages_are_those_of_setup_cfg(monkeypatch, capsys):
     assert doctor.main(["--missing", "dev"]) == 1
     assert capsys.readouterr().out == "torch\nruff\n"
     assert doctor.main([]) == 1
-    assert "FAIL  packages        missing: torch; pip install -c constraints.txt -e ." in capsys.readouterr().out
+    assert re.search(r"FAIL  packages        missing: torch; .*pip install -c .* -e ", capsys.readouterr().out)
 
 
 def test_other_versions_are_a_warning(monkeypatch):

@@ -142,12 +142,12 @@ def test_the_margin_is_room_around_the_face_and_black_beyond_the_picture(detecto
 
 def test_without_the_package_or_with_other_weights_one_message_says_what_to_do(monkeypatch):
     monkeypatch.setitem(face_weights.DIGESTS, "rnet", "0" * 64)
-    with pytest.raises(MertkError, match=r"rnet\.lz4: weights of mtcnn .*expected 000000000000; pip install"):
+    with pytest.raises(MertkError, match=r"rnet\.lz4: weights of mtcnn .*expected 000000000000; .* mtcnn==1"):
         FaceDetector()
 
     def absent(name):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "distribution", absent)
-    with pytest.raises(MertkError, match=r"package mtcnn, which is not installed; pip install 'mertk\[face\]'"):
+    with pytest.raises(MertkError, match=r"package mtcnn, which is not installed; .*pip install .*\[face\]"):
         FaceDetector()

@@ -31,6 +31,7 @@ SMALL = {
     "mertk.digests",
     "mertk.dotted_keys",
     "mertk.errors",
+    "mertk.installing",
     "mertk.joining",
     "mertk.journal",
     "mertk.file_names",

@@ -166,7 +166,7 @@ def test_fsdp_without_a_gpu_is_refused(monkeypatch):
 
 def test_deepspeed_that_is_not_installed_is_refused(monkeypatch):
     monkeypatch.setattr("mertk.run.engine_file.find_spec", lambda name: None)
-    refuse("needs DeepSpeed, which is not installed: pip install", 2, "deepspeed_zero2")
+    refuse("needs DeepSpeed, which is not installed; ", 2, "deepspeed_zero2")
 
 
 def test_an_engine_of_ones_own_may_be_a_file(tmp_path):

@@ -136,7 +136,7 @@ def test_umap_that_is_missing_or_has_too_little_is_told(tmp_path, umap, monkeypa
     with pytest.raises(MertkError, match="3 vectors are too few for UMAP"):
         plot_projection({"text": vectors}, ["zero"] * 3, "before", tmp_path / "umap.png", "umap")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MertkError, match=r"not installed; pip install 'mertk\[umap\]', or draw .*--projection pca"):
+    with pytest.raises(MertkError, match=r"not installed; draw principal components, or .*pip install .*\[umap\]"):
         plot_projection({"text": vectors}, ["zero"] * 3, "before", tmp_path / "umap.png", "umap")
 
 
