@@ -15,8 +15,12 @@ import mertk
 PACKAGES = ("torch", "transformers", "accelerate", "numpy", "librosa")
 
 
+@functools.cache
 def code_version() -> str:
-    """Commit of the checkout that mertk runs from, `-dirty` with uncommitted changes; else the package's version."""
+    """Commit of the checkout that mertk runs from, `-dirty` with uncommitted changes; else the package's version.
+
+    Of a process, as it was when first asked: what was loaded stays as it is, whatever is committed meanwhile.
+    """
     checkout = Path(mertk.__file__).parent.parent
     if not (checkout / ".git").exists():
         return f"mertk {mertk.__version__}"
@@ -35,6 +39,11 @@ def code_version() -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that numbers depend on."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "mertk": mertk.__version__}
     for package in PACKAGES:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def read_blocks(path: Path) -> list[Block]:
     text = path.read_text(encoding="utf-8")
     found = [(match.start(), match[2], _dedent(match[3], len(match[1]))) for match in _FENCE.finditer(text)]
     outside = _FENCE.sub(lambda match: re.sub(r"[^\n]", "x", match[0]), text)
-    found += [(match.start(), "", _dedent(match[0], 4)) for match in _INDENTED.finditer(outside)]
+    found += [(match.start(), "", textwrap.dedent(match[0])) for match in _INDENTED.finditer(outside)]
     return [
         Block(path.name, text.count("\n", 0, start) + 1, kind_of(language, code), code)
         for start, language, code in sorted(found)
@@ -79,3 +80,18 @@ def kind_of(language: str, code: str) -> str:
 
 def _dedent(text: str, by: int) -> str:
     return "".join(line[by:] if line.strip() else line for line in text.splitlines(keepends=True))
+
+
+#: what stands in blocks of commands and is none: what they print
+PRINTED = {"predict.md": r"file  |lecture\.wav  "}
+BLOCKS = {path.name: read_blocks(path) for path in DOCUMENTS}
+#: pages with classes and functions of one's own, and the tests that run these
+ELSEWHERE = {
+    "adding.md": "test_architecture_document.py",
+    "components.md": "test_components_document.py",
+    "data.md": "test_data_directory.py",
+    "features.md": "test_own_extractors.py",
+    "onnx.md": "test_onnx.py",
+    "python.md": "test_api.py",
+    "tasks.md": "test_tasks.py",
+}

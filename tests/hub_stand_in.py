@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
 TOKEN = "hf_token_of_the_owner"
 
 
@@ -60,6 +62,17 @@ class StandIn:
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+    def serve_this_process(self, patch: pytest.MonkeyPatch) -> None:
+        """Let huggingface_hub take it for the hub, with the owner logged in."""
+        constants = "huggingface_hub.constants"
+        patch.setattr(f"{constants}.ENDPOINT", self.address)
+        template = self.address + "/{repo_id}/resolve/{revision}/{filename}"
+        patch.setattr(f"{constants}.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        patch.setattr(f"{constants}.HF_HUB_OFFLINE", False)
+        patch.setattr(f"{constants}.HF_HUB_DISABLE_XET", True)
+        patch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)  # between its tries
+        patch.setenv("HF_TOKEN", TOKEN)
 
     def files(self, name: str, branch: str = "main") -> dict[str, bytes]:
         repository = self.repositories[name]

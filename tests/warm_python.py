@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("torch._dynamo", "torch.distributed.tensor", "accelerate", "transformers.modeling_utils")
+#: of these, or what they import, modules that look into the environment when they are imported
+READ_THE_ENVIRONMENT = ("huggingface_hub.constants",)
 #: what a program may be sent, which the one that was started in its place passes on
 PASSED_ON = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 
@@ -129,6 +131,7 @@ def run(
 ) -> None:
     """Be an interpreter that was started with `-m` and these words, by the process `parent`."""
     import atexit
+    import importlib
     import runpy
     import tempfile
     import threading
@@ -148,6 +151,8 @@ def run(
     sys.stderr = sys.__stderr__ = open(2, "w", **reopened)  # noqa: SIM115
     sys.path[:0] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(":"))]
     tempfile.tempdir = None  # that of the environment
+    for package in READ_THE_ENVIRONMENT:
+        importlib.reload(sys.modules[package])
     sys.executable, own, getppid = python, os.getpid(), os.getppid
     os.getppid = lambda: parent if os.getpid() == own else getppid()
     module, *arguments = words

@@ -75,7 +75,7 @@ def train(
 ) -> TrainedRun:
     """Train one model, in this process; several GPUs are for `mertk.cross_validate` or a program under a launcher.
 
-        run = mertk.train("foal.yaml", ["data.train=train.scp", "data.validation=validation.scp"])
+        run = mertk.train("audio.yaml", ["data.train=train.scp", "data.validation=validation.scp"])
         run = mertk.train(config, model=MyModel(), train=rows[:900], validation=rows[900:])
         run.best_epoch, run.metrics["ua"]
 

@@ -42,3 +42,10 @@ def test_a_signal_reaches_the_program(tmp_path, monkeypatch, number):
     process.send_signal(number)
     assert process.wait(timeout=60) == -number
     assert process.stdout.read() == ""  # closed: the program is gone too
+
+
+def test_what_packages_take_from_the_environment_is_that_of_the_program(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / "told.py").write_text("from huggingface_hub import constants\nprint(constants.HF_HUB_CACHE)\n")
+    told = subprocess.run(["python3", "-m", "told"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout == f"{tmp_path / 'hub'}\n"

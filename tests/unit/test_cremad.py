@@ -26,8 +26,11 @@ TABLES = Path(__file__).parents[3] / "shared" / "data" / "cremad"
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
+    return write_corpus(tmp_path / "corpus")
+
+
+def write_corpus(root: Path) -> Path:
     """Ten actors, a clip of each emotion."""
-    root = tmp_path / "corpus"
     actors = [str(number) for number in range(1001, 1011)]
     names = [f"{actor}_DFA_{code}_XX" for actor in actors for code in EMOTIONS]
     for name in names:

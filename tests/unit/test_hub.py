@@ -16,7 +16,7 @@ import mertk
 from mertk.bin.export import main
 from mertk.errors import MertkError
 from mertk.run.exported import FILE
-from tests.hub_stand_in import TOKEN, Repository, StandIn
+from tests.hub_stand_in import Repository, StandIn
 from tests.listening_model import save_listener
 from tests.odd_files import write_tone
 
@@ -37,14 +37,8 @@ def other(tmp_path_factory):
 def hub(tmp_path, monkeypatch):
     """The stand-in, for this process: logged in, with an empty cache."""
     with StandIn() as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.address)
-        template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        server.serve_this_process(monkeypatch)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)  # between its tries
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.chdir(tmp_path)
         yield server
 

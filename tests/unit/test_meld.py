@@ -59,8 +59,12 @@ def clip(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def corpus(tmp_path: Path, clip: Path) -> Path:
+    return write_corpus(tmp_path / "MELD.Raw", clip)
+
+
+def write_corpus(root: Path, clip: Path) -> Path:
     """As the archives are unpacked: tables and folders of clips, each with what a Macintosh leaves."""
-    root = write_tables(tmp_path / "MELD.Raw", make_rows())
+    write_tables(root, make_rows())
     for part, some in make_rows().items():
         folder = root / miniature.FOLDERS[part]
         folder.mkdir(parents=True)

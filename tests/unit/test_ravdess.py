@@ -24,11 +24,18 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "ravdess"
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """Twelve actors with one recording of each emotion."""
-    for actor in range(1, 13):
+    return write_corpus(tmp_path / "corpus", 12)
+
+
+def write_corpus(root: Path, num_actors: int, with_pictures: bool = False) -> Path:
+    """One recording of each emotion by each actor, as the corpus calls them."""
+    for actor in range(1, num_actors + 1):
         for emotion in range(1, 9):
-            name = f"03-01-{emotion:02d}-01-{1 + emotion % 2:02d}-01-{actor:02d}.wav"
-            write_wav(tmp_path / "corpus" / f"Actor_{actor:02d}" / name, seconds=0.01)
-    return tmp_path / "corpus"
+            take = f"01-{emotion:02d}-01-{1 + emotion % 2:02d}-01-{actor:02d}"
+            write_wav(root / f"Actor_{actor:02d}" / f"03-{take}.wav", seconds=0.01)
+            if with_pictures:
+                write_video(root / f"Actor_{actor:02d}" / f"02-{take}.mp4", has_sound=False)
+    return root
 
 
 def prepare(corpus: Path, *options: str) -> int:

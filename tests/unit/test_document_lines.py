@@ -1,0 +1,143 @@
+"""What is not run of the documents is understood: lines are parsed, options and values, calls held against functions.
+
+Lines of mertk are run by `test_document_commands.py`, but for those of its `NOT_RUN`.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import inspect
+import io
+import re
+import shlex
+import subprocess
+from functools import cache
+
+import pytest
+import yaml
+
+import mertk
+from mertk.command import COMMANDS, find_module
+from mertk.config import load_config
+from mertk.data_prep.corpora import describe_corpora
+from mertk.parser import parser_of
+from tests.documents import BLOCKS, PRINTED, ROOT, read_blocks
+from tests.unit.test_document_commands import NOT_RUN, without_comment
+
+#: programs of others, whose arguments are not looked at
+OTHERS = ("git", "cd", ".", "pre-commit", "accelerate", "tensorboard", "sbatch", "mkdocs", "pytest", "docker", "uv")
+STARTERS = ("launch", "submit", "stage")
+
+LINES = [
+    (block, line)
+    for blocks in BLOCKS.values()
+    for block in blocks
+    if block.kind == "commands"
+    for line in block.commands()
+    if not re.match(PRINTED.get(block.document, "$."), line)
+    and (not line.startswith("mertk ") or without_comment(line) in NOT_RUN)
+]
+
+
+@pytest.mark.parametrize(("block", "line"), LINES, ids=[f"{block.place}-{n}" for n, (block, _) in enumerate(LINES)])
+def test_a_command_line_is_understood(block, line):
+    assert [fault for part in re.split(r"\s+&&\s+", line) for fault in faults_of(part)] == []
+
+
+def faults_of(line: str) -> list[str]:
+    """What is wrong with a command line, as the program would say it."""
+    words = shlex.split(re.sub(r" > \S+$", "", line), comments=True)
+    if re.match(r"\w+=\S", words[0]):  # a variable of the shell
+        words = words[1:]
+        return faults_of(shlex.join(words)) if words else []
+    program, rest = words[0], words[1:]
+    if program == "mertk":
+        return _faults_of_mertk(rest)
+    if program in ("bash", "run.sh"):
+        script = "recipes/iemocap/foal/run.sh" if program == "run.sh" or rest[0].startswith("$") else rest[0]
+        return _faults_of_script(script, rest if program == "run.sh" else rest[1:])
+    if program.startswith("python") and rest[0] == "-m":
+        known = rest[1] == "venv" or (ROOT / (rest[1].replace(".", "/") + ".py")).exists()
+        return [] if known else [f"{line}: no module {rest[1]}"]
+    if program == "pip":
+        extras = set(re.findall(r"\[(\w+)\]", line))
+        known = set(re.findall(r"^(\w+) =$", (ROOT / "setup.cfg").read_text(encoding="utf-8"), re.MULTILINE))
+        return [f"{line}: no extra {extra}" for extra in extras - known]
+    return [] if program in OTHERS else [f"{line}: nobody knows {program}"]
+
+
+def _faults_of_mertk(words: list[str]) -> list[str]:
+    if words[0] in ("help", "NAME", "new"):
+        return []
+    if words[0] == "prepare":
+        listed = describe_corpora()
+        if words[1] not in listed:
+            return [f"mertk prepare has no {words[1]}"]
+        module, rest = listed[words[1]].module, words[2:]
+    elif words[0] not in COMMANDS:
+        return [f"mertk has no {words[0]}"]
+    else:
+        module, rest = find_module(words)
+    inner: list[str] = []
+    if words[0] in STARTERS:
+        (start,) = [n for n, word in enumerate(rest) if word in COMMANDS][:1]
+        inner = rest[start:]
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told):
+        try:
+            parser_of(importlib.import_module(module).main).parse_args(rest)
+        except SystemExit:
+            return [told.getvalue()]
+    settings = [word for word in rest if re.match(r"[a-z_]+\.[\w.]+=", word)]
+    if settings and not inner and words[0] != "extract":
+        load_config([], settings)
+    return _faults_of_mertk(inner) if inner else []
+
+
+def _faults_of_script(script: str, words: list[str]) -> list[str]:
+    if script.startswith("my_exp/"):  # a copy that `mertk new` made
+        script = "recipes/own/run.sh"
+    if not (ROOT / script).exists():
+        return [f"no script {script}"]
+    told = _help_of(script)
+    options = [word.partition("=")[0] for word in words if word.startswith("--")]
+    load_config([], [word for word in words if re.match(r"[a-z_]+\.[\w.]+=", word)])
+    return [f"{script} has no {option}" for option in options if not re.search(rf"{option}\b", told)]
+
+
+@cache
+def _help_of(script: str) -> str:
+    return subprocess.run(["bash", str(ROOT / script), "--help"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("code", [code for code in NOT_RUN if not code.startswith("mertk ")])
+def test_a_call_is_such_as_the_function_takes(code):
+    (call,) = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    keywords = {word.arg: None for word in call.keywords}
+    inspect.signature(getattr(mertk, call.func.attr)).bind(*(None for _ in call.args), **keywords)
+
+
+@pytest.mark.parametrize("block", [b for bs in BLOCKS.values() for b in bs if b.kind == "yaml"], ids=lambda b: b.place)
+def test_yaml_of_the_documents_is_a_configuration_or_a_space(block, tmp_path):
+    held = yaml.safe_load(block.text)
+    if not any("." in key for key in held):  # a space has whole keys, optimizer.learning_rate
+        (tmp_path / "shown.yaml").write_text(block.text, encoding="utf-8")
+        load_config([tmp_path / "shown.yaml"])
+
+
+def test_kinds_of_blocks_and_faults_are_told(tmp_path):
+    text = (
+        "A\n\n    mertk train \\\n        --x\n\n```python\nimport a\n```\n\n    a,b\n    1,2\n\n```yaml\na: 1\n```\n"
+    )
+    (tmp_path / "a.md").write_text(text)
+    blocks = read_blocks(tmp_path / "a.md")
+    assert [block.kind for block in blocks] == ["commands", "python", "text", "yaml"]
+    assert blocks[0].commands() == ["mertk train --x"]
+    assert "unknown option --windou" in faults_of("mertk predict --model M --windou 3 a.wav")[0]
+    assert faults_of("mertk predict --model M --window three a.wav") and faults_of("mertk scor exp")
+    assert faults_of("mertk prepare csvv a") and faults_of("frobnicate now") and faults_of("python -m mertk.bin.none")
+    assert faults_of("bash recipes/own/run.sh --csvv a") and faults_of("bash recipes/none/run.sh")
+    assert faults_of("pip install -e '.[none]'") and faults_of("mertk launch --num_processes 2 evaluate exp --prt")
+    assert faults_of("mertk launch --num_processes 2 evaluate exp") == []
