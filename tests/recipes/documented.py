@@ -1,0 +1,174 @@
+"""The lines of the documents that call a recipe, and a folder in which they can be called as they are written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mertk.command import main
+from mertk.data_prep.synthetic import emotion, face, voice
+from tests import own_corpus
+from tests.documents import DOCUMENTS, ROOT, read_blocks
+from tests.raw_corpus import write_bert
+from tests.recipes.pretended_data import CORPORA, NUM_LAYERS, leave, leave_corpus
+from tests.tiny_encoders import write_encoder
+
+_RECIPE = re.compile(r"(bash (recipes/|my_exp/|\$recipe)|run\.sh( |$))")
+#: within prose, in one line or two
+_INLINE = re.compile(r"(?<!`)`(bash (?:recipes|my_exp)/[^`]+)`(?!`)")
+_COPIED = re.compile(r"mertk new (\S+) my_exp")
+
+#: where documents have corpora, and what each is
+PLACES = {
+    "corpora/IEMOCAP_full_release": "iemocap",
+    "path/IEMOCAP_full_release": "iemocap",
+    "corpora/MOSI": "mmsa",
+    "corpora/MOSEI": "mmsa",
+    "corpora/MOSI_recordings": "raw_video",
+    "corpora/SIMS": "mmsa",
+    "corpora/SIMS2": "mmsa",
+    "corpora/SIMS_recordings": "raw_video",
+    "corpora/RAVDESS": "ravdess",
+    "corpora/CREMA-D": "cremad",
+    "corpora/MELD.Raw": "meld",
+}
+#: what feature files are called there
+FILES = ("MOSI/unaligned_50.pkl", "MOSEI/unaligned_50.pkl", "SIMS/unaligned_39.pkl")
+#: FILE and DIR of commands within prose, by the corpus of their recipe
+MEANT = {
+    "mosi": "/corpora/MOSI/unaligned_50.pkl",
+    "iemocap": "/corpora/IEMOCAP_full_release",
+    "ravdess": "/corpora/RAVDESS",
+}
+#: published encoders that documents and configurations name, and the family of each: folders of these names stand in
+ENCODERS = {
+    "microsoft/wavlm-large": "wavlm",
+    "microsoft/wavlm-base-plus": "wavlm",
+    "openai/whisper-small": "whisper",
+    "facebook/w2v-bert-2.0": "wav2vec2-bert",
+    "openai/clip-vit-large-patch14": "clip",
+    "openai/clip-vit-base-patch32": "clip",
+    "facebook/dinov2-base": "dinov2",
+    "google-bert/bert-base-uncased": "bert",
+    "google-bert/bert-base-chinese": "bert",
+    "google-bert/bert-base-multilingual-cased": "bert",
+    "microsoft/deberta-v3-base": "deberta-v2",
+    "models/wavlm-large": "wavlm",
+    "models/clip-vit-large-patch14": "clip",
+    "models/bert-base-chinese": "bert",
+    **{f"tiny/{name}": name for name in ("wavlm", "clip", "bert")},
+}
+
+
+@dataclass(frozen=True)
+class RecipeLine:
+    """A command line that calls a recipe.
+
+    Attributes:
+        text: its words, comments and line breaks left out.
+        places: the documents, and lines, that have it.
+        copied: the recipe that `mertk new` has copied before, where it calls a copy.
+    """
+
+    text: str
+    places: tuple[str, ...]
+    copied: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it goes on to its end; with --detach another call does."""
+        return "--detach" not in self.text
+
+    def command(self, folder: Path) -> str:
+        """What is called in a world: /corpora, /path and /models are folders there."""
+        return re.sub(r"(?<=[ =])/(?=(corpora|path|models)/)", f"{folder}/", self.text)
+
+
+def read_lines() -> list[RecipeLine]:
+    """Every line of the documents that calls a recipe, once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in DOCUMENTS:
+        whole = path.read_text(encoding="utf-8")
+        copied = "".join(_COPIED.findall(whole))
+        shown = [
+            (block.place, line.replace("$recipe", _variable(block.text)))
+            for block in read_blocks(path)
+            if block.kind == "commands"
+            for line in block.commands()
+            if _RECIPE.match(line)
+        ]
+        told = [(path.name, " ".join(text.split())) for text in _INLINE.findall(whole)]
+        for place, line in [*shown, *told]:
+            text = _written_out(line)
+            found.setdefault((text, copied if "my_exp" in text else ""), []).append(place)
+    return [RecipeLine(text, tuple(places), copied) for (text, copied), places in found.items()]
+
+
+def _variable(block: str) -> str:
+    """What `recipe` is set to in a block."""
+    return "".join(re.findall(r"^\s*recipe=(\S+)", block, re.MULTILINE))
+
+
+def _written_out(line: str) -> str:
+    """Comments left out, `run.sh` that of Foal-Net, FILE and DIR those of the recipe's corpus."""
+    words = shlex.split(line, comments=True)
+    if words[0] == "run.sh":
+        words[:1] = ["bash", "recipes/iemocap/foal/run.sh"]
+    corpus = words[1].split("/")[1]
+    return shlex.join(MEANT[corpus] if word in ("FILE", "DIR") else word for word in words)
+
+
+def make_world(folder: Path) -> Path:
+    """A checkout of its own with the recipes, a table of clips, and encoders in the place of published ones."""
+    shutil.copytree(
+        ROOT / "recipes", folder / "recipes", ignore=lambda _, names: [n for n in names if n.endswith((".png", ".md"))]
+    )
+    for name in ("mertk", "data_prep", "setup.cfg", "constraints.txt"):
+        (folder / name).symlink_to(ROOT / name)
+    made: dict[str, Path] = {}
+    for name, kind in ENCODERS.items():
+        place = folder / name
+        place.parent.mkdir(exist_ok=True)
+        if kind in made:
+            place.symlink_to(made[kind])
+        elif kind == "bert":
+            made[kind] = write_bert(place)
+        else:
+            deep = {"num_hidden_layers": NUM_LAYERS} if kind == "wavlm" else {}
+            made[kind] = write_encoder(place, kind, **deep)
+    write_clips(folder)
+    return folder
+
+
+def write_clips(folder: Path) -> None:
+    """clips.csv: a short clip of each class by each speaker, and what is said."""
+    rows = ["file,label,speaker,text"]
+    for number, speaker in enumerate(own_corpus.SPEAKERS):
+        rng = np.random.default_rng([7, number])
+        traits, speech = face.draw_face(rng, "FM"[number % 2]), voice.draw_voice(rng, "FM"[number % 2])
+        for label, short in own_corpus.CLASSES.items():
+            path = folder / "clips" / f"{number}_{label}.mp4"
+            own_corpus.write_clip(path, rng, traits, speech, emotion.show(rng, short), seconds=0.6)
+            rows.append(f"clips/{path.name},{label},{speaker},{'good world' if label == 'happy' else 'bad world'}")
+    leave(folder / "clips.csv", "\n".join(rows) + "\n")
+
+
+def pretend_corpora(folder: Path) -> None:
+    """Corpora at the places that documents name, of empty files."""
+    for place, kind in PLACES.items():
+        leave_corpus(kind, folder / place, is_miniature=False)
+    for name in FILES:
+        leave(folder / "corpora" / name)
+
+
+def prepare_before(line: RecipeLine) -> None:
+    """What documents do before a line: a copy of a recipe, a search of settings, data of recordings."""
+    if line.copied:
+        assert main(["new", line.copied, "my_exp"]) == 0
+    for name in re.findall(r"--config (\S+)", line.text):
+        leave(Path(name), "optimizer: {learning_rate: 1.0e-4}\n")
