@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +22,15 @@ from tests.tiny_encoders import write_encoder
 _RECIPE = re.compile(r"(bash (recipes/|my_exp/|\$recipe)|run\.sh( |$))")
 #: within prose, in one line or two
 _INLINE = re.compile(r"(?<!`)`(bash (?:recipes|my_exp)/[^`]+)`(?!`)")
+#: options, each with a value, that change nothing of what is computed
+_ELSEWHERE = ("--corpus", "--csv", "--data", "--exp", "--folds", "--seeds", "--num_processes", "--jobs")
 _COPIED = re.compile(r"mertk new (\S+) my_exp")
 
+#: a data directory of recordings that a document has made before
+RECORDED = "data/mosi_raw"
 #: where documents have corpora, and what each is
 PLACES = {
     "corpora/IEMOCAP_full_release": "iemocap",
-    "path/IEMOCAP_full_release": "iemocap",
     "corpora/MOSI": "mmsa",
     "corpora/MOSEI": "mmsa",
     "corpora/MOSI_recordings": "raw_video",
@@ -84,9 +88,27 @@ class RecipeLine:
         """Whether it goes on to its end; with --detach another call does."""
         return "--detach" not in self.text
 
+    @property
+    def corpora(self) -> set[str]:
+        """Names of the corpora that it reads, those below /corpora or /path."""
+        named = set(re.findall(r"(?<=[ =])/(?:corpora|path)/([\w.-]+)", self.text))
+        return named | ({"MOSI_recordings"} if RECORDED in self.text else set())
+
+    @property
+    def kind(self) -> str:
+        """What it computes: recipe and options, but for those that say where, how often, or on how much."""
+        words = shlex.split(self.text)[1:]
+        given = dict(zip(words, words[1:], strict=False))
+        recipe = words[0].removeprefix("recipes/").removesuffix("/run.sh")
+        told = [f"copy of {self.copied}" if self.copied else recipe]
+        told += ["recordings"] if "_recordings" in given.get("--corpus", "") else []
+        left_out = [n for n, word in enumerate(words) if word in _ELSEWHERE for n in (n, n + 1)]
+        return " ".join(told + [word for n, word in enumerate(words) if n and n not in left_out])
+
     def command(self, folder: Path) -> str:
-        """What is called in a world: /corpora, /path and /models are folders there."""
-        return re.sub(r"(?<=[ =])/(?=(corpora|path|models)/)", f"{folder}/", self.text)
+        """What is called in a world: /corpora, also named /path, and /models are folders there."""
+        text = re.sub(r"(?<=[ =])/path/", "/corpora/", self.text)
+        return re.sub(r"(?<=[ =])/(?=(corpora|models)/)", f"{folder}/", text)
 
 
 def read_lines() -> list[RecipeLine]:
@@ -166,9 +188,17 @@ def pretend_corpora(folder: Path) -> None:
         leave(folder / "corpora" / name)
 
 
-def prepare_before(line: RecipeLine) -> None:
-    """What documents do before a line: a copy of a recipe, a search of settings, data of recordings."""
+def prepare_before(line: RecipeLine, run: Callable[[list[str]], int]) -> None:
+    """What documents do before a line: a copy of a recipe, a search of settings, data and features of recordings.
+
+    Args:
+        run: runs a command of mertk.
+    """
     if line.copied:
         assert main(["new", line.copied, "my_exp"]) == 0
     for name in re.findall(r"--config (\S+)", line.text):
         leave(Path(name), "optimizer: {learning_rate: 1.0e-4}\n")
+    if RECORDED in line.text:
+        corpus = ["--corpus", "corpora/MOSI_recordings", "--name", "mosi"]
+        assert run(["prepare", "raw_video", *corpus, "--out", RECORDED]) == 0
+        assert run(["extract", "audio", "--data", RECORDED, "--out", f"{RECORDED}/features/loudness"]) == 0

@@ -27,6 +27,7 @@ from unittest.mock import patch
 
 from mertk.bin import cross_validate, evaluate, launch, stage, submit, summarize, train
 from mertk.checkup.needs import named_weights
+from mertk.cli import PREEMPTED
 from mertk.command import find_module, main
 from mertk.config import Config, load_config
 from mertk.data.inputs import feature_directory
@@ -59,7 +60,7 @@ class Fault(Exception):
 
 
 class Rehearsal:
-    """What plays the programs of a recipe; `with rehearsal.listening(folder) as variables` while it is called.
+    """What plays the programs of a recipe; `with rehearsal.listening(folder) as variables` while one is called.
 
     Attributes:
         faults: what was wrong, in order.
@@ -88,8 +89,10 @@ class Rehearsal:
             thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
             thread.start()
             path = f"{folder / 'bin'}:{os.environ['PATH']}"
-            yield {"PATH": path, "PYTHON": sys.executable, "REHEARSAL": str(server.server_address[1])}
-            server.shutdown()
+            try:
+                yield {"PATH": path, "PYTHON": sys.executable, "REHEARSAL": str(server.server_address[1])}
+            finally:
+                server.shutdown()
 
     def answer(self, words: Sequence[str]) -> tuple[int, str]:
         """Exit code and what is printed of `python3 WORDS`."""
@@ -102,7 +105,7 @@ class Rehearsal:
                 code = ended.code
             except Exception:
                 errors.write(traceback.format_exc())
-        if code not in (0, 75):
+        if code not in (0, PREEMPTED):
             self.faults.append(f"{shlex.join(words)}\n{errors.getvalue()}")
             return int(code), told.getvalue() + errors.getvalue()
         return int(code), told.getvalue()
@@ -198,14 +201,19 @@ class Rehearsal:
         leave_features(kind, given, named)
 
     def _cross_validate(self, words: list[str]) -> int:
-        def train_by_slurm(planned: CrossValidation, words: Sequence[str], detach: bool) -> int:
-            read_options(list(words))
-            return self._train_runs(planned) or (75 if detach else 0)
+        def train_here(planned: CrossValidation) -> int:
+            return self._train_runs(planned)
 
-        ways = {"train_here": self._train_runs, "train_by_slurm": train_by_slurm}
-        ways["train_at_once"] = lambda planned, at_once: planned.share_gpus(at_once) and self._train_runs(planned)
-        bound = {name: lambda planned, *given, way=way: way(planned, *given) for name, way in ways.items()}
-        with patch.multiple(CrossValidation, **bound):
+        def train_at_once(planned: CrossValidation, at_once: int) -> int:
+            assert planned.share_gpus(at_once)
+            return self._train_runs(planned)
+
+        def train_by_slurm(planned: CrossValidation, options: Sequence[str], detach: bool) -> int:
+            read_options(list(options))
+            return self._train_runs(planned) or (PREEMPTED if detach else 0)
+
+        ways = {way.__name__: way for way in (train_here, train_at_once, train_by_slurm)}
+        with patch.multiple(CrossValidation, **ways):
             return cross_validate.main(words)
 
     def _train_runs(self, planned: CrossValidation) -> int:

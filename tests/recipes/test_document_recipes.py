@@ -1,43 +1,215 @@
-"""Every line of the documents that calls a recipe."""
+"""Every line of the documents that calls a recipe, called as it is written, in a folder that has what documents name.
+
+All of them go from their options to their table with the programs played (rehearsal.py). Which of them are run for real,
+on a miniature and shortened, and by which test, stands here; with MERTK_TEST_DOCUMENTS=1 all are.
+"""
 
 from __future__ import annotations
 
 import os
-import subprocess
+import re
 import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from tests.recipes.documented import make_world, prepare_before, pretend_corpora, read_lines
+from mertk.command import main
+from tests.documents import DOCUMENTS
+from tests.recipes.documented import RecipeLine, make_world, prepare_before, pretend_corpora, read_lines
+from tests.recipes.documented_miniatures import shortened, write_corpora
 from tests.recipes.rehearsal import Rehearsal
 
 LINES = read_lines()
+#: tests of this folder, and what they run for real, by recipe and options (`RecipeLine.kind`)
+RUN = {
+    "test_foal_miniature.py": (
+        "iemocap/foal",
+        "iemocap/foal training.epochs=3",
+        "iemocap/foal --protocol clean clean-refit published",
+        "iemocap/foal --audio lora --speech microsoft/wavlm-large",
+        "iemocap/baselines --method late_fusion",
+    ),
+    "test_wheel.py": ("copy of iemocap/foal",),
+    "test_own.py": ("own", "own --method foal", "own --prepare folds=3 --max_lost 0.1"),
+    "test_sentiment_miniature.py": ("mosi/tam_ulag", "sims/hscl"),
+    "test_baselines_miniature.py": ("mosi/baselines --method lmf",),
+    "test_meld_miniature.py": ("meld/tam_ulag",),
+    "test_acted_miniature.py": ("ravdess/foal --cv emobox",),
+    "test_ravdess.py": ("ravdess/audio",),
+    "test_document_recipes.py": (
+        "own --method audio --audio frozen --speech microsoft/wavlm-base-plus",
+        "cremad/foal --labels voice --ablation audio",
+    ),
+}
+#: why others are not, in every test run: all have their configuration built here, and most trained for a step there
+STEP = "a step of what it trains is in test_configurations.py"
+PLAYED = {
+    STEP: (
+        "copy of own",
+        "cremad/foal",
+        "iemocap/baselines --method mult --modalities audio text",
+        "iemocap/foal --audio frozen --speech microsoft/wavlm-base-plus",
+        "iemocap/foal --modalities audio text",
+        "iemocap/foal --modalities text --classes six",
+        "meld/baselines --method mult",
+        "meld/hscl",
+        "meld/hscl --labels sentiment",
+        "mosei/hscl --variant released",
+        "mosi/baselines --method mult",
+        "mosi/hscl",
+        "own --audio lora --speech microsoft/wavlm-base-plus",
+        "own --method audio",
+        "own --method late_fusion --variant frozen",
+        "own --method mult --audio frozen --layers 6,9,last",
+        "own --method mult --audio frozen --speech openai/whisper-small",
+        "own --variant frozen",
+        "own --variant frozen --speech facebook/w2v-bert-2.0 --clip facebook/dinov2-base --bert microsoft/deberta-v3-base",
+        "own --variant frozen --speech microsoft/wavlm-large --clip openai/clip-vit-large-patch14 "
+        "--bert google-bert/bert-base-uncased",
+        "ravdess/foal --cv hicmae",
+        "sims/baselines --method late_fusion --ablation audio_text",
+        "sims/baselines --method tfn",
+        "sims/tam_ulag --variant self_mm",
+        "sims/tam_ulag recordings",
+        "sims/tam_ulag recordings --bert /models/bert-base-chinese",
+        "sims2/baselines --method tfn",
+        "sims2/hscl",
+        "sims2/tam_ulag",
+    ),
+    "settings of their own over a recipe that is run": (
+        "iemocap/foal --clip /models/clip-vit-large-patch14 model.audio_encoder.weights=/models/wavlm-large",
+        "iemocap/foal --config exp/iemocap/tuning/best.yaml",
+        "iemocap/foal sampler.batch_size=8 optimizer.accumulation_steps=4 "
+        "model.audio_encoder.gradient_checkpointing=true",
+        "mosi/hscl data.inputs.audio.directory=data/mosi_raw/features/loudness",
+        "own --config exp/own/tuning/best.yaml",
+        "own --method late_fusion model.pooling=attention",
+        "own --method mult --audio lora model.audio_encoder.lora_rank=16",
+        "ravdess/audio data.permute_training_labels=true",
+    ),
+    "several experiments, each a line of its own": (
+        "iemocap/compare.sh --audio frozen",
+        "iemocap/foal --modalities audio video text --ablation all",
+        "mosi/compare.sh",
+    ),
+    "Slurm, which tests/slurm has": (
+        "iemocap/foal --cmd slurm --ablation all --protocol clean clean-refit published",
+        "iemocap/foal --cmd slurm --slurm partition=gpu gpus-per-node=1 cpus-per-task=8 time=8:00:00",
+        "mosi/compare.sh --methods mult mmim --cmd slurm --detach",
+    ),
+}
+NOT_RUN = "recipes were NOT all run as documents show them: MERTK_TEST_DOCUMENTS=1 does it, in some quarter of an hour"
+
+
+def test_what_is_run_and_what_is_not_is_told_of_each_line():
+    told = [kind for kinds in (*RUN.values(), *PLAYED.values()) for kind in kinds]
+    assert sorted(told) == sorted({line.kind for line in LINES})
+    assert all(Path(__file__).with_name(name).exists() for name in RUN)
+    assert len(LINES) > 60
+
+
+def test_no_line_escapes():
+    begins = re.compile(r"\bbash\s+(?:recipes/|my_exp/|\$recipe)|^ +run\.sh\b", re.MULTILINE)
+    for path in DOCUMENTS:
+        found = [place for line in LINES for place in line.places if place.partition(":")[0] == path.name]
+        assert len(found) == len(begins.findall(path.read_text(encoding="utf-8"))), path
+
+
+# Played.
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = make_world(tmp_path_factory.mktemp("documented"))
-    pretend_corpora(folder)
-    return folder
+def played(tmp_path_factory):
+    """Call a line with its programs played; gives what played them, the exit code, and what was printed."""
+    world = make_world(tmp_path_factory.mktemp("documented"))
+    pretend_corpora(world)
+    rehearsal = Rehearsal(tmp_path_factory.mktemp("kept"))
 
+    def call(line: RecipeLine):
+        for name in ("data", "my_exp", "exp"):
+            shutil.rmtree(world / name, ignore_errors=True)
+        prepare_before(line, lambda words: rehearsal.answer(["-m", "mertk", *words])[0])
+        rehearsal.begin()
+        words = ["bash", "-c", line.command(world)]
+        ended = subprocess.run(words, env=os.environ | variables, stdout=-1, stderr=-2, text=True, timeout=300)
+        return rehearsal, ended.returncode, ended.stdout
 
-@pytest.fixture(scope="module")
-def rehearsal(world, tmp_path_factory):
-    """Plays programs, and the variables of the environment by which it does."""
-    played = Rehearsal(tmp_path_factory.mktemp("kept"))
-    with played.listening(world) as variables:
-        yield played, os.environ | variables
+    with rehearsal.listening(world) as variables, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(world)
+        yield call
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.text)
-def test_a_recipe_is_understood_from_its_options_to_its_table(line, world, rehearsal, monkeypatch):
-    played, variables = rehearsal
-    monkeypatch.chdir(world)
-    for name in ("data", "my_exp", "exp"):
-        shutil.rmtree(name, ignore_errors=True)
-    prepare_before(line)
-    played.begin()
-    ended = subprocess.run(["bash", "-c", line.command(world)], env=variables, capture_output=True, text=True)
-    assert played.faults == [], ended.stderr
-    assert ended.returncode == (0 if line.waits else 75), ended.stderr + ended.stdout
-    assert {"doctor", "cross-validate", "train"} < set(played.programs)
-    assert ("summarize" in played.programs) == ("evaluate" in played.programs) == line.waits
+def test_a_recipe_is_understood_from_its_options_to_its_table(line, played):
+    rehearsal, code, printed = played(line)
+    assert rehearsal.faults == [], printed
+    assert code == (0 if line.waits else 75), printed
+    assert {"doctor", "cross-validate", "launch", "train"} < set(rehearsal.programs)
+    ends = [name in rehearsal.programs for name in ("evaluate", "summarize")]
+    assert ends == [line.waits, line.waits]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "fault"),
+    [
+        ("own/run.sh --csv clips.csv --variant frozen --speech some/encoder", 1, "doctor: some/encoder is not there"),
+        ("own/run.sh --csv clips.csv --prepare groups=3", 2, "unknown option --groups"),
+        ("own/run.sh --csv clips.csv data.inputs.video.directory=none", 1, "train: none/features.scp is not there"),
+        (
+            "own/run.sh --csv clips.csv --method late_fusion model.pooling=all",
+            1,
+            "pooling: got 'all', expected one of mean",
+        ),
+        ("iemocap/foal/run.sh training.epochs=many", 1, "training.epochs: Value 'many'"),
+        ("mosi/baselines/run.sh --corpus /corpora/SIMS --method tfn", 1, "stage 1 manifests: "),
+        ("mosi/hscl/run.sh --cmd slurm --slurm nodes=4", 1, "nodes"),
+    ],
+)
+def test_a_line_that_would_fail_is_a_fault(text, code, fault, played):
+    rehearsal, ended, printed = played(RecipeLine(f"bash recipes/{text}", ()))
+    assert ended == code, printed
+    assert len(rehearsal.faults) == 1 and fault in rehearsal.faults[0]
+
+
+# Run.
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, warm):
+    """Call a line, shortened, on miniatures; what is made of a corpus stays for the next one."""
+    world = make_world(tmp_path_factory.mktemp("miniatures"))
+    made: set[bool] = set()
+
+    def call(line: RecipeLine):
+        write_corpora(line, world)
+        has_corpus = "--corpus" in line.text
+        for name in ("my_exp", "exp", *(["data"] if {has_corpus} != made else [])):
+            shutil.rmtree(world / name, ignore_errors=True)
+        made.clear()
+        made.add(has_corpus)
+        prepare_before(line, main)
+        words = ["bash", "-c", shortened(line, world)]
+        ended = subprocess.run(words, stdout=-1, stderr=-2, text=True, timeout=900)
+        assert ended.returncode == 0, ended.stdout
+        return list(world.glob("**/exp/**/results.json"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(world)
+        yield call
+
+
+@pytest.mark.recipe
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", RUN[Path(__file__).name])
+def test_a_recipe_runs_as_documents_show_it(kind, run):
+    assert run(next(line for line in LINES if line.kind == kind))
+
+
+@pytest.mark.documents
+@pytest.mark.skipif(os.environ.get("MERTK_TEST_DOCUMENTS") != "1", reason=NOT_RUN)
+@pytest.mark.parametrize("line", sorted(LINES, key=lambda line: "--corpus" in line.text), ids=lambda line: line.text)
+def test_every_recipe_runs_as_documents_show_it(line, run):
+    if "--cmd slurm" in line.text:
+        pytest.skip("needs Slurm")
+    assert run(line)
