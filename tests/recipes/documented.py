@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mertk.data_prep.synthetic import emotion, face, voice
 from tests import own_corpus
 from tests.documents import DOCUMENTS, ROOT, read_blocks
 from tests.raw_corpus import write_bert
-from tests.recipes.pretended_data import CORPORA, NUM_LAYERS, leave, leave_corpus
+from tests.recipes.pretended_data import NUM_LAYERS, leave, leave_corpus
 from tests.tiny_encoders import write_encoder
 
 _RECIPE = re.compile(r"(bash (recipes/|my_exp/|\$recipe)|run\.sh( |$))")
@@ -28,18 +28,18 @@ _COPIED = re.compile(r"mertk new (\S+) my_exp")
 
 #: a data directory of recordings that a document has made before
 RECORDED = "data/mosi_raw"
-#: where documents have corpora, and what each is
+#: corpora of the documents, and what each is
 PLACES = {
-    "corpora/IEMOCAP_full_release": "iemocap",
-    "corpora/MOSI": "mmsa",
-    "corpora/MOSEI": "mmsa",
-    "corpora/MOSI_recordings": "raw_video",
-    "corpora/SIMS": "mmsa",
-    "corpora/SIMS2": "mmsa",
-    "corpora/SIMS_recordings": "raw_video",
-    "corpora/RAVDESS": "ravdess",
-    "corpora/CREMA-D": "cremad",
-    "corpora/MELD.Raw": "meld",
+    "IEMOCAP_full_release": "iemocap",
+    "MOSI": "mmsa",
+    "MOSEI": "mmsa",
+    "MOSI_recordings": "raw_video",
+    "SIMS": "mmsa",
+    "SIMS2": "mmsa",
+    "SIMS_recordings": "raw_video",
+    "RAVDESS": "ravdess",
+    "CREMA-D": "cremad",
+    "MELD.Raw": "meld",
 }
 #: what feature files are called there
 FILES = ("MOSI/unaligned_50.pkl", "MOSEI/unaligned_50.pkl", "SIMS/unaligned_39.pkl")
@@ -105,10 +105,10 @@ class RecipeLine:
         left_out = [n for n, word in enumerate(words) if word in _ELSEWHERE for n in (n, n + 1)]
         return " ".join(told + [word for n, word in enumerate(words) if n and n not in left_out])
 
-    def command(self, folder: Path) -> str:
-        """What is called in a world: /corpora, also named /path, and /models are folders there."""
-        text = re.sub(r"(?<=[ =])/path/", "/corpora/", self.text)
-        return re.sub(r"(?<=[ =])/(?=(corpora|models)/)", f"{folder}/", text)
+    def command(self, corpora: Path) -> str:
+        """What is called in a world: /models is there, and /corpora, also named /path, is `corpora`."""
+        text = re.sub(r"(?<=[ =])/(corpora|path)/", f"{corpora}/", self.text)
+        return re.sub(r"(?<=[ =])/(?=models/)", "", text)
 
 
 def read_lines() -> list[RecipeLine]:
@@ -180,25 +180,30 @@ def write_clips(folder: Path) -> None:
     leave(folder / "clips.csv", "\n".join(rows) + "\n")
 
 
-def pretend_corpora(folder: Path) -> None:
-    """Corpora at the places that documents name, of empty files."""
+def pretend_corpora(corpora: Path) -> None:
+    """Corpora that documents name, of empty files."""
     for place, kind in PLACES.items():
-        leave_corpus(kind, folder / place, is_miniature=False)
+        leave_corpus(kind, corpora / place, is_miniature=False)
     for name in FILES:
-        leave(folder / "corpora" / name)
+        leave(corpora / name)
 
 
-def prepare_before(line: RecipeLine, run: Callable[[list[str]], int]) -> None:
-    """What documents do before a line: a copy of a recipe, a search of settings, data and features of recordings.
+def begin(line: RecipeLine, corpora: Path, run: Callable[[list[str]], int], kept: Sequence[str] = ()) -> None:
+    """Clear a world of what an earlier line made, and do what documents do before this one.
+
+    That is a copy of a recipe, a search of settings, or data and features of recordings.
 
     Args:
         run: runs a command of mertk.
+        kept: folders that stay.
     """
+    for name in {"data", "exp", "my_exp"}.difference(kept):
+        shutil.rmtree(name, ignore_errors=True)
     if line.copied:
         assert main(["new", line.copied, "my_exp"]) == 0
     for name in re.findall(r"--config (\S+)", line.text):
         leave(Path(name), "optimizer: {learning_rate: 1.0e-4}\n")
     if RECORDED in line.text:
-        corpus = ["--corpus", "corpora/MOSI_recordings", "--name", "mosi"]
+        corpus = ["--corpus", str(corpora / "MOSI_recordings"), "--name", "mosi"]
         assert run(["prepare", "raw_video", *corpus, "--out", RECORDED]) == 0
         assert run(["extract", "audio", "--data", RECORDED, "--out", f"{RECORDED}/features/loudness"]) == 0

@@ -1,4 +1,4 @@
-"""The corpora that documents name, as miniatures at the same places, and the lines shortened to a few seconds each."""
+"""The corpora that documents name as miniatures, and the lines shortened to a few seconds each."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ MINIATURES: dict[str, Callable[[Path], object]] = {
 }
 
 
-def write_corpora(line: RecipeLine, folder: Path) -> None:
-    """The miniatures that a line reads, below corpora/."""
+def write_corpora(line: RecipeLine, corpora: Path) -> None:
+    """The miniatures that a line reads."""
     for name in line.corpora:
-        if not (folder / "corpora" / name).exists():
-            MINIATURES[name](folder / "corpora" / name)
+        if not (corpora / name).exists():
+            MINIATURES[name](corpora / name)
 
 
-def shortened(line: RecipeLine, folder: Path) -> str:
+def shortened(line: RecipeLine, corpora: Path) -> str:
     """The command of a line with less to train: one epoch, one fold, one seed."""
-    words = shlex.split(line.command(folder))
+    words = shlex.split(line.command(corpora))
     short = list(SHORT)
     recipe = line.copied or words[1].removeprefix("recipes/")
     if recipe.split("/")[0] in FOLDED and "--folds" not in words:

@@ -81,7 +81,7 @@ def _leave_folds(given: Namespace, cv: str, count: int) -> None:
     """Lists of the folds' parts: they are the same empty ones for all data directories."""
     sessions = getattr(given, "sessions", None)
     count = count * len(sessions) // 5 if sessions else count
-    shared = Path("folds").absolute() / str(count)
+    shared = Path("pretended/folds").absolute() / str(count)
     if not shared.exists():
         for number, part in itertools.product(range(1, count + 1), ("train", "validation", "test")):
             leave(shared / str(number) / f"{part}.ids")

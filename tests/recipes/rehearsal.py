@@ -1,10 +1,10 @@
 """A recipe gone through from its options to its table without its work: its programs are played in this process.
 
-What stands first on PATH as `python3` hands over what it is called with. The words are parsed by the program's own parser,
-the configuration is read and the model built, all that is named must be there, and what the program would leave behind is
-left behind as empty files: a stage finds what an earlier one made, or it is a fault. `cross-validate` plans by itself; of
-its runs the first of each protocol is played, for the others differ in fold and seed. What only tells something, and
-`prepare csv`, by which one's own corpus is known, run as they are.
+What stands first on PATH as `python3` hands over what it is called with. The words are parsed by the program's own
+parser, the configuration is read and the model built, all that is named must be there, and what the program would leave
+behind is left behind as empty files: a stage finds what an earlier one made, or it is a fault. `cross-validate` plans
+by itself; of its runs the first of each protocol is played, for the others differ in fold and seed. What only tells
+something, and `prepare csv`, by which one's own corpus is known, run as they are.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ exit "$code"
 """
 #: of these what they print is needed
 TELLING = ("recipe-facts", "new")
+#: settings by which runs of one experiment differ
+OF_A_RUN = ("run.", "training.seed=", "data.train=", "data.validation=", "data.test=")
 
 
 class Fault(Exception):
@@ -72,10 +74,11 @@ class Rehearsal:
         self.faults: list[str] = []
         self.programs: list[str] = []
         self._built: set[str] = set()
+        self._read: dict[tuple[str, ...], Config] = {}
         self._told: dict[tuple[str, ...], tuple[int, str]] = {}
 
-    def begin(self) -> None:
-        """Forget what an earlier recipe did."""
+    def forget(self) -> None:
+        """Begin anew, with another recipe."""
         self.faults, self.programs = [], []
 
     @contextlib.contextmanager
@@ -93,6 +96,10 @@ class Rehearsal:
                 yield {"PATH": path, "PYTHON": sys.executable, "REHEARSAL": str(server.server_address[1])}
             finally:
                 server.shutdown()
+
+    def run(self, words: Sequence[str]) -> int:
+        """Play a command of mertk; returns its exit code."""
+        return self.answer(["-m", "mertk", *words])[0]
 
     def answer(self, words: Sequence[str]) -> tuple[int, str]:
         """Exit code and what is printed of `python3 WORDS`."""
@@ -229,10 +236,14 @@ class Rehearsal:
 
     def _train(self, words: list[str]) -> None:
         given = parse(train, words)
-        config = load_config(given.config, given.settings)
-        check_classes(config)
+        # What differs between runs of an experiment is read by what planned them.
+        same = tuple(word for word in given.settings if not word.startswith(OF_A_RUN))
+        config = self._read.get((*given.config, *same))
+        if config is None:
+            config = self._read[(*given.config, *same)] = load_config(given.config, given.settings)
+            check_classes(config)
         facts = facts_of(config)
-        need("train", config.data.train, config.data.test, *dict(named_weights(config.model)).values())
+        need("train", *dict(named_weights(config.model)).values())
         told = json.dumps([config.model, facts, sorted(config.data.inputs)], sort_keys=True, default=str)
         if told not in self._built:  # the same again
             build_model(config.model, "model", facts, config.data.inputs)
