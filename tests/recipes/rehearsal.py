@@ -1,7 +1,7 @@
 """A recipe gone through from its options to its table without its work: its programs are played in this process.
 
-What stands first on PATH as `python3` hands over what it is called with. The words are parsed by the program's own
-parser, the configuration is read and the model built, all that is named must be there, and what the program would leave
+A `python3` (answering.py) hands over what it is called with. The words are parsed by the program's own parser, the
+configuration is read and the model built, all that is named must be there, and what the program would leave
 behind is left behind as empty files: a stage finds what an earlier one made, or it is a fault. `cross-validate` plans
 by itself; of its runs the first of each protocol is played, for the others differ in fold and seed. What only tells
 something, and `prepare csv`, by which one's own corpus is known, run as they are.
@@ -13,15 +13,11 @@ import contextlib
 import importlib
 import io
 import json
-import os
 import shlex
 import shutil
-import socketserver
-import sys
-import threading
 import traceback
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -41,16 +37,6 @@ from mertk.training.building import build_model
 from mertk.training.configured_classes import check_classes
 from tests.recipes.pretended_data import leave, leave_corpus, leave_data, leave_features, read_width
 
-PYTHON = """#!/bin/bash
-[[ $1 == -m ]] || exec "$PYTHON" "$@"
-exec 3<>"/dev/tcp/127.0.0.1/$REHEARSAL"
-printf '%d\\n' "$#" >&3
-printf '%s\\0' "$@" >&3
-read -r code <&3
-mapfile -u 3 told
-printf %s "${told[@]}"
-exit "$code"
-"""
 #: of these what they print is needed
 TELLING = ("recipe-facts", "new")
 #: settings by which runs of one experiment differ
@@ -62,7 +48,10 @@ class Fault(Exception):
 
 
 class Rehearsal:
-    """What plays the programs of a recipe; `with rehearsal.listening(folder) as variables` while one is called.
+    """What plays the programs of a recipe.
+
+    Args:
+        kept: folder for data that were prepared for real, which later recipes take.
 
     Attributes:
         faults: what was wrong, in order.
@@ -81,28 +70,12 @@ class Rehearsal:
         """Begin anew, with another recipe."""
         self.faults, self.programs = [], []
 
-    @contextlib.contextmanager
-    def listening(self, folder: Path) -> Iterator[dict[str, str]]:
-        """Variables of the environment by which programs are played; the stand-in for python3 goes to `folder`."""
-        (folder / "bin").mkdir(exist_ok=True)
-        (folder / "bin/python3").write_text(PYTHON, encoding="utf-8")
-        (folder / "bin/python3").chmod(0o755)
-        handler = type("Handler", (_Handler,), {"rehearsal": self})
-        with socketserver.TCPServer(("127.0.0.1", 0), handler) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-            thread.start()
-            path = f"{folder / 'bin'}:{os.environ['PATH']}"
-            try:
-                yield {"PATH": path, "PYTHON": sys.executable, "REHEARSAL": str(server.server_address[1])}
-            finally:
-                server.shutdown()
-
     def run(self, words: Sequence[str]) -> int:
         """Play a command of mertk; returns its exit code."""
         return self.answer(["-m", "mertk", *words])[0]
 
     def answer(self, words: Sequence[str]) -> tuple[int, str]:
-        """Exit code and what is printed of `python3 WORDS`."""
+        """Exit code of `python3 WORD...`, and what it prints."""
         told, errors = io.StringIO(), io.StringIO()
         code: object = 1
         with contextlib.redirect_stdout(told), contextlib.redirect_stderr(errors):
@@ -264,17 +237,6 @@ class Rehearsal:
             need("summarize", *(list(directory.glob("**/results.json")) or [directory / "results.json"]))
         for file in given.published:
             read_published(file)
-
-
-class _Handler(socketserver.StreamRequestHandler):
-    rehearsal: Rehearsal
-
-    def handle(self) -> None:
-        count, told = int(self.rfile.readline()), b""
-        while told.count(b"\0") < count:
-            told += self.rfile.read1(65536)
-        code, answer = self.rehearsal.answer(told.decode().split("\0")[:count])
-        self.wfile.write(f"{code}\n{answer}".encode())
 
 
 def parse(module: object, words: list[str]) -> Namespace:
