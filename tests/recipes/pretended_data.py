@@ -88,7 +88,8 @@ def _leave_folds(given: Namespace, cv: str, count: int) -> None:
     for protocol in PROTOCOLS if cv != "official" else OFFICIAL_PROTOCOLS:
         place = given.out / "folds" / f"{cv}-{protocol}"
         place.parent.mkdir(exist_ok=True)
-        place.is_symlink() or place.symlink_to(shared)
+        if not place.is_symlink():
+            place.symlink_to(shared)
 
 
 def leave_features(kind: str, given: Namespace, weights: Sequence[str]) -> None:
