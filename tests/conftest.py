@@ -57,6 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 #: by marker, what a test that did not run would have needed
 NEEDS = {"gpu": "a GPU", "slurm": "Slurm", "corpus": "licensed data", "onnx": "time (MERTK_TEST_ONNX=1)"}
+NEEDS |= {"documents": "time (MERTK_TEST_DOCUMENTS=1)"}
 
 
 def needed(report: pytest.TestReport, reason: str) -> str:
