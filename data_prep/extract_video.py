@@ -136,7 +136,7 @@ def choose_extractors(arguments: argparse.Namespace, device: str) -> list[Callab
         MertkError: an output that no encoder has, or no extractor of one's own.
     """
     from mertk.features.modalities import VideoExtractor
-    from mertk.features.picture_families import open_extractor
+    from mertk.features.picture_extractors import open_extractor
     from mertk.features.picture_states import check_output
     from mertk.features.small_pictures import SmallPictures
 

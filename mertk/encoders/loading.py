@@ -53,8 +53,12 @@ def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[An
     return model, {str(key) for key in (*information["missing_keys"], *information["mismatched_keys"])}
 
 
-def make_untrained(folder: Path, **options: Any) -> Any:
-    """A model with random weights as config.json in `folder` describes it, in float32; `options`: of `from_config`.
+def make_untrained(folder: Path, architecture: Any = None, **options: Any) -> Any:
+    """A model with random weights as config.json in `folder` describes it, in float32.
+
+    Args:
+        architecture: a class of transformers; None for what config.json says.
+        options: of `from_config`, where that is None.
 
     Raises:
         MertkError: not a description that transformers understands, or it needs code that comes with it.
@@ -63,8 +67,11 @@ def make_untrained(folder: Path, **options: Any) -> Any:
     from transformers import AutoConfig, AutoModel
 
     refuse_foreign_kernels(folder)
+    reading = {"local_files_only": True, "trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        if architecture is not None:
+            return architecture(architecture.config_class.from_pretrained(folder, **reading))
+        config = AutoConfig.from_pretrained(folder, **reading)
         return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **options)
     # A hostile or damaged description raises nearly anything, deep inside transformers.
     except Exception as error:

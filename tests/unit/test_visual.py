@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import CLIPConfig, CLIPModel, CLIPVisionConfig, CLIPVisionModel, CLIPVisionModelWithProjection
 
+from mertk.encoders import frame_preprocessing
+from mertk.encoders.frame_preprocessing import read_preprocessing
 from mertk.encoders.weights import find_weights, fingerprint, is_miniature
 from mertk.errors import MertkError
-from mertk.features import frame_preprocessing
 from mertk.features.clip_frame_encoder import ClipFrameEncoder
-from mertk.features.frame_preprocessing import read_preprocessing
 
 SIZE = 32
 VISION = {
