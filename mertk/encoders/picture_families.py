@@ -47,6 +47,11 @@ class PictureFamily:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def sees_pictures(self) -> bool:
+        """Whether it is shown one picture at a time, not clips."""
+        return "clips" not in self.outputs
+
     def load(self, folder: Path, output: str, random_weights: bool = False) -> Any:
         """The half that sees, in float32, with its projection where the output needs it, in evaluation mode.
 
