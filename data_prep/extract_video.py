@@ -66,8 +66,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--clip", "--encoder", former="--weights", nargs="+", metavar="WEIGHTS", help=told)
     add("--side", type=positive_int, metavar="P", help="instead of --clip: grey pictures of P by P pixels")
     told = (
-        "instead of --clip: pictures in colour, as bytes, prepared as this encoder wants them, for training it within a "
-        "model (mertk.encoders.pretrained_pictures): local folder or hub id"
+        "instead of --clip: pictures in colour, as bytes, prepared as this encoder (folder or hub id) wants them, for "
+        "a model that trains it (mertk.encoders.pretrained_pictures)"
     )
     add("--pictures", metavar="WEIGHTS", help=told)
     add_extractor_argument(parser, "VideoExtractor", several=True)

@@ -159,8 +159,8 @@ class PretrainedPictureEncoder(FineTunedEncoder):
     def _check_size(self, num_values: int | None) -> None:
         if num_values not in (None, 3 * self.side**2):
             raise MertkError(
-                f"pictures of {num_values} values, but {self.family.title} here sees {self.side} x {self.side} in three "
-                "colours; make them by mertk extract video --pictures WEIGHTS, with the weights of this encoder."
+                f"pictures of {num_values} values, but this {self.family.title} sees {self.side} x {self.side} in "
+                "three colours; make them by mertk extract video --pictures WEIGHTS, with the weights of this encoder."
             )
 
     def _encode(self, pictures: torch.Tensor) -> torch.Tensor:

@@ -88,10 +88,8 @@ class ColourPictures(VideoExtractor):
 
     @property
     def preparation(self) -> Hashable:
-        return (
-            FrameEncoder.prepare,
-            self.preprocessing.shrinking,
-        )  # an encoder beside this one may see the same pictures
+        # Equal to that of an encoder beside this one which sees the same pictures.
+        return FrameEncoder.prepare, self.preprocessing.shrinking
 
     def prepare(self, picture: np.ndarray) -> np.ndarray:
         """A picture (H, W, 3) uint8 in the size that is kept, (P, P, 3) uint8."""

@@ -151,12 +151,9 @@ def test_frames_are_encoded_some_at_a_time_unless_every_process_must_call_equall
 def test_a_whole_clip_gives_its_half_that_sees_and_is_built_again_of_its_architecture(pictures, tmp_path):
     from transformers import CLIPConfig, CLIPModel
 
-    size = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = CLIPConfig(
-        text_config=size | {"vocab_size": 9, "bos_token_id": 1, "eos_token_id": 2},
-        vision_config=EYES | {"projection_dim": 12},
-        projection_dim=12,
-    )
+    text = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text |= {"vocab_size": 9, "bos_token_id": 1, "eos_token_id": 2}
+    config = CLIPConfig(text_config=text, vision_config=EYES | {"projection_dim": 12}, projection_dim=12)
     config.mertk_miniature = True
     torch.manual_seed(0)
     CLIPModel(config).save_pretrained(tmp_path / "whole")
@@ -200,7 +197,7 @@ def test_foal_net_trains_it(folders, pictures):
         ("dinov2", {"output": "projected"}, "'projected' is unknown to DINOv2; expected penultimate"),
         ("clip", {"freeze": True, "lora_rank": 1}, "freeze keeps all of the encoder as it is"),
         ("clip", {"max_frames": 0}, "max_frames: got 0, expected at least 1"),
-        ("clip", {"input_dim": 48}, f"pictures of 48 values, but CLIP here sees {SIDE} x {SIDE} in three colours"),
+        ("clip", {"input_dim": 48}, f"pictures of 48 values, but this CLIP sees {SIDE} x {SIDE} in three colours"),
         ("clip", {"trained_layers": 4}, "trained_layers: got 4, expected 0 to 3"),
     ],
 )
