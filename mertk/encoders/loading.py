@@ -17,14 +17,15 @@ from mertk.numerics import refuse_not_finite
 def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[Any, set[str]]:
     """A model with the weights of `folder`, and the names of weights that the folder lacks.
 
-    A weight that is lacking would silently be random; the caller decides which may lack. Says nothing and shows no bar.
+    A weight that is lacking would silently be random; the caller decides which may lack. What stands beside the model,
+    such as a head of another task, is left out. Says nothing and shows no bar.
 
     Args:
         architecture: a class with `from_pretrained`.
         options: of `from_pretrained`.
 
     Raises:
-        MertkError: the weights cannot be read, hold NaN, or need code that comes with them.
+        MertkError: the weights cannot be read, hold NaN, are all of another model, or need code that comes with them.
     """
     from pickle import UnpicklingError
 
@@ -49,8 +50,16 @@ def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[An
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    refuse_not_finite(model.state_dict(), folder)
-    return model, {str(key) for key in (*information["missing_keys"], *information["mismatched_keys"])}
+    state, missing = model.state_dict(), {str(key) for key in information["missing_keys"]}
+    if missing.issuperset(state):
+        named = ", ".join(sorted(map(str, information["unexpected_keys"]))[:3]) or "none"
+        raise MertkError(
+            f"{folder}: the weights lack all {len(missing)} tensors of {type(model).__name__} "
+            f"({', '.join(sorted(missing)[:2])}, ...), and have {named}: the encoder is within a model of their own. "
+            "Write the encoder alone by its save_pretrained, or take another checkpoint."
+        )
+    refuse_not_finite(state, folder)
+    return model, missing | {str(key) for key in information["mismatched_keys"]}
 
 
 def make_untrained(folder: Path, architecture: Any = None, **options: Any) -> Any:
@@ -112,4 +121,7 @@ def refuse_absent(folder: Path, absent: set[str]) -> None:
     """
     if absent:
         named = ", ".join(sorted(absent)[:3])
-        raise MertkError(f"{folder}: the weights lack {len(absent)} tensors of the model ({named}); copy it again.")
+        raise MertkError(
+            f"{folder}: the weights lack {len(absent)} tensors of the model ({named}), which would be random; copy it "
+            "again, or take one that has them."
+        )
