@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import mertk
-from mertk.bin import export
+from mertk.bin import evaluate, export
 from mertk.config import load_config
 from mertk.data.feature_store import FeatureStore
 from mertk.data.folds import Fold, write_folds
@@ -97,6 +97,16 @@ def test_a_recording_is_answered_as_it_was_scored(trained):
         assert answer.probabilities == pytest.approx(expected, abs=1e-4)
     learnt = [one for name, one in predictor.models[0].model.state_dict().items() if "lora_B" in name]
     assert len(learnt) == 4 and all(one.abs().sum() > 0 for one in learnt)
+
+
+def test_a_run_is_scored_upon_weights_that_have_been_moved(trained, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(run_of(trained), run)
+    path = run / "best/model.json"
+    path.write_text(path.read_text().replace(str(trained / "clip"), str(tmp_path / "gone")))
+    assert evaluate.main([str(run), "--again"]) == 1 and "Give it with --clip" in capsys.readouterr().err
+    assert evaluate.main([str(run), "--again", "--clip", str(trained / "clip")]) == 0
+    assert (run / "predictions.tsv").read_bytes() == (run_of(trained) / "predictions.tsv").read_bytes()
 
 
 def test_it_is_taken_up_to_the_last_bit(trained, tmp_path):
