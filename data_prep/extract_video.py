@@ -60,8 +60,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with video.scp and video_segments")
     told = (
-        "CLIP, SigLIP, DINOv2 or VideoMAE of transformers: local folder or hub id (owner/model[@revision]); several "
-        "see every video in one pass"
+        "CLIP, SigLIP, DINOv2, ViT or VideoMAE of transformers: local folder or hub id (owner/model[@revision]); "
+        "several see every video in one pass"
     )
     add("--clip", "--encoder", former="--weights", nargs="+", metavar="WEIGHTS", help=told)
     add("--side", type=positive_int, metavar="P", help="instead of --clip: grey pictures of P by P pixels")

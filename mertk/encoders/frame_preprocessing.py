@@ -177,7 +177,9 @@ def _parse(content: dict[str, Any]) -> FramePreprocessing:
     shortest_edge = size = crop = None
     if content.get("do_resize", True):
         value = content["size"]
-        if isinstance(value, int):  # the form of old files
+        if isinstance(value, int) and not content.get("do_center_crop", True):
+            size = (value, value)
+        elif isinstance(value, int):  # the form of old files
             shortest_edge = value
         elif "shortest_edge" in value:
             shortest_edge = int(value["shortest_edge"])

@@ -67,7 +67,7 @@ def make_untrained(folder: Path, architecture: Any = None, **options: Any) -> An
 
     Args:
         architecture: a class of transformers; None for what config.json says.
-        options: of `from_config`, where that is None.
+        options: of its constructor, or of `from_config`.
 
     Raises:
         MertkError: not a description that transformers understands, or it needs code that comes with it.
@@ -79,7 +79,7 @@ def make_untrained(folder: Path, architecture: Any = None, **options: Any) -> An
     reading = {"local_files_only": True, "trust_remote_code": False}
     try:
         if architecture is not None:
-            return architecture(architecture.config_class.from_pretrained(folder, **reading))
+            return architecture(architecture.config_class.from_pretrained(folder, **reading), **options)
         config = AutoConfig.from_pretrained(folder, **reading)
         return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **options)
     # A hostile or damaged description raises nearly anything, deep inside transformers.

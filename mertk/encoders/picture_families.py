@@ -35,6 +35,7 @@ class PictureFamily:
         takes_any_size: pictures need not be as large as those that it was trained with, only whole patches.
         preprocessing: what a preprocessor_config.json means where it leaves something out.
         unused: by output, what of the model has no part in it: beginnings of names of its parameters.
+        options: arguments of the architecture.
     """
 
     title: str
@@ -46,6 +47,7 @@ class PictureFamily:
     takes_any_size: bool = False
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sees_pictures(self) -> bool:
@@ -69,8 +71,8 @@ class PictureFamily:
         name = self.projecting if output == "projected" and self.projecting else self.architecture
         architecture = getattr(transformers, name)
         if random_weights:
-            return make_untrained(folder, architecture).eval()
-        model, missing = load_pretrained(architecture, folder, dtype=torch.float32)
+            return make_untrained(folder, architecture, **self.options).eval()
+        model, missing = load_pretrained(architecture, folder, dtype=torch.float32, **self.options)
         if _PROJECTION in missing:
             raise MertkError(
                 f"{folder} holds no projection ({_PROJECTION}); choose the output penultimate, or a model that has one."
@@ -105,7 +107,8 @@ class PictureFamily:
 
     def last(self, found: Any) -> torch.Tensor:
         """What stands for each picture (N, D) behind the last layer and its normalisation."""
-        return found.pooler_output if self.has_token else self.summary(found.last_hidden_state)
+        pooled = found.pooler_output if self.has_token else None
+        return self.summary(found.last_hidden_state) if pooled is None else pooled
 
     def summary(self, states: torch.Tensor) -> torch.Tensor:
         """What stands for each picture (N, D) in states (N, P, D) of its parts."""
@@ -132,6 +135,15 @@ _DINOV2 = PictureFamily(
     takes_any_size=True,
     unused={"penultimate": ("embeddings.mask_token",)},
 )
+_VIT = PictureFamily(
+    "ViT",
+    "PictureStates",
+    "ViTModel",
+    ("penultimate",),
+    preprocessing={"do_center_crop": False, "resample": 2},
+    unused={"penultimate": ("embeddings.mask_token",)},
+    options={"add_pooling_layer": False},  # a head of its own, which checkpoints that were tuned lack
+)
 _VIDEOMAE = PictureFamily(
     "VideoMAE", "VideoStates", "VideoMAEModel", ("tubelets", "clips"), has_token=False, preprocessing={"resample": 2}
 )
@@ -143,6 +155,7 @@ FAMILIES: dict[str, PictureFamily] = {
     "siglip_vision_model": _SIGLIP,
     "dinov2": _DINOV2,
     "dinov2_with_registers": replace(_DINOV2, architecture="Dinov2WithRegistersModel"),
+    "vit": _VIT,
     "videomae": _VIDEOMAE,
 }
 

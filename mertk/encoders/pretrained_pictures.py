@@ -30,8 +30,8 @@ class PretrainedPictureEncoder(FineTunedEncoder):
     changes a result.
 
     Args:
-        weights: local folder or hub id of CLIP, SigLIP or DINOv2 in the format of transformers, whole or the half that
-            sees.
+        weights: local folder or hub id of CLIP, SigLIP, DINOv2 or ViT in the format of transformers, whole or the half
+            that sees.
         output: `projected` (CLIP's and SigLIP's embedding, shared with text) or `penultimate` (what stands for the
             picture behind the last layer and its normalisation); None for the family's own, the first that it has.
         max_frames: of an utterance that has more, so many at equal distances are encoded; None for all.

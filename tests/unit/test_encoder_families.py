@@ -236,6 +236,7 @@ def test_a_language_model_stays_as_it_is_and_knows_its_limits(folder, tokens, tm
         ("siglip", "penultimate", 16),
         ("dinov2", None, 16),
         ("dinov2", "hidden_-1", 16),
+        ("vit", None, 16),
         ("videomae", None, 16),
         ("videomae", "layers_0,1,last", 48),
         ("videomae", "clips", 16),

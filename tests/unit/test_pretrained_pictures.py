@@ -20,9 +20,9 @@ from tests.graphs import FEATURES, Plain, arrays_of, expected_of, saved_model, w
 from tests.tiny_encoders import EYES, PICTURES, SIDE, write_encoder
 from tests.unit.test_fine_tuning import LAYERS, check_adapters
 
-KINDS = ("clip", "siglip", "dinov2")
+KINDS = ("clip", "siglip", "dinov2", "vit")
 OUTPUTS = [("clip", "projected"), ("clip", "penultimate"), ("siglip", "projected"), ("siglip", "penultimate")]
-OUTPUTS += [("dinov2", "penultimate")]
+OUTPUTS += [("dinov2", "penultimate"), ("vit", "penultimate")]
 LENGTHS = (5, 2, 1)
 VALUES = 3 * SIDE**2
 
@@ -47,13 +47,15 @@ def transformers_states(folder, kind, output, frames):
     pixels = (frames.permute(0, 3, 1, 2).float() / 255 - torch.tensor(PICTURES["image_mean"])[:, None, None]) / (
         torch.tensor(PICTURES["image_std"])[:, None, None]
     )
-    name = {"clip": "CLIPVision", "siglip": "SiglipVision", "dinov2": "Dinov2"}[kind] + "Model"
+    name = {"clip": "CLIPVision", "siglip": "SiglipVision", "dinov2": "Dinov2", "vit": "ViT"}[kind] + "Model"
     projecting = (kind, output) == ("clip", "projected")
     model = getattr(transformers, f"{name}WithProjection" if projecting else name).from_pretrained(folder).eval()
     with torch.inference_mode():
         found = model(pixel_values=pixels)
     if projecting:
         return found.image_embeds
+    if kind == "vit":  # its head looks at that
+        return found.last_hidden_state[:, 0]
     return found.last_hidden_state.mean(dim=1) if (kind, output) == OUTPUTS[3] else found.pooler_output
 
 

@@ -136,6 +136,8 @@ def test_it_is_handed_on_merged_and_needs_no_weights_besides(trained, tmp_path):
 def test_pictures_are_not_standardised_and_are_as_large_as_the_encoder_wants(trained, tmp_path):
     with pytest.raises(MertkError, match=r"data\.inputs\.video\.normalize: its features are pictures"):
         train(trained, tmp_path / "exp", "data.inputs.video.normalize=true")
+    with pytest.raises(MertkError, match=r"are pictures, and there is no model\.video_encoder that would see them"):
+        train(trained, tmp_path / "exp", "model.video_encoder=null")
     larger = write_encoder(tmp_path / "dinov2", "dinov2", image_size=24)
     preprocessor = larger / "preprocessor_config.json"
     preprocessor.write_text(

@@ -36,6 +36,7 @@ TUNED = {
     "clip": "CLIPForImageClassification",
     "siglip": "SiglipForImageClassification",
     "dinov2": "Dinov2ForImageClassification",
+    "vit": "ViTForImageClassification",
 }
 SETTINGS = ALL | {
     "wav2vec2": ("Wav2Vec2", AUDIO["wavlm"][1], SAMPLES),
