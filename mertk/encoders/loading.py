@@ -76,11 +76,12 @@ def make_untrained(folder: Path, architecture: Any = None, **options: Any) -> An
     from transformers import AutoConfig, AutoModel
 
     refuse_foreign_kernels(folder)
-    reading = {"local_files_only": True, "trust_remote_code": False}
     try:
         if architecture is not None:
-            return architecture(architecture.config_class.from_pretrained(folder, **reading), **options)
-        config = AutoConfig.from_pretrained(folder, **reading)
+            kind = architecture.config_class
+            config = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            return architecture(config, **options)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **options)
     # A hostile or damaged description raises nearly anything, deep inside transformers.
     except Exception as error:

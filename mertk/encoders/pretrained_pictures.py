@@ -91,7 +91,7 @@ class PretrainedPictureEncoder(FineTunedEncoder):
                 f"output {output!r} is unknown to {self.family.title}; expected {' or '.join(self.family.outputs)}."
             )
         self.is_miniature = is_miniature(read_config(folder))
-        self.model = self.family.load(folder, self.output, random_weights).train()
+        self.model = self.family.load(folder, self.output, random_weights)
         config = self.model.config
         self.preprocessing = self.family.read_preprocessing(folder, config)
         self.side = (self.preprocessing.crop or self.preprocessing.size)[0]
