@@ -126,11 +126,11 @@ def measure_text(folder: Path, config: Any) -> Size:
 def measure_video(folder: Path, config: Any) -> Size:
     import transformers
 
-    from mertk.features.picture_families import find_family
+    from mertk.encoders.picture_families import find_family
 
     family = find_family(folder)
     model = getattr(transformers, family.projecting or family.architecture)(config)
-    width = config.projection_dim if family.projecting else config.hidden_size
+    width = family.width(config, family.outputs[0])
     step = getattr(config, "tubelet_size", 1)
     gives = "each frame" if step == 1 else f"{step} frames, of clips of {config.num_frames}"
     return Size(gives, width, config.num_hidden_layers, count(model))

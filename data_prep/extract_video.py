@@ -1,4 +1,4 @@
-"""Features of the speakers' faces: frames through a pretrained encoder, small grey pictures, or your own features.
+"""Features of the speakers' faces: frames through a pretrained encoder, pictures alone, or your own features.
 
 Several processes share the dialogues; each writes a part of its own, and the first joins them at the end. Run again
 after an interruption, on any number of processes, only what is missing is made. Utterances whose video cannot be used
@@ -37,6 +37,8 @@ mertk launch extract video --data data/mosi_raw --rate_hz 5 --max_seconds 60 \\
     --clip openai/clip-vit-large-patch14 --out data/mosi_raw/features/video
 mertk extract video --data data/iemocap --side 48 --rate_hz 10 \\
     --out data/iemocap/features/pictures
+mertk extract video --data data/mine --pictures openai/clip-vit-base-patch32 \\
+    --rate_hz 3 --out data/mine/features/colour
 mertk extract video --data data/mine --encoder MCG-NJU/videomae-base --rate_hz 8 \\
     --max_seconds 20 --out data/mine/features/movement
 mertk extract video --data data/mine --crop face \\
@@ -47,7 +49,7 @@ mertk extract video --data data/mine --crop face --pool mean \\
 """
 
 #: options that say how mertk's own extractors work
-OPTIONS = ("clip", "side", "output", "layers", "precision", "max_seconds", "rate_hz", "batch_frames")
+OPTIONS = ("clip", "side", "pictures", "output", "layers", "precision", "max_seconds", "rate_hz", "batch_frames")
 
 #: options of --crop face
 FACE_OPTIONS = ("face_side", "face_margin", "no_face")
@@ -58,11 +60,16 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="data directory with video.scp and video_segments")
     told = (
-        "CLIP, SigLIP, DINOv2 or VideoMAE of transformers: local folder or hub id (owner/model[@revision]); several "
-        "see every video in one pass"
+        "CLIP, SigLIP, DINOv2, ViT or VideoMAE of transformers: local folder or hub id (owner/model[@revision]); "
+        "several see every video in one pass"
     )
     add("--clip", "--encoder", former="--weights", nargs="+", metavar="WEIGHTS", help=told)
     add("--side", type=positive_int, metavar="P", help="instead of --clip: grey pictures of P by P pixels")
+    told = (
+        "instead of --clip: pictures in colour, as bytes, prepared as this encoder (folder or hub id) wants them, for "
+        "a model that trains it (mertk.encoders.pretrained_pictures)"
+    )
+    add("--pictures", metavar="WEIGHTS", help=told)
     add_extractor_argument(parser, "VideoExtractor", several=True)
     add_out_argument(parser)
     told = (
@@ -81,7 +88,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--batch_frames", type=positive_int, help="most frames encoded at once (default: 256)")
     add_pool_argument(parser)
-    add("--dtype", choices=("float32", "float16"), default="float32", help="of the file (default: %(default)s)")
+    told = "of the file (default: float32, of pictures in colour uint8)"
+    add("--dtype", choices=("float32", "float16"), help=told)
     add_precision_argument(parser, ["float16"])
     told = "show the extractor the largest, most central face alone (the extra face)"
     add("--crop", choices=("face",), help=told)
@@ -92,9 +100,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--decoders", type=positive_int, help="threads that decode, for each process (default: by the cores there are)")
     add_extraction_arguments(parser)
     arguments = parser.parse_args(argv)
-    ways = [name for name in ("clip", "side", "extractor") if getattr(arguments, name) is not None]
+    ways = [name for name in ("clip", "side", "pictures", "extractor") if getattr(arguments, name) is not None]
     if len(ways) != 1:
-        parser.error("expected one of --clip, --side and --extractor")
+        parser.error("expected one of --clip, --side, --pictures and --extractor")
     num_extractors = len(arguments.clip or split_extractors(arguments.extractor or ["side"]))
     check_places(parser, num_extractors, arguments.out)
     if arguments.extractor:
@@ -103,7 +111,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         given = [f"--{name}" for name in FACE_OPTIONS if getattr(arguments, name) is not None]
         if given:
             parser.error(f"{', '.join(given)}: only with --crop face")
-    if arguments.side and (arguments.output or arguments.layers or arguments.precision):
+    if arguments.pictures and (arguments.pool or arguments.dtype or arguments.batch_frames):
+        parser.error("--pool, --dtype and --batch_frames do not go with --pictures, which are kept as they are")
+    if (arguments.side or arguments.pictures) and (arguments.output or arguments.layers or arguments.precision):
         parser.error("--output, --layers and --precision go with --clip")
     if arguments.output and arguments.layers:
         parser.error("--output and --layers: give one of them")
@@ -135,13 +145,16 @@ def choose_extractors(arguments: argparse.Namespace, device: str) -> list[Callab
     Raises:
         MertkError: an output that no encoder has, or no extractor of one's own.
     """
+    from mertk.features.colour_pictures import ColourPictures
     from mertk.features.modalities import VideoExtractor
-    from mertk.features.picture_families import open_extractor
+    from mertk.features.picture_extractors import open_extractor
     from mertk.features.picture_states import check_output
     from mertk.features.small_pictures import SmallPictures
 
     if arguments.extractor:
         return [named_extractor(words, VideoExtractor, device) for words in split_extractors(arguments.extractor)]
+    if arguments.pictures:
+        return [partial(ColourPictures.as_seen_by, arguments.pictures, arguments.max_seconds or 6.0, arguments.rate_hz)]
     taken = (arguments.max_seconds or 6.0, arguments.rate_hz, arguments.batch_frames or 256)
     if arguments.side:
         return [partial(SmallPictures, arguments.side, *taken, device)]

@@ -12,6 +12,7 @@ A batch is a plain dictionary:
 | `audio`            | (B, S) or (B, T, D)  | waveform, or features                                              |
 | `audio_lengths`    | (B,) int64           | samples or frames that are real; the rest is padding and holds 0   |
 | `video`, `text`    | (B, T, D)            | features, each with its own `video_lengths`, `text_lengths`        |
+| `video`            | (B, T, D) uint8      | or pictures, for an encoder of them (`pretrained_pictures`)        |
 | `text`             | (B, T, 2) int64      | or tokens: id and segment of each; padding holds 0                 |
 | `labels`           | (B, ...)             | as the task has them (`mertk.tasks`); absent when predicting       |
 | `shared_seed`      | int                  | equal on all processes of a step, different between steps          |

@@ -38,6 +38,15 @@ def rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
 
 
+def is_sharded(model: torch.nn.Module) -> bool:
+    """Whether processes have a part of its weights each (FSDP2, ZeRO-3), so that all must call it equally often."""
+    if not dist.is_available():
+        return False
+    from torch.distributed.tensor import DTensor
+
+    return any(isinstance(value, DTensor) or hasattr(value, "ds_id") for value in model.parameters())
+
+
 def is_main() -> bool:
     """Whether this is process 0; inside `local_only` every process is."""
     return rank() == 0

@@ -1,4 +1,4 @@
-"""A small WavLM trained by adapters in front of a method, on sounds of two kinds; on any engine and device."""
+"""A small WavLM or CLIP trained by adapters in front of a method, on clips of two kinds; on any engine and device."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ from mertk.training.building import build_model
 from mertk.training.model_directory import save_model
 from mertk.training.trainer import Trainer
 from tests.raw_corpus import write_wavlm
+from tests.tiny_encoders import SIDE
 
+#: by modality, the encoder, and what it takes
+ENCODERS = {
+    "audio": "{component: mertk.encoders.audio.PretrainedAudioEncoder, lora_rank: 2, lora_targets: [q_proj, v_proj,"
+    " out_proj]}",
+    "video": "{component: mertk.encoders.pretrained_pictures.PretrainedPictureEncoder, lora_rank: 2,"
+    " lora_targets: [q_proj, v_proj, out_proj], frames_at_once: 3}",
+}
+KINDS = {"audio": "waveform", "video": "features"}
 #: 2 optimizer steps an epoch, the last of one batch
 SETTINGS = (
-    "model={component: mertk.models.late_fusion.LateFusion, task: classification, modalities: [audio]}",
-    "model.audio_encoder={component: mertk.encoders.audio.PretrainedAudioEncoder, lora_rank: 2, lora_targets: [q_proj,"
-    " v_proj, out_proj]}",
     "loss_weights.task=1",
-    "data.inputs.audio.kind=waveform",
     "data.num_workers=0",
     "sampler.batch_size=6",
     "sampler.balanced=false",
@@ -64,6 +69,29 @@ class Sounds:
         return self.waves[utterance]
 
 
+class Pictures:
+    """Bytes, darker at the top by the label; of one frame up to five."""
+
+    record = None
+
+    def __init__(self) -> None:
+        random = np.random.RandomState(5)
+        self.frames = {}
+        for number in range(NUM_UTTERANCES):
+            frames = random.randint(0, 256, (random.randint(1, 6), 3 * SIDE**2))
+            frames[:, : SIDE**2] //= 1 + 3 * (number % 2)
+            self.frames[f"u{number:03d}"] = frames.astype(np.uint8)
+
+    def has(self, utterance):
+        return utterance in self.frames
+
+    def length(self, utterance):
+        return len(self.frames[utterance])
+
+    def read(self, utterance):
+        return self.frames[utterance]
+
+
 def write_still_wavlm(folder, seed=0):
     """Weights without dropout and hidden frames, with which two processes are as one."""
     write_wavlm(folder, seed)
@@ -74,23 +102,27 @@ def write_still_wavlm(folder, seed=0):
     return folder
 
 
-def make_adapted_trainer(run_dir, weights, *settings, start=None):
+def make_adapted_trainer(run_dir, weights, *settings, start=None, modality="audio"):
     """A trainer on whatever was launched.
 
     Args:
         start: in place of `mertk.training.accelerator.start_accelerator`.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
-    config = load_config([], [*SETTINGS, f"model.audio_encoder.weights={weights}", *settings])
+    model = f"{{component: mertk.models.late_fusion.LateFusion, task: classification, modalities: [{modality}]}}"
+    own = [f"model={model}", f"model.{modality}_encoder={ENCODERS[modality]}"]
+    own += [f"data.inputs.{modality}.kind={KINDS[modality]}", f"model.{modality}_encoder.weights={weights}"]
+    config = load_config([], [*own, *SETTINGS, *settings])
     accelerator = (start or accelerators.start_accelerator)(config.training, run_dir)
     torch.manual_seed(config.training.seed)
-    model = build_model(config.model, "model", FACTS, ("audio",))
-    sounds = Sounds()
-    dataset = UtteranceDataset(list(sounds.waves), {"audio": sounds}, np.arange(NUM_UTTERANCES) % 2)
+    model = build_model(config.model, "model", FACTS, (modality,))
+    source = Sounds() if modality == "audio" else Pictures()
+    names = [f"u{number:03d}" for number in range(NUM_UTTERANCES)]
+    dataset = UtteranceDataset(names, {modality: source}, np.arange(NUM_UTTERANCES) % 2)
     plan = BatchPlan(dataset.lengths(), None, config.sampler.batch_size, seed=config.training.seed)
     place = {"rank": accelerator.process_index, "world_size": accelerator.num_processes}
     info = {"task": "classification", "classes": list("ab"), "facts": FACTS, "miniature": True}
-    info |= {"feature_records": {"audio": None}}
+    info |= {"feature_records": {modality: None}}
     return Trainer(
         accelerator,
         model,
@@ -104,9 +136,9 @@ def make_adapted_trainer(run_dir, weights, *settings, start=None):
     )
 
 
-def train_adapted(run_dir, weights, settings=(), resume=False, start=None):
+def train_adapted(run_dir, weights, settings=(), resume=False, start=None, modality="audio"):
     """Train to the end; to be called on each process."""
-    return make_adapted_trainer(run_dir, weights, *settings, start=start).fit(resume)
+    return make_adapted_trainer(run_dir, weights, *settings, start=start, modality=modality).fit(resume)
 
 
 def use_zero(stage: int) -> None:

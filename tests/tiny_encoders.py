@@ -80,6 +80,11 @@ VIDEO: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "clip": ("CLIPVision", EYES | {"projection_dim": 12}, PICTURES),
     "siglip": ("SiglipVision", EYES, {name: value for name, value in PICTURES.items() if name != "do_center_crop"}),
     "dinov2": ("Dinov2", _DINOV2 | {"image_size": 32}, PICTURES),  # made for larger pictures than it is given
+    "vit": (
+        "ViT",
+        EYES,
+        {name: value for name, value in PICTURES.items() if name != "do_center_crop"} | {"size": SIDE},
+    ),
     "videomae": ("VideoMAE", EYES | {"num_frames": 4, "use_mean_pooling": False}, PICTURES),
 }
 ALL = AUDIO | TEXT | LANGUAGE_MODELS | VIDEO

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.report.run_intervals import note_intervals
     from mertk.screen import columns, from_here, say
 
-    places = Places(audio=arguments.speech, text=arguments.bert)
+    places = Places(arguments.speech, arguments.clip, arguments.bert)
     if wanted is None:
         from mertk.run.evaluation import evaluate
 

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
     out = arguments.out or arguments.run
     check_destination(out)
-    places = Places(audio=arguments.speech, text=arguments.bert)
+    places = Places(arguments.speech, arguments.clip, arguments.bert)
     config, saved, part = open_run(arguments.run, arguments.part, arguments.trust, places)
     stages, labels = represent(config, saved.model, part)
     about = f"{config.run.recipe}, {config.run.variant}, seed {config.training.seed}, {arguments.part} part"

@@ -11,7 +11,7 @@ from mertk.errors import MertkError
 
 def check_clip(name: str) -> Finding:
     """Whether there are weights of an encoder of pictures."""
-    from mertk.features.picture_families import find_family
+    from mertk.encoders.picture_families import find_family
 
     finding = check_weights(name)
     if finding.status == "ok" and Path(name).expanduser().is_dir():

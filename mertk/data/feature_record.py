@@ -19,7 +19,7 @@ from mertk.errors import MertkError
 
 #: directories of the first format, which can be read and continued, have no checksums
 FORMATS = (1, 2)
-DTYPES = ("float32", "float16", "int32")
+DTYPES = ("float32", "float16", "int32", "uint8")
 RECORD_FILE = "record.json"
 INDEX_FILE = "features.scp"
 LENGTHS_FILE = "utt2num_frames"
@@ -40,7 +40,7 @@ class FeatureRecord:
         layer: which output of the model; of several layers `layers_`, and their names with commas between them.
         rate_hz: frames per second; None where it differs between utterances or has no meaning.
         dimension: D; of several layers that of all together, which stand side by side in a frame.
-        dtype: float32 or float16; int32 for tokens.
+        dtype: float32 or float16; int32 for tokens, uint8 for pictures.
         count: utterances in `features.scp`; 0 while the directory is being filled.
         miniature: made from an invented corpus or from weights that were never trained.
         options: everything else that changes the values.

@@ -40,7 +40,7 @@ class Input(Protocol):
         ...
 
     def read(self, utterance: str) -> np.ndarray:
-        """Samples (S,) or frames (T, D), float32; tokens (T, 2), int64."""
+        """Samples (S,) or frames (T, D), float32; pictures (T, D), uint8; tokens (T, 2), int64."""
         ...
 
     def origin(self, utterance: str) -> str:
@@ -135,7 +135,10 @@ class FeatureInput:
         return f"{self.store.directory}; delete that folder and make the features again (stage 2)"
 
     def read(self, utterance: str) -> np.ndarray:
-        frames = self.store.read(utterance, 0, self.max_frames).astype("float32")
+        frames = self.store.read(utterance, 0, self.max_frames)
+        if frames.dtype == "uint8":
+            return frames.copy()  # four times as much in float32, which is computed where the encoder is
+        frames = frames.astype("float32")
         return frames if self.statistics is None else standardize(frames, self.statistics)
 
 

@@ -126,6 +126,11 @@ def _normalize(
 ) -> None:
     for name, source in inputs.items():
         if config.inputs[name].normalize:
+            if source.record and source.record["dtype"] == "uint8":
+                raise MertkError(
+                    f"data.inputs.{name}.normalize: its features are pictures, which their encoder normalises; set it "
+                    "to false."
+                )
             source.statistics = measure_statistics(source, ids) if normalization is None else normalization[name]
 
 

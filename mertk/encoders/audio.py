@@ -114,10 +114,7 @@ class PretrainedAudioEncoder(FineTunedEncoder):
         if hasattr(self.model, "masked_spec_embed"):
             self.model.masked_spec_embed.requires_grad_(self.has_spec_augment and trained_layers is None)
         if gradient_checkpointing:
-            # The second name is the first one's before transformers 5.
-            name = "activation_checkpointing_enable"
-            enable = getattr(self.model, name, None) or self.model.gradient_checkpointing_enable
-            enable({"use_reentrant": False})
+            self.recompute_layers()
 
     @property
     def normalize(self) -> bool | None:

@@ -76,6 +76,13 @@ class FineTunedEncoder(nn.Module):
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(parameter.requires_grad and depth.above(name) < count)
 
+    def recompute_layers(self) -> None:
+        """Have the backward pass recompute the layers, to save memory."""
+        # The second name is the first one's before transformers 5.
+        name = "activation_checkpointing_enable"
+        enable = getattr(self.model, name, None) or self.model.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
+
     def train(self, mode: bool = True) -> FineTunedEncoder:
         super().train(mode)
         for name in self._still:

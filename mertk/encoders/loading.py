@@ -17,14 +17,15 @@ from mertk.numerics import refuse_not_finite
 def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[Any, set[str]]:
     """A model with the weights of `folder`, and the names of weights that the folder lacks.
 
-    A weight that is lacking would silently be random; the caller decides which may lack. Says nothing and shows no bar.
+    A weight that is lacking would silently be random; the caller decides which may lack. What stands beside the model,
+    such as a head of another task, is left out. Says nothing and shows no bar.
 
     Args:
         architecture: a class with `from_pretrained`.
         options: of `from_pretrained`.
 
     Raises:
-        MertkError: the weights cannot be read, hold NaN, or need code that comes with them.
+        MertkError: the weights cannot be read, hold NaN, are all of another model, or need code that comes with them.
     """
     from pickle import UnpicklingError
 
@@ -49,12 +50,24 @@ def load_pretrained(architecture: Any, folder: Path, **options: Any) -> tuple[An
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    refuse_not_finite(model.state_dict(), folder)
-    return model, {str(key) for key in (*information["missing_keys"], *information["mismatched_keys"])}
+    state, missing = model.state_dict(), {str(key) for key in information["missing_keys"]}
+    if missing.issuperset(state):
+        named = ", ".join(sorted(map(str, information["unexpected_keys"]))[:3]) or "none"
+        raise MertkError(
+            f"{folder}: the weights lack all {len(missing)} tensors of {type(model).__name__} "
+            f"({', '.join(sorted(missing)[:2])}, ...), and have {named}: the encoder is within a model of their own. "
+            "Write the encoder alone by its save_pretrained, or take another checkpoint."
+        )
+    refuse_not_finite(state, folder)
+    return model, missing | {str(key) for key in information["mismatched_keys"]}
 
 
-def make_untrained(folder: Path, **options: Any) -> Any:
-    """A model with random weights as config.json in `folder` describes it, in float32; `options`: of `from_config`.
+def make_untrained(folder: Path, architecture: Any = None, **options: Any) -> Any:
+    """A model with random weights as config.json in `folder` describes it, in float32.
+
+    Args:
+        architecture: a class of transformers; None for what config.json says.
+        options: of its constructor, or of `from_config`.
 
     Raises:
         MertkError: not a description that transformers understands, or it needs code that comes with it.
@@ -64,6 +77,10 @@ def make_untrained(folder: Path, **options: Any) -> Any:
 
     refuse_foreign_kernels(folder)
     try:
+        if architecture is not None:
+            kind = architecture.config_class
+            config = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            return architecture(config, **options)
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **options)
     # A hostile or damaged description raises nearly anything, deep inside transformers.
@@ -105,4 +122,7 @@ def refuse_absent(folder: Path, absent: set[str]) -> None:
     """
     if absent:
         named = ", ".join(sorted(absent)[:3])
-        raise MertkError(f"{folder}: the weights lack {len(absent)} tensors of the model ({named}); copy it again.")
+        raise MertkError(
+            f"{folder}: the weights lack {len(absent)} tensors of the model ({named}), which would be random; copy it "
+            "again, or take one that has them."
+        )

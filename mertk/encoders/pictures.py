@@ -87,7 +87,7 @@ class PictureEncoder(nn.Module):
             return frames.unflatten(0, pictures.shape[:2]).masked_fill(~mask[..., None], 0.0), lengths
         frames = pictures[mask].unflatten(1, (1, self.side, self.side))
         if self.training and self.mirror:
-            chosen = (torch.rand(len(pictures), 1, device=pictures.device) < self.mirror).expand(mask.shape)[mask]
+            chosen = choose_mirrored(mask, self.mirror)
             frames = torch.where(chosen[:, None, None, None], frames.flip(3), frames)
         features = self._encode(frames)
         encoded = features.new_zeros(*mask.shape, self.output_dim)
@@ -97,3 +97,8 @@ class PictureEncoder(nn.Module):
     def _encode(self, frames: torch.Tensor) -> torch.Tensor:
         """Features (N, D) of pictures (N, 1, P, P)."""
         return self.projection(self.convolutions(frames).mean(dim=(2, 3)))
+
+
+def choose_mirrored(mask: torch.Tensor, share: float) -> torch.Tensor:
+    """Which of the frames (N,) that a mask (B, T) keeps are mirrored: all of an utterance, or none."""
+    return (torch.rand(len(mask), 1, device=mask.device) < share).expand(mask.shape)[mask]

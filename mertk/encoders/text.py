@@ -76,7 +76,7 @@ class PretrainedTextEncoder(FineTunedEncoder):
         if freeze:
             self.model.requires_grad_(False)
         if gradient_checkpointing:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            self.recompute_layers()
 
     @property
     def layers(self) -> nn.ModuleList:

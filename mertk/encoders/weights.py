@@ -25,6 +25,14 @@ WEIGHT_FILES = (
 )
 PREPROCESSOR_FILE = "preprocessor_config.json"
 
+#: what models of FunASR, fairseq or SpeechBrain have in the place of a config.json, by name or ending
+_OF_OTHERS = {"config.yaml", "configuration.json", "hyperparams.yaml", "model.pt", ".ckpt"}
+
+_NO_COPY = (
+    "the hub's local cache has no complete copy, nor could one be fetched (offline? or, without a config.json, a model "
+    "of another library than transformers?)"
+)
+
 # Keys of a config.json that say who wrote it, not what the model computes.
 _VOLATILE_KEYS = {"_name_or_path", "architectures", "transformers_version", "torch_dtype", "dtype"}
 _HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
@@ -70,7 +78,10 @@ def check_folder(folder: Path) -> None:
     """
     if not (folder / "config.json").is_file():
         inside = sorted(path.parent.name for path in folder.glob("*/config.json"))
+        others = sorted(path.name for path in folder.iterdir() if path.name in _OF_OTHERS or path.suffix in _OF_OTHERS)
         hint = f" It has subfolders that do: {', '.join(inside)}." if inside else ""
+        if others and not inside:
+            hint = f" It has {', '.join(others[:3])}: a model of another library than transformers."
         raise MertkError(
             f"weights folder {folder} has no config.json; expected a folder as save_pretrained writes it.{hint}"
         )
@@ -95,7 +106,12 @@ def _find_on_hub(name: str) -> Path:
                 return folder
     except OSError as error:
         raise MertkError(_absent(name, f"the hub says: {first_line(error)}")) from error
-    raise MertkError(_absent(name, "the hub's local cache has no complete copy, nor could one be fetched (offline?)"))
+    raise MertkError(
+        _absent(
+            name,
+            _NO_COPY,
+        )
+    )
 
 
 def _fetch(name: str, local_only: bool) -> Path | None:

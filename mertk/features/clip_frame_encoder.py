@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mertk.encoders.picture_families import FAMILIES, PictureFamily
 from mertk.encoders.weights import read_config
 from mertk.errors import MertkError
-from mertk.features.picture_families import FAMILIES, PictureFamily
 from mertk.features.picture_states import PictureStates
 
 

@@ -16,7 +16,7 @@ from mertk.features.modalities import VideoExtractor
 if TYPE_CHECKING:
     import torch
 
-    from mertk.features.frame_preprocessing import FramePreprocessing
+    from mertk.encoders.frame_preprocessing import FramePreprocessing
 
 
 class FrameEncoder(VideoExtractor):

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mertk.data.feature_record import SEVERAL_LAYERS
-from mertk.encoders.loading import load_pretrained, refuse_absent
+from mertk.encoders.picture_families import PictureFamily, find_family
 from mertk.encoders.weights import find_weights, is_miniature, read_config
 from mertk.errors import MertkError
 from mertk.features.frame_encoder import FrameEncoder
-from mertk.features.frame_preprocessing import read_preprocessing
 from mertk.features.layers import LAST, choose_layers, read_layers
-from mertk.features.picture_families import PictureFamily, find_family
 from mertk.screen import tell
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
     from mertk.data.feature_record import FeatureRecord
 
-_PROJECTION = "visual_projection.weight"
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -37,7 +34,7 @@ class PictureStates(FrameEncoder):
     What stands for a picture is its class token; SigLIP has none, there it is the mean over the parts of the picture.
 
     Args:
-        weights: local folder or hub id of a model of transformers of one of `mertk.features.picture_families`, whole or
+        weights: local folder or hub id of a model of transformers of one of `mertk.encoders.picture_families`, whole or
             the half that sees.
         output: `projected` (CLIP's and SigLIP's embedding, shared with text), `penultimate` (what stands for the
             picture after the last layer and its normalisation, before any projection) or `hidden_N` (after layer N, 0
@@ -85,18 +82,16 @@ class PictureStates(FrameEncoder):
             raise MertkError(
                 f"precision {precision!r} on {self.device.type}: expected float32, bfloat16 or, on GPUs, float16."
             )
-        self.model = _load(folder, self.family, output).to(self.device, getattr(torch, precision))
+        self.model = self.family.load(folder, output).to(self.device, getattr(torch, precision))
         config = self.model.config
         self.is_miniature = is_miniature(read_config(folder))
-        patch = config.patch_size if self.family.takes_any_size else None
-        self.preprocessing = read_preprocessing(folder, config.image_size, patch, self.family.preprocessing)
+        self.preprocessing = self.family.read_preprocessing(folder, config)
         self._several: list[str] = []
         if output.startswith(SEVERAL_LAYERS):
             self._several = choose_layers(output.removeprefix(SEVERAL_LAYERS), config.num_hidden_layers, weights)
             output = SEVERAL_LAYERS + ",".join(self._several)
         self.output = self.layer = output
-        width = config.projection_dim if output == "projected" and self.family.projecting else config.hidden_size
-        self.dimension = width * max(len(self._several), 1)
+        self.dimension = self.family.width(config, output) * max(len(self._several), 1)
         self._layer = _layer_number(output, config.num_hidden_layers, weights)
 
     @classmethod
@@ -128,7 +123,8 @@ class PictureStates(FrameEncoder):
         import torch
 
         if self._layer is None and not self._several:
-            return self._end(self.model(pixel_values=pixels))
+            found = self.model(pixel_values=pixels)
+            return self.family.projected(found) if self.output == "projected" else self._last(found)
         found = self.model(pixel_values=pixels, output_hidden_states=True)
         if not self._several:
             return self._summary(found.hidden_states[self._layer])
@@ -136,19 +132,13 @@ class PictureStates(FrameEncoder):
         states[LAST] = self._last(found)
         return torch.cat([states[name] for name in self._several], dim=-1)
 
-    def _end(self, found: Any) -> torch.Tensor:
-        """The output where it is that of no layer."""
-        if self.output != "projected":
-            return self._last(found)
-        return found.image_embeds if self.family.projecting else found.pooler_output
-
     def _last(self, found: Any) -> torch.Tensor:
         """What stands for each picture behind the last layer and its normalisation."""
-        return found.pooler_output if self.family.has_token else self._summary(found.last_hidden_state)
+        return self.family.last(found)
 
     def _summary(self, states: torch.Tensor) -> torch.Tensor:
         """What stands for each picture in states (T, P, D) of its parts."""
-        return states[:, 0] if self.family.has_token else states.mean(dim=1)
+        return self.family.summary(states)
 
 
 def check_output(
@@ -183,19 +173,3 @@ def _layer_number(output: str, num_layers: int, weights: str | Path) -> int | No
             f"output {output}: {weights} has layers 0 (embedding) to {num_layers}, or -1 to {-num_layers - 1}."
         )
     return number
-
-
-def _load(folder: Path, family: PictureFamily, output: str) -> Any:
-    """The half that sees, with its projection when the output needs it, in evaluation mode."""
-    import transformers
-
-    # Not the model with projection for every output: in transformers 5.20 it finds no weight at all in the folder of a
-    # vision model alone, whose names lack the prefix `vision_model.`. The model without projection reads both.
-    name = family.projecting if output == "projected" and family.projecting else family.architecture
-    model, missing = load_pretrained(getattr(transformers, name), folder)
-    if _PROJECTION in missing:
-        raise MertkError(
-            f"{folder} holds no projection ({_PROJECTION}); choose the output penultimate, or a model that has one."
-        )
-    refuse_absent(folder, missing)
-    return model.eval()

@@ -16,6 +16,7 @@ BUILT_IN = {
     "PictureStates": "picture_states",
     "VideoStates": "video_states",
     "SmallPictures": "small_pictures",
+    "ColourPictures": "colour_pictures",
     "Tokenizer": "tokenizer",
     "TextStates": "text_states",
 }

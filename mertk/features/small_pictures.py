@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mertk.encoders.frame_preprocessing import FramePreprocessing
 from mertk.errors import MertkError
 from mertk.features.frame_encoder import FrameEncoder
-from mertk.features.frame_preprocessing import FramePreprocessing
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ Legend: `T` frames, `h` and `w` their height and width, `C` clips, `K` frames of
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,6 +65,9 @@ class VideoStates(PictureStates):
         *full, last = tubelets
         real = count - len(full) * tubelets.shape[1]
         return torch.stack([*(clip.mean(dim=0) for clip in full), last[:real].mean(dim=0)])
+
+    def _last(self, found: Any) -> torch.Tensor:
+        return self._summary(found.last_hidden_state)
 
     def _summary(self, states: torch.Tensor) -> torch.Tensor:
         """Tubelets (C, K / 2, D) of states (C, P, D) of all parts of a clip, those of one time next to each other."""

@@ -196,6 +196,7 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
     from mertk.training.randomness import seed_process
 
     if given is None:
+        _check_pictures(config, part)
         torch.manual_seed(config.training.seed)
         model = build_model(config.model, "model", part.facts(), part.dataset.inputs)
         check_saveable(model, config)
@@ -209,6 +210,22 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
     # Dropout and masks differ between processes from here on.
     seed_process(config.training.seed, rank())
     return model
+
+
+def _check_pictures(config: Config, part: Part) -> None:
+    """Refuse pictures that no encoder sees; a method of one's own may do as it likes with them.
+
+    Raises:
+        MertkError: names the modality.
+    """
+    is_ours = str(config.model.get("component")).startswith("mertk.")
+    for name, record in part.feature_records().items():
+        if is_ours and record and record["dtype"] == "uint8" and not config.model.get(f"{name}_encoder"):
+            raise MertkError(
+                f"data.inputs.{name}: its features are pictures, and there is no model.{name}_encoder that would see "
+                "them; set it (mertk.encoders.pretrained_pictures.PretrainedPictureEncoder), or give features that "
+                "mertk extract video --clip made."
+            )
 
 
 def _make_trainer(

@@ -30,7 +30,7 @@ check_audio() {
 # add_audio : its configuration, where sound is among the modalities.
 add_audio() {
     [[ $audio =~ ^(frozen|lora)$ && (-z $modalities || " $modalities " == *" audio "*) ]] || return 0
-    configs+=("$shared/${audio}_audio.yaml")
+    add_shared "${audio}_audio"
     add_config "${audio}_audio"
 }
 

@@ -83,11 +83,13 @@ give_weights() {
     [[ ! -v used[model.$1.weights] ]] || settings=("model.$1.weights=$(yaml_text "$2")" "${settings[@]}")
 }
 
-# experiment_name : what tells experiments of one recipe apart: variant, modalities, --audio, ablation, --config, settings.
+# experiment_name : what tells experiments of one recipe apart: variant, modalities, --audio, --video, ablation, --config,
+# settings.
 experiment_name() {
     local name=$variant file words=()
     [[ -z $modalities ]] || name+=_${modalities// /_}
     [[ ! $audio =~ ^(frozen|lora)$ ]] || name+=_${audio}_audio
+    ! trains_pictures || name+=_${video}_video
     [[ $layers == all ]] || name+=_layers_$layers
     [[ $ablation == full ]] || name+=_$ablation
     for file in "${config[@]}"; do

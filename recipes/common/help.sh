@@ -20,7 +20,7 @@ Usage: ${0##*/} [--OPTION VALUE ...] [setting=value ...]
 ${head%%$'\n\n'Example*}
 
 $(corpus_help)
-$(audio_help)
+$(audio_help && video_help)
   --stage N            first stage to run (0)
   --stop_stage N       last stage to run (5)
   --data DIR           manifests and features go there (data/$corpus_name... of the checkout, or beside a copy)

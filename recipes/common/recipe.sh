@@ -27,6 +27,8 @@ source "$common/audio.sh"
 # What a corpus has of its own: options and their help, where its data are, what is made of them.
 # shellcheck source=recipes/common/corpora/iemocap.sh
 source "$common/corpora/$kind.sh"
+# shellcheck source=recipes/common/video.sh
+source "$common/video.sh"
 
 # A method's settings stand below recipes/common/conf where several recipes share them, else in the recipe. In a copy of a
 # recipe (mertk new) they all stand in its own conf/.
@@ -61,6 +63,7 @@ numbers_from seeds 0
 [[ $num_processes == auto ]] || one_number_from num_processes 1 1024
 check_corpus_options
 check_audio
+check_video
 check_cmd_options
 for path in corpus data exp; do absolute "$path"; done
 files_in config
@@ -76,6 +79,15 @@ add_config() {
     for file in "$shared/$base/$1.yaml" "$recipe"/conf/{"$1","$base/$1"}.yaml; do
         [[ ! -f $file || " ${configs[*]} " == *" $file "* ]] || configs+=("$file")
     done
+}
+
+# add_shared NAME : a file that lies over any method's; a method of one's own may stand elsewhere.
+add_shared() {
+    local folder
+    for folder in "$shared" "${methods_folder-}" "$common/conf"; do
+        [[ ! -f $folder/$1.yaml ]] || break
+    done
+    configs+=("$folder/$1.yaml")
 }
 
 # several : whether more than one experiment or protocol was asked for.
@@ -105,6 +117,7 @@ done
 for overlay in $fitting; do add_config "$overlay"; done
 [[ $is_raw == no ]] || configs+=("$shared/recordings.yaml")
 add_audio
+add_video
 [[ $miniature == no ]] || add_config miniature
 configs+=("${config[@]}")
 add_config "ablation/$ablation"
@@ -115,6 +128,7 @@ lost=() encoders=() placing=() made_features=()
 [[ -z $max_lost ]] || lost=(--max_lost "$max_lost")
 plan_data
 plan_audio
+plan_video
 [[ -z $max_lost ]] || settings=("data.max_lost=$max_lost" "${settings[@]}")
 set_launching
 part=$cv-$protocol mark=$exp/.done runs=()
@@ -136,6 +150,7 @@ run_stage 0 environment "$mark/0_environment.$(uname -n)" --input "${pinned[@]}"
     --config "${configs[@]}" -- "${settings[@]}"
 make_data
 make_audio
+make_video
 if [[ ${machine_rank:-0} != 0 ]]; then
     # The first machine keeps the marks, scores and writes; the others only train with it.
     if ((stage <= 3 && stop_stage >= 3)); then run_program "$python" -m mertk "${training[@]}"; fi

@@ -10,7 +10,9 @@ from mertk.config import load_config
 from mertk.training.building import build_model
 from mertk.training.optim import parameter_groups
 from mertk.training.turns import make_turns
+from tests.tiny_encoders import SIDE, write_encoder
 
+ENCODERS = {"audio": "wavlm", "video": "clip", "text": "bert"}
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
@@ -36,9 +38,11 @@ def combinations():
 
 
 def frozen_combinations():
-    """What --audio frozen lays over methods, with sound and without: one that takes an encoder itself, others."""
+    """What --audio and --video lay over methods, with sound and without: one that takes an encoder itself, others."""
     shared = RECIPES / "common/conf"
     yield as_case([shared / f"{name}.yaml" for name in ("foal", "lora_audio", "foal/lora_audio")])
+    for kind in ("lora_video", "finetuned_video"):
+        yield as_case([shared / f"{name}.yaml" for name in ("foal", "foal/small", kind, f"foal/{kind}")])
     over = [shared / "frozen_audio.yaml"]
     yield as_case([shared / "foal.yaml", *over, shared / "foal/frozen_audio.yaml"])
     yield as_case([shared / "foal.yaml", *over, shared / "foal/frozen_audio.yaml", shared / "foal/ablation/video.yaml"])
@@ -53,7 +57,8 @@ def methods_of(script):
 
 def is_overlay(file):
     """Whether it lies over the method's file by itself."""
-    return file.parent.name != "task" and file.name not in ("space.yaml", "frozen_audio.yaml", "lora_audio.yaml")
+    with_others = ("space", "frozen_audio", "lora_audio", "lora_video", "finetuned_video")
+    return file.parent.name != "task" and file.stem not in with_others
 
 
 def baseline_combinations(script, corpus):
@@ -117,7 +122,8 @@ def encoders(tmp_path_factory):
     WavLMModel(WavLMConfig(**size, **convolutions, feat_extract_norm="layer")).save_pretrained(folder / "wavlm")
     (folder / "wavlm/preprocessor_config.json").write_text('{"do_normalize": true, "sampling_rate": 16000}')
     BertModel(BertConfig(vocab_size=10, **size)).save_pretrained(folder / "bert")
-    return {"audio_encoder": str(folder / "wavlm"), "text_encoder": str(folder / "bert")}
+    write_encoder(folder / "clip", "clip")
+    return {f"{modality}_encoder": str(folder / name) for modality, name in ENCODERS.items()}
 
 
 def test_there_are_recipes_to_check():
@@ -138,6 +144,11 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     for modality in ("audio", "video", "text"):
         facts |= {f"{modality}_dim": 16, f"{modality}_steps": 9}
     facts["audio_layers"] = 4
+    sees = config.model.get("video_encoder") or {}
+    if "weights" in sees:  # pictures in colour
+        facts["video_dim"] = 3 * SIDE**2
+    elif "side" in sees:
+        facts["video_dim"] = sees["side"] ** 2
     model = build_model(config.model, "model", facts, config.data.inputs).train()
     regression = model.task == "regression"
     labels = torch.tensor([-1.0, 0.5, 0.5, 1.0]) if regression else torch.arange(4)
@@ -146,10 +157,9 @@ def test_a_configuration_builds_and_weighs_what_it_computes(files, encoders):
     batch = {"labels": labels, "indices": torch.arange(4), "utterance_ids": list("abcd")}
     batch |= {"shared_seed": 1, "epoch": 0, "position": 2}
     for name, given in config.data.inputs.items():
-        side = (config.model.get(f"{name}_encoder") or {}).get("side", 4)  # of pictures, or four by four features
         values = {
             "waveform": torch.randn(4, 8000),
-            "features": torch.randn(4, 9, side**2),
+            "features": torch.randn(4, 9, facts[f"{name}_dim"]),
             "tokens": torch.ones(4, 9, 2, dtype=torch.int64),
         }[given.kind]
         if given.kind == "tokens":

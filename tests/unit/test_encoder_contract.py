@@ -12,6 +12,7 @@ from mertk.config import load_config
 from mertk.encoders.audio import PretrainedAudioEncoder
 from mertk.encoders.log_mel import LogMelEncoder
 from mertk.encoders.pictures import PictureEncoder
+from mertk.encoders.pretrained_pictures import PretrainedPictureEncoder
 from mertk.encoders.text import PretrainedTextEncoder
 from mertk.errors import MertkError
 from mertk.models.encoder import Encoder, PretrainedEncoder
@@ -19,6 +20,7 @@ from mertk.models.foal import FoalNet
 from mertk.training.model_directory import load_model, save_model
 from tests.own_extractors import Envelope
 from tests.raw_corpus import write_bert, write_wavlm
+from tests.tiny_encoders import write_encoder
 
 OWN = {"component": "tests.own_extractors.Envelope", "hop_samples": 40}
 MODEL = {"component": "mertk.models.foal.FoalNet", "modalities": ["audio"], "audio_encoder": OWN}
@@ -31,6 +33,7 @@ def test_encoders_of_mertk_offer_what_a_model_asks_for(tmp_path):
     wavlm, bert = write_wavlm(tmp_path / "wavlm"), write_bert(tmp_path / "bert")
     assert isinstance(PretrainedAudioEncoder(str(wavlm)), PretrainedEncoder)
     assert isinstance(PretrainedTextEncoder(str(bert)), PretrainedEncoder)
+    assert isinstance(PretrainedPictureEncoder(str(write_encoder(tmp_path / "clip", "clip"))), PretrainedEncoder)
     assert not isinstance(torch.nn.Linear(2, 2), Encoder)
 
 

@@ -13,13 +13,13 @@ from mertk.data_prep import extract_text, extract_video
 from mertk.encoders.audio import PretrainedAudioEncoder
 from mertk.encoders.language_model import LanguageModelEncoder
 from mertk.encoders.loading import load_pretrained
+from mertk.encoders.picture_families import FAMILIES as PICTURES
 from mertk.encoders.speech_families import FAMILIES as SPEECH
 from mertk.encoders.text import PretrainedTextEncoder
 from mertk.encoders.text_families import FAMILIES as TEXTS
 from mertk.encoders.text_families import is_language_model
 from mertk.errors import MertkError
-from mertk.features.picture_families import FAMILIES as PICTURES
-from mertk.features.picture_families import open_extractor
+from mertk.features.picture_extractors import open_extractor
 from mertk.features.speech_states import SpeechStates
 from mertk.features.text_states import TextStates
 from mertk.features.tokenizer import Tokenizer
@@ -236,6 +236,7 @@ def test_a_language_model_stays_as_it_is_and_knows_its_limits(folder, tokens, tm
         ("siglip", "penultimate", 16),
         ("dinov2", None, 16),
         ("dinov2", "hidden_-1", 16),
+        ("vit", None, 16),
         ("videomae", None, 16),
         ("videomae", "layers_0,1,last", 48),
         ("videomae", "clips", 16),

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from benchmarks import encoder_sizes
+from mertk.encoders.picture_families import FAMILIES as PICTURES
 from mertk.encoders.speech_families import FAMILIES as SPEECH
 from mertk.encoders.text_families import FAMILIES as TEXTS
-from mertk.features.picture_families import FAMILIES as PICTURES
 from mertk.handover.licences import licence_of_encoder
 from tests.tiny_encoders import ALL
 

@@ -14,6 +14,7 @@ from mertk.data.feature_store import read_record
 from mertk.errors import MertkError
 from mertk.features import Places, open_source
 from mertk.features.clip_frame_encoder import ClipFrameEncoder
+from mertk.features.colour_pictures import ColourPictures
 from mertk.features.extractor import PLACE_OPTIONS, Extractor, record_name
 from mertk.features.librosa_features import LibrosaFeatures
 from mertk.features.registry import BUILT_IN, find_extractor
@@ -78,6 +79,8 @@ def weights(tmp_path_factory):
         lambda found: ClipFrameEncoder(found["clip"]),
         lambda found: ClipFrameEncoder(found["clip"], "hidden_-2", 3.0, 5.0, 7, "bfloat16"),
         lambda _: SmallPictures(12, None, 5.0, 9),
+        lambda _: ColourPictures(12, 16, False, "bilinear", None, 5.0),
+        lambda found: ColourPictures.as_seen_by(found["clip"], 3.0, 5.0),
         lambda found: Tokenizer(found["bert"], 7),
         lambda found: TextStates(str(found["bert"]), 7),
         lambda _: Peaks(40, 2, 1.5),

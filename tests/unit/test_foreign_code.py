@@ -14,9 +14,11 @@ import torch
 from mertk.components import build
 from mertk.config import load_config, save_config
 from mertk.encoders.audio import PretrainedAudioEncoder
+from mertk.encoders.pretrained_pictures import PretrainedPictureEncoder
 from mertk.encoders.text import PretrainedTextEncoder
 from mertk.errors import MertkError
 from mertk.features.clip_frame_encoder import ClipFrameEncoder
+from mertk.features.colour_pictures import ColourPictures
 from mertk.features.speech_states import SpeechStates
 from mertk.features.tokenizer import Tokenizer
 from mertk.training.model_directory import load_model
@@ -61,7 +63,12 @@ def trapped(weights, tmp_path, monkeypatch):
 
 LOADERS = {
     "audio": [PretrainedAudioEncoder, lambda path: PretrainedAudioEncoder(path, random_weights=True), SpeechStates],
-    "video": [ClipFrameEncoder],
+    "video": [
+        ColourPictures.as_seen_by,
+        PretrainedPictureEncoder,
+        lambda path: PretrainedPictureEncoder(path, random_weights=True),
+        ClipFrameEncoder,
+    ],
     "text": [Tokenizer, PretrainedTextEncoder, lambda path: PretrainedTextEncoder(path, random_weights=True)],
 }
 

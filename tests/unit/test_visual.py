@@ -13,11 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import CLIPConfig, CLIPModel, CLIPVisionConfig, CLIPVisionModel, CLIPVisionModelWithProjection
 
+from mertk.encoders import frame_preprocessing
+from mertk.encoders.frame_preprocessing import read_preprocessing
+from mertk.encoders.picture_families import FAMILIES
 from mertk.encoders.weights import find_weights, fingerprint, is_miniature
 from mertk.errors import MertkError
-from mertk.features import frame_preprocessing
 from mertk.features.clip_frame_encoder import ClipFrameEncoder
-from mertk.features.frame_preprocessing import read_preprocessing
 
 SIZE = 32
 VISION = {
@@ -89,6 +90,18 @@ def test_preprocessing_equals_that_of_transformers(tmp_path, monkeypatch, shape,
     difference = (values - expected).abs()
     assert difference.max() < one_level
     assert (difference > 1e-5).float().mean() < 0.02
+
+
+def test_one_number_is_a_square_where_nothing_is_cut_out(tmp_path):
+    """As older files of ViT have it, which say neither how it is resized nor that nothing is cut out."""
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    told = {"size": SIZE, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
+    frames = np.stack([picture(96, 72)])
+    expected = ViTImageProcessorPil.from_pretrained(tmp_path)(list(frames), return_tensors="pt")["pixel_values"]
+    values = read_preprocessing(tmp_path, SIZE, defaults=FAMILIES["vit"].preprocessing)(torch.from_numpy(frames))
+    assert values.shape == expected.shape and (values - expected).abs().max() < 2.02 / 255
 
 
 @pytest.mark.parametrize("output", ["projected", "penultimate", "hidden_0", "hidden_2", "hidden_-2"])

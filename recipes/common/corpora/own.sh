@@ -137,8 +137,12 @@ plan_data() {
     # What the doctor and the extraction are told of faces.
     local faces=() of=${crop:+-$crop}
     [[ -z $crop ]] || faces=(--crop "$crop") encoders+=(--crop "$crop")
-    case ${used[video]-}:$variant in
-        features:small) plan_features video "pictures$of" --side 48 --rate_hz 10 "${faces[@]}" ;;
+    case ${used[video]-}:$variant:$video in
+        features:*:lora | features:*:finetuned)
+            plan_features video "colour-$(slug "$clip")$of" --pictures "$clip" --rate_hz "$seen_rate_hz" "${faces[@]}"
+            encoders+=(--clip "$clip")
+            ;;
+        features:small:*) plan_features video "pictures$of" --side 48 --rate_hz 10 "${faces[@]}" ;;
         features:*)
             plan_features video "clip-$(slug "$clip")$of" --clip "$clip" --rate_hz 10 "${faces[@]}"
             encoders+=(--clip "$clip")

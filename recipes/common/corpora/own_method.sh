@@ -5,6 +5,8 @@ default_speech=microsoft/wavlm-base-plus default_clip=openai/clip-vit-base-patch
 default_bert=google-bert/bert-base-multilingual-cased
 #: ablations that are some of the modalities alone
 of_modalities='^(audio|video|text)(_(audio|video|text))*$'
+#: what --audio and --video lay over a method
+of_encoders='^(frozen_audio|lora_audio|lora_video|finetuned_video)$'
 methods_folder=$recipe/conf
 [[ -f $methods_folder/foal.yaml ]] || methods_folder=$common/conf
 
@@ -12,7 +14,7 @@ methods_folder=$recipe/conf
 list_methods() {
     local file found=()
     for file in "$methods_folder"/*.yaml; do
-        [[ $file == */@(frozen|lora)_audio.yaml ]] || ! grep -q '^model:' "$file" || found+=("$(basename "$file" .yaml)")
+        [[ $(basename "$file" .yaml) =~ $of_encoders ]] || ! grep -q '^model:' "$file" || found+=("$(basename "$file" .yaml)")
     done
     printf %s "${found[*]}"
 }
@@ -32,7 +34,7 @@ find_method() {
     ! grep -q 'variant: paper' "$shared/$base.yaml" || variants+="paper "
     for file in "$shared/$base"/*.yaml; do
         word=$(basename "$file" .yaml)
-        [[ ! -f $file || " $variants miniature own space frozen_audio lora_audio " == *" $word "* ]] || variants+="$word "
+        [[ ! -f $file || $word =~ $of_encoders || " $variants miniature own space " == *" $word "* ]] || variants+="$word "
     done
     method=NAME/$base variants=${variants% } variants=${variants:-plain} variant=${variants%% *}
 }
@@ -141,7 +143,7 @@ fit_labels() {
 check_encoders() {
     [[ -z $speech || ${used[audio]-}:$variant:$audio =~ ^features:(frozen:|.*:frozen$) || -v used[model.audio_encoder.weights] ]] ||
         usage_error "--speech: no speech encoder is used by --method $base --variant $variant here; try --variant frozen"
-    [[ -z $clip || (${used[video]-} == features && $variant != small) ]] ||
+    [[ -z $clip || (${used[video]-} == features && $variant != small) ]] || trains_pictures ||
         usage_error "--clip: no encoder of pictures is used by --method $base --variant $variant here; try --variant frozen"
     [[ -z $crop || ${used[video]-} == features ]] || usage_error "--crop: no picture is used here; see --modalities"
     [[ -z $bert || ${used[text]-} =~ ^(features|tokens)$ ]] ||

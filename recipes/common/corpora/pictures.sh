@@ -6,7 +6,9 @@
 # configuration uses any. ARGUMENT goes to the extraction by CLIP.
 plan_pictures() {
     [[ ${used[video]-} == features ]] || return 0
-    if [[ $variant == small ]]; then
+    if trains_pictures; then
+        encoders=(--clip "$clip") # its pictures are made elsewhere
+    elif [[ $variant == small ]]; then
         folder=$data/features/pictures making=(--side 48 --rate_hz 10)
         made_features=("$data/.done/2_pictures")
         placing=("data.inputs.video.directory=$(yaml_text "$folder")")

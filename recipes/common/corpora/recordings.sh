@@ -28,6 +28,7 @@ plan_recordings() {
     [[ -z $max_tokens ]] || tokens=(--max_tokens "$max_tokens")
     for modality in audio video text; do
         [[ $modality:$audio != audio:frozen ]] || continue
+        [[ $modality != video ]] || ! trains_pictures || continue
         [[ ! ${used[$modality]-} =~ ^(features|tokens)$ ]] || made_features+=("$data/.done/2_$modality")
     done
     [[ ${used[text]-} != features ]] || tokens+=(--embeddings "$data/features/text")

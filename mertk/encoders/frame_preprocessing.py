@@ -47,6 +47,21 @@ class FramePreprocessing:
         """Plain values, as they come back from JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
+    def as_preprocessor(self) -> dict[str, Any]:
+        """What a preprocessor_config.json says of it."""
+        shortest, size, crop = self.shortest_edge, self.size, self.crop
+        resized = {"height": size[0], "width": size[1]} if size else {"shortest_edge": shortest}
+        return {
+            "do_resize": bool(shortest or size),
+            "size": resized,
+            "resample": next(number for number, name in _FILTERS.items() if name == self.filter),
+            "do_center_crop": crop is not None,
+            "crop_size": crop and {"height": crop[0], "width": crop[1]},
+            "rescale_factor": self.scale,
+            "image_mean": list(self.mean),
+            "image_std": list(self.spread),
+        }
+
     @property
     def shrinking(self) -> FramePreprocessing:
         """The part of it that `shrink` does: equal for models whose pictures are shrunk alike."""
@@ -162,7 +177,9 @@ def _parse(content: dict[str, Any]) -> FramePreprocessing:
     shortest_edge = size = crop = None
     if content.get("do_resize", True):
         value = content["size"]
-        if isinstance(value, int):  # the form of old files
+        if isinstance(value, int) and not content.get("do_center_crop", True):
+            size = (value, value)
+        elif isinstance(value, int):  # the form of old files
             shortest_edge = value
         elif "shortest_edge" in value:
             shortest_edge = int(value["shortest_edge"])
