@@ -33,6 +33,7 @@ ON_THE_HUB = {
     "microsoft/wavlm-base-plus": "wavlm",
     "microsoft/wavlm-large": "wavlm",
     "openai/clip-vit-base-patch16": "clip",
+    "openai/clip-vit-base-patch32": "clip",
     "openai/clip-vit-large-patch14": "clip",
     "openai/whisper-small": "whisper",
 }

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mertk.data.folds import OFFICIAL_PROTOCOLS, PROTOCOLS
-from tests.tiny_encoders import SIZE
+from tests.tiny_encoders import SIDE, SIZE
 
 #: what lies in a corpus, folders with a stroke behind them
 _SESSION = ("dialog/EmoEvaluation/", "dialog/transcriptions/", "dialog/avi/DivX/", "sentences/wav/")
@@ -97,6 +97,8 @@ def leave_features(kind: str, given: Namespace, weights: Sequence[str]) -> None:
     width = {"dim": SIZE["hidden_size"]}
     if kind == "video" and given.side:
         width = {"dim": given.side**2}
+    if kind == "video" and given.pictures:
+        width = {"dim": 3 * SIDE**2}
     if kind == "audio" and not weights:
         width = {"dim": 33}
     if kind == "audio" and given.layers:

@@ -52,6 +52,7 @@ PLAYED = {
         "iemocap/foal --audio frozen --speech microsoft/wavlm-base-plus",
         "iemocap/foal --modalities audio text",
         "iemocap/foal --modalities text --classes six",
+        "iemocap/foal --video lora --clip openai/clip-vit-base-patch32",
         "meld/baselines --method mult",
         "meld/hscl",
         "meld/hscl --labels sentiment",

@@ -1,6 +1,7 @@
 """What is not run of the documents is understood: lines are parsed, options and values, calls held against functions.
 
-Lines of mertk are run by `test_document_commands.py`, but for those of its `NOT_RUN`.
+Lines of mertk are run by `test_document_commands.py`, but for those of its `NOT_RUN`, lines of recipes by
+`tests/recipes/test_document_recipes.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ import inspect
 import io
 import re
 import shlex
-import subprocess
-from functools import cache
 
 import pytest
 import yaml
@@ -29,6 +28,7 @@ from tests.unit.test_document_commands import NOT_RUN, without_comment
 #: programs of others, whose arguments are not looked at
 OTHERS = ("git", "cd", ".", "pre-commit", "accelerate", "tensorboard", "sbatch", "mkdocs", "pytest", "docker", "uv")
 STARTERS = ("launch", "submit", "stage")
+RECIPE = re.compile(r"(bash (recipes/|my_exp/|\$recipe)|run\.sh( |$))")
 
 LINES = [
     (block, line)
@@ -38,6 +38,7 @@ LINES = [
     for line in block.commands()
     if not re.match(PRINTED.get(block.document, "$."), line)
     and (not line.startswith("mertk ") or without_comment(line) in NOT_RUN)
+    and not RECIPE.match(line)
 ]
 
 
@@ -55,9 +56,8 @@ def faults_of(line: str) -> list[str]:
     program, rest = words[0], words[1:]
     if program == "mertk":
         return _faults_of_mertk(rest)
-    if program in ("bash", "run.sh"):
-        script = "recipes/iemocap/foal/run.sh" if program == "run.sh" or rest[0].startswith("$") else rest[0]
-        return _faults_of_script(script, rest if program == "run.sh" else rest[1:])
+    if program == "bash":
+        return [] if (ROOT / rest[0]).is_file() else [f"{line}: no script {rest[0]}"]
     if program.startswith("python") and rest[0] == "-m":
         known = rest[1] == "venv" or (ROOT / (rest[1].replace(".", "/") + ".py")).exists()
         return [] if known else [f"{line}: no module {rest[1]}"]
@@ -96,22 +96,6 @@ def _faults_of_mertk(words: list[str]) -> list[str]:
     return _faults_of_mertk(inner) if inner else []
 
 
-def _faults_of_script(script: str, words: list[str]) -> list[str]:
-    if script.startswith("my_exp/"):  # a copy that `mertk new` made
-        script = "recipes/own/run.sh"
-    if not (ROOT / script).exists():
-        return [f"no script {script}"]
-    told = _help_of(script)
-    options = [word.partition("=")[0] for word in words if word.startswith("--")]
-    load_config([], [word for word in words if re.match(r"[a-z_]+\.[\w.]+=", word)])
-    return [f"{script} has no {option}" for option in options if not re.search(rf"{option}\b", told)]
-
-
-@cache
-def _help_of(script: str) -> str:
-    return subprocess.run(["bash", str(ROOT / script), "--help"], capture_output=True, text=True, check=True).stdout
-
-
 @pytest.mark.parametrize("code", [code for code in NOT_RUN if not code.startswith("mertk ")])
 def test_a_call_is_such_as_the_function_takes(code):
     (call,) = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
@@ -138,6 +122,6 @@ def test_kinds_of_blocks_and_faults_are_told(tmp_path):
     assert "unknown option --windou" in faults_of("mertk predict --model M --windou 3 a.wav")[0]
     assert faults_of("mertk predict --model M --window three a.wav") and faults_of("mertk scor exp")
     assert faults_of("mertk prepare csvv a") and faults_of("frobnicate now") and faults_of("python -m mertk.bin.none")
-    assert faults_of("bash recipes/own/run.sh --csvv a") and faults_of("bash recipes/none/run.sh")
+    assert faults_of("bash tests/none.sh")
     assert faults_of("pip install -e '.[none]'") and faults_of("mertk launch --num_processes 2 evaluate exp --prt")
     assert faults_of("mertk launch --num_processes 2 evaluate exp") == []
