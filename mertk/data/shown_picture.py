@@ -34,7 +34,12 @@ class Screen:
     """
 
     def __init__(self, pixel_ratio: Fraction | None) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self.pixel_ratio = pixel_ratio or Fraction(1)
+        # A frame that converts itself keeps threads for it, as long as it is held: in a process that is forked
+        # meanwhile, the garbage collector would wait for ever for those, which are not there.
+        self._converter = VideoReformatter()
         self._rotation: int | None = None
         self._matrix: np.ndarray | None = None
         self._format, self._is_transparent = "", False
@@ -63,10 +68,8 @@ class Screen:
 
     def _convert(self, frame: Any, name: str) -> np.ndarray:
         """Picture (H, W, channels) uint8 of square pixels."""
-        if self.pixel_ratio != 1:
-            width = max(round(frame.width * self.pixel_ratio), 1)
-            frame = frame.reformat(width=width, height=frame.height, format=name)
-        return frame.to_ndarray(format=name)
+        width = max(round(frame.width * self.pixel_ratio), 1)
+        return self._converter.reformat(frame, width, frame.height, name, threads=1).to_ndarray()
 
 
 def _check_shape(width: int, height: int, pixel_ratio: Fraction) -> None:

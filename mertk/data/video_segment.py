@@ -170,4 +170,4 @@ def _resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     import av
 
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    return frame.reformat(width=width, height=height).to_ndarray()
+    return frame.reformat(width=width, height=height, threads=1).to_ndarray()
