@@ -123,6 +123,22 @@ def standing(target: Path) -> Path:
     return replaced if replaced.exists() else target
 
 
+def check_may_be_made(directory: Path, option: str = "") -> None:
+    """Refuse a directory that cannot be made or written to: found out before the work, not after it.
+
+    Args:
+        option: what stands before its name in the message, such as `--out `.
+
+    Raises:
+        MertkError: `directory`, or what is nearest above it, is no directory or may not be written.
+    """
+    nearest = next(path for path in (directory.absolute(), *directory.absolute().parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise MertkError(f"{option}{directory}: {nearest} is no directory; choose another.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise MertkError(f"{option}{directory}: {nearest} may not be written; choose another.")
+
+
 @contextmanager
 def building(directory: str | Path, replaces: Collection[str] = ()) -> Iterator[Path]:
     """A temporary folder whose content becomes that of `directory` when the block ends well; else it is removed.

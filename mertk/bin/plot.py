@@ -32,14 +32,14 @@ def main(argv: list[str] | None = None) -> int:
     add_trust_argument(parser)
     arguments = parser.parse_args(argv)
 
+    from mertk.atomic.directories import check_may_be_made
     from mertk.features import Places
-    from mertk.report.destination import check_destination
     from mertk.report.representations import write_pictures
     from mertk.run.evaluation import open_run
     from mertk.run.representation import represent
 
     out = arguments.out or arguments.run
-    check_destination(out)
+    check_may_be_made(out, "--out ")
     places = Places(arguments.speech, arguments.clip, arguments.bert)
     config, saved, part = open_run(arguments.run, arguments.part, arguments.trust, places)
     stages, labels = represent(config, saved.model, part)

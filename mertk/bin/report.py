@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from mertk.report.destination import check_destination
+    from mertk.atomic.directories import check_may_be_made
     from mertk.report.experiments import collect
     from mertk.report.files import write_report
     from mertk.report.page import find_page, write_page
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     from mertk.screen import say
 
     page = find_page(arguments.out)
-    check_destination(page.parent)
+    check_may_be_made(page.parent, "--out ")
     experiments = collect(arguments.experiments)
     published = {}
     for recipe in dict.fromkeys(experiment.record["recipe"] for experiment in experiments):

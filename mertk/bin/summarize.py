@@ -28,14 +28,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--published", nargs="+", type=Path, default=[], metavar="YAML", help=told)
     arguments = parser.parse_args(argv)
 
-    from mertk.report.destination import check_destination
+    from mertk.atomic.directories import check_may_be_made
     from mertk.report.experiments import collect
     from mertk.report.files import write_report
     from mertk.report.published_file import by_recipe, read_published
     from mertk.report.terminal import fit_report
     from mertk.screen import columns, from_here
 
-    check_destination(arguments.out)
+    check_may_be_made(arguments.out, "--out ")
     for file in arguments.published:
         read_published(file)
     experiments = collect(arguments.experiments)

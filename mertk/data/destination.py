@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from mertk.atomic.directories import check_may_be_made
 from mertk.data.manifest import read_corpus
 from mertk.errors import MertkError
 
@@ -22,8 +23,10 @@ def check_destination(out: Path, corpus: str, miniature: bool, replaces: Collect
         replaces: entries of `out` that preparing removes or replaces.
 
     Raises:
-        MertkError: `out` is the data directory of another corpus, or none at all and has such entries.
+        MertkError: `out` is the data directory of another corpus, or none at all and has such entries, or it cannot be
+            written.
     """
+    check_may_be_made(out)
     if not (out / "corpus.json").is_file():
         made = _made_by_stages(out)
         found = sorted(name for name in replaces if os.path.lexists(out / name) and name not in made)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mertk.data.recording import Recording
@@ -26,6 +27,19 @@ _CHUNK = 512
 _READ_SECONDS = 32
 
 
+def check_installed() -> None:
+    """Refuse what needs the detector before anything is computed.
+
+    Raises:
+        MertkError: it is not installed.
+    """
+    if find_spec("silero_vad") is None:
+        raise MertkError(
+            "speech is found by the package silero-vad, which is not installed; take windows of one length, "
+            f"or {installing_extra('vad')}"
+        )
+
+
 def find_speech(
     recording: Recording, shortest_seconds: float, longest_seconds: float
 ) -> list[tuple[Fraction, Fraction]]:
@@ -36,7 +50,6 @@ def find_speech(
         longest_seconds: a longer stretch is cut, where a pause is if there is one.
 
     Raises:
-        MertkError: the detector is not installed.
         AudioError: no sound, or sound that cannot be read.
     """
     detector, timestamps = _open_detector()
@@ -65,11 +78,6 @@ def _open_detector() -> tuple[Any, Any]:
     threads = torch.get_num_threads()
     try:
         from silero_vad import get_speech_timestamps_from_probs, load_silero_vad
-    except ImportError as error:
-        raise MertkError(
-            "speech is found by the package silero-vad, which is not installed; take windows of one length, "
-            f"or {installing_extra('vad')}"
-        ) from error
     finally:
         torch.set_num_threads(threads)  # the package takes all but one away when it is imported
     detector = load_silero_vad()

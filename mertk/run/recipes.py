@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from mertk.atomic.directories import check_may_be_made
 from mertk.errors import MertkError
 from mertk.spelling import nearest
 
@@ -35,7 +36,7 @@ def copy_recipe(name: str, target: Path) -> None:
     """Copy a recipe with all of its configuration; the stages stay in the package, where run.sh finds them.
 
     Raises:
-        MertkError: no such recipe, or `target` holds something.
+        MertkError: no such recipe, or `target` holds something or cannot be written.
     """
     names = find_recipes()
     if name not in names:
@@ -43,6 +44,7 @@ def copy_recipe(name: str, target: Path) -> None:
         raise MertkError(f"{name}: no such recipe{hint}")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise MertkError(f"{target}: there already, and not empty; give another folder.")
+    check_may_be_made(target)
     unfinished = target.with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:

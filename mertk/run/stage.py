@@ -112,7 +112,8 @@ def run_stage(stage: Stage, state: State) -> int:
         say(f"{name}: stopped on request; run the same command again to go on")
         return code
     if code != 0:
-        say(f"{name}: failed with exit code {code}; command and messages are in {stage.log}")
+        where = f"; command and messages are in {stage.log}" if stage.log.is_file() else ""
+        say(f"{name}: failed with exit code {code}{where}")
         return code
     note_outputs(mark, stage.outputs, stage.folders, there)
     # What the inputs were at the start is what the mark must say: a change during the run makes it run again.

@@ -56,7 +56,7 @@ class Cutting:
         by_speech: each stretch of speech is a window.
 
     Raises:
-        MertkError: lengths that are none.
+        MertkError: lengths that are none, or what finds speech is not installed.
     """
 
     window_seconds: float | None = None
@@ -70,6 +70,10 @@ class Cutting:
                 raise MertkError(f"{name}: got {seconds:g} s, expected {least:g} s or more.")
         if self.by_speech and self.hop_seconds is not None:
             raise MertkError("hop: stretches of speech follow each other as they are spoken; leave it out.")
+        if self.by_speech:
+            from mertk.data.speech import check_installed
+
+            check_installed()
 
     def times(self, recording: Recording, end: Fraction) -> list[Times]:
         """Seconds [start, end) of each window of a recording that ends at `end`."""

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 _REMEDY = "restore the directory, or train again"
 
+#: an experiment's directory has a protocol's, which has folds', which have seeds'
+_LEVELS_OF_RUNS = 3
+
 
 class Spread(TypedDict):
     """By what features are standardised, one number a feature."""
@@ -183,12 +186,24 @@ def read_info(directory: Path) -> dict[str, Any]:
     try:
         info = read_json(path, ModelInfo, _REMEDY)
     except AbsentError as error:
-        meant = f"; did you mean {directory / 'best'}?" if (directory / "best").is_dir() else "."
+        meant = _tell_meant(directory)
         raise MertkError(
             f"{path}: not found; expected a model directory, such as exp/.../fold_1/seed_1234/best{meant}"
         ) from error
     check_format(info["format"], FORMAT, path)
     return info
+
+
+def _tell_meant(directory: Path) -> str:
+    """What may be meant by a directory that is no model, in words: the models of the runs at or below it."""
+    for depth in range(_LEVELS_OF_RUNS + 1):
+        below = sorted(path.relative_to(directory) for path in directory.glob("*/" * depth + "best") if path.is_dir())
+        found = [directory / path for path in below if not any(name.startswith(".") for name in path.parts)]
+        if len(found) > 1:
+            return f"; below are {len(found)}: give one, {found[0]} say, or several, whose answers are averaged."
+        if found:
+            return f"; did you mean {found[0]}?"
+    return "."
 
 
 def read_usable_info(directory: Path) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from mertk.bin import new
 from mertk.data.destination import check_destination
-from mertk.data_prep import cremad, iemocap, mmsa, ravdess, raw_video
+from mertk.data_prep import cremad, csv_table, iemocap, mmsa, ravdess, raw_video
 from mertk.errors import MertkError
 
 PROGRAMS = {
@@ -70,3 +72,15 @@ def test_a_data_directory_that_lost_corpus_json_is_known_by_what_its_stage_noted
         noted.write_text(damaged)
         with pytest.raises(MertkError, match="but holds text, which"):
             check_destination(tmp_path, "mosi", False, ("text",))
+
+
+@pytest.mark.parametrize("given", [["csv", "clips.csv", "--out", "shut/mine"], ["new", "own", "shut/mine"]])
+def test_a_place_that_may_not_be_written_is_refused_before_the_work(given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("shut").mkdir()
+    Path("clips.csv").write_text("file,label\na.wav,happy\nb.wav,sad\n")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "shut")
+    main = {"csv": csv_table.main, "new": new.main}[given[0]]
+    assert main(given[1:]) == 1
+    told = capsys.readouterr().err
+    assert "shut/mine: " in told and "shut may not be written; choose another." in told and "a.wav" not in told

@@ -257,13 +257,16 @@ def test_what_may_be_a_misspelt_model_is_wrong_usage(model, tmp_path, monkeypatc
     [
         (".", "model.json: not found; expected a model directory"),
         ("run", "did you mean run/best?"),
+        ("one", "did you mean one/clean/fold_1/seed_1/best?"),
+        ("exp", "below are 2: give one, exp/clean/fold_1/seed_1/best say"),
         ("a.wav", "a.wav/model.json"),
         ("absent", "absent/model.json: not found"),
     ],
 )
 def test_what_is_no_model_directory_is_one_message(tmp_path, monkeypatch, capsys, place, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "run/best").mkdir(parents=True)
+    for run in ("run", "one/clean/fold_1/seed_1", "exp/clean/fold_1/seed_1", "exp/clean/fold_2/seed_1"):
+        (tmp_path / run / "best").mkdir(parents=True)
     write_tone(tmp_path / "a.wav")
     assert predict.main(["--model", place, "--", "a.wav"]) == 1
     assert message in capsys.readouterr().err

@@ -41,6 +41,13 @@ def test_changed_option_runs_it_again(stage):
     assert "run again, the command changed (now published instead of clean)" in told
 
 
+def test_a_log_that_could_not_be_written_is_not_told(tmp_path, capfd):
+    (tmp_path / "done/2.log").mkdir(parents=True)
+    words = [sys.executable, "-c", "raise SystemExit(3)"]
+    assert main(["--name", "2 features", "--mark", str(tmp_path / "done/2"), "--", *words]) == 3
+    assert capfd.readouterr().out.endswith("failed with exit code 3\n")
+
+
 def test_changed_input_runs_it_again(stage, tmp_path):
     stage()
     (tmp_path / "input").write_text("b", encoding="utf-8")

@@ -16,7 +16,7 @@ import mertk
 from mertk.bin import predict
 from mertk.components import build
 from mertk.config import load_config
-from mertk.data import recording_window, sound_stream, video_frames
+from mertk.data import recording_window, sound_stream, speech, video_frames
 from mertk.data.recording import Recording
 from mertk.data.recording_window import LongRecording
 from mertk.data.sound_stream import SoundStream
@@ -481,6 +481,12 @@ def test_speech_is_found_by_the_detector(model, monkeypatch, tmp_path, capsys):
     threads = torch.get_num_threads()
     code, rows, told = call(capsys, model, "--segments", "vad", "--", file)
     assert (code, len(rows)) == (0, 1) and "nobody speaks in it" in told and torch.get_num_threads() == threads
+
+
+def test_a_detector_that_is_not_installed_is_told_once(model, monkeypatch, capsys):
+    monkeypatch.setattr(speech, "find_spec", lambda name: None)
+    code, rows, told = call(capsys, model, "--segments", "vad", "--", "a.wav", "b.wav")
+    assert (code, rows) == (1, []) and told.count("silero-vad, which is not installed") == 1
 
 
 def test_long_work_tells_how_fast_it_is(monkeypatch, capsys):
