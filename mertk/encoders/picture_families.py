@@ -61,7 +61,7 @@ class PictureFamily:
             random_weights: as config.json describes it, without reading weights.
 
         Raises:
-            MertkError: weights that cannot be read, or lack something.
+            MertkError: weights that cannot be read, or lack something, or have nothing that makes the output.
         """
         import torch
         import transformers
@@ -78,6 +78,8 @@ class PictureFamily:
                 f"{folder} holds no projection ({_PROJECTION}); choose the output penultimate, or a model that has one."
             )
         refuse_absent(folder, missing)
+        if output == "projected" and not getattr(model.config, "vision_use_head", True):
+            raise MertkError(f"{folder} holds a {self.title} without its head; choose the output penultimate.")
         return model.eval()
 
     def width(self, config: Any, output: str) -> int:

@@ -99,6 +99,15 @@ def test_a_recording_is_answered_as_it_was_scored(trained):
     assert len(learnt) == 4 and all(one.abs().sum() > 0 for one in learnt)
 
 
+def test_it_is_scored_without_pictures_and_with_some_of_them_black(trained, tmp_path):
+    shutil.copytree(run_of(trained), tmp_path / "run")
+    words = ["--drop", "video", "--missing", "video=0.5", "--missing_units", "frames", "--noise_snr", "0"]
+    assert evaluate.main([str(tmp_path / "run"), *words]) == 0
+    clean = (tmp_path / "run/predictions.tsv").read_text()
+    found = {path.parent for path in (tmp_path / "run/robustness").rglob("predictions.tsv")}
+    assert len(found) == 3 and all((path / "predictions.tsv").read_text() != clean for path in found)
+
+
 def test_a_run_is_scored_upon_weights_that_have_been_moved(trained, tmp_path, capsys):
     run = tmp_path / "run"
     shutil.copytree(run_of(trained), run)
