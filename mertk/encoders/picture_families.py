@@ -175,3 +175,19 @@ def find_family(folder: Path) -> PictureFamily:
             f"{', '.join(FAMILIES)}."
         )
     return FAMILIES[kind]
+
+
+def find_family_of_pictures(folder: Path) -> PictureFamily:
+    """The same, of what sees one picture at a time.
+
+    Raises:
+        MertkError: it sees clips, or is of no family that is known.
+    """
+    family = find_family(folder)
+    if not family.sees_pictures:
+        known = ", ".join(name for name, one in FAMILIES.items() if one.sees_pictures)
+        raise MertkError(
+            f"{folder} holds {family.title}, which sees clips, not pictures, and cannot be trained in a model; "
+            f"expected {known}, or make features by it: mertk extract video --clip."
+        )
+    return family

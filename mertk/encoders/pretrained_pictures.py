@@ -14,7 +14,7 @@ import torch
 from mertk.batch import length_mask
 from mertk.distributed import is_sharded
 from mertk.encoders.fine_tuning import FineTunedEncoder
-from mertk.encoders.picture_families import FAMILIES, find_family
+from mertk.encoders.picture_families import find_family_of_pictures
 from mertk.encoders.pictures import choose_mirrored
 from mertk.encoders.weights import MINIATURE_KEY, PREPROCESSOR_FILE, find_weights, is_miniature, read_config
 from mertk.errors import MertkError
@@ -75,13 +75,7 @@ class PretrainedPictureEncoder(FineTunedEncoder):
         if not 0 <= mirror <= 1:
             raise MertkError(f"mirror: got {mirror}, expected a share from 0 to 1.")
         folder = Path(weights) if random_weights else find_weights(weights)
-        self.family = find_family(folder)
-        if not self.family.sees_pictures:
-            known = ", ".join(name for name, family in FAMILIES.items() if family.sees_pictures)
-            raise MertkError(
-                f"{folder} holds {self.family.title}, which sees clips, not pictures; expected {known}, or make "
-                "features by it: mertk extract video --clip."
-            )
+        self.family = find_family_of_pictures(folder)
         self.output = output or self.family.outputs[0]
         if self.output not in self.family.outputs:
             raise MertkError(

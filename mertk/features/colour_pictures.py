@@ -72,11 +72,11 @@ class ColourPictures(VideoExtractor):
         Raises:
             MertkError: no weights of an encoder of pictures, or what `prepared_as` raises.
         """
-        from mertk.encoders.picture_families import find_family
+        from mertk.encoders.picture_families import find_family_of_pictures
         from mertk.encoders.weights import find_weights
 
         folder = find_weights(weights)
-        return cls.prepared_as(find_family(folder).read_preprocessing(folder), weights, *taken)
+        return cls.prepared_as(find_family_of_pictures(folder).read_preprocessing(folder), weights, *taken)
 
     @classmethod
     def prepared_as(cls, wanted: FramePreprocessing, weights: str | Path, *taken: Any) -> ColourPictures:

@@ -233,8 +233,10 @@ def test_pictures_that_were_made_for_another_encoder_are_told(folders, caplog):
 
 
 def test_what_sees_clips_is_refused(tmp_path):
-    with pytest.raises(MertkError, match="holds VideoMAE, which sees clips, not pictures; expected clip, "):
-        PretrainedPictureEncoder(str(write_encoder(tmp_path, "videomae")))
+    folder = str(write_encoder(tmp_path, "videomae"))
+    for use in (PretrainedPictureEncoder, ColourPictures.as_seen_by):
+        with pytest.raises(MertkError, match=r"holds VideoMAE, which sees clips, .* expected clip, "):
+            use(folder)
 
 
 @pytest.mark.parametrize(
