@@ -76,7 +76,7 @@ class Intake:
     @property
     def is_of_pictures(self) -> bool:
         """Whether it takes pictures as bytes, for an encoder of them."""
-        return self.record is not None and self.record["dtype"] == "uint8"
+        return (self.record or {}).get("dtype") == "uint8"
 
     @property
     def kind(self) -> list[Any]:
