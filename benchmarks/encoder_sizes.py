@@ -90,6 +90,7 @@ VIDEO: dict[str, tuple[str, dict[str, Any]]] = {
     "google/siglip-so400m-patch14-384": ("SiglipVision", SO400M),
     "facebook/dinov2-base": ("Dinov2", DINOV2),
     "facebook/dinov2-large": ("Dinov2", DINOV2 | {k: v for k, v in LARGE.items() if k != "intermediate_size"}),
+    "google/vit-base-patch16-224-in21k": ("ViT", {}),
     "MCG-NJU/videomae-base": ("VideoMAE", {}),
 }
 
@@ -129,7 +130,7 @@ def measure_video(folder: Path, config: Any) -> Size:
     from mertk.encoders.picture_families import find_family
 
     family = find_family(folder)
-    model = getattr(transformers, family.projecting or family.architecture)(config)
+    model = getattr(transformers, family.projecting or family.architecture)(config, **family.options)
     width = family.width(config, family.outputs[0])
     step = getattr(config, "tubelet_size", 1)
     gives = "each frame" if step == 1 else f"{step} frames, of clips of {config.num_frames}"

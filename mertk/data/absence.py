@@ -2,7 +2,7 @@
 
 Zeros are what modality dropout puts there in training (docs/components.md): lengths stay, so that nothing else changes;
 features are 0 as the model gets them, their mean over the training part where they are standardised; sound is silent;
-tokens are the token 0. No method here has an input of its own for what is absent.
+tokens are the token 0, pictures black. No method here has an input of its own for what is absent.
 
 Legend: `S` samples, `T` frames, `D` features.
 """

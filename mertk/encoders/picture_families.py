@@ -61,7 +61,7 @@ class PictureFamily:
             random_weights: as config.json describes it, without reading weights.
 
         Raises:
-            MertkError: weights that cannot be read, or lack something.
+            MertkError: weights that cannot be read, or lack something, or have nothing that makes the output.
         """
         import torch
         import transformers
@@ -78,6 +78,8 @@ class PictureFamily:
                 f"{folder} holds no projection ({_PROJECTION}); choose the output penultimate, or a model that has one."
             )
         refuse_absent(folder, missing)
+        if output == "projected" and not getattr(model.config, "vision_use_head", True):
+            raise MertkError(f"{folder} holds a {self.title} without its head; choose the output penultimate.")
         return model.eval()
 
     def width(self, config: Any, output: str) -> int:
@@ -173,3 +175,19 @@ def find_family(folder: Path) -> PictureFamily:
             f"{', '.join(FAMILIES)}."
         )
     return FAMILIES[kind]
+
+
+def find_family_of_pictures(folder: Path) -> PictureFamily:
+    """The same, of what sees one picture at a time.
+
+    Raises:
+        MertkError: it sees clips, or is of no family that is known.
+    """
+    family = find_family(folder)
+    if not family.sees_pictures:
+        known = ", ".join(name for name, one in FAMILIES.items() if one.sees_pictures)
+        raise MertkError(
+            f"{folder} holds {family.title}, which sees clips, not pictures, and cannot be trained in a model; "
+            f"expected {known}, or make features by it: mertk extract video --clip."
+        )
+    return family

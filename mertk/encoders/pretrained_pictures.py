@@ -5,7 +5,6 @@ Legend: `B` utterances, `T` frames, `N` frames of all utterances, `P` side of a 
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from mertk.batch import length_mask
 from mertk.distributed import is_sharded
 from mertk.encoders.fine_tuning import FineTunedEncoder
-from mertk.encoders.picture_families import FAMILIES, find_family
+from mertk.encoders.picture_families import find_family_of_pictures
 from mertk.encoders.pictures import choose_mirrored
 from mertk.encoders.weights import MINIATURE_KEY, PREPROCESSOR_FILE, find_weights, is_miniature, read_config
 from mertk.errors import MertkError
@@ -38,7 +37,6 @@ class PretrainedPictureEncoder(FineTunedEncoder):
         frames_at_once: most frames that are encoded together; where the weights are divided among processes (FSDP2,
             ZeRO-3) all are, for these count on equally many calls.
         mirror: share of the utterances whose pictures are mirrored in training.
-        freeze: keep the weights as they are, compute without gradient and without dropout.
         gradient_checkpointing: recompute the layers in the backward pass, to save memory.
         random_weights: build the model that config.json describes without reading weights; for a saved model, whose
             weights come from elsewhere.
@@ -61,7 +59,6 @@ class PretrainedPictureEncoder(FineTunedEncoder):
         max_frames: int | None = None,
         frames_at_once: int = 64,
         mirror: float = 0.0,
-        freeze: bool = False,
         gradient_checkpointing: bool = False,
         random_weights: bool = False,
         trained_layers: int | None = None,
@@ -72,19 +69,13 @@ class PretrainedPictureEncoder(FineTunedEncoder):
         input_dim: int | None = None,
     ) -> None:
         super().__init__()
-        if freeze and (trained_layers is not None or lora_rank is not None):
-            raise MertkError("freeze keeps all of the encoder as it is; leave it out, or trained_layers and lora_rank.")
         for name, value in (("max_frames", max_frames), ("frames_at_once", frames_at_once)):
             if value is not None and value < 1:
                 raise MertkError(f"{name}: got {value}, expected at least 1.")
+        if not 0 <= mirror <= 1:
+            raise MertkError(f"mirror: got {mirror}, expected a share from 0 to 1.")
         folder = Path(weights) if random_weights else find_weights(weights)
-        self.family = find_family(folder)
-        if not self.family.sees_pictures:
-            known = ", ".join(name for name, family in FAMILIES.items() if family.sees_pictures)
-            raise MertkError(
-                f"{folder} holds {self.family.title}, which sees clips, not pictures; expected {known}, or make "
-                "features by it: mertk extract video --clip."
-            )
+        self.family = find_family_of_pictures(folder)
         self.output = output or self.family.outputs[0]
         if self.output not in self.family.outputs:
             raise MertkError(
@@ -100,22 +91,13 @@ class PretrainedPictureEncoder(FineTunedEncoder):
         self.max_frames = max_frames
         self.frames_at_once = frames_at_once
         self.mirror = mirror
-        self.is_frozen = freeze
         # What is never used must not wait for a gradient.
         for name, parameter in self.model.named_parameters():
             if name.startswith(self.family.unused.get(self.output, ())):
                 parameter.requires_grad_(False)
         self.choose_trained(trained_layers, lora_rank, lora_alpha, lora_dropout, lora_targets)
-        if freeze:
-            self.model.requires_grad_(False)
         if gradient_checkpointing:
             self.recompute_layers()
-
-    def train(self, mode: bool = True) -> PretrainedPictureEncoder:
-        super().train(mode)
-        if self.is_frozen:
-            self.model.eval()
-        return self
 
     def forward(self, pictures: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode.
@@ -134,16 +116,15 @@ class PretrainedPictureEncoder(FineTunedEncoder):
         if self.max_frames is not None:
             pictures, lengths = choose_frames(pictures, lengths, self.max_frames)
         mask = length_mask(lengths, pictures.shape[1])
-        with torch.no_grad() if self.is_frozen else contextlib.nullcontext():
-            if is_exporting():
-                states = self._encode(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
-                return states.masked_fill(~mask[..., None], 0.0), lengths
-            frames = pictures[mask].unflatten(1, (self.side, self.side, 3))
-            if self.training and self.mirror:
-                chosen = choose_mirrored(mask, self.mirror)
-                frames = torch.where(chosen[:, None, None, None], frames.flip(2), frames)
-            size = len(frames) if is_sharded(self.model) else self.frames_at_once
-            states = torch.cat([self._encode(some) for some in frames.flatten(1).split(size)])
+        if is_exporting():
+            states = self._encode(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
+            return states.masked_fill(~mask[..., None], 0.0), lengths
+        frames = pictures[mask].unflatten(1, (self.side, self.side, 3))
+        if self.training and self.mirror:
+            chosen = choose_mirrored(mask, self.mirror)
+            frames = torch.where(chosen[:, None, None, None], frames.flip(2), frames)
+        size = len(frames) if is_sharded(self.model) else self.frames_at_once
+        states = torch.cat([self._encode(some) for some in frames.flatten(1).split(size)])
         encoded = states.new_zeros(*mask.shape, self.output_dim)
         encoded[mask] = states
         return encoded, lengths

@@ -106,12 +106,7 @@ def _find_on_hub(name: str) -> Path:
                 return folder
     except OSError as error:
         raise MertkError(_absent(name, f"the hub says: {first_line(error)}")) from error
-    raise MertkError(
-        _absent(
-            name,
-            _NO_COPY,
-        )
-    )
+    raise MertkError(_absent(name, _NO_COPY))
 
 
 def _fetch(name: str, local_only: bool) -> Path | None:

@@ -70,13 +70,21 @@ class ColourPictures(VideoExtractor):
         """Pictures prepared as those of a pretrained encoder are; `taken` are `max_seconds` and `rate_hz`.
 
         Raises:
-            MertkError: no weights of an encoder of pictures, or one whose pictures are not squares.
+            MertkError: no weights of an encoder of pictures, or what `prepared_as` raises.
         """
-        from mertk.encoders.picture_families import find_family
+        from mertk.encoders.picture_families import find_family_of_pictures
         from mertk.encoders.weights import find_weights
 
         folder = find_weights(weights)
-        wanted = find_family(folder).read_preprocessing(folder)
+        return cls.prepared_as(find_family_of_pictures(folder).read_preprocessing(folder), weights, *taken)
+
+    @classmethod
+    def prepared_as(cls, wanted: FramePreprocessing, weights: str | Path, *taken: Any) -> ColourPictures:
+        """The same by what is done to the pictures of the encoder; `weights` are for messages.
+
+        Raises:
+            MertkError: they are not squares.
+        """
         height, width = wanted.crop or wanted.size
         sizes = set(wanted.size or (wanted.shortest_edge,))
         if height != width or len(sizes) != 1 or None in sizes:

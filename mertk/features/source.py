@@ -74,7 +74,8 @@ def open_source(
         if extractor.dtype == "int32":
             return features.astype("int64")
         # As they would stand in the feature directory.
-        return features.astype(record["dtype"]).astype("float32")
+        features = features.astype(record["dtype"])
+        return features if features.dtype == "uint8" else features.astype("float32")
 
     return read
 

@@ -79,6 +79,8 @@ class GraphInput(nn.Module):
             steps = min(steps, self.num_positions or steps)
             words = random.integers(0, self.num_tokens, steps)
             return np.stack([words, np.zeros_like(words)], axis=1)
+        if self.kind == "features" and self.intake.is_of_pictures:
+            return random.integers(0, 256, (steps, self.width)).astype(np.float32)
         frames = random.normal(0, 1, (steps, self.width)).astype(np.float32)
         return frames * self.scale.numpy() + self.mean.numpy() if self.is_standardised else frames
 

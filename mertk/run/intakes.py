@@ -74,6 +74,11 @@ class Intake:
         return self.record is not None and FACES in self.record["options"]
 
     @property
+    def is_of_pictures(self) -> bool:
+        """Whether it takes pictures as bytes, for an encoder of them."""
+        return (self.record or {}).get("dtype") == "uint8"
+
+    @property
     def kind(self) -> list[Any]:
         """What must be equal of two models whose answers are averaged."""
         return [self.given.kind, *((self.record or {}).get(key) for key in _KIND)]
@@ -108,10 +113,11 @@ class Intake:
         steps = max(1, min(steps, most))
         if self.given.kind == "tokens":
             return np.zeros((steps, 2), dtype=np.int64)
-        return np.zeros(steps if self.given.kind == "waveform" else (steps, self.width), dtype=np.float32)
+        dtype = np.uint8 if self.is_of_pictures else np.float32
+        return np.zeros(steps if self.given.kind == "waveform" else (steps, self.width), dtype)
 
     def check(self, value: Any) -> np.ndarray:
-        """An array that is given in place of what a recording holds, float32, or int64 of tokens.
+        """An array that is given in place of what a recording holds, float32, int64 of tokens, or bytes of pictures.
 
         Raises:
             RecordingError: another shape or type than the model takes, or values that are NaN or infinite.
@@ -124,10 +130,14 @@ class Intake:
         if kind == "features" and array.ndim == 1:
             array = array[None]  # the vector of an utterance is one frame
         has_type = array.dtype.kind in ("iu" if kind == "tokens" else "f")
+        if self.is_of_pictures:  # of floats nobody knows whether white is 1 or 255
+            has_type = array.dtype == np.uint8
         has_shape = array.ndim == (1 if kind == "waveform" else 2) and width in (None, array.shape[-1])
         if not (has_type and has_shape and array.size):
             told = {"waveform": f"samples (S,) at {rate_hz} Hz, floats", "tokens": "tokens (T, 2), whole numbers"}
-            expected = told.get(kind, f"features (T, {width or 'D'}), floats")
+            pictures = f"pictures (T, {width}), as mertk extract video --pictures makes them, uint8"
+            features = f"features (T, {width or 'D'}), floats"
+            expected = told.get(kind, pictures if self.is_of_pictures else features)
             raise RecordingError(
                 f"{self.modality}: got {array.dtype} of shape {array.shape}, expected {expected}.", "shape"
             )
@@ -135,7 +145,7 @@ class Intake:
             raise RecordingError(f"{self.modality} holds NaN or infinite values.", "not_finite")
         if kind == "waveform" and self.given.max_seconds:
             array = array[: round(self.given.max_seconds * rate_hz)]
-        return array.astype(np.int64 if kind == "tokens" else np.float32, copy=False)
+        return array if self.is_of_pictures else array.astype(np.int64 if kind == "tokens" else np.float32, copy=False)
 
 
 def intakes_of(saved: SavedModel) -> list[Intake]:

@@ -116,6 +116,8 @@ def _meaning(one: GraphInput) -> str:
         return "id and segment of each token, as the tokenizer of the encoder gives them"
     if one.kind == "frames":
         return "what the encoder of the model gives, which is not in the graph"
+    if one.intake.is_of_pictures:
+        return "a picture in colour for each frame, row by row, of each pixel red, green and blue, from 0 to 255"
     return "features of each frame, as they were extracted" + ", not standardised" * one.is_standardised
 
 

@@ -191,14 +191,16 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
 
     from mertk.distributed import rank
     from mertk.run.given_objects import check_equal_everywhere, tell_what_is_missing
+    from mertk.run.kept_pictures import check_pictures, tell_unlike_pictures
     from mertk.training.building import build_model
     from mertk.training.model_directory import check_saveable
     from mertk.training.randomness import seed_process
 
     if given is None:
-        _check_pictures(config, part)
+        check_pictures(config, part.feature_records())
         torch.manual_seed(config.training.seed)
         model = build_model(config.model, "model", part.facts(), part.dataset.inputs)
+        tell_unlike_pictures(model, part.feature_records())
         check_saveable(model, config)
     else:
         tell_what_is_missing(model := given)
@@ -210,22 +212,6 @@ def _make_model(config: Config, part: Part, given: Model | None) -> Model:
     # Dropout and masks differ between processes from here on.
     seed_process(config.training.seed, rank())
     return model
-
-
-def _check_pictures(config: Config, part: Part) -> None:
-    """Refuse pictures that no encoder sees; a method of one's own may do as it likes with them.
-
-    Raises:
-        MertkError: names the modality.
-    """
-    is_ours = str(config.model.get("component")).startswith("mertk.")
-    for name, record in part.feature_records().items():
-        if is_ours and record and record["dtype"] == "uint8" and not config.model.get(f"{name}_encoder"):
-            raise MertkError(
-                f"data.inputs.{name}: its features are pictures, and there is no model.{name}_encoder that would see "
-                "them; set it (mertk.encoders.pretrained_pictures.PretrainedPictureEncoder), or give features that "
-                "mertk extract video --clip made."
-            )
 
 
 def _make_trainer(

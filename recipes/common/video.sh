@@ -17,8 +17,8 @@ EOF
 
 check_video() {
     [[ -z $video ]] || one_of video frozen finetuned lora
-    [[ $video != finetuned || -f $shared/$base/finetuned_video.yaml ]] ||
-        usage_error "--video finetuned: $base has no rates for an encoder of pictures; give lora"
+    [[ $video != finetuned || -f $shared/$base/finetuned_video.yaml ]] || usage_error \
+        "--video finetuned: $base has no rates for an encoder of pictures (finetuned_video.yaml in $shared/$base); give lora"
 }
 
 # trains_pictures : whether an encoder of pictures is trained.
@@ -30,7 +30,7 @@ trains_pictures() {
 add_video() {
     trains_pictures || return 0
     [[ -z $modalities || " $modalities " == *" video "* ]] || return 0
-    [[ ! $ablation =~ ^(audio|text|audio_text)$ ]] || return 0
+    [[ ! $ablation =~ ^(audio|text)(_(audio|text))?$ ]] || return 0
     add_shared "${video}_video"
     add_config "${video}_video"
 }
@@ -38,7 +38,12 @@ add_video() {
 # plan_video : set `kept_pictures`, where the pictures go, if the configuration uses them; refuse what would have no effect.
 plan_video() {
     kept_pictures=''
-    [[ -v used[video] ]] || return 0
+    if [[ ! -v used[video] ]]; then
+        # An ablation that was asked for may leave them out.
+        ! trains_pictures || [[ -n $(value_of ablation '' "${given[@]}") ]] ||
+            usage_error "--video $video: no picture is used by $base here; leave it out, or see --modalities"
+        return 0
+    fi
     [[ $video != frozen || $variant != small ]] ||
         usage_error "--video frozen: --variant small sees small pictures, by no pretrained encoder; give another variant"
     trains_pictures || return 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from mertk.run.recipes import copy_recipe
 from mertk.training.configured_classes import check_classes
-from tests.recipes.stages import FOAL, config_names, miniature, option
+from tests.recipes.stages import FOAL, ROOT, config_names, miniature, option
 from tests.recipes.test_own_stages import OWN, own_data, settings_of
 
 STAGE = "2 colour-"
@@ -79,6 +81,36 @@ def test_ones_own_corpus_is_seen_through_adapters_too(recipe, tmp_path, method, 
     assert config.model["video_encoder"]["weights"] == "some/encoder" and "side" not in config.model["video_encoder"]
     assert config.data.inputs["video"].max_seconds == 4
     check_classes(config)
+
+
+@pytest.mark.parametrize(
+    ("words", "overlay", "encoder"),
+    [
+        (["--audio", "frozen"], "frozen_audio.yaml", "mertk.encoders.layers.WeightedLayers"),
+        (["--audio", "lora"], "lora_audio.yaml", "mertk.encoders.audio.PretrainedAudioEncoder"),
+        (["--video", "lora"], "lora_video.yaml", ENCODER),
+    ],
+)
+def test_a_method_of_ones_own_hears_and_sees_through_encoders_too(recipe, tmp_path, words, overlay, encoder):
+    """Its YAML stands outside of the recipes, with nothing beside it."""
+    own_data(tmp_path / "data")
+    (tmp_path / "methods").mkdir()
+    shutil.copy(ROOT / "recipes/common/conf/foal.yaml", tmp_path / "methods/mine.yaml")
+    stages = recipe(OWN, "--data", "data", "--method", "methods/mine.yaml", *words)
+    assert config_names(stages["3 train"]).count(overlay) == 1
+    config, modality = settings_of(stages), words[0].strip("-")
+    assert config.model[f"{modality}_encoder"]["component"] == encoder
+    check_classes(config)
+
+
+@pytest.mark.parametrize(("ablation", "modalities"), [("text_audio", "audio text"), ("audio", "audio")])
+def test_what_leaves_pictures_out_has_no_encoder_of_them(recipe, tmp_path, ablation, modalities):
+    own_data(tmp_path / "data", "audio video text")
+    given = (OWN, "--data", "data", "--method", "tam_ulag", "--variant", "frozen", "--video", "lora")
+    stages = recipe(*given, "--ablation", ablation)
+    assert settings_of(stages).model.get("video_encoder") is None and "2 colour-" not in str(list(stages))
+    code, error = recipe(*given, "--modalities", modalities)
+    assert code == 2 and "--video lora: no picture is used by tam_ulag here" in error
 
 
 def test_what_lies_over_methods_is_none(recipe, tmp_path):

@@ -16,6 +16,7 @@ from mertk.errors import MertkError
 from mertk.features.colour_pictures import ColourPictures
 from mertk.features.picture_extractors import open_extractor
 from mertk.models.foal import FoalNet
+from mertk.run.kept_pictures import tell_unlike_pictures
 from tests.graphs import FEATURES, Plain, arrays_of, expected_of, saved_model, written_form
 from tests.tiny_encoders import EYES, PICTURES, SIDE, write_encoder
 from tests.unit.test_fine_tuning import LAYERS, check_adapters
@@ -109,8 +110,8 @@ def test_all_that_is_trained_has_gradients_and_rates_fall_by_layer(kind, output,
     partly = PretrainedPictureEncoder(str(folders[kind]), output, trained_layers=1).train()
     left = {name for name, value in partly.named_parameters() if value.requires_grad}
     assert left == {name for name in trained if above[name] == 0} and len(left) < len(trained)
-    frozen = PretrainedPictureEncoder(str(folders[kind]), output, freeze=True).train()
-    assert not frozen(*pictures)[0].requires_grad and not frozen.model.training
+    still = PretrainedPictureEncoder(str(folders[kind]), output, trained_layers=0, gradient_checkpointing=True).train()
+    assert not still(*pictures)[0].requires_grad
 
 
 def test_of_many_frames_some_at_equal_distances_are_seen(folders, pictures):
@@ -197,7 +198,7 @@ def test_foal_net_trains_it(folders, pictures):
     [
         ("clip", {"output": "hidden_1"}, "output 'hidden_1' is unknown to CLIP; expected projected or penultimate"),
         ("dinov2", {"output": "projected"}, "'projected' is unknown to DINOv2; expected penultimate"),
-        ("clip", {"freeze": True, "lora_rank": 1}, "freeze keeps all of the encoder as it is"),
+        ("clip", {"mirror": 1.5}, "mirror: got 1.5, expected a share from 0 to 1"),
         ("clip", {"max_frames": 0}, "max_frames: got 0, expected at least 1"),
         ("clip", {"input_dim": 48}, f"pictures of 48 values, but this CLIP sees {SIDE} x {SIDE} in three colours"),
         ("clip", {"trained_layers": 4}, "trained_layers: got 4, expected 0 to 3"),
@@ -208,9 +209,34 @@ def test_what_makes_no_sense_is_told(kind, given, told, folders):
         PretrainedPictureEncoder(str(folders[kind]), **given)
 
 
+def test_a_siglip_without_head_gives_the_mean_over_its_parts_alone(pictures, tmp_path):
+    from transformers import SiglipVisionConfig, SiglipVisionModel
+
+    folder = write_encoder(tmp_path, "siglip")
+    config = SiglipVisionConfig.from_pretrained(folder, vision_use_head=False)
+    SiglipVisionModel(config).save_pretrained(folder)
+    with pytest.raises(MertkError, match="holds a SigLIP without its head; choose the output penultimate"):
+        PretrainedPictureEncoder(str(folder))
+    states, _ = PretrainedPictureEncoder(str(folder), "penultimate")(*pictures)
+    assert states.shape[2] == config.hidden_size
+
+
+def test_pictures_that_were_made_for_another_encoder_are_told(folders, caplog):
+    model = Plain(video=PretrainedPictureEncoder(str(folders["clip"])))
+    seen = ColourPictures.as_seen_by(folders["clip"])
+    other = ColourPictures(SIDE, SIDE + 8, True, "bilinear" if seen.filter == "bicubic" else "bicubic")
+    tell_unlike_pictures(model, {"audio": None, "video": seen.record().as_dict()})
+    assert not caplog.records
+    tell_unlike_pictures(model, {"video": other.record().as_dict()})
+    told = caplog.text
+    assert f"resized {SIDE + 8}, not {seen.resized}" in told and f"filter {other.filter}, not {seen.filter}" in told
+
+
 def test_what_sees_clips_is_refused(tmp_path):
-    with pytest.raises(MertkError, match="holds VideoMAE, which sees clips, not pictures; expected clip, "):
-        PretrainedPictureEncoder(str(write_encoder(tmp_path, "videomae")))
+    folder = str(write_encoder(tmp_path, "videomae"))
+    for use in (PretrainedPictureEncoder, ColourPictures.as_seen_by):
+        with pytest.raises(MertkError, match=r"holds VideoMAE, which sees clips, .* expected clip, "):
+            use(folder)
 
 
 @pytest.mark.parametrize(

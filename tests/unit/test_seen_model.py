@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -17,6 +18,7 @@ from mertk.data.folds import Fold, write_folds
 from mertk.data.manifest import write_manifest
 from mertk.data_prep import extract_video
 from mertk.errors import MertkError
+from mertk.run.intakes import intakes_of
 from mertk.run.plan import Run, run_settings
 from tests.raw_corpus import write_clip_file
 from tests.tiny_encoders import SIDE, write_encoder
@@ -97,6 +99,29 @@ def test_a_recording_is_answered_as_it_was_scored(trained):
         assert answer.probabilities == pytest.approx(expected, abs=1e-4)
     learnt = [one for name, one in predictor.models[0].model.state_dict().items() if "lora_B" in name]
     assert len(learnt) == 4 and all(one.abs().sum() > 0 for one in learnt)
+
+
+def test_arrays_of_pictures_are_bytes(trained):
+    predictor = mertk.load(run_of(trained) / "best", device="cpu")
+    recording = mertk.Recording(trained / "data/clips/u01.mp4")
+    sound = recording.sound(16000, None)
+    pictures = FeatureStore(trained / "data/features/video").read("u01")
+    answer = predictor.predict({"audio": sound, "video": pictures})
+    assert answer.probabilities == pytest.approx(predictor.predict(recording).probabilities, abs=1e-6)
+    told = rf"video: got float32 of shape \(.*, expected pictures \(T, {3 * SIDE**2}\), .* uint8"
+    with pytest.raises(MertkError, match=told):
+        predictor.predict({"audio": sound, "video": pictures / np.float32(255)})
+    seen = intakes_of(predictor.models[0])[1]
+    assert seen.zeros(None, 2).dtype == np.uint8  # what stands beside them in a batch
+
+
+def test_it_is_scored_without_pictures_and_with_some_of_them_black(trained, tmp_path):
+    shutil.copytree(run_of(trained), tmp_path / "run")
+    words = ["--drop", "video", "--missing", "video=0.5", "--missing_units", "frames", "--noise_snr", "0"]
+    assert evaluate.main([str(tmp_path / "run"), *words]) == 0
+    clean = (tmp_path / "run/predictions.tsv").read_text()
+    found = {path.parent for path in (tmp_path / "run/robustness").rglob("predictions.tsv")}
+    assert len(found) == 3 and all((path / "predictions.tsv").read_text() != clean for path in found)
 
 
 def test_a_run_is_scored_upon_weights_that_have_been_moved(trained, tmp_path, capsys):
