@@ -27,5 +27,5 @@ def test_tokens_are_whole_numbers(tmp_path):
 
 
 def test_other_types_are_refused(tmp_path):
-    with pytest.raises(MertkError, match="stored as float32, float16, int32, not 'int64'"):
+    with pytest.raises(MertkError, match="stored as float32, float16, int32, uint8, not 'int64'"):
         FeatureWriter(tmp_path, FeatureRecord("text", "a", "b", "c", "d", None, 2, "int64"))
