@@ -45,8 +45,9 @@ NOT_RUN = {
 }
 #: options behind which stands what a line makes
 PLACES = ("--out", "--out_dir", "--to", "--exp")
-#: what is added to lines that train, by a part of them
+#: what is added to lines that train or score for long, by a part of them
 SHORTER = {
+    "--seeds 5": ("--seeds", "1"),
     "mertk cross-validate": ("training.epochs=1", "data.num_workers=0"),
     "mertk launch train": ("training.epochs=1", "data.num_workers=0"),
     "mertk tune --config": ("--trials", "1", "training.epochs=1", "data.num_workers=0"),
