@@ -73,6 +73,8 @@ class StandIn:
         patch.setattr(f"{constants}.HF_HUB_DISABLE_XET", True)
         patch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)  # between its tries
         patch.setenv("HF_TOKEN", TOKEN)
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1")
 
     def files(self, name: str, branch: str = "main") -> dict[str, bytes]:
         repository = self.repositories[name]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mertk.batch import Batch
@@ -98,9 +100,26 @@ def _loader(rows: _Rows, batches: _Batches, num_workers: int, pin_memory: bool) 
     # Start the workers now, over nothing: once a training runs, other threads come and go in the interpreter, and a
     # fork at the wrong moment of one leaves the worker waiting for a lock that nobody holds.
     assert not len(batches)
-    for _ in loader:
-        pass
+    with _leaving_garbage_alone():
+        for _ in loader:
+            pass
     return loader
+
+
+@contextmanager
+def _leaving_garbage_alone() -> Iterator[None]:
+    """Within, a process that is forked does not collect, ever, what this one has left behind.
+
+    It would wait for ever for threads of a decoder of videos, which only this process has, or end the workers of
+    another loader.
+    """
+    has_frozen = gc.get_freeze_count() > 0
+    gc.freeze()
+    try:
+        yield
+    finally:
+        if not has_frozen:  # else what the caller has set aside would come back, too
+            gc.unfreeze()
 
 
 class TrainingLoader:

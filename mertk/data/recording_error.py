@@ -16,6 +16,7 @@ from typing import TypeVar
 from mertk.errors import MertkError
 
 Value = TypeVar("Value")
+Raised = TypeVar("Raised", bound=BaseException)
 
 #: what the system says when another recording would have met the same
 _MACHINE_NUMBERS = frozenset(
@@ -59,17 +60,20 @@ def border(file: str | Path, utterance: str | None = None) -> Iterator[None]:
     except (RecordingError, MachineError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # what a library in Rust calls a panic is no Exception
-        told = cause_of(error)
-        if not isinstance(error, MertkError) or (utterance or str(file)) not in told:
-            told = f"utterance {utterance}: {file}: {told}" if utterance else f"{file}: {told}"
-        if is_of_machine(error):
-            raise MachineError(
-                f"{told}. The machine, not the recording, is at fault; mend that, then run again."
-            ) from error
-        failure = RecordingError(told)
-        if not isinstance(error, MertkError):
-            failure.trace = "".join(traceback.format_exception(error))
-        raise failure from error
+        # It has no name here: that would hold all that its traceback holds, an open video say.
+        raise _failure_of(error, file, utterance) from error
+
+
+def _failure_of(error: BaseException, file: str | Path, utterance: str | None) -> RecordingError | MachineError:
+    told = cause_of(error)
+    if not isinstance(error, MertkError) or (utterance or str(file)) not in told:
+        told = f"utterance {utterance}: {file}: {told}" if utterance else f"{file}: {told}"
+    if is_of_machine(error):
+        return MachineError(f"{told}. The machine, not the recording, is at fault; mend that, then run again.")
+    failure = RecordingError(told)
+    if not isinstance(error, MertkError):
+        failure.trace = "".join(traceback.format_exception(error))
+    return failure
 
 
 def attempt(work: Callable[[], Value], file: str | Path, utterance: str | None = None) -> Value | RecordingError:
@@ -78,7 +82,19 @@ def attempt(work: Callable[[], Value], file: str | Path, utterance: str | None =
         with border(file, utterance):
             return work()
     except RecordingError as error:
-        return error
+        return to_keep(error)
+
+
+def to_keep(error: Raised) -> Raised:
+    """An error that is kept as a value, without what it was raised over: its traceback holds open files and pictures.
+
+    Where it was raised can still be told.
+    """
+    over: BaseException | None = error
+    while over is not None:
+        traceback.clear_frames(over.__traceback__)
+        over = over.__cause__ or over.__context__
+    return error
 
 
 def cause_of(error: BaseException) -> str:

@@ -156,7 +156,7 @@ class _Track:
         self._silent = Fraction(0)  # seconds of silence where the file has no sound
         self._inversion = Inversion()
         self._num_packets = self._num_lost = 0
-        self._end: Exception | None = None  # why the file could be read no further
+        self._end: str | None = None  # why the file could be read no further
 
     def blocks(self, max_seconds: float | None) -> Iterator[np.ndarray]:
         frames = chain(self._frames(), (None,))
@@ -190,7 +190,7 @@ class _Track:
             )
         if self._end is not None:
             raise AudioError(
-                f"{self.path} cannot be read to its end ({system_cause(self._end)}); copy the file again.",
+                f"{self.path} cannot be read to its end ({self._end}); copy the file again.",
                 "unreadable_audio",
             )
         if is_cut(self.path):
@@ -227,7 +227,7 @@ class _Track:
             except StopIteration:
                 return
             except av.FFmpegError as error:
-                self._end = error
+                self._end = system_cause(error)
                 return
             forget_order(packet)
             self._num_packets += packet.size > 0

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -121,10 +122,10 @@ def read_segments(
                 SegmentFrames(item, item.frame_numbers(rate, max_seconds, rate_hz), preparing and preparing())
                 for item in waiting.values()
             ]
-            pictures = VideoPictures(container, stream, timing, rate)
-            for segment, result in _read_open(path, pictures, rate, requests):
-                del waiting[segment.utterance]
-                yield segment, result
+            with closing(VideoPictures(container, stream, timing, rate)) as pictures:
+                for segment, result in _read_open(path, pictures, rate, requests):
+                    del waiting[segment.utterance]
+                    yield segment, result
     except VideoError as error:
         for segment in waiting.values():
             yield segment, VideoError(f"utterance {segment.utterance}: {_of_file(path, error)}", error.reason)

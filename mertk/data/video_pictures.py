@@ -226,6 +226,10 @@ class VideoPictures:
             self._last = time or 0
             yield frame, time, lossy
 
+    def close(self) -> None:
+        """Let go of the decoder, which the pictures and what decodes them would hold, each held by the other."""
+        self._frames.close()
+
     def _number(self, time: Fraction | int | None) -> int:
         return self._begin + self._per_picture if time is None else round((time - self._origin) * self._frames_per_tick)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mertk.data.recording import Recording
-from mertk.data.recording_error import border
+from mertk.data.recording_error import border, to_keep
 from mertk.errors import MertkError
 from mertk.run.timeline import USUAL_SECONDS, Cutting, Timeline
 from mertk.run.timeline_files import Account
@@ -97,7 +97,7 @@ def answer_clip(predictor: Predictor, clip: Clip, longest_seconds: float) -> Ite
                 findings = replace(findings, windows=tuple(windows), seconds=seconds)
                 yield findings
     except MertkError as error:
-        account.failure = error
+        account.failure = to_keep(error)
     told = account.told()
     notes = tuple(dict.fromkeys(_in_page(line, file) for line in told.notes))
     errors = tuple(_in_page(line, file) for line in told.errors)

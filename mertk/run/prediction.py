@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from mertk.data.columns import HALVES
 from mertk.data.recording import Recording
-from mertk.data.recording_error import RecordingError, border
+from mertk.data.recording_error import RecordingError, border, to_keep
 from mertk.errors import MertkError
 from mertk.features import Places
 from mertk.numerics import full_float32
@@ -176,7 +176,7 @@ class Predictor:
             except MertkError as error:
                 if on_error == "raise":
                     raise
-                answers.append(error)
+                answers.append(to_keep(error))
         return answers
 
     @options_as_arguments()

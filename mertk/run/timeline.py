@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mertk.data.recording_error import MachineError, RecordingError, border
+from mertk.data.recording_error import MachineError, RecordingError, border, to_keep
 from mertk.data.recording_window import SHORTEST_WINDOW_SECONDS, LongRecording, Times
 from mertk.errors import MertkError
 from mertk.run.absent_inputs import find_absent
@@ -180,7 +180,7 @@ class Timeline:
                     if self._long.is_broken or not isinstance(error, RecordingError):
                         yield from self._answer(read)
                         raise
-                    read.append((window, error))
+                    read.append((window, to_keep(error)))
                 if len(read) >= self.batch_size:
                     yield from self._answer(read)
                     read = []
@@ -209,7 +209,7 @@ class Timeline:
             if len(questions) == 1 and isinstance(error, MachineError):
                 raise
             if len(questions) == 1:
-                return [error]
+                return [to_keep(error)]
             return [answer for question in questions for answer in self._ask([question])]
 
 

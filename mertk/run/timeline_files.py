@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mertk.data.recording_error import border, cause_in
+from mertk.data.recording_error import border, cause_in, to_keep
 from mertk.errors import MertkError
 from mertk.run.given_recording import open_recording
 from mertk.run.recording_progress import RecordingProgress
@@ -84,7 +84,7 @@ def answer_files(
                         account.add(answer)
                         progress.reach(answer.end_seconds)
             except MertkError as error:
-                account.failure = error
+                account.failure = to_keep(error)
                 writer.error(cause_in(error, file))
         yield account.told()
 

@@ -37,9 +37,11 @@ def answering(answer: Callable[[Sequence[str]], tuple[int, str]], folder: Path) 
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            count, told = int(self.rfile.readline()), b""
+            count, told = int(self.rfile.readline() or 0), b""
             while told.count(b"\0") < count:
-                told += self.rfile.read1(65536)
+                if not (more := self.rfile.read1(65536)):
+                    return  # who called was ended
+                told += more
             code, printed = answer(told.decode().split("\0")[:count])
             self.wfile.write(f"{code}\n{printed}".encode())
 

@@ -13,11 +13,12 @@ import contextlib
 import importlib
 import io
 import json
+import pickle
 import shlex
 import shutil
 import traceback
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -26,6 +27,7 @@ from mertk.checkup.needs import named_weights
 from mertk.cli import PREEMPTED
 from mertk.command import find_module, main
 from mertk.config import Config, load_config
+from mertk.config.merging import read_part
 from mertk.data.inputs import feature_directory
 from mertk.data_prep.corpora import describe_corpora
 from mertk.jobs.slurm_options import read_options
@@ -237,6 +239,23 @@ class Rehearsal:
             need("summarize", *(list(directory.glob("**/results.json")) or [directory / "results.json"]))
         for file in given.published:
             read_published(file)
+
+
+@contextlib.contextmanager
+def parsing_once() -> Iterator[None]:
+    """Within, a file of settings that was read is not parsed anew while the same stands in it."""
+    known: dict[tuple[Path, bytes], bytes] = {}
+
+    def read(path: Path) -> object:
+        if not path.is_file():
+            return read_part(path)  # which says so
+        key = path.absolute(), path.read_bytes()
+        if key not in known:
+            known[key] = pickle.dumps(read_part(path))
+        return pickle.loads(known[key])
+
+    with patch("mertk.config.loading.read_part", read):
+        yield
 
 
 def parse(module: object, words: list[str]) -> Namespace:

@@ -22,7 +22,7 @@ from mertk.command import COMMANDS, find_module
 from mertk.config import load_config
 from mertk.data_prep.corpora import describe_corpora
 from mertk.parser import parser_of
-from tests.documents import BLOCKS, PRINTED, ROOT, read_blocks
+from tests.documents import BLOCKS, DOCUMENTS, PRINTED, ROOT, read_blocks
 from tests.unit.test_document_commands import NOT_RUN, without_comment
 
 #: programs of others, whose arguments are not looked at
@@ -40,11 +40,24 @@ LINES = [
     and (not line.startswith("mertk ") or without_comment(line) in NOT_RUN)
     and not RECIPE.match(line)
 ]
+#: modules of this project that are called with options
+PROGRAMS = ("benchmarks.", "tests.reliability.")
+#: calls of modules within prose and tables
+TOLD = {
+    call
+    for path in DOCUMENTS
+    for call in re.findall(r"`(python -m (?:benchmarks|tests)\.[^`]+)`", path.read_text(encoding="utf-8"))
+}
 
 
 @pytest.mark.parametrize(("block", "line"), LINES, ids=[f"{block.place}-{n}" for n, (block, _) in enumerate(LINES)])
 def test_a_command_line_is_understood(block, line):
     assert [fault for part in re.split(r"\s+&&\s+", line) for fault in faults_of(part)] == []
+
+
+@pytest.mark.parametrize("line", sorted(TOLD))
+def test_a_module_that_is_told_of_is_understood(line):
+    assert faults_of(line) == []
 
 
 def faults_of(line: str) -> list[str]:
@@ -59,8 +72,11 @@ def faults_of(line: str) -> list[str]:
     if program == "bash":
         return [] if (ROOT / rest[0]).is_file() else [f"{line}: no script {rest[0]}"]
     if program.startswith("python") and rest[0] == "-m":
-        known = rest[1] == "venv" or (ROOT / (rest[1].replace(".", "/") + ".py")).exists()
-        return [] if known else [f"{line}: no module {rest[1]}"]
+        if not (rest[1] == "venv" or (ROOT / (rest[1].replace(".", "/") + ".py")).exists()):
+            return [f"{line}: no module {rest[1]}"]
+        return (
+            _faults_of_arguments(rest[1], rest[2:]) if rest[1].startswith(("benchmarks.", "tests.reliability.")) else []
+        )
     if program == "pip":
         extras = set(re.findall(r"\[(\w+)\]", line))
         known = set(re.findall(r"^(\w+) =$", (ROOT / "setup.cfg").read_text(encoding="utf-8"), re.MULTILINE))
@@ -84,16 +100,23 @@ def _faults_of_mertk(words: list[str]) -> list[str]:
     if words[0] in STARTERS:
         (start,) = [n for n, word in enumerate(rest) if word in COMMANDS][:1]
         inner = rest[start:]
-    told = io.StringIO()
-    with contextlib.redirect_stderr(told):
-        try:
-            parser_of(importlib.import_module(module).main).parse_args(rest)
-        except SystemExit:
-            return [told.getvalue()]
+    if faults := _faults_of_arguments(module, rest):
+        return faults
     settings = [word for word in rest if re.match(r"[a-z_]+\.[\w.]+=", word)]
     if settings and not inner and words[0] != "extract":
         load_config([], settings)
     return _faults_of_mertk(inner) if inner else []
+
+
+def _faults_of_arguments(module: str, words: list[str]) -> list[str]:
+    """What the parser of a program says of its words."""
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told):
+        try:
+            parser_of(importlib.import_module(module).main).parse_args(words)
+        except SystemExit:
+            return [told.getvalue()]
+    return []
 
 
 @pytest.mark.parametrize("code", [code for code in NOT_RUN if not code.startswith("mertk ")])
@@ -122,6 +145,7 @@ def test_kinds_of_blocks_and_faults_are_told(tmp_path):
     assert "unknown option --windou" in faults_of("mertk predict --model M --windou 3 a.wav")[0]
     assert faults_of("mertk predict --model M --window three a.wav") and faults_of("mertk scor exp")
     assert faults_of("mertk prepare csvv a") and faults_of("frobnicate now") and faults_of("python -m mertk.bin.none")
+    assert "unknown option --rowz" in faults_of("python -m benchmarks.manifest --rowz 3")[0]
     assert faults_of("bash tests/none.sh")
     assert faults_of("pip install -e '.[none]'") and faults_of("mertk launch --num_processes 2 evaluate exp --prt")
     assert faults_of("mertk launch --num_processes 2 evaluate exp") == []

@@ -1,5 +1,8 @@
 """Reading utterances and sharing batches between processes."""
 
+import gc
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -217,3 +220,36 @@ def test_permuted_labels_keep_their_counts_but_not_their_places(tmp_path):
 def test_the_manifest_of_an_scp_has_the_paths(tmp_path):
     scp_part(tmp_path, ["x"])
     assert load_manifest(tmp_path / "train.scp").column("wav.scp") == [str(tmp_path / "w0.wav")]
+
+
+class Left:
+    """Garbage that tells when it is collected."""
+
+    def __init__(self, told):
+        self.told, self.itself = told, self
+
+    def __del__(self):
+        (self.told / str(os.getpid())).touch()
+
+
+class CollectedFrames(Frames):
+    """Frames of who collects garbage before each."""
+
+    def read(self, utterance):
+        gc.collect()
+        return super().read(utterance)
+
+
+def test_workers_leave_alone_what_was_left_behind_before_them(tmp_path):
+    dataset = dataset_of(4)
+    dataset.inputs["video"] = CollectedFrames()
+    gc.disable()
+    try:
+        Left(tmp_path)
+        loader = EvaluationLoader(dataset, batch_size=2, num_workers=1)
+    finally:
+        gc.enable()
+    assert gc.get_freeze_count() == 0
+    assert len(list(loader)) == 2
+    gc.collect()
+    assert [path.name for path in tmp_path.iterdir()] == [str(os.getpid())]

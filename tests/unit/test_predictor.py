@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,6 +68,7 @@ def test_a_list_has_answers_or_errors(predictor, tmp_path):
     first, error, third = predictor.predict(files, on_error="return")
     assert first == predictor.predict(files[0]) and third == predictor.predict(files[2]) != first
     assert isinstance(error, MertkError) and "absent.wav: no such file" in str(error)
+    assert not any(frame.f_locals for frame, _ in [*traceback.walk_tb(error.__traceback__)][1:])  # it holds nothing
     with pytest.raises(MertkError, match=r"absent\.wav: no such file"):
         predictor.predict(files)
     assert predictor.predict([]) == []
