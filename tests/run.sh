@@ -25,7 +25,7 @@ cd "$root"
 # Programs and recipes that tests start use the same interpreter.
 PATH=$(dirname "$python"):$PATH
 # Two workers share the machine's cores; more threads in each only get in each other's way.
-export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg PYTHONDONTWRITEBYTECODE=1
+export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 MPLBACKEND=Agg
 
 failed=()
 check() {
