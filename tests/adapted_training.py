@@ -16,6 +16,7 @@ from mertk.training import accelerator as accelerators
 from mertk.training.building import build_model
 from mertk.training.model_directory import save_model
 from mertk.training.trainer import Trainer
+from tests.held_input import HeldInput
 from tests.raw_corpus import write_wavlm
 from tests.tiny_encoders import SIDE
 
@@ -46,50 +47,28 @@ NUM_UTTERANCES = 20
 FACTS = {"num_classes": 2}
 
 
-class Sounds:
+class Sounds(HeldInput):
     """A tone, high or low by the label, in noise."""
-
-    record = None
 
     def __init__(self) -> None:
         random = np.random.RandomState(5)
-        self.waves = {}
+        super().__init__()
         for number in range(NUM_UTTERANCES):
             times = np.arange(random.randint(900, 2600)) / 16000
             tone = np.sin(2 * np.pi * (200 + 600 * (number % 2)) * times)
-            self.waves[f"u{number:03d}"] = (tone + random.standard_normal(len(times))).astype(np.float32)
-
-    def has(self, utterance):
-        return utterance in self.waves
-
-    def length(self, utterance):
-        return len(self.waves[utterance])
-
-    def read(self, utterance):
-        return self.waves[utterance]
+            self.frames[f"u{number:03d}"] = (tone + random.standard_normal(len(times))).astype(np.float32)
 
 
-class Pictures:
+class Pictures(HeldInput):
     """Bytes, darker at the top by the label; of one frame up to five."""
-
-    record = None
 
     def __init__(self) -> None:
         random = np.random.RandomState(5)
-        self.frames = {}
+        super().__init__()
         for number in range(NUM_UTTERANCES):
             frames = random.randint(0, 256, (random.randint(1, 6), 3 * SIDE**2))
             frames[:, : SIDE**2] //= 1 + 3 * (number % 2)
             self.frames[f"u{number:03d}"] = frames.astype(np.uint8)
-
-    def has(self, utterance):
-        return utterance in self.frames
-
-    def length(self, utterance):
-        return len(self.frames[utterance])
-
-    def read(self, utterance):
-        return self.frames[utterance]
 
 
 def write_still_wavlm(folder, seed=0):

@@ -12,6 +12,7 @@ from mertk.training.accelerator import start_accelerator
 from mertk.training.engines import engine_name
 from mertk.training.model_directory import save_model
 from mertk.training.trainer import Trainer
+from tests.held_input import HeldInput
 
 FACTS = {"num_classes": 4, "audio_dim": 16, "video_dim": 12}
 #: 5 optimizer steps an epoch, the last of one batch; groups of parameters with rates of their own; a limit that bites
@@ -34,27 +35,16 @@ SETTINGS = (
 NUM_UTTERANCES = 90
 
 
-class Features:
+class Features(HeldInput):
     """Frames of one modality; their mean leans to the label."""
-
-    record = None
 
     def __init__(self, width, seed):
         random = np.random.RandomState(seed)
         self.width = width
-        self.frames = {}
+        super().__init__()
         for number in range(NUM_UTTERANCES):
             frames = random.standard_normal((random.randint(3, 9), width)) + 0.5 * (number % 4 == np.arange(width) % 4)
             self.frames[f"u{number:03d}"] = frames.astype(np.float32)
-
-    def has(self, utterance):
-        return utterance in self.frames
-
-    def length(self, utterance):
-        return len(self.frames[utterance])
-
-    def read(self, utterance):
-        return self.frames[utterance]
 
 
 def make_foal_trainer(run_dir, *settings):

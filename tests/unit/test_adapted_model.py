@@ -7,16 +7,15 @@ import shutil
 import sys
 
 import pytest
-import torch
 from safetensors.torch import load_file
 
 import mertk
-from mertk.bin import evaluate, export
+from mertk.bin import export
 from mertk.checkup.needs import has_adapters
 from mertk.checkup.software import check_adapters
 from mertk.config import load_config
 from mertk.errors import MertkError
-from mertk.run.plan import Run, run_settings
+from tests.encoder_run import assert_resumes_to_the_last_bit, assert_scored_upon_moved_weights, run_of, train_fold
 from tests.raw_corpus import write_wavlm
 from tests.small_run import write_data, write_recordings
 
@@ -42,12 +41,7 @@ def trained(tmp_path_factory):
 
 
 def train(root, exp, *settings, **options):
-    given = [*SETTINGS, f"model.audio_encoder.weights={root / 'wavlm'}", *settings]
-    mertk.train({}, [*given, *run_settings(Run("session", "clean", 1, 1), root / "data", exp)], **options)
-
-
-def run_of(root):
-    return root / "exp/session-clean/fold_1/seed_1"
+    train_fold(root, exp, [*SETTINGS, f"model.audio_encoder.weights={root / 'wavlm'}", *settings], **options)
 
 
 def test_adapters_and_the_method_alone_are_saved(trained):
@@ -94,24 +88,11 @@ def test_other_weights_and_none_are_refused(trained, tmp_path):
 
 
 def test_a_run_is_scored_upon_weights_that_have_been_moved(trained, tmp_path, capsys):
-    run = tmp_path / "run"
-    shutil.copytree(run_of(trained), run)
-    path = run / "best/model.json"
-    path.write_text(path.read_text().replace(str(trained / "wavlm"), str(tmp_path / "gone")))
-    assert evaluate.main([str(run), "--again"]) == 1 and "Give it with --speech" in capsys.readouterr().err
-    moved = ["--speech", str(trained / "wavlm")]
-    assert evaluate.main([str(run), "--again", *moved]) == 0
-    assert (run / "predictions.tsv").read_bytes() == (run_of(trained) / "predictions.tsv").read_bytes()
+    assert_scored_upon_moved_weights(trained, trained / "wavlm", "--speech", tmp_path, capsys)
 
 
 def test_it_is_taken_up_to_the_last_bit_but_not_upon_other_weights(trained, tmp_path):
-    shutil.copytree(run_of(trained), run_of(tmp_path), copy_function=shutil.copy2)
-    checkpoints = sorted((run_of(tmp_path) / "checkpoints").iterdir())
-    shutil.rmtree(checkpoints[-1])
-    train(trained, tmp_path / "exp", resume=True)
-    files = [run_of(root) / f"checkpoints/{checkpoints[-1].name}/model.safetensors" for root in (trained, tmp_path)]
-    one, other = map(load_file, files)
-    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    assert_resumes_to_the_last_bit(trained, tmp_path, train)
     others = f"model.audio_encoder.weights={write_wavlm(tmp_path / 'other', seed=2)}"
     with pytest.raises(MertkError, match="pretrained weights of an encoder, which it leaves out, are others now"):
         train(trained, tmp_path / "exp", others, resume=True, force=True)

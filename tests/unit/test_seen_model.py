@@ -7,7 +7,6 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file
 
 import mertk
@@ -19,7 +18,7 @@ from mertk.data.manifest import write_manifest
 from mertk.data_prep import extract_video
 from mertk.errors import MertkError
 from mertk.run.intakes import intakes_of
-from mertk.run.plan import Run, run_settings
+from tests.encoder_run import assert_resumes_to_the_last_bit, assert_scored_upon_moved_weights, run_of, train_fold
 from tests.raw_corpus import write_clip_file
 from tests.tiny_encoders import SIDE, write_encoder
 
@@ -62,12 +61,7 @@ def trained(tmp_path_factory):
 
 
 def train(root, exp, *settings, **options):
-    given = [*SETTINGS, f"model.video_encoder.weights={root / 'clip'}", *settings]
-    mertk.train({}, [*given, *run_settings(Run("session", "clean", 1, 1), root / "data", exp)], **options)
-
-
-def run_of(root):
-    return root / "exp/session-clean/fold_1/seed_1"
+    train_fold(root, exp, [*SETTINGS, f"model.video_encoder.weights={root / 'clip'}", *settings], **options)
 
 
 def test_pictures_are_kept_as_bytes(trained):
@@ -125,23 +119,11 @@ def test_it_is_scored_without_pictures_and_with_some_of_them_black(trained, tmp_
 
 
 def test_a_run_is_scored_upon_weights_that_have_been_moved(trained, tmp_path, capsys):
-    run = tmp_path / "run"
-    shutil.copytree(run_of(trained), run)
-    path = run / "best/model.json"
-    path.write_text(path.read_text().replace(str(trained / "clip"), str(tmp_path / "gone")))
-    assert evaluate.main([str(run), "--again"]) == 1 and "Give it with --clip" in capsys.readouterr().err
-    assert evaluate.main([str(run), "--again", "--clip", str(trained / "clip")]) == 0
-    assert (run / "predictions.tsv").read_bytes() == (run_of(trained) / "predictions.tsv").read_bytes()
+    assert_scored_upon_moved_weights(trained, trained / "clip", "--clip", tmp_path, capsys)
 
 
 def test_it_is_taken_up_to_the_last_bit(trained, tmp_path):
-    shutil.copytree(run_of(trained), run_of(tmp_path), copy_function=shutil.copy2)
-    checkpoints = sorted((run_of(tmp_path) / "checkpoints").iterdir())
-    shutil.rmtree(checkpoints[-1])
-    train(trained, tmp_path / "exp", resume=True)
-    files = [run_of(root) / f"checkpoints/{checkpoints[-1].name}/model.safetensors" for root in (trained, tmp_path)]
-    one, other = map(load_file, files)
-    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    assert_resumes_to_the_last_bit(trained, tmp_path, train)
 
 
 def test_it_is_handed_on_merged_and_needs_no_weights_besides(trained, tmp_path):
