@@ -59,9 +59,10 @@ def _or_raise(batch: Batch | MertkError) -> Batch:
 
 
 def _outlive_requests_to_stop(_: int) -> None:
-    """In a worker: end when the training says so, and not when SIGTERM goes to every process of a job.
+    """In a worker: end when the training says so, and not when a signal goes to every process of a job.
 
-    Schedulers send it so; the training finishes its step and saves, and needs its workers for that.
+    Schedulers and terminals (Ctrl-C) send it so; the training finishes its step and saves, and needs its workers for
+    that. One that ends by itself is an error to torch, which would take the place of what the training says.
     """
     import os
     import signal
@@ -69,7 +70,8 @@ def _outlive_requests_to_stop(_: int) -> None:
 
     if not hasattr(signal, "sigwaitinfo"):
         return
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    for ignored in (signal.SIGUSR1, signal.SIGINT):
+        signal.signal(ignored, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     def wait() -> None:

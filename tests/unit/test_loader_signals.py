@@ -30,7 +30,7 @@ def running():
     assert worker.exitcode is not None
 
 
-@pytest.mark.parametrize("name", ["TERM", "USR1"])
+@pytest.mark.parametrize("name", ["TERM", "USR1", "INT"])
 def test_a_worker_outlives_a_request_to_stop_from_anybody(running, name):
     batches, worker = running
     subprocess.run(["kill", f"-{name}", str(worker.pid)], check=True)
